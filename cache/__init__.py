@@ -1,0 +1,1 @@
+"""Activations on disk: content-addressed keys, immutable shards, one manifest. Knows nothing of models."""

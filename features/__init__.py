@@ -1,0 +1,1 @@
+"""Records, labels, text floors and activations: everything a probe is trained on."""

@@ -1,0 +1,1 @@
+"""Probes: arrays in, numbers out. Usable without the rest of the package."""

@@ -1,0 +1,1 @@
+"""Studies: configuration, splits, runs, reports, planted models and the command line."""
