@@ -1,0 +1,35 @@
+"""Fixtures every folder of tests shares: real data beside the repository, and offline, quiet libraries."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real prompts and responses; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("UNSINTER_SHARED", REPOSITORY.parent / "shared")) / "data"
+    if not (folder / "prompts.jsonl").is_file():
+        pytest.skip(f"no real data at {folder}; set UNSINTER_SHARED to the folder that holds data/")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test may read or write the user's own activation cache."""
+    folder = tmp_path / "unsinter-cache"
+    monkeypatch.setenv("UNSINTER_CACHE", str(folder))
+    return folder
