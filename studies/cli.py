@@ -1,10 +1,151 @@
 """The `unsinter` command: one function per verb, no logic; heavy libraries are imported inside the verbs."""
 
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-app = typer.Typer(name="unsinter", no_args_is_help=True, add_completion=False)
+from unsinter.studies.screen import console, one_line_errors, progress_bars, show_table
+
+app = typer.Typer(name="unsinter", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+cache_app = typer.Typer(no_args_is_help=True, help="What the activation cache holds; checks and clean-up.")
+app.add_typer(cache_app, name="cache")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.print(version("unsinter"))
+        raise typer.Exit
 
 
 @app.callback()
-def main() -> None:
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
     """Study how open instruct models refuse: extract once, probe every layer, compare, export."""
+
+
+@app.command()
+@one_line_errors
+def run(
+    study: Annotated[Path | None, typer.Argument(help="Study file (YAML).")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Run the embedded study on planted models.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/<study name> unless named.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override, as --set seed=1.")] = None,
+    jobs: Annotated[int, typer.Option(help="Workers that fit probes.")] = 1,
+) -> None:
+    """Run a study: extract, answer, probe, compare, draw, export; goes on where it stopped."""
+    from unsinter.studies.verbs import run_verb
+
+    with progress_bars() as progress:
+        outcome = run_verb(study, demo=demo, out=out, overrides=set_ or [], n_jobs=jobs, progress=progress)
+    for table in outcome.tables:
+        show_table(*table)
+    console.print(f"Run folder: {outcome.folder}", soft_wrap=True)
+
+
+@app.command()
+@one_line_errors
+def check(
+    data: Annotated[list[Path], typer.Argument(help="Files of prompts, or of responses.")],
+    responses: Annotated[Path | None, typer.Option(help="Responses to the prompts.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Prompts, where DATA holds responses.")] = None,
+    columns: Annotated[str, typer.Option(help="Our field to your column: category=topic,group=family.")] = "",
+) -> None:
+    """Validate records, count sources, categories and cells, and say which questions they can answer."""
+    from unsinter.studies.verbs import check_verb
+
+    for table in check_verb(data, responses=responses, prompts=prompts, columns=columns):
+        show_table(*table)
+
+
+@app.command()
+@one_line_errors
+def label(
+    data: Annotated[Path, typer.Argument(help="Responses (JSONL).")],
+    out: Annotated[Path | None, typer.Option(help="Write labelled responses here.")] = None,
+    judge: Annotated[str, typer.Option(help="rules, hf:FOLDER or endpoint:URL.")] = "rules",
+    gold: Annotated[str | None, typer.Option(help="Field with gold labels to agree with.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Prompts that the responses answer.")] = None,
+) -> None:
+    """Label responses (R, W, moves), with provenance and agreement against gold labels."""
+    from unsinter.studies.verbs import label_verb
+
+    with progress_bars() as progress:
+        tables = label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts, progress=progress)
+    for table in tables:
+        show_table(*table)
+
+
+@app.command()
+@one_line_errors
+def extract(
+    study: Annotated[Path, typer.Argument(help="Study file (YAML).")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override, as --set seed=1.")] = None,
+) -> None:
+    """Fill the cache with a study's activations, and nothing else."""
+    from unsinter.studies.verbs import extract_verb
+
+    with progress_bars() as progress:
+        tables = extract_verb(study, overrides=set_ or [], progress=progress)
+    for table in tables:
+        show_table(*table)
+
+
+@app.command()
+@one_line_errors
+def doctor(
+    model: Annotated[str | None, typer.Argument(help="Model folder or id to examine as well.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+) -> None:
+    """Show versions, devices, memory; for a model: what it would need and the positions its template has."""
+    from unsinter.studies.verbs import doctor_verb
+
+    tables, problems = doctor_verb(model, dtype=dtype)
+    for table in tables:
+        show_table(*table)
+    for problem in problems:
+        console.print(f"problem: {problem}", markup=False)
+    if problems:
+        raise typer.Exit(1)
+
+
+@cache_app.command("ls")
+@one_line_errors
+def cache_ls() -> None:
+    """List what the cache holds: model, rows, layers, positions, bytes."""
+    from unsinter.studies.cache_verbs import ls_verb
+
+    show_table(*ls_verb())
+
+
+@cache_app.command("verify")
+@one_line_errors
+def cache_verify(
+    quarantine: Annotated[bool, typer.Option("--quarantine", help="Move damaged files aside.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Rebuild a lost manifest.")] = False,
+) -> None:
+    """Check every byte; exit code 1 where something is damaged."""
+    from unsinter.studies.cache_verbs import verify_verb
+
+    table, sound = verify_verb(quarantine=quarantine, rebuild=rebuild)
+    show_table(*table)
+    if not sound:
+        raise typer.Exit(1)
+
+
+@cache_app.command("gc")
+@one_line_errors
+def cache_gc(
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+) -> None:
+    """Remove what no study names; shows the list and asks first."""
+    from unsinter.studies.cache_verbs import gc_candidates, gc_verb
+
+    table, candidates = gc_candidates()
+    show_table(*table)
+    if candidates and (yes or typer.confirm(f"Remove these {len(candidates)} entries?")):
+        console.print(gc_verb(candidates))

@@ -1,0 +1,187 @@
+"""The study file: fields that change the result, checked before any compute."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+SCHEMA_VERSION = 1
+Target = Literal["D", "C", "R", "W"]
+
+
+class StudyError(ValueError):
+    """A study file, or the data it names, cannot be run as asked."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PromptSource(_Section):
+    """Where the prompts come from."""
+
+    path: tuple[Path, ...] = ()
+    """Files of prompt records (JSONL, CSV, Parquet), read one after the other; empty: the planted prompts."""
+
+    columns: dict[str, str] = {}
+    """Our field to their column, as ``{category: category_unified}``."""
+
+    where: dict[str, tuple[Any, ...]] = {}
+    """Keep only records whose field holds one of these values, as ``{source: [xstest, jbb_benign]}``."""
+
+
+class ResponseSource(_Section):
+    """Where the responses come from: a file, or generation."""
+
+    path: tuple[Path, ...] = ()
+    """Files of response records; empty: the model answers the prompts itself."""
+
+    model: str | None = None
+    """With ``path``: keep the responses of this model only; one model at a time."""
+
+    max_new_tokens: int = Field(default=40, ge=1)
+    """Generation stops at this many tokens."""
+
+    temperature: float = Field(default=0.0, ge=0.0)
+    """Zero is greedy; above zero, sampled with the study's seed."""
+
+
+class ModelSource(_Section):
+    """A model whose activations are read."""
+
+    name: str
+    """What tables and figures call it."""
+
+    path: str
+    """A folder or a hub id; ``planted:detached`` and ``planted:sintered`` name the shipped models."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    template: Literal["auto", "chat", "raw"] = "auto"
+
+
+class Study(_Section):
+    """One study: data, models, sites, targets, split."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    seed: int = 0
+    models: tuple[ModelSource, ...] = Field(min_length=1)
+    prompts: PromptSource
+    responses: ResponseSource | None = None
+    targets: tuple[Target, ...] = Field(default=("D", "C"), min_length=1)
+    layers: Literal["all"] | tuple[int, ...] = "all"
+    positions: tuple[str, ...] = Field(default=("instruction_end", "template_end"), min_length=1)
+    penalties: tuple[float, ...] = Field(default=(1e-3, 1e-2, 1e-1), min_length=1)
+    """L2 penalties tried; one is chosen inside the training rows (see ``LogisticProbe``)."""
+
+    test_fraction: float = Field(default=0.25, gt=0.0, lt=0.9)
+    """Share of the groups held out; rounded to one in a whole number of folds."""
+
+    inner_folds: int = Field(default=3, ge=2)
+    bootstrap_draws: int = Field(default=1000, ge=100)
+    min_groups: int = Field(default=30, ge=2)
+    """Classes, categories and cells with fewer independent groups are not studied."""
+
+    on_too_long: Literal["error", "drop"] = "error"
+    allow_response_positions: bool = False
+    """Let probes read response tokens: such a probe sees the answer it is to predict."""
+
+    @model_validator(mode="after")
+    def _answers_need_responses(self) -> Self:
+        for target in ("R", "W"):
+            if target in self.targets and self.responses is None:
+                raise ValueError(f"target {target} needs responses; add a section 'responses' or drop it")
+        names = [model.name for model in self.models]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two models share a name in {names}; names label the rows of every table")
+        if any(p.startswith("response_") for p in self.positions) and not self.allow_response_positions:
+            raise ValueError(
+                "positions after template_end let a probe read the answer it is to predict; "
+                "drop them or set allow_response_positions: true"
+            )
+        if self.responses and self.responses.path and not self.responses.model:
+            raise ValueError("responses.path needs responses.model: whose recorded answers are used")
+        return self
+
+
+def load_study(path: Path, *, overrides: Sequence[str] = ()) -> Study:
+    """Read a study file; paths in it are taken relative to the file.
+
+    Parameters
+    ----------
+    overrides : ``key.sub=value`` strings, values in YAML, applied before validation.
+
+    Raises
+    ------
+    StudyError : not readable, not YAML, an unknown key (its nearest neighbour is named), a wrong type, or a
+        data file that does not exist.
+    """
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StudyError(f"{path}: cannot be read as a study file: {_one_line(error)}.") from error
+    if not isinstance(table, dict):
+        raise StudyError(f"{path}: a study file is a mapping of keys, got {type(table).__name__}.")
+    for override in overrides:
+        _apply(table, override)
+    return parse_study(table, origin=path)
+
+
+def parse_study(table: Mapping[str, Any], *, origin: Path) -> Study:
+    """Validate a parsed table; ``origin`` names it in errors and anchors its relative paths."""
+    try:
+        study = Study.model_validate(table)
+    except ValidationError as error:
+        raise StudyError(f"{origin}: {_first_problem(error)}") from error
+    responses = study.responses
+    if responses is not None:
+        responses = responses.model_copy(update={"path": _existing(responses.path, origin, "responses.path")})
+    prompts = study.prompts.model_copy(update={"path": _existing(study.prompts.path, origin, "prompts.path")})
+    models = tuple(m.model_copy(update={"path": _model_path(m.path, origin)}) for m in study.models)
+    return study.model_copy(update={"responses": responses, "prompts": prompts, "models": models})
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise StudyError(f"--set takes key=value, as --set seed=1; got {override!r}.")
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise StudyError(f"--set {override}: {parent!r} is not a section.")
+    table[leaf] = yaml.safe_load(value)
+
+
+def _existing(paths: tuple[Path, ...], origin: Path, field: str) -> tuple[Path, ...]:
+    resolved = tuple((origin.parent / path).resolve() for path in paths)
+    for path in resolved:
+        if not path.exists():
+            raise StudyError(f"{origin}: {field} names {path}, which does not exist.")
+    return resolved
+
+
+def _model_path(path: str, origin: Path) -> str:
+    folder = origin.parent / path
+    return str(folder.resolve()) if folder.is_dir() else path
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "study"
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; accepted are {', '.join(Study.model_fields)}."
+        return f"unknown key {where!r}{hint}"
+    return f"{where}: {problem['msg']}, got {str(problem['input'])[:80]!r}."
+
+
+def _known_keys() -> list[str]:
+    sections: tuple[type[BaseModel], ...] = (Study, PromptSource, ResponseSource, ModelSource)
+    return [name for section in sections for name in section.model_fields]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

