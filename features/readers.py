@@ -22,7 +22,7 @@ def read_prompts(
 ) -> list[PromptRecord]:
     """Return the prompt records of a file, or of several whose ids are unique together.
 
-    ``columns`` maps our field to their column, e.g. ``{"category": "category_unified", "group": "split_group"}``.
+    ``columns`` maps our field to their column, e.g. ``{"category": "category_unified"}``.
     A field of the file that the map displaces is kept as ``<field>_in_file``.
 
     Raises
@@ -89,7 +89,7 @@ def _parts(source: Source | Sequence[str | Path]) -> Iterable[Source]:
     if isinstance(source, str | Path):
         return [source]
     if isinstance(source, Sequence) and source and all(isinstance(part, str | Path) for part in source):
-        return source  # type: ignore[return-value]
+        return source
     return [source]  # type: ignore[list-item]
 
 
@@ -104,9 +104,7 @@ def _check_columns(table: Rows, columns: Mapping[str, str], model: type[RecordT]
             raise RecordError.at(table.name, fault + _near(column, table.columns), field=field)
     for field, info in model.model_fields.items():
         if info.is_required() and field not in table.columns and field not in columns:
-            fault = (
-                f"no row has this field; its columns are {_listing(table.columns)}; map one, {field}=COLUMN"
-            )
+            fault = f"no row has this field; map one of {_listing(table.columns)} with columns {field}=COLUMN"
             raise RecordError.at(table.name, fault, field=field)
 
 
@@ -125,7 +123,7 @@ def _mapped(row: Row, table: Rows, columns: Mapping[str, str], model: type[Recor
     used = {column for column in columns.values() if column not in model.model_fields}
     values = {name: value for name, value in row.values.items() if name not in used}
     for field, column in columns.items():
-        if field == column or column not in row.values:
+        if field == column:
             continue
         if field in row.values:
             kept = f"{field}_in_file"
@@ -133,7 +131,7 @@ def _mapped(row: Row, table: Rows, columns: Mapping[str, str], model: type[Recor
                 fault = f"cannot be kept as {kept!r}, which the row has already; rename that column"
                 raise RecordError.at(table.name, fault, row=row.number, field=field)
             values[kept] = row.values[field]
-        values[field] = row.values[column]
+        values[field] = row.values.get(column)
     return _with_booleans(values, table, row) if table.is_text else values
 
 

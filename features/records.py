@@ -1,4 +1,4 @@
-"""Records: prompts, responses and openings as validated, frozen objects that keep the fields we do not know."""
+"""Records: prompts, responses and openings, validated and frozen, with the fields we do not know kept."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
@@ -16,7 +16,7 @@ class RecordError(ValueError):
     def at(
         cls, file: object, fault: str, *, row: int | str | None = None, field: str | None = None
     ) -> "RecordError":
-        """Build the error for one place; ``row`` counts from 1 (a line of JSONL, the header of CSV is row 1)."""
+        """Build the error for one place; ``row`` counts from 1, the header of a CSV file included."""
         place = str(file)
         if row is not None:
             place += f", row {row}"
@@ -165,6 +165,8 @@ def _first_fault(faults: Sequence[Any], values: dict[str, Any]) -> tuple[str, st
         case "missing":
             known = ", ".join(repr(name) for name in list(values)[:12]) or "no field"
             text = f"is missing; the row has {known}; add it, or map the column that holds it"
+        case "string_type" if fault["input"] is None:
+            text = "is empty; give it a value, or leave the record out"
         case "string_type":
             text = f"must be text; got {got}"
         case "value_error":

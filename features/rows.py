@@ -1,4 +1,4 @@
-"""Rows of JSON Lines, CSV, Parquet and Hugging Face `datasets`, as plain mappings with their place in the file."""
+"""Rows of JSON Lines, CSV, Parquet and Hugging Face `datasets`, each with its place in the file."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from unsinter.features.records import RecordError, abbreviate
 
 LONGEST_LINE = 1_000_000
-"""Bytes of one line (or one CSV field); a longer one is almost always a file that is not what it says."""
+"""Bytes of one line; a longer one is almost always a file that is not what it says."""
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 
@@ -219,7 +219,7 @@ def _read_dataset_folder(path: Path) -> Iterator[Row]:
         raise RecordError.at(path, fault) from error
     if (path / "dataset_dict.json").is_file():
         splits = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
-        fault = f"holds the splits {', '.join(splits) or '(none)'}; name one, such as {path / (splits or ['train'])[0]}"
+        fault = f"holds the splits {', '.join(splits)}; name the folder of one of them"
         raise RecordError.at(path, fault)
     try:
         return _number(datasets.load_from_disk(str(path)))
