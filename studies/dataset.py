@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from unsinter.features.duplicates import group_prompts
 from unsinter.features.records import PromptRecord
 from unsinter.studies.config import Study, StudyError
-from unsinter.studies.splits import Split, make_split
+from unsinter.studies.splits import Split, outer_split
 from unsinter.studies.sweep import Rows
 from unsinter.studies.targets import Target, make_target
 
@@ -31,7 +31,7 @@ class Dataset:
     @property
     def is_test(self) -> NDArray[np.bool_]:
         """Held-out rows (n_prompts,)."""
-        return self.split.folds == 0
+        return np.array(self.split.folds) == 0
 
     @property
     def categories(self) -> NDArray[np.str_]:
@@ -46,10 +46,10 @@ def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
         prompts=tuple(prompts),
         ids=np.array([record.id for record in prompts], dtype=np.str_),
         groups=groups,
-        split=make_split(
+        split=outer_split(
             [record.id for record in prompts],
-            groups,
-            [_category(record) for record in prompts],
+            groups.tolist(),
+            strata=[_category(record) for record in prompts],
             n_folds=max(2, round(1 / study.test_fraction)),
             seed=study.seed,
         ),
@@ -58,18 +58,24 @@ def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
     return dataset
 
 
+def prompt_target(name: str, dataset: Dataset, study: Study) -> Target:
+    """Return D or C, which need no responses."""
+    unanswered = [None] * len(dataset.prompts)
+    return make_target(name, dataset.prompts, unanswered, groups=dataset.groups, min_groups=study.min_groups)
+
+
 def target_rows(dataset: Dataset, target: Target, *, n_folds: int, seed: int) -> Rows:
     """Return training and held-out rows where the target is defined, and inner folds of training groups."""
     train = np.flatnonzero(target.defined & ~dataset.is_test)
     test = np.flatnonzero(target.defined & dataset.is_test)
-    inner = make_split(
+    inner = outer_split(
         dataset.ids[train].tolist(),
-        dataset.groups[train],
-        target.labels[train].tolist(),
+        dataset.groups[train].tolist(),
+        strata=target.labels[train].tolist(),
         n_folds=n_folds,
         seed=seed,
     )
-    return Rows(train=train, test=test, inner=inner.folds)
+    return Rows(train=train, test=test, inner=np.array(inner.folds))
 
 
 def _category(record: PromptRecord) -> str:
@@ -83,13 +89,7 @@ def _refuse_impossible_questions(dataset: Dataset, study: Study) -> None:
     for name in ("D", "C"):
         if name not in study.targets:
             continue
-        target = make_target(
-            name,
-            dataset.prompts,
-            [None] * len(dataset.prompts),
-            groups=dataset.groups,
-            min_groups=study.min_groups,
-        )
+        target = prompt_target(name, dataset, study)
         if (reason := target.refusal_to_fit) is not None:
             raise StudyError(
                 f"{reason} (min_groups is {study.min_groups}); drop target {name} or add prompts "

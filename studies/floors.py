@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.text_floor import floor_scores
+from unsinter.features.text_floor import FloorKind, floor_scores
 from unsinter.studies.sweep import FloatArray, Rows
 from unsinter.studies.targets import Target
 
-TEXT_FLOORS = ("words", "characters", "length")
+TEXT_FLOORS: tuple[FloorKind, ...] = ("words", "characters", "length")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +23,19 @@ class Floor:
 
 def text_floors(target: Target, texts: Sequence[str], rows: Rows) -> list[Floor]:
     """Fit words, characters and length on the training rows and score the held-out rows."""
-    y = np.where(target.labels == target.classes[1], 1, 0) if target.is_binary else target.labels
-    return [
-        Floor(name=name, scores=floor_scores(texts, y, rows.train, rows.test, name)) for name in TEXT_FLOORS
-    ]
+    return [Floor(name=kind, scores=_text_floor(kind, target, texts, rows)) for kind in TEXT_FLOORS]
+
+
+def _text_floor(kind: FloorKind, target: Target, texts: Sequence[str], rows: Rows) -> FloatArray:
+    """Score the positive class, or each of the sorted classes; one the training rows lack scores lowest."""
+    order = list(target.classes) if target.is_binary else sorted(target.classes)
+    y = [order.index(label) if label else None for label in target.labels]
+    floor = floor_scores(texts, y, train=rows.train, test=rows.test, kind=kind)
+    if target.is_binary:
+        return floor.decision
+    scores = np.full((len(rows.test), len(order)), -np.inf)
+    scores[:, list(floor.classes)] = floor.probabilities
+    return scores
 
 
 def category_floor(target: Target, categories: NDArray[np.str_], rows: Rows) -> Floor:

@@ -3,30 +3,27 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from unsinter.features.extract import Extraction
-from unsinter.features.model import load_model
-from unsinter.features.rendering import render
 from unsinter.studies.config import ModelSource, Study
 from unsinter.studies.dataset import Dataset, target_rows
 from unsinter.studies.floors import category_floor, text_floors
-from unsinter.studies.outcome import ask, floor_table, prediction_table, result_table
-from unsinter.studies.sources import find_model
-from unsinter.studies.sweep import Rows, Site, SiteFit, chosen, shuffle_over_groups, sweep
+from unsinter.studies.outcome import Question, ask, floor_table, prediction_table, result_table
+from unsinter.studies.reading import Reading, read_model
+from unsinter.studies.sweep import FloatArray, SiteFit, chosen, shuffled_labels, sweep
 from unsinter.studies.targets import Response, Target, make_target
 from unsinter.studies.transfer import study_transfer
 
-Progress = Callable[[str, int, int], None]
+Progress: TypeAlias = Callable[[str, int, int], None]
 """(step in words, done, total)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What cannot change a number: where things go and how many workers fit."""
+    """What cannot change a number: where things go, how many workers fit, who is told."""
 
     folder: Path
     cache_root: Path
@@ -40,7 +37,7 @@ class ChosenProbe:
 
     target: Target
     fit: SiteFit
-    examples: np.ndarray
+    examples: FloatArray
     """A few activations (n, d_model) that the exported file stores to test itself."""
 
 
@@ -62,20 +59,26 @@ class ModelOutcome:
 
 def study_model(study: Study, source: ModelSource, dataset: Dataset, settings: Settings) -> ModelOutcome:
     """Extract, answer, probe and compare for one model."""
-    model = load_model(find_model(source), dtype=source.dtype)
-    rendered = render([(p.id, p.prompt) for p in dataset.prompts], model, template=source.template)
-    extraction = _extract(study, source, model, rendered, settings)
-    responses = _responses(study, source, model, rendered, dataset, settings)
-    del model
+    reading = read_model(study, source, dataset, settings)
     outcome = ModelOutcome(
         name=source.name,
-        identity=extraction.identity,
-        extraction=extraction.summary(),
-        cells=count_cells(dataset, responses),
+        identity=reading.identity,
+        extraction=reading.facts,
+        cells=count_cells(dataset, reading.responses),
     )
-    sites = [(layer, position) for position in study.positions for layer in extraction.layers]
     for name in study.targets:
-        _study_target(name, study, dataset, responses, extraction, sites, settings, outcome)
+        target = make_target(
+            name,
+            dataset.prompts,
+            reading.responses,
+            groups=dataset.groups,
+            min_groups=study.min_groups,
+            is_present=reading.is_present,
+        )
+        if (reason := target.refusal_to_fit) is not None:
+            outcome.not_studied[name] = reason
+        else:
+            _study_target(target, study, dataset, reading, settings, outcome)
     return outcome
 
 
@@ -90,24 +93,14 @@ def count_cells(dataset: Dataset, responses: Sequence[Response | None]) -> dict[
 
 
 def _study_target(
-    name: str,
+    target: Target,
     study: Study,
     dataset: Dataset,
-    responses: Sequence[Response | None],
-    extraction: Extraction,
-    sites: Sequence[Site],
+    reading: Reading,
     settings: Settings,
     outcome: ModelOutcome,
 ) -> None:
-    target = make_target(name, dataset.prompts, responses, groups=dataset.groups, min_groups=study.min_groups)
-    if (reason := target.refusal_to_fit) is not None:
-        outcome.not_studied[name] = reason
-        return
     rows = target_rows(dataset, target, n_folds=study.inner_folds, seed=study.seed)
-    fits = _sweep(study, dataset, target, rows, extraction, sites, settings, outcome.name)
-    floors = text_floors(target, [p.prompt for p in dataset.prompts], rows)
-    if name == "W":
-        floors.append(category_floor(target, dataset.categories, rows))
     question = ask(
         outcome.name,
         target,
@@ -117,43 +110,37 @@ def _study_target(
         n_draws=study.bootstrap_draws,
         seed=study.seed,
     )
+    fits = _fit_sites(question, study, reading, settings)
+    floors = text_floors(target, [prompt.prompt for prompt in dataset.prompts], rows)
+    if target.name == "W":
+        floors.append(category_floor(target, dataset.categories, rows))
     outcome.floors.append(floor_table(question, floors))
     outcome.results.append(result_table(question, fits, floors))
     outcome.predictions.append(prediction_table(question, fits))
     best = chosen(fits)
-    examples = extraction.activations(*best.site)[rows.test[:8]]
-    outcome.probes.append(ChosenProbe(target=target, fit=best, examples=examples))
-    if name == "D" and "C" in study.targets:
-        outcome.transfer = study_transfer(
-            outcome.name, dataset, extraction.activations(*best.site), best, study
-        )
+    X = reading.activations(*best.site)
+    outcome.probes.append(ChosenProbe(target=target, fit=best, examples=X[rows.test[:8]]))
+    if target.name == "D" and "C" in study.targets:
+        present = np.flatnonzero(reading.is_present)
+        outcome.transfer = study_transfer(outcome.name, dataset, X, best, study, present=present)
 
 
-def _sweep(
-    study: Study,
-    dataset: Dataset,
-    target: Target,
-    rows: Rows,
-    extraction: Extraction,
-    sites: Sequence[Site],
-    settings: Settings,
-    model: str,
-) -> list[SiteFit]:
+def _fit_sites(question: Question, study: Study, reading: Reading, settings: Settings) -> list[SiteFit]:
+    sites = [(layer, position) for position in study.positions for layer in reading.layers]
     done = 0
 
     def on_site() -> None:
         nonlocal done
         done += 1
-        settings.progress(f"{model}: probes for {target.name}", done, len(sites))
+        settings.progress(f"{question.model}: probes for {question.target.name}", done, len(sites))
 
-    control = shuffle_over_groups(target.labels[rows.train], dataset.groups[rows.train], seed=study.seed)
     return sweep(
-        extraction.activations,
+        reading.activations,
         sites,
-        target,
-        rows,
+        question.target,
+        question.rows,
         penalties=study.penalties,
-        control_labels=control,
+        control_labels=shuffled_labels(question.target, question.rows, question.groups, seed=study.seed),
         n_jobs=settings.n_jobs,
         on_site=on_site,
     )

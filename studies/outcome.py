@@ -141,7 +141,7 @@ def _fit_row(question: Question, fit: SiteFit, floor_value: float, floor_draws: 
         "score": value,
         "score_low": low,
         "score_high": high,
-        "control": float(score(question.target, fit.control_scores, question.truth)[0]),
+        "control": fit.control_score,
         "gain": value - floor_value,
         "gain_low": gain_low,
         "gain_high": gain_high,

@@ -43,7 +43,7 @@ class SiteFit:
     ----------
     inner_score : mean score over the inner folds at that penalty; the site is chosen by it.
     scores : (n_test,) or (n_test, n_classes) held-out scores in nats.
-    control_scores : the same from a probe trained on labels shuffled over whole groups.
+    control_score : what the same procedure scores on labels shuffled over whole groups, in training and test.
     """
 
     site: Site
@@ -51,7 +51,7 @@ class SiteFit:
     inner_score: float
     probe: LogisticProbe
     scores: FloatArray
-    control_scores: FloatArray
+    control_score: float
     converged: bool
 
 
@@ -80,7 +80,7 @@ def sweep(
 
     Parameters
     ----------
-    control_labels : (n_train,) training labels shuffled over whole groups (see ``shuffle_over_groups``).
+    control_labels : (n_examples,) labels shuffled on each side of the split (see ``shuffled_labels``).
     n_jobs : joblib workers; the numbers do not depend on it.
     """
     fits = Parallel(n_jobs=n_jobs, return_as="generator")(
@@ -109,14 +109,14 @@ def fit_site(
     inner_scores = [_inner_score(X_train, y_train, target, rows.inner, penalty=p) for p in penalties]
     best = int(np.argmax(inner_scores))
     probe = LogisticProbe(penalty=penalties[best]).fit(X_train, y_train)
-    control = LogisticProbe(penalty=penalties[best]).fit(X_train, control_labels)
+    control = LogisticProbe(penalty=penalties[best]).fit(X_train, control_labels[rows.train])
     return SiteFit(
         site=site,
         penalty=penalties[best],
         inner_score=float(inner_scores[best]),
         probe=probe,
         scores=logits(probe, X[rows.test], target),
-        control_scores=logits(control, X[rows.test], target),
+        control_score=_score_of(control, X[rows.test], control_labels[rows.test], target),
         converged=probe.n_iter_ < probe.max_iter,
     )
 
@@ -156,6 +156,18 @@ def shuffle_over_groups(labels: NDArray[np.str_], groups: NDArray[np.str_], *, s
     return shuffled
 
 
+def shuffled_labels(target: Target, rows: Rows, groups: NDArray[np.str_], *, seed: int) -> NDArray[np.str_]:
+    """Return the target's labels (n_examples,) shuffled over groups, within training and within test rows."""
+    labels = target.labels.copy()
+    for side in (rows.train, rows.test):
+        labels[side] = shuffle_over_groups(labels[side], groups[side], seed=seed)
+    return labels
+
+
+def _score_of(probe: LogisticProbe, X: FloatArray, truth: NDArray[np.str_], target: Target) -> float:
+    return float(score(target, logits(probe, X, target), truth)[0])
+
+
 def _inner_score(
     X: FloatArray, y: NDArray[np.str_], target: Target, inner: NDArray[np.intp], *, penalty: float
 ) -> float:
@@ -163,5 +175,5 @@ def _inner_score(
     for fold in np.unique(inner):
         train, held_out = inner != fold, inner == fold
         probe = LogisticProbe(penalty=penalty).fit(X[train], y[train])
-        scores.append(score(target, logits(probe, X[held_out], target), y[held_out])[0])
+        scores.append(_score_of(probe, X[held_out], y[held_out], target))
     return float(np.mean(scores))

@@ -12,7 +12,7 @@ RESULTS = {
     "score": "on the held-out rows",
     "score_low": "95 % cluster-bootstrap interval over held-out groups",
     "score_high": "",
-    "control": "the same from labels shuffled over training groups",
+    "control": "the same procedure on labels shuffled over whole groups, in training and test",
     "floor": "best text floor on the same split",
     "floor_name": "which text floor that is",
     "gain": "score - floor",

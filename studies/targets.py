@@ -72,12 +72,15 @@ def make_target(
     *,
     groups: NDArray[np.str_],
     min_groups: int,
+    is_present: NDArray[np.bool_] | None = None,
 ) -> Target:
-    """Label every prompt for D, C, R or W and mask what is not defined or too rare.
+    """Label every prompt for D, C, R or W and mask what is not defined, too rare or not ``is_present``.
 
     A missing label is masked, never a class of its own: coding "answered" as a wording turns W into R.
     """
     raw = np.array([_label(name, p, r) or "" for p, r in zip(prompts, responses, strict=True)], dtype=np.str_)
+    if is_present is not None:
+        raw[~is_present] = ""
     counts = {label: len(set(groups[raw == label])) for label in np.unique(raw[raw != ""])}
     kept = sorted((label for label, n in counts.items() if n >= min_groups), key=_positive_last)
     labels = np.where(np.isin(raw, kept), raw, "")

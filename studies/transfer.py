@@ -12,10 +12,9 @@ from unsinter.features.text_floor import floor_scores
 from unsinter.probes import LogisticProbe
 from unsinter.probes.metrics import auroc, group_draws, percentile_interval
 from unsinter.studies.config import Study
-from unsinter.studies.dataset import Dataset
+from unsinter.studies.dataset import Dataset, prompt_target
 from unsinter.studies.sweep import SiteFit
 from unsinter.studies.tables import TRANSFER
-from unsinter.studies.targets import make_target
 
 FloatArray: TypeAlias = NDArray[np.floating]
 Scorer: TypeAlias = Callable[[NDArray[np.intp], NDArray[np.bool_], NDArray[np.intp]], FloatArray]
@@ -112,21 +111,26 @@ def _cell(
     )
 
 
-def study_transfer(model: str, dataset: Dataset, X: FloatArray, best: SiteFit, study: Study) -> pd.DataFrame:
-    """Return both matrices of a model, probe and words, at the site the training rows chose for D."""
+def study_transfer(
+    model: str,
+    dataset: Dataset,
+    X: FloatArray,
+    best: SiteFit,
+    study: Study,
+    *,
+    present: NDArray[np.intp],
+) -> pd.DataFrame:
+    """Return both matrices of a model, probe and words, at the site the training rows chose for D.
+
+    ``present`` are the rows that have activations (prompts too long for the model may have been dropped).
+    """
     rows = TransferRows(
         category=dataset.categories,
         groups=dataset.groups,
-        train=np.flatnonzero(~dataset.is_test),
-        test=np.flatnonzero(dataset.is_test),
+        train=present[~dataset.is_test[present]],
+        test=present[dataset.is_test[present]],
     )
-    categories = make_target(
-        "C",
-        dataset.prompts,
-        [None] * len(dataset.prompts),
-        groups=dataset.groups,
-        min_groups=study.min_groups,
-    ).classes
+    categories = prompt_target("C", dataset, study).classes
     texts = [prompt.prompt for prompt in dataset.prompts]
     readers: dict[str, tuple[Scorer, int, str]] = {
         "probe": (activation_scorer(X, penalty=best.penalty), *best.site),
@@ -146,6 +150,6 @@ def word_scorer(texts: Sequence[str]) -> Scorer:
     def scorer(train: NDArray[np.intp], harmful: NDArray[np.bool_], test: NDArray[np.intp]) -> FloatArray:
         y = np.zeros(len(texts), dtype=np.int64)
         y[train] = harmful
-        return floor_scores(texts, y, train, test, "words")
+        return floor_scores(texts, y.tolist(), train=train, test=test).decision
 
     return scorer

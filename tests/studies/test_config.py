@@ -1,0 +1,74 @@
+import pytest
+import yaml
+
+from unsinter.studies.config import StudyError, load_study
+
+MINIMAL = {
+    "name": "mine",
+    "models": [{"name": "tiny", "path": "planted:detached"}],
+    "prompts": {},
+    "responses": {"temperature": 1.0},
+    "targets": ["D", "R"],
+}
+
+
+def write(tmp_path, **changes):
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL | changes), encoding="utf-8")
+    return path
+
+
+def test_a_study_file_is_read_and_its_paths_are_relative_to_it(tmp_path):
+    (tmp_path / "mine.jsonl").write_text("{}\n", encoding="utf-8")
+    study = load_study(write(tmp_path, prompts={"path": ["mine.jsonl"]}))
+    assert study.prompts.path == (tmp_path / "mine.jsonl",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"postions": ["template_end"]}, "unknown key 'postions'; did you mean 'positions'"),
+        ({"prompts": {"pth": []}}, "unknown key 'prompts.pth'; did you mean 'path'"),
+        ({"seed": "many"}, "seed: .*got 'many'"),
+        ({"targets": ["D", "X"]}, "targets.1: "),
+        ({"models": []}, "models: "),
+        ({"prompts": {"path": ["absent.jsonl"]}}, "prompts.path names .*absent.jsonl, which does not exist"),
+        ({"responses": None}, "target R needs responses"),
+        ({"positions": ["response_1"]}, "let a probe read the answer it is to predict"),
+        ({"name": "../elsewhere"}, "name: "),
+        ({"models": [{"name": "a", "path": "x"}, {"name": "a", "path": "y"}]}, "two models share a name"),
+    ],
+)
+def test_a_bad_study_file_is_one_line_that_names_file_and_field(tmp_path, changes, message):
+    path = write(tmp_path, **changes)
+    with pytest.raises(StudyError, match=message) as error:
+        load_study(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_yaml_or_not_there_is_named(tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("name: [", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"broken.yaml: cannot be read as a study file"):
+        load_study(broken)
+    with pytest.raises(StudyError, match=r"absent.yaml: cannot be read"):
+        load_study(tmp_path / "absent.yaml")
+
+
+def test_overrides_are_validated_like_the_file(tmp_path):
+    path = write(tmp_path)
+    assert load_study(path, overrides=["seed=7", "responses.temperature=0.5"]).seed == 7
+    with pytest.raises(StudyError, match="unknown key 'sed'"):
+        load_study(path, overrides=["sed=7"])
+    with pytest.raises(StudyError, match="--set takes key=value"):
+        load_study(path, overrides=["seed"])
+    with pytest.raises(StudyError, match="'name' is not a section"):
+        load_study(path, overrides=["name.sub=1"])
+
+
+@pytest.mark.parametrize("name", ["demo.yaml", "benchmarks.yaml"])
+def test_the_shipped_study_files_are_valid(repository, name, request):
+    if name == "benchmarks.yaml":
+        request.getfixturevalue("shared_data")
+    load_study(repository / "studies" / name)

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from unsinter.studies.transfer import TransferRows, activation_scorer, transfer_matrix, word_scorer
+
+CATEGORIES = ["a", "b", "c"]
+
+
+def world(seed, *, shared):
+    """Harm is one direction common to all categories (shared), or one of its own per category."""
+    rng = np.random.default_rng(seed)
+    names = np.array([*CATEGORIES, "harmless", "harmless", "harmless"])
+    category = names[np.arange(1800) % 6]
+    X = rng.normal(size=(1800, 12))
+    axes = {"a": 0, "b": 0 if shared else 1, "c": 0 if shared else 2}
+    for name, axis in axes.items():
+        X[category == name, axis] += 2.5
+    is_test = np.arange(1800) // 6 % 3 == 0
+    rows = TransferRows(
+        category=category,
+        groups=np.arange(1800).astype(str),
+        train=np.flatnonzero(~is_test),
+        test=np.flatnonzero(is_test),
+    )
+    return X, rows
+
+
+def matrix(X, rows):
+    cells = transfer_matrix(activation_scorer(X, penalty=1e-2), rows, CATEGORIES, n_draws=200, seed=0)
+    return {(cell.train_category, cell.test_category): cell for cell in cells}
+
+
+def test_one_common_direction_transfers_to_every_category():
+    cells = matrix(*world(0, shared=True))
+    assert min(cell.auroc for cell in cells.values()) > 0.9
+
+
+def test_a_direction_of_its_own_transfers_to_none():
+    cells = matrix(*world(1, shared=False))
+    assert min(cells[c, c].auroc for c in CATEGORIES) > 0.9
+    off = [cell for (train, test), cell in cells.items() if train != test]
+    assert all(cell.low < 0.55 for cell in off)
+
+
+def test_a_cell_is_the_refit_and_score_of_scikit_learn():
+    X, rows = world(2, shared=False)
+    cells = matrix(X, rows)
+    harmless = rows.train[rows.category[rows.train] == "harmless"]
+    train = np.r_[rows.train[rows.category[rows.train] == "b"], harmless]
+    y = rows.category[train] == "b"
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=1 / (1e-2 * len(train)))).fit(X[train], y)
+    test = rows.test[np.isin(rows.category[rows.test], ["a", "harmless"])]
+    expected = roc_auc_score(rows.category[test] == "a", pipeline.decision_function(X[test]))
+    assert cells["b", "a"].auroc == pytest.approx(expected, abs=1e-6)
+
+
+def test_every_row_of_the_matrix_trains_on_equally_many_and_meets_no_test_row():
+    X, rows = world(3, shared=True)
+    rare = rows.train[rows.category[rows.train] == "c"][:150]
+    fewer = np.setdiff1d(rows.train, rare)
+    seen = []
+
+    def recording(train, harmful, test):
+        seen.append((train, harmful, test))
+        return activation_scorer(X, penalty=1e-2)(train, harmful, test)
+
+    short = TransferRows(category=rows.category, groups=rows.groups, train=fewer, test=rows.test)
+    transfer_matrix(recording, short, CATEGORIES, n_draws=100, seed=0)
+    assert {int(harmful.sum()) for _, harmful, _ in seen} == {50}
+    assert all(np.intersect1d(train, test).size == 0 for train, _, test in seen)
+
+
+def test_the_word_scorer_reads_nothing_of_the_test_labels():
+    texts = ["steal the car", "wash the car", "steal the bike", "wash the bike"] * 10
+    train, test = np.arange(30), np.arange(30, 40)
+    harmful = np.array(["steal" in texts[i] for i in train])
+    scores = word_scorer(texts)(train, harmful, test)
+    assert roc_auc_score(["steal" in texts[i] for i in test], scores) == 1.0
