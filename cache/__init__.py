@@ -1,1 +1,9 @@
 """Activations on disk: content-addressed keys, immutable shards, one manifest. Knows nothing of models."""
+
+from unsinter.cache.errors import CacheError
+from unsinter.cache.fill import FillReport
+from unsinter.cache.location import default_root
+from unsinter.cache.shard import ShardPlan
+from unsinter.cache.store import ActivationStore
+
+__all__ = ["ActivationStore", "CacheError", "FillReport", "ShardPlan", "default_root"]
