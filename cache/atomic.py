@@ -1,7 +1,7 @@
-"""Files that are either whole or absent: temporary name in the same folder, fsync, rename, fsync of the folder.
+"""Files that are either whole or absent: temporary name in the same folder, fsync, rename, fsync of folder.
 
-A rename within one folder replaces its target atomically on POSIX file systems, and on the server of a network one;
-a reader on another machine sees the old file or the new one.
+A rename within one folder replaces its target atomically on POSIX file systems, and on the server of a
+network one; a reader on another machine sees the old file or the new one.
 """
 
 import os
@@ -77,7 +77,7 @@ def is_temporary(path: Path) -> bool:
 
 
 def sweep(path: Path) -> None:
-    """Remove unfinished files that would have become path; call it only where no live writer can need them."""
+    """Remove unfinished files that would have become path; only for where no live writer can need them."""
     for leftover in temporaries(path):
         # Another machine may sweep the same leftover, and one that stays behind is harmless.
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The one error this package raises for a cache it cannot use, and the words for an operating system's refusal."""
+"""The one error this package raises for a cache it cannot use, and the words for what the system refused."""
 
 import errno
 import shutil
@@ -9,7 +9,7 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class CacheError(ValueError):
-    """A file of the cache is damaged, foreign, missing or not writable; the message names it and what to do."""
+    """A file of the cache is damaged, foreign, missing or not writable: which one, and what to do."""
 
 
 def damaged(path: Path, what: str, *, n_rows: int | None = None) -> CacheError:
@@ -22,34 +22,35 @@ def damaged(path: Path, what: str, *, n_rows: int | None = None) -> CacheError:
 
 
 def refused(error: OSError, path: Path, *, n_bytes: int | None = None) -> CacheError:
-    """Return the error for a write the operating system refused: a full disk, a read-only folder, a size limit."""
+    """Return the error for a write the system refused: a full disk, a read-only folder, a size limit."""
     if error.errno in _FULL:
         need = "" if n_bytes is None else f" for a file of {n_bytes} bytes"
         return CacheError(
             f"{path}: no space left on the disk{need} ({_free(path)} bytes free); free some space or set "
-            f"UNSINTER_CACHE to a folder on another disk, then run again: finished shards are kept."
+            "UNSINTER_CACHE to a folder on another disk, then run again: finished shards are kept."
         )
     if error.errno in _FORBIDDEN:
         return CacheError(
-            f"{path}: this folder cannot be written ({error.strerror}); make it writable or set UNSINTER_CACHE to a "
-            f"folder that is: rows stored here already stay readable."
+            f"{path}: this folder cannot be written ({error.strerror}); make it writable or set "
+            "UNSINTER_CACHE to a folder that is: rows stored here already stay readable."
         )
     if error.errno == errno.EFBIG:
         return CacheError(
-            f"{path}: a file of {n_bytes} bytes is over the size limit of this process or file system; raise the "
-            f"limit (`ulimit -f`) or use fewer rows per shard, then run again: finished shards are kept."
+            f"{path}: a file of {n_bytes} bytes is over the size limit of this process or file system; "
+            "raise the limit (`ulimit -f`) or use fewer rows per shard, then run again: finished shards "
+            "are kept."
         )
     return CacheError(
-        f"{path}: the file could not be written ({error.strerror}); repair the disk or set UNSINTER_CACHE to another "
-        f"folder, then run again: finished shards are kept."
+        f"{path}: the file could not be written ({error.strerror}); repair the disk or set UNSINTER_CACHE "
+        "to another folder, then run again: finished shards are kept."
     )
 
 
 def unreadable(error: OSError, path: Path) -> CacheError:
     """Return the error for a file that is there and cannot be read."""
     return CacheError(
-        f"{path}: the file cannot be read ({error.strerror}); give yourself the right to read it, or repair the disk, "
-        f"and run again."
+        f"{path}: the file cannot be read ({error.strerror}); give yourself the right to read it, or repair "
+        "the disk, and run again."
     )
 
 

@@ -1,4 +1,4 @@
-"""Filling: plan, claim, compute, store, until nothing asked is missing, whoever else fills the same folder."""
+"""Filling: plan, claim, compute, store, until nothing asked is missing, whoever else fills the folder."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -8,7 +8,7 @@ import numpy as np
 
 from unsinter.cache.atomic import held, is_temporary, sweep, temporaries
 from unsinter.cache.manifest import Folder
-from unsinter.cache.plan import plan_missing
+from unsinter.cache.plan import plan_missing, shards_of_rows
 from unsinter.cache.shard import ShardPlan
 from unsinter.cache.writing import adopt, check_values, write_shard
 
@@ -75,7 +75,7 @@ class Filler:
         with held(self._folder.lock_of(name), wait=wait) as mine:
             if not mine:
                 return False
-            if plan not in self.missing():
+            if shards_of_rows(self._folder.load(), plan):
                 self._elsewhere += 1
             elif adopt(self._folder, plan, dtype=self._dtype):
                 self._adopted += 1
@@ -92,9 +92,10 @@ class Filler:
 
 
 def tidy(folder: Folder) -> None:
-    """Remove what the processes that completed this folder left: claims of finished shards, unfinished copies of them.
+    """Remove the leftovers of finished shards: claims on them, unfinished copies of them.
 
-    A finished shard is never written again, so a claim on it that another process still holds protects nothing.
+    A finished shard is never written again, so a claim on it that another process still holds protects
+    nothing.
     """
     locks = list(folder.locks.glob("*.lock"))
     unfinished = [file for file in folder.shards.glob(".*") if is_temporary(file)]

@@ -28,7 +28,8 @@ def canonical(value: JSON) -> bytes:
         return text.encode()
     except (TypeError, ValueError) as error:
         raise CacheError(
-            f"The identity of a cache must be plain JSON with finite numbers: {error}; turn digests into text first."
+            f"The identity of a cache must be plain JSON with finite numbers: {error}; turn digests into "
+            "text first."
         ) from error
 
 
@@ -47,7 +48,8 @@ def check_row_keys(rows: Sequence[str]) -> None:
     for number, row in enumerate(rows):
         if not isinstance(row, str) or not _ROW_KEY.fullmatch(row):
             raise CacheError(
-                f"Row {number} has the key {row!r}; a row key is the 64-digit lower-case SHA-256 of its token ids."
+                f"Row {number} has the key {row!r}; a row key is the 64-digit lower-case SHA-256 of its "
+                "token ids."
             )
 
 

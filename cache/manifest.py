@@ -9,7 +9,7 @@ from pathlib import Path
 
 from unsinter.cache.atomic import held, sweep, write_atomically
 from unsinter.cache.errors import CacheError, refused, unreadable
-from unsinter.cache.key import FORMAT_VERSION, canonical
+from unsinter.cache.key import FORMAT_VERSION, JSON, canonical
 from unsinter.cache.shard import ShardHeader, ShardPlan
 
 _CUT = 64  # hexadecimal digits of a row key
@@ -83,8 +83,8 @@ class Folder:
             if n_shards == 0:
                 return {}
             raise CacheError(
-                f"{self.manifest}: the index of {n_shards} stored shards is missing; run `unsinter cache verify "
-                f"--rebuild` to write it again from the shards themselves: no row is lost."
+                f"{self.manifest}: the index of {n_shards} stored shards is missing; run `unsinter cache "
+                "verify --rebuild` to write it again from the shards themselves: no row is lost."
             ) from None
         except OSError as error:
             raise unreadable(error, self.manifest) from error
@@ -105,7 +105,7 @@ class Folder:
 
 
 def _encode(manifest: Manifest, identity_key: str) -> bytes:
-    shards = {
+    shards: dict[str, JSON] = {
         name: {
             # One text instead of a list: a tenth of the time to read back.
             "rows": "".join(entry.plan.rows),
@@ -134,8 +134,8 @@ def _decode(raw: bytes, path: Path) -> dict[str, Entry]:
         shards = table["manifest"]["shards"]
     except (ValueError, KeyError, TypeError) as error:
         raise CacheError(
-            f"{path}: the index is damaged or another folder's; run `unsinter cache verify --rebuild` to set it aside "
-            f"and write it again from the shards themselves: no row is lost."
+            f"{path}: the index is damaged or another folder's; run `unsinter cache verify --rebuild` to "
+            "set it aside and write it again from the shards themselves: no row is lost."
         ) from error
     return {
         name: Entry(

@@ -1,9 +1,10 @@
 """What is not stored yet, cut into shards whose boundaries do not depend on what was stored in between.
 
-Per row the missing (layer, position) pairs are split into rectangles: the layers that lack the same positions, times
-those positions. Storing one rectangle of a row changes no other rectangle of it. Rows that lack a rectangle are cut,
-in the order given, into shards of equal length, the last one shorter. Taking any of those shards away leaves a
-sequence that is cut at the same places, so a run that was killed, or that shares the work, plans the same shards.
+Per row the missing (layer, position) pairs are split into rectangles: the layers that lack the same
+positions, times those positions. Storing one rectangle of a row changes no other rectangle of it. Rows that
+lack a rectangle are cut, in the order given, into shards of equal length, the last one shorter. Taking any of
+those shards away leaves a sequence that is cut at the same places, so a run that was killed, or that shares
+the work, plans the same shards.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,8 +22,8 @@ def asked(rows: Sequence[str], layers: Iterable[int], positions: Iterable[str]) 
 
     Raises
     ------
-    CacheError : a row key is not a SHA-256, a layer is not a whole number from 0, a position has no name, or one of the
-        three is empty.
+    CacheError : a row key is not a SHA-256, a layer is not a whole number from 0, a position has no name, or
+    one of the three is empty.
     """
     plan = ShardPlan(
         rows=tuple(dict.fromkeys(rows)),
@@ -69,7 +70,7 @@ def plan_missing(manifest: Manifest, request: ShardPlan, *, rows_per_shard: int)
 
 
 def shards_of_rows(manifest: Manifest, request: ShardPlan) -> dict[str, list[str]]:
-    """Return row -> names of the shards that hold any asked layer at any asked position of it, sorted by name."""
+    """Return row -> names, sorted, of the shards that hold any asked layer of it at any asked position."""
     wanted, holders = set(request.rows), dict[str, list[str]]()
     for name in sorted(manifest):
         plan = manifest[name].plan

@@ -115,8 +115,8 @@ class ShardReader:
 def gone(path: Path, entry: Entry) -> CacheError:
     """Return the error for a shard that the manifest lists and the folder lacks."""
     return CacheError(
-        f"{path}: this shard is listed in manifest.json and is gone; put it back, or run `unsinter cache verify` to "
-        f"strike it off, then run the study again to recompute its {len(entry.plan.rows)} rows."
+        f"{path}: this shard is listed in manifest.json and is gone; put it back, or run `unsinter cache "
+        f"verify` to strike it off, then run the study again to recompute its {len(entry.plan.rows)} rows."
     )
 
 

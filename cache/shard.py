@@ -1,8 +1,8 @@
 """Shards: immutable safetensors files, one tensor per layer, that say in their header what they hold.
 
-A tensor `layer.NN` has shape (positions, rows, d_model), so that one layer of a shard, and within it one position, is
-one contiguous range of bytes. The header carries the digest of the payload, and the manifest the digest of the header:
-together they fix every byte of the file.
+A tensor `layer.NN` has shape (positions, rows, d_model), so that one layer of a shard, and within it one
+position, is one contiguous range of bytes. The header carries the digest of the payload, and the manifest the
+digest of the header: together they fix every byte of the file.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unsinter.cache.errors import CacheError, damaged, unreadable
+from unsinter.cache.errors import damaged, unreadable
 from unsinter.cache.key import FORMAT_VERSION, canonical, digest
 
 STORED: Mapping[str, tuple[str, type[np.generic]]] = {
@@ -38,7 +38,7 @@ class ShardPlan:
 
     def name(self, identity_key: str, dtype: str) -> str:
         """Return the file name: a digest of everything the shard holds, so equal shards have equal names."""
-        content = [identity_key, self.rows, self.layers, self.positions, dtype]
+        content = (identity_key, self.rows, self.layers, self.positions, dtype)
         return f"{digest(content)[:40]}.safetensors"
 
 
@@ -75,10 +75,10 @@ class ShardHeader:
 
 
 def encode(plan: ShardPlan, arrays: list[np.ndarray], *, identity_key: str, dtype: str) -> tuple[bytes, str]:
-    """Return the header of the shard that holds arrays, one (positions, rows, d_model) per layer, and its SHA-256."""
+    """Return the header, and its SHA-256, of the shard of arrays: (positions, rows, d_model) per layer."""
     payload, start, table = hashlib.sha256(), 0, {}
     for layer, array in zip(plan.layers, arrays, strict=True):
-        payload.update(array)
+        payload.update(array.data)
         span = [start, start + array.nbytes]
         table[f"layer.{layer:02d}"] = {
             "dtype": STORED[dtype][0],
@@ -150,7 +150,8 @@ def check_shard(path: Path, *, identity_key: str) -> ShardHeader:
 
     Raises
     ------
-    CacheError : a byte is not what was written, the shard is another model's, or its name is not its content's.
+    CacheError : a byte is not what was written, the shard is another model's, or its name is not its
+    content's.
     """
     try:
         with path.open("rb", buffering=0) as file:
@@ -180,8 +181,13 @@ def check_owner(path: Path, header: ShardHeader, *, identity_key: str) -> None:
 def read_range(
     path: Path, descriptor: int, header: ShardHeader, *, place: tuple[int, str], out: np.ndarray
 ) -> None:
-    """Fill out, (rows, d_model) and contiguous, with the bits of one (layer, position); CacheError if they changed."""
-    target, done = memoryview(out).cast("B"), 0
+    """Fill out, (rows, d_model) and contiguous, with the bits of one (layer, position).
+
+    Raises
+    ------
+    CacheError : they are not the bits that were written.
+    """
+    target, done = out.data.cast("B"), 0
     offset = header.offset(*place)
     while done < len(target):
         n_read = os.preadv(descriptor, [target[done:]], offset + done)
@@ -196,8 +202,8 @@ def read_range(
 def fingerprint(values: np.ndarray) -> str:
     """Return a digest of contiguous values that any changed word changes, at the speed of memory.
 
-    Sums of 64-bit words over lines of 1021, hashed: twenty times faster than CRC-32, so that every read can afford it.
-    It finds damage, not forgery; `verify` compares the SHA-256 of the payload.
+    Sums of 64-bit words over lines of 1021, hashed: twenty times faster than CRC-32, so that every read can
+    afford it. It finds damage, not forgery; `verify` compares the SHA-256 of the payload.
     """
     raw = values.reshape(-1).view(np.uint8)
     n_whole = raw.size // (8 * _LANES) * (8 * _LANES)

@@ -1,6 +1,5 @@
 """The store: the activations of one model identity, asked for by row, layer and position."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -21,8 +20,9 @@ from unsinter.cache.writing import check_alike, check_values, write_shard
 class ActivationStore:
     """The activations of one model identity in one folder, `<root>/<key>/`.
 
-    Opening and reading write nothing, so a complete folder may be read-only. Several processes and machines may fill
-    one folder at once. Rows are named by the SHA-256 of what the model was fed; a row asked for twice is stored once.
+    Opening and reading write nothing, so a complete folder may be read-only. Several processes and machines
+    may fill one folder at once. Rows are named by the SHA-256 of what the model was fed; a row asked for
+    twice is stored once.
 
     Attributes
     ----------
@@ -52,8 +52,8 @@ class ActivationStore:
         folder = Folder(Path(root) / identity_key(identity))
         if folder.identity.exists() and folder.identity.read_bytes() != canonical(identity):
             raise CacheError(
-                f"{folder.identity}: this file does not hold the identity that its folder is named after; move it "
-                f"away and run the study again, which writes it anew: no row is lost."
+                f"{folder.identity}: this file does not hold the identity that its folder is named after; "
+                "move it away and run the study again, which writes it anew: no row is lost."
             )
         return cls(folder, identity=identity, about=about)
 
@@ -79,7 +79,8 @@ class ActivationStore:
 
         Raises
         ------
-        CacheError : a request that cannot be, a damaged index, or a listed shard that is gone or has another length.
+        CacheError : a request that cannot be, a damaged index, or a listed shard that is gone or has another
+        length.
         """
         request = asked(rows, layers, positions)
         manifest = self._load()
@@ -91,7 +92,8 @@ class ActivationStore:
 
         Raises
         ------
-        CacheError : the values do not fit the plan, hold NaN or infinity, or the operating system refused the write.
+        CacheError : the values do not fit the plan, hold NaN or infinity, or the operating system refused the
+        write.
         """
         plan = ShardPlan(rows=tuple(plan.rows), layers=tuple(plan.layers), positions=tuple(plan.positions))
         arrays = check_values(plan, values, dtype=dtype)
@@ -111,9 +113,9 @@ class ActivationStore:
     ) -> FillReport:
         """Compute and store what is missing, shard by shard, and return once all that was asked is stored.
 
-        produce is called as produce(rows, layers, positions), positions sorted, and returns {layer: (rows, positions,
-        d_model)}; on_shard is called with each shard that is complete. After a kill at any moment a second call loses
-        at most the shard that was being computed, and ends with the same files.
+        produce is called as produce(rows, layers, positions), positions sorted, and returns {layer: (rows,
+        positions, d_model)}; on_shard is called with each shard that is complete. After a kill at any moment
+        a second call loses at most the shard that was being computed, and ends with the same files.
 
         Raises
         ------
@@ -138,7 +140,7 @@ class ActivationStore:
         return self._read(layer, position, rows, dtype=np.dtype(np.float32))
 
     def read_bits(self, layer: int, position: str, rows: Sequence[str]) -> np.ndarray:
-        """Return (n_rows, d_model) as stored: float32, float16, or the uint16 bits of bfloat16; raises as `read`."""
+        """Return (n_rows, d_model) as stored: float32, float16, or the uint16 bits of bfloat16."""
         return self._read(layer, position, rows, dtype=None)
 
     def _read(self, layer: int, position: str, rows: Sequence[str], *, dtype: np.dtype | None) -> np.ndarray:
@@ -154,8 +156,8 @@ class ActivationStore:
             parts = self._indexes[names].parts(rows)
         except KeyError as error:
             raise CacheError(
-                f"{self._folder.path}: row {error.args[0]} is not stored for layer {layer} at {position}; run "
-                f"`unsinter extract` for the study to fill it in."
+                f"{self._folder.path}: row {error.args[0]} is not stored for layer {layer} at {position}; "
+                "run `unsinter extract` for the study to fill it in."
             ) from None
         if not parts:
             raise CacheError(
@@ -168,7 +170,7 @@ class ActivationStore:
 
     def _load(self) -> Manifest:
         try:
-            status = os.stat(self._folder.manifest)
+            status = self._folder.manifest.stat()
         except OSError:
             return self._folder.load()  # which says what is wrong, or that nothing is stored
         seen = (status.st_ino, status.st_size, status.st_mtime_ns)
@@ -190,7 +192,8 @@ class ActivationStore:
                 )
 
     def _prepare(self) -> None:
-        # The manifest exists before the first shard does: shards without one are then a loss to report, not a start.
+        # The manifest exists before the first shard does: shards without one are then a loss to report, not a
+        # start.
         folder = self._folder
         try:
             for path in (folder.shards, folder.locks):

@@ -1,4 +1,4 @@
-"""Writing one shard: values checked, file written beside its place, then file and index made visible together."""
+"""Writing one shard: values checked, file written beside its place, then made visible with the index."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,15 +35,15 @@ def check_values(plan: ShardPlan, values: Mapping[int, np.ndarray], *, dtype: st
             )
         if array.dtype != STORED[dtype][1]:
             raise CacheError(
-                f"Layer {layer} holds {array.dtype} where {dtype} is stored as {np.dtype(STORED[dtype][1])}; the cache "
-                f"never converts: hand over the model's own bits."
+                f"Layer {layer} holds {array.dtype} where {dtype} is stored as "
+                f"{np.dtype(STORED[dtype][1])}; the cache never converts: hand over the model's own bits."
             )
         _refuse_non_finite(plan, layer, array, dtype=dtype)
     return [np.ascontiguousarray(values[layer].transpose(1, 0, 2)) for layer in plan.layers]
 
 
 def write_shard(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dtype: str) -> int:
-    """Store one shard and list it in the manifest; return the bytes written, 0 where others stored it meanwhile.
+    """Store one shard, list it in the manifest, and return the bytes written: 0 if others stored it by now.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def write_shard(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dt
     path, header, header_sha256 = _encoded(folder, plan, arrays, dtype)
     n_bytes = len(header) + sum(array.nbytes for array in arrays)
     try:
-        temporary = write_beside(path, [header, *map(memoryview, arrays)])
+        temporary = write_beside(path, [header, *(array.data for array in arrays)])
     except OSError as error:
         raise refused(error, path, n_bytes=n_bytes) from error
     try:
@@ -104,9 +104,9 @@ def check_alike(folder: Folder, manifest: Manifest, *, dtype: str, d_model: int 
     for name, entry in manifest.items():
         if entry.dtype != dtype or (d_model is not None and entry.d_model != d_model):
             raise CacheError(
-                f"{folder.shards / name}: this model's folder holds {entry.dtype} of width {entry.d_model}, not {dtype}"
-                f"{'' if d_model is None else f' of width {d_model}'}; the type belongs in the identity, so that each "
-                f"has a folder of its own."
+                f"{folder.shards / name}: this model's folder holds {entry.dtype} of width {entry.d_model}, "
+                f"not {dtype}{'' if d_model is None else f' of width {d_model}'}; the type belongs in the "
+                "identity, so that each has a folder of its own."
             )
 
 
@@ -131,7 +131,8 @@ def _write_rest(
     kept: list[int],
     manifest: Manifest,
 ) -> int:
-    # Another study stored some of these rows while they were computed: store only the others, so that none is twice.
+    # Another study stored some of these rows while they were computed: store only the others, so that none is
+    # twice.
     if not kept:
         return 0
     rest = ShardPlan(
@@ -141,7 +142,7 @@ def _write_rest(
     path, header, sha256 = _encoded(folder, rest, fewer, dtype)
     n_bytes = len(header) + sum(array.nbytes for array in fewer)
     sweep(path)
-    publish(write_beside(path, [header, *map(memoryview, fewer)]), path)
+    publish(write_beside(path, [header, *(array.data for array in fewer)]), path)
     entry = Entry(plan=rest, dtype=dtype, d_model=fewer[0].shape[2], n_bytes=n_bytes, header_sha256=sha256)
     folder.save({**manifest, path.name: entry})
     return n_bytes
@@ -152,7 +153,7 @@ def _refuse_non_finite(plan: ShardPlan, layer: int, array: np.ndarray, *, dtype:
     if bad.any():
         row, position, dimension = np.argwhere(bad)[0].tolist()
         raise CacheError(
-            f"Layer {layer} of row {plan.rows[row]} at {plan.positions[position]} is NaN or infinite in dimension "
-            f"{dimension} ({int(bad.sum())} such values in this layer); load the model in a wider type, such as "
-            f"bfloat16 or float32, and run again."
+            f"Layer {layer} of row {plan.rows[row]} at {plan.positions[position]} is NaN or infinite in "
+            f"dimension {dimension} ({int(bad.sum())} such values in this layer); load the model in a wider "
+            "type, such as bfloat16 or float32, and run again."
         )
