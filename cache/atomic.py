@@ -29,7 +29,7 @@ def write_atomically(path: Path, chunks: Iterable[bytes | memoryview]) -> int:
     try:
         n_bytes = temporary.stat().st_size
         publish(temporary, path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return n_bytes
@@ -44,7 +44,7 @@ def write_beside(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
             for chunk in chunks:
                 _write_all(file.fileno(), memoryview(chunk).cast("B"))
             os.fsync(file.fileno())
-    except OSError:
+    except BaseException:  # an interrupt too must leave nothing behind
         temporary.unlink(missing_ok=True)
         raise
     return temporary

@@ -12,6 +12,10 @@ class CacheError(ValueError):
     """A file of the cache is damaged, foreign, missing or not writable: which one, and what to do."""
 
 
+class ForeignShardError(CacheError):
+    """A shard belongs to another model identity than the folder it lies in."""
+
+
 def damaged(path: Path, what: str, *, n_rows: int | None = None) -> CacheError:
     """Return the error for a shard that must not be read: which file, what is wrong with it, what to do."""
     rows = "its rows" if n_rows is None else f"its {n_rows} rows"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unsinter.cache.errors import damaged, unreadable
+from unsinter.cache.errors import ForeignShardError, damaged, unreadable
 from unsinter.cache.key import FORMAT_VERSION, canonical, digest
 
 STORED: Mapping[str, tuple[str, type[np.generic]]] = {
@@ -172,9 +172,10 @@ def check_shard(path: Path, *, identity_key: str) -> ShardHeader:
 def check_owner(path: Path, header: ShardHeader, *, identity_key: str) -> None:
     """Raise CacheError if the shard was written for another model identity."""
     if header.identity_key != identity_key:
-        raise damaged(
-            path,
-            f"it belongs to another model (identity {header.identity_key[:12]}, not {identity_key[:12]})",
+        raise ForeignShardError(
+            f"{path}: this shard belongs to another model (identity {header.identity_key[:12]}, not "
+            f"{identity_key[:12]}); run `unsinter cache verify` to move it to quarantine, then run the "
+            "study again to recompute what it replaced (every other shard stays as it is)."
         )
 
 

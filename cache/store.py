@@ -13,6 +13,7 @@ from unsinter.cache.key import JSON, canonical, identity_key
 from unsinter.cache.manifest import Folder, Manifest
 from unsinter.cache.plan import asked, plan_missing, shards_of_rows
 from unsinter.cache.reading import RowIndex, ShardReader, gone
+from unsinter.cache.references import write_reference
 from unsinter.cache.shard import STORED, ShardPlan
 from unsinter.cache.writing import check_alike, check_values, write_shard
 
@@ -142,6 +143,18 @@ class ActivationStore:
     def read_bits(self, layer: int, position: str, rows: Sequence[str]) -> np.ndarray:
         """Return (n_rows, d_model) as stored: float32, float16, or the uint16 bits of bfloat16."""
         return self._read(layer, position, rows, dtype=None)
+
+    def keep_for(
+        self, study: Path, rows: Sequence[str], *, layers: Iterable[int], positions: Iterable[str]
+    ) -> None:
+        """Note that a study's folder needs these activations: `gc` keeps them while the folder exists.
+
+        Raises
+        ------
+        CacheError : a request that cannot be, or the operating system refused the write.
+        """
+        self._prepare()
+        write_reference(self._folder, study, asked(rows, layers, positions))
 
     def _read(self, layer: int, position: str, rows: Sequence[str], *, dtype: np.dtype | None) -> np.ndarray:
         manifest = self._load()

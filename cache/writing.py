@@ -60,7 +60,7 @@ def write_shard(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dt
         with folder.locked():
             manifest = folder.load()
             check_alike(folder, manifest, dtype=dtype, d_model=arrays[0].shape[2])
-            kept = _rows_not_stored(manifest, plan)
+            kept = rows_not_stored(manifest, plan)
             if len(kept) < len(plan.rows):
                 return _write_rest(folder, plan, arrays, dtype=dtype, kept=kept, manifest=manifest)
             publish(temporary, path)
@@ -93,7 +93,7 @@ def adopt(folder: Folder, plan: ShardPlan, *, dtype: str) -> bool:
     with folder.locked():
         manifest = folder.load()
         if path.name not in manifest:
-            if len(_rows_not_stored(manifest, plan)) < len(plan.rows):
+            if len(rows_not_stored(manifest, plan)) < len(plan.rows):
                 return False
             folder.save({**manifest, path.name: entry})
     return True
@@ -117,7 +117,8 @@ def _encoded(
     return folder.shards / plan.name(folder.path.name, dtype), header, sha256
 
 
-def _rows_not_stored(manifest: Manifest, plan: ShardPlan) -> list[int]:
+def rows_not_stored(manifest: Manifest, plan: ShardPlan) -> list[int]:
+    """Return the places of the plan's rows of which no shard holds anything that the plan holds."""
     holders = shards_of_rows(manifest, plan)
     return [place for place, row in enumerate(plan.rows) if row not in holders]
 
