@@ -1,0 +1,173 @@
+"""Processes killed at random moments, or racing each other, end with the bytes of one unbroken run."""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cache_source import IDENTITY, Producer, assert_holds, every_file, fill, row_keys, shard_files
+
+from unsinter.cache import ActivationStore
+from unsinter.cache.manifest import Folder
+
+FILLING_PROCESS = Path(__file__).parent / "filling_process.py"
+N_ROWS = 120
+N_SHARDS = 15
+
+
+def start(root: Path, log: Path, *, at: float = 0.0, locks: str = "kernel") -> subprocess.Popen:
+    """Start a process that fills root, computing from time `at`."""
+    arguments = [str(root), str(log), str(N_ROWS), str(at), locks]
+    return subprocess.Popen([sys.executable, str(FILLING_PROCESS), *arguments], stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen) -> None:
+    """Wait for a process; its error is the test's."""
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error.decode()
+
+
+def computed(log: Path) -> list[str]:
+    """The shards whose computation a process finished."""
+    return log.read_text().splitlines()
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory) -> dict[str, bytes]:
+    """Every file of a cache filled by one process that nobody disturbed."""
+    root = tmp_path_factory.mktemp("unbroken")
+    fill(ActivationStore.open(root, IDENTITY), row_keys(N_ROWS))
+    return every_file(root)
+
+
+def kill_at(process: subprocess.Popen, log: Path, *, seconds: float) -> bool:
+    """Send SIGKILL some seconds after the process began to fill; False if it had finished by then."""
+    while not log.exists() and process.poll() is None:
+        time.sleep(0.0005)
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def seconds_to_fill(tmp_path_factory) -> float:
+    """How long an undisturbed process fills, imports and exit aside."""
+    folder = tmp_path_factory.mktemp("seconds")
+    process = start(folder / "cache", folder / "log")
+    while not (folder / "log").exists():
+        time.sleep(0.0005)
+    begin = time.monotonic()
+    while len(shard_files(folder / "cache")) < N_SHARDS:
+        time.sleep(0.0005)
+    seconds = time.monotonic() - begin
+    finish(process)
+    return seconds
+
+
+@pytest.mark.slow
+def test_fifty_sigkills_each_lose_at_most_one_shard_and_each_rerun_ends_with_the_bytes_of_an_unbroken_run(
+    tmp_path, unbroken, seconds_to_fill
+):
+    moment, n_kills, n_midway = random.Random(0), 0, 0
+    while n_kills < 50:
+        root, log = tmp_path / f"cache{n_kills}", tmp_path / f"log{n_kills}"
+        log.unlink(missing_ok=True)
+        killed = kill_at(start(root, log), log, seconds=moment.random() * seconds_to_fill)
+        if not killed:
+            shutil.rmtree(root)
+            continue
+        n_kills += 1
+        n_computed, n_kept = len(computed(log)), len(shard_files(root))
+        n_midway += 0 < n_kept < N_SHARDS
+        assert n_computed - n_kept <= 1
+        report = fill(ActivationStore.open(root, IDENTITY), row_keys(N_ROWS))
+        assert report.shards_computed == N_SHARDS - n_kept
+        assert every_file(root) == unbroken
+    assert n_midway >= 20  # the kills fell into the work, not around it
+
+
+@pytest.mark.slow
+def test_a_cache_killed_over_and_over_gets_done_and_ends_with_the_bytes_of_an_unbroken_run(
+    tmp_path, unbroken, seconds_to_fill
+):
+    root, moment, n_computed = tmp_path / "cache", random.Random(1), 0
+    for attempt in range(200):
+        log = tmp_path / f"log{attempt}"
+        before = len(shard_files(root))
+        killed = kill_at(start(root, log), log, seconds=moment.random() * seconds_to_fill / 8)
+        n_computed += len(computed(log))
+        assert len(computed(log)) - (len(shard_files(root)) - before) <= 1
+        if not killed:
+            break
+    assert attempt >= 5
+    assert n_computed <= N_SHARDS + attempt
+    assert every_file(root) == unbroken
+
+
+@pytest.mark.parametrize("n_processes", [2, 4])
+def test_processes_filling_at_once_end_with_the_bytes_of_one_and_no_row_twice(
+    tmp_path, unbroken, n_processes
+):
+    root = tmp_path / "cache"
+    logs = [tmp_path / f"log{number}" for number in range(n_processes)]
+    together = time.time() + 1.5
+    for process in [start(root, log, at=together) for log in logs]:
+        finish(process)
+    assert every_file(root) == unbroken
+    lines = [line for log in logs for line in computed(log)]
+    assert len(lines) == len(set(lines)) == N_SHARDS
+    assert sum(bool(computed(log)) for log in logs) >= 2  # they did share the work
+
+
+def test_processes_without_working_locks_still_end_with_the_same_bytes(tmp_path, unbroken):
+    root = tmp_path / "cache"
+    logs = [tmp_path / f"log{number}" for number in range(3)]
+    together = time.time() + 1.5
+    for process in [start(root, log, at=together, locks="none") for log in logs]:
+        finish(process)
+    assert {name: raw for name, raw in every_file(root).items() if "locks" not in name} == {
+        name: raw for name, raw in unbroken.items() if "locks" not in name
+    }
+
+
+def test_studies_that_overlap_and_fill_at_once_store_no_row_twice(tmp_path):
+    root, rows = tmp_path / "cache", row_keys(60)
+    inner = ActivationStore.open(root, IDENTITY)
+    outer = ActivationStore.open(root, IDENTITY)
+
+    def meanwhile(asked_rows, layers, positions):
+        fill(
+            inner, rows[5:30], rows_per_shard=100
+        )  # another study stores some of them while these are computed
+        return Producer()(asked_rows, layers, positions)
+
+    fill(outer, rows, rows_per_shard=20, produce=meanwhile)
+    stored = [row for entry in Folder(outer.path).load().values() for row in entry.plan.rows]
+    assert sorted(stored) == sorted(rows)
+    assert_holds(outer, rows)
+
+
+def test_a_shard_renamed_but_not_listed_is_adopted_and_not_computed_again(tmp_path, unbroken):
+    store = ActivationStore.open(tmp_path, IDENTITY)
+    fill(store, row_keys(N_ROWS))
+    folder = Folder(store.path)
+    manifest = folder.load()
+    del manifest[min(manifest)]
+    folder.save(manifest)
+    report = fill(store, row_keys(N_ROWS))
+    assert (report.shards_adopted, report.shards_computed) == (1, 0)
+    assert every_file(tmp_path) == unbroken
+
+
+def test_unfinished_copies_of_a_dead_writer_are_gone_after_the_next_run(tmp_path, unbroken):
+    store = ActivationStore.open(tmp_path, IDENTITY)
+    fill(store, row_keys(N_ROWS))
+    for path in (shard_files(tmp_path)[0], store.path / "manifest.json"):
+        path.with_name(f".{path.name}.elsewhere-1-abcd.tmp").write_bytes(b"half")
+    fill(store, row_keys(N_ROWS))
+    assert every_file(tmp_path) == unbroken
