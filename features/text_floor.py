@@ -1,0 +1,98 @@
+"""Text floors: what words, characters or length alone say about a label, on the very split of the probes."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+FloorKind = Literal["words", "characters", "length"]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorScores:
+    """Scores of the test rows, from their text alone."""
+
+    classes: tuple[Hashable, ...]
+    """The labels seen in training, sorted."""
+
+    decision: FloatArray
+    """Log-odds (nats) of ``classes[1]`` (n_test,) for two classes, else (n_test, n_classes) up to a shift."""
+
+    probabilities: FloatArray
+    """(n_test, n_classes)"""
+
+
+def text_floor(kind: FloorKind, *, penalty: float = 1.0, seed: int = 0) -> Pipeline:
+    """Return an unfitted classifier of texts: TF-IDF words (1-2), characters (3-5), or length, then logistic.
+
+    ``penalty`` is the inverse of scikit-learn's C. Raises ValueError for an unknown kind.
+    """
+    makers: dict[str, Callable[[], list[object]]] = {
+        "words": lambda: [
+            TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+        ],
+        "characters": lambda: [TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)],
+        "length": lambda: [FunctionTransformer(_lengths), StandardScaler()],
+    }
+    if kind not in makers:
+        raise ValueError(f"kind must be one of {', '.join(get_args(FloorKind))}, got {kind!r}.")
+    if not penalty > 0:
+        raise ValueError(f"penalty must be above 0, got {penalty}.")
+    steps = [(type(step).__name__.lower(), step) for step in makers[kind]()]
+    model = LogisticRegression(C=1 / penalty, max_iter=2000, random_state=seed)
+    return Pipeline([*steps, ("logistic", model)])
+
+
+def floor_scores(
+    texts: Sequence[str],
+    y: Sequence[Hashable],
+    *,
+    train: npt.NDArray[np.intp],
+    test: npt.NDArray[np.intp],
+    kind: FloorKind = "words",
+    penalty: float = 1.0,
+) -> FloorScores:
+    """Fit a floor on the training rows only and return the scores of the test rows.
+
+    ``texts`` and ``y`` are (n_rows,), ``train`` and ``test`` row indices. Rows without a label must be in
+    neither. Every fitted part, the vocabulary included, sees training rows only.
+
+    Raises
+    ------
+    ValueError : rows in both parts, an unlabelled row, one class, or training texts without a word.
+    """
+    if shared := np.intersect1d(train, test).size:
+        raise ValueError(f"{shared} rows are in both train and test; take them out of one.")
+    if len(texts) != len(y):
+        raise ValueError(f"texts and y must have one entry per row; got {len(texts)} and {len(y)}.")
+    if missing := sum(y[row] is None for row in train):
+        raise ValueError(f"{missing} training rows have no label; leave them out of train.")
+    classes = tuple(sorted({y[row] for row in train}, key=lambda label: (str(type(label)), label)))
+    if len(classes) < 2:
+        raise ValueError(f"The training rows hold one class only ({classes}); a floor needs two.")
+    codes = {label: code for code, label in enumerate(classes)}
+    model = text_floor(kind, penalty=penalty)
+    try:
+        model.fit([texts[row] for row in train], [codes[y[row]] for row in train])
+    except ValueError as error:
+        if "empty vocabulary" not in str(error):
+            raise
+        raise ValueError(f"No training text holds a word, so there is no floor of {kind}.") from error
+    held_out = [texts[row] for row in test]
+    return FloorScores(
+        classes=classes,
+        decision=model.decision_function(held_out),
+        probabilities=model.predict_proba(held_out),
+    )
+
+
+def _lengths(texts: Sequence[str]) -> FloatArray:
+    """Return (n_texts, 2): the logarithms of the numbers of characters and of words."""
+    return np.log1p([[len(text), len(text.split())] for text in texts])
