@@ -21,8 +21,8 @@ class Reader:
     model: ChatModel
     padding_side: str
     pad_id: int
-    explicit_positions: bool
-    """Whether position ids are handed over, counted from each row's first real token."""
+    first_position: int | None = None
+    """Position of each row's first real token where positions are handed over; None leaves them to the model."""
 
     def read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
         """Return (n_layers, n_rows, n_positions, d_model) on the CPU, in the model's own dtype.
@@ -35,8 +35,8 @@ class Reader:
         places = _Places.of(spans, batch.starts, device)
         mask = batch.attention_mask.to(device)
         inputs = {"input_ids": batch.input_ids.to(device), "attention_mask": mask}
-        if self.explicit_positions:
-            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+        if self.first_position is not None:
+            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0) + self.first_position
         kept: dict[int, Tensor] = {}
 
         def take(layer: int, stream: Tensor) -> None:
@@ -78,7 +78,7 @@ class _Places:
 
 def make_reader(model: ChatModel, *, padding_side: str) -> Reader:
     """Return a reader for right padding, where every model counts positions right by itself."""
-    return Reader(model=model, padding_side=padding_side, pad_id=pad_id(model), explicit_positions=False)
+    return Reader(model=model, padding_side=padding_side, pad_id=pad_id(model))
 
 
 def pad_id(model: ChatModel) -> int:

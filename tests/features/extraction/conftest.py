@@ -3,7 +3,9 @@
 import importlib
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -268,6 +270,58 @@ def build(folder: Path, recipe: tuple, *, tokenizer=None, seed: int = 0, scale: 
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+class MemoryStore:
+    """What the activation cache promises, in memory: fills what is missing, reads in the asked order."""
+
+    def __init__(self, rows_per_shard: int = 512) -> None:
+        self.values, self.calls, self.rows_per_shard = {}, [], rows_per_shard
+
+    def fill(self, rows, *, layers, positions, produce, dtype):
+        assert len(set(rows)) == len(rows)
+        wanted = [(layer, position) for layer in layers for position in positions]
+        missing = [key for key in rows if any((*place, key) not in self.values for place in wanted)]
+        for first in range(0, len(missing), self.rows_per_shard):
+            keys = missing[first : first + self.rows_per_shard]
+            self.calls.append(list(keys))
+            made = produce(keys, layers, positions)
+            for layer in layers:
+                array = made[layer]
+                assert array.shape[:2] == (len(keys), len(positions))
+                assert array.dtype == {"bfloat16": np.uint16}.get(dtype, np.dtype(dtype if dtype != "bfloat16" else "u2"))
+                for i, key in enumerate(keys):
+                    for j, position in enumerate(positions):
+                        self.values[layer, position, key] = array[i, j], dtype
+
+    def read(self, layer, position, rows):
+        def widen(value, dtype):
+            if dtype == "bfloat16":
+                return (value.astype(np.uint32) << 16).view(np.float32)
+            return value.astype(np.float32)
+
+        return np.stack([widen(*self.values[layer, position, key]) for key in rows])
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that takes ``supported`` or ``refused`` once per architecture."""
+    for fixture, names in (("supported", [*LISTED, *UNLISTED]), ("refused", list(REFUSED))):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, names)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The makers of tiny tokenizers, model folders and in-memory stores."""
+    return SimpleNamespace(
+        build=build,
+        tokenizer=make_tokenizer,
+        encoder_tokenizer=make_encoder_tokenizer,
+        store=MemoryStore,
+        llama=LISTED["llama"],
+        recipes={**LISTED, **UNLISTED, **REFUSED},
+        template=CHAT_TEMPLATE,
+    )
 
 
 @pytest.fixture(scope="session")
