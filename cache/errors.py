@@ -1,0 +1,65 @@
+"""The one error this package raises for a cache it cannot use, and the words for what the system refused."""
+
+import errno
+import shutil
+from pathlib import Path
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class CacheError(ValueError):
+    """A file of the cache is damaged, foreign, missing or not writable: which one, and what to do."""
+
+
+class ForeignShardError(CacheError):
+    """A shard belongs to another model identity than the folder it lies in."""
+
+
+def damaged(path: Path, what: str, *, n_rows: int | None = None) -> CacheError:
+    """Return the error for a shard that must not be read: which file, what is wrong with it, what to do."""
+    rows = "its rows" if n_rows is None else f"its {n_rows} rows"
+    return CacheError(
+        f"{path}: {what}; run `unsinter cache verify` to move it to quarantine, then run the study again to "
+        f"recompute {rows} (every other shard stays as it is)."
+    )
+
+
+def refused(error: OSError, path: Path, *, n_bytes: int | None = None) -> CacheError:
+    """Return the error for a write the system refused: a full disk, a read-only folder, a size limit."""
+    if error.errno in _FULL:
+        need = "" if n_bytes is None else f" for a file of {n_bytes} bytes"
+        return CacheError(
+            f"{path}: no space left on the disk{need} ({_free(path)} bytes free); free some space or set "
+            "UNSINTER_CACHE to a folder on another disk, then run again: finished shards are kept."
+        )
+    if error.errno in _FORBIDDEN:
+        return CacheError(
+            f"{path}: this folder cannot be written ({error.strerror}); make it writable or set "
+            "UNSINTER_CACHE to a folder that is: rows stored here already stay readable."
+        )
+    if error.errno == errno.EFBIG:
+        return CacheError(
+            f"{path}: a file of {n_bytes} bytes is over the size limit of this process or file system; "
+            "raise the limit (`ulimit -f`) or use fewer rows per shard, then run again: finished shards "
+            "are kept."
+        )
+    return CacheError(
+        f"{path}: the file could not be written ({error.strerror}); repair the disk or set UNSINTER_CACHE "
+        "to another folder, then run again: finished shards are kept."
+    )
+
+
+def unreadable(error: OSError, path: Path) -> CacheError:
+    """Return the error for a file that is there and cannot be read."""
+    return CacheError(
+        f"{path}: the file cannot be read ({error.strerror}); give yourself the right to read it, or repair "
+        "the disk, and run again."
+    )
+
+
+def _free(path: Path) -> int:
+    folder = path
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,12 @@
+"""Where the cache lives when nobody says otherwise."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def default_root() -> Path:
+    """Return the folder of the cache: the environment's UNSINTER_CACHE, else the user's own cache folder."""
+    chosen = os.environ.get("UNSINTER_CACHE")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("unsinter"))
