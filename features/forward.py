@@ -1,0 +1,96 @@
+"""One forward pass over a batch of rendered prompts, of which only the asked places are kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unsinter.features.batches import make_batch
+from unsinter.features.hooks import read_stream
+from unsinter.features.model import ChatModel
+from unsinter.features.rendering import RenderedPrompt
+
+Spans = Sequence[Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How to read a model's stream: on which side to pad, with which id, and who counts positions."""
+
+    model: ChatModel
+    padding_side: str
+    pad_id: int
+    first_position: int | None = None
+    """Position of each row's first real token where positions are handed over; None leaves them to the model."""
+
+    def read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
+        """Return (n_layers, n_rows, n_positions, d_model) on the CPU, in the model's own dtype.
+
+        ``spans`` holds, per row, the token span of each position; spans of several tokens are averaged in
+        float32. Layers come in the order asked.
+        """
+        batch = make_batch(rows, pad_id=self.pad_id, padding_side=self.padding_side)
+        device = self.model.device
+        places = _Places.of(spans, batch.starts, device)
+        mask = batch.attention_mask.to(device)
+        inputs = {"input_ids": batch.input_ids.to(device), "attention_mask": mask}
+        if self.first_position is not None:
+            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0) + self.first_position
+        kept: dict[int, Tensor] = {}
+
+        def take(layer: int, stream: Tensor) -> None:
+            kept[layer] = places.gather(stream)
+
+        with torch.inference_mode(), read_stream(self.model.blocks, layers, take=take):
+            self.model.backbone(**inputs, **self.model.options)
+        return torch.stack([kept[layer].to(device) for layer in layers]).cpu()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Where to look in a padded batch: one index per row and position, and the spans to average."""
+
+    last: Tensor
+    means: Mapping[tuple[int, int], tuple[int, int]]
+
+    @classmethod
+    def of(cls, spans: Spans, starts: Sequence[int], device: torch.device) -> "_Places":
+        shifted = [[(a + s, b + s) for a, b in row] for row, s in zip(spans, starts, strict=True)]
+        last = torch.tensor([[b - 1 for _, b in row] for row in shifted], device=device)
+        means = {
+            (i, j): span
+            for i, row in enumerate(shifted)
+            for j, span in enumerate(row)
+            if span[1] - span[0] > 1
+        }
+        return cls(last=last, means=means)
+
+    def gather(self, stream: Tensor) -> Tensor:
+        """Copy (n_rows, n_positions, d_model) out of (n_rows, n_tokens, d_model); no view of the batch is kept."""
+        last = self.last.to(stream.device)
+        rows = torch.arange(len(last), device=stream.device)[:, None]
+        taken = stream[rows, last]
+        for (row, position), (start, past) in self.means.items():
+            taken[row, position] = stream[row, start:past].float().mean(dim=0).to(taken.dtype)
+        return taken
+
+
+def make_reader(model: ChatModel, *, padding_side: str) -> Reader:
+    """Return a reader for right padding, where every model counts positions right by itself."""
+    return Reader(model=model, padding_side=padding_side, pad_id=pad_id(model))
+
+
+def pad_id(model: ChatModel) -> int:
+    """Return an id to pad with: the model's own where it has one, else any; the mask alone says what is padding."""
+    named = (
+        model.tokenizer.pad_token_id,
+        getattr(model.backbone.config.get_text_config(), "pad_token_id", None),
+    )
+    return next((n for n in named if isinstance(n, int) and 0 <= n < n_embeddings(model)), 0)
+
+
+def n_embeddings(model: ChatModel) -> int:
+    """Return how many token ids the model has vectors for."""
+    table = getattr(model.backbone.get_input_embeddings(), "num_embeddings", None)
+    return int(table or model.backbone.config.get_text_config().vocab_size)

@@ -1,0 +1,97 @@
+"""A few rows run alone and in a batch: how far batching moves an activation on this machine."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from unsinter.features.forward import Reader, Spans
+from unsinter.features.rendering import RenderedPrompt
+
+logger = logging.getLogger(__name__)
+
+# Largest deviation, relative to the row's own length, that rounding alone explains.
+TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
+
+
+class PaddingError(ValueError):
+    """The model cannot be read with the asked padding side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """Largest difference between a row run alone and the same row run in a padded batch."""
+
+    max_abs: float
+    """In activation units."""
+
+    max_relative: float
+    """Euclidean length of the difference over that of the row run alone; worst row, layer and position."""
+
+    tolerance: float
+    n_rows: int
+
+    @property
+    def is_within(self) -> bool:
+        """Whether the deviation is what rounding alone explains."""
+        return self.max_relative <= self.tolerance
+
+
+def self_check(
+    reader: Reader, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]
+) -> tuple[Reader, Deviation]:
+    """Compare up to four rows of different lengths, and settle who counts positions under left padding.
+
+    Returns the reader to use and its deviation, and logs a warning above the tolerance of the dtype.
+    Raises PaddingError if left padding changes the numbers whichever way positions are given.
+    """
+    picked = _spread(rows)
+    some_rows, some_spans = [rows[i] for i in picked], [spans[i] for i in picked]
+    plain = replace(reader, padding_side="right", explicit_positions=False)
+    alone = torch.cat(
+        [plain.read([row], [span], layers=layers) for row, span in zip(some_rows, some_spans, strict=True)],
+        dim=1,
+    )
+    readers = (
+        [reader] if reader.padding_side == "right" else [replace(reader, explicit_positions=True), reader]
+    )
+    best: tuple[Reader, Deviation] | None = None
+    for candidate in readers:
+        try:
+            together = candidate.read(some_rows, some_spans, layers=layers)
+        except TypeError:
+            continue  # this model's forward takes no position ids
+        found = _deviation(alone, together, dtype=reader.model.dtype)
+        if best is None or found.max_relative < best[1].max_relative:
+            best = candidate, found
+    assert best is not None
+    chosen, deviation = best
+    if not deviation.is_within:
+        said = (
+            f"rows differ by {deviation.max_relative:.2g} (relative) between running alone and in a batch padded on "
+            f"the {reader.padding_side}; {deviation.tolerance:g} is what {reader.model.dtype} rounding explains"
+        )
+        if reader.padding_side == "left":
+            raise PaddingError(f"{reader.model.name}: {said}; use padding_side='right'.")
+        logger.warning("%s: %s", reader.model.name, said)
+    return chosen, deviation
+
+
+def _spread(rows: Sequence[RenderedPrompt]) -> list[int]:
+    """Pick the shortest, the longest and two rows between them by length."""
+    by_length = sorted(range(len(rows)), key=lambda i: len(rows[i].token_ids))
+    return sorted({by_length[round(share * (len(rows) - 1))] for share in (0, 1 / 3, 2 / 3, 1)})
+
+
+def _deviation(alone: Tensor, together: Tensor, *, dtype: str) -> Deviation:
+    difference = together.float() - alone.float()
+    scale = alone.float().norm(dim=-1).clamp(min=torch.finfo(torch.float32).tiny)
+    relative = difference.norm(dim=-1) / scale
+    return Deviation(
+        max_abs=float(difference.abs().max()),
+        max_relative=float(relative.max()),
+        tolerance=TOLERANCE[dtype],
+        n_rows=alone.shape[1],
+    )
