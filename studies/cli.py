@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from unsinter.studies.screen import console, one_line_errors, progress_bars, show_table
+from unsinter.studies.screen import one_line_errors, progress_bars, show_line, show_table
 
 app = typer.Typer(name="unsinter", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cache_app = typer.Typer(no_args_is_help=True, help="What the activation cache holds; checks and clean-up.")
@@ -15,7 +15,7 @@ app.add_typer(cache_app, name="cache")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        console.print(version("unsinter"))
+        show_line(version("unsinter"))
         raise typer.Exit
 
 
@@ -44,7 +44,7 @@ def run(
         outcome = run_verb(study, demo=demo, out=out, overrides=set_ or [], n_jobs=jobs, progress=progress)
     for table in outcome.tables:
         show_table(*table)
-    console.print(f"Run folder: {outcome.folder}", soft_wrap=True)
+    show_line(f"Run folder: {outcome.folder}")
 
 
 @app.command()
@@ -108,7 +108,7 @@ def doctor(
     for table in tables:
         show_table(*table)
     for problem in problems:
-        console.print(f"problem: {problem}", markup=False)
+        show_line(f"problem: {problem}")
     if problems:
         raise typer.Exit(1)
 
@@ -131,9 +131,14 @@ def cache_verify(
     """Check every byte; exit code 1 where something is damaged."""
     from unsinter.studies.cache_verbs import verify_verb
 
-    table, sound = verify_verb(quarantine=quarantine, rebuild=rebuild)
-    show_table(*table)
-    if not sound:
+    with progress_bars() as progress:
+        sentence, report = verify_verb(quarantine=quarantine, rebuild=rebuild, progress=progress)
+    for finding in report.findings:
+        show_line(f"{finding.kind}: {finding.message}")
+    for path in report.moved:
+        show_line(f"moved to {path}")
+    show_line(sentence)
+    if not report.is_sound:
         raise typer.Exit(1)
 
 
@@ -143,9 +148,14 @@ def cache_gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
     """Remove what no study names; shows the list and asks first."""
-    from unsinter.studies.cache_verbs import gc_candidates, gc_verb
+    from unsinter.studies.cache_verbs import gc_verb, size_text
 
-    table, candidates = gc_candidates()
+    table, found = gc_verb(remove=False)
     show_table(*table)
-    if candidates and (yes or typer.confirm(f"Remove these {len(candidates)} entries?")):
-        console.print(gc_verb(candidates))
+    if not found.candidates:
+        return
+    if yes or typer.confirm(f"Remove these {len(found.candidates)} files ({size_text(found.n_bytes)})?"):
+        _, done = gc_verb(remove=True)
+        show_line(f"removed {len(done.candidates)} files, {size_text(done.n_bytes)}")
+    else:
+        show_line("nothing was removed")

@@ -1,7 +1,7 @@
 """What one model gives a study: activations in the order of its prompts, and an answer to each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,3 +44,96 @@ class Reading:
         everything = np.zeros((len(self.is_present), values.shape[1]), dtype=values.dtype)
         everything[self.is_present] = values
         return everything
+
+
+def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: "Settings") -> Reading:
+    """Load the model, extract what the cache lacks, and collect or generate an answer per prompt."""
+    model = load_model(find_model(source), dtype=source.dtype)
+    rendered = render([(p.id, p.prompt) for p in dataset.prompts], model, template=source.template)
+    extraction = extract_into_cache(study, source, model, rendered, settings)
+    kept = set(extraction.ids)
+    is_present = np.array([prompt.id in kept for prompt in dataset.prompts])
+    responses = _answers(study, source, model, rendered, dataset, settings)
+    return Reading(
+        extraction=extraction,
+        is_present=is_present,
+        responses=responses,
+        identity=dict(model.identity),
+        facts=extraction_facts(model, extraction),
+    )
+
+
+def extract_into_cache(
+    study: Study,
+    source: ModelSource,
+    model: ChatModel,
+    rendered: Sequence[RenderedPrompt],
+    settings: "Settings",
+) -> Extraction:
+    """Extract the study's sites and note in the cache that this run needs them."""
+    store = ActivationStore.open(settings.cache_root, model.identity, about={"model": source.path})
+    extraction = extract(
+        model,
+        rendered,
+        store,
+        layers=study.layers,
+        positions=study.positions,
+        on_too_long=study.on_too_long,
+        progress=lambda done, total: settings.progress(f"{source.name}: activations", done, total),
+    )
+    store.keep_for(
+        settings.folder.resolve(), extraction.keys, layers=extraction.layers, positions=extraction.positions
+    )
+    return extraction
+
+
+def extraction_facts(model: ChatModel, extraction: Extraction) -> dict[str, Any]:
+    """Return how the extraction went: sites, rows, tokens, and how far batches move the numbers."""
+    deviation = extraction.deviation
+    return {
+        "layers": list(extraction.layers),
+        "positions": list(extraction.positions),
+        "d_model": model.d_model,
+        "dtype": model.dtype,
+        "device": model.device.type,
+        "rows_computed": extraction.n_computed,
+        "rows_from_cache": extraction.n_reused,
+        "tokens": extraction.n_tokens,
+        "seconds": round(extraction.seconds, 2),
+        "dropped": list(extraction.dropped),
+        "batch_deviation": None if deviation is None else asdict(deviation),
+    }
+
+
+def _answers(
+    study: Study,
+    source: ModelSource,
+    model: ChatModel,
+    rendered: Sequence[RenderedPrompt],
+    dataset: Dataset,
+    settings: "Settings",
+) -> list[Response | None]:
+    """Return one labelled answer per prompt: recorded where the study names a file, else generated."""
+    if study.responses is None:
+        return [None] * len(dataset.prompts)
+    if study.responses.path:
+        return read_recorded_responses(study.responses, dataset.prompts)
+    how = GenerationSettings(
+        max_new_tokens=study.responses.max_new_tokens,
+        temperature=study.responses.temperature,
+        seed=study.seed,
+    )
+    # Other settings are other answers: they get a file of their own, and the earlier one stays.
+    name = f"{source.name}-{how.max_new_tokens}tokens-t{how.temperature:g}-seed{how.seed}.jsonl"
+    records = generate_responses(
+        model,
+        rendered,
+        settings.folder / "responses" / name,
+        settings=how,
+        progress=lambda done, total: settings.progress(f"{source.name}: answers", done, total),
+    )
+    by_prompt = {record["prompt_id"]: ResponseRecord.model_validate(record) for record in records}
+    return [
+        label_record(by_prompt[prompt.id], prompt) if prompt.id in by_prompt else None
+        for prompt in dataset.prompts
+    ]

@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -44,6 +45,11 @@ def one_line_errors(verb: Callable[Arguments, Result]) -> Callable[Arguments, Re
     return guarded
 
 
+def show_line(text: str) -> None:
+    """Print one line as it is, however wide the terminal."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print one table; numbers keep the text they come with."""
     table = Table(title=title, title_justify="left", header_style="bold", title_style="bold")
@@ -65,12 +71,12 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(step: str, done: int, total: int) -> None:
             if step not in tasks:
                 tasks[step] = bars.add_task(step, total=total)
-            bars.update(bars.task_ids[bars.task_ids.index(tasks[step])], completed=done, total=total)  # type: ignore[arg-type]
+            bars.update(tasks[step], completed=done, total=total)
 
         yield report
 

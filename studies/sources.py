@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unsinter.features.labelling import label_response
+from unsinter.features.labelling.rules import find_moves, wording_of
 from unsinter.features.readers import read_prompts, read_responses
 from unsinter.features.records import PromptRecord, ResponseRecord
 from unsinter.studies.config import ModelSource, PromptSource, ResponseSource, StudyError
@@ -61,11 +62,13 @@ def read_recorded_responses(source: ResponseSource, prompts: Sequence[PromptReco
 
 def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
     """Label one answer; a label already on the record wins over ours and keeps its own source."""
-    ours = label_response(record.response_opening, prompt=prompt.prompt) if record.response_opening else None
-    refusal = record.label or (ours.refusal if ours else None)
-    source = record.label_source if record.label else (ours.provenance["labeller"] if ours else "no text")
-    wording = ours.wording if ours and refusal == "refusal" else None
-    return Response(refusal=refusal, wording=wording, label_source=source or "unnamed")
+    opening = record.response_opening
+    if record.label is None:
+        ours = label_response(opening, prompt=prompt.prompt)
+        provenance = " ".join(f"{key}={value}" for key, value in sorted(ours.provenance.items()))
+        return Response(refusal=ours.refusal, wording=ours.wording, label_source=provenance)
+    wording = wording_of(opening, find_moves(opening)) if opening and record.label == "refusal" else None
+    return Response(refusal=record.label, wording=wording, label_source=record.label_source or "unnamed")
 
 
 def _passes(record: PromptRecord, source: PromptSource) -> bool:

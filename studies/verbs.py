@@ -23,7 +23,7 @@ class RunOutcome:
     """Where a run went and what to show of it."""
 
     folder: Path
-    tables: list[Table]
+    tables: Sequence[Table]
 
 
 def demo_study_file() -> Path:
