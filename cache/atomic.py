@@ -7,7 +7,8 @@ network one; a reader on another machine sees the old file or the new one.
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,11 +16,16 @@ from filelock import FileLock, Timeout
 
 from unsinter.cache.errors import refused
 
+Chunks = Sequence[bytes | memoryview]
+
 _SUFFIX = ".tmp"
 
+_FOREIGN_WRITER_SECONDS = 3600.0
+"""Age at which the unfinished file of another machine counts as abandoned: no shard takes that long to write."""
 
-def write_atomically(path: Path, chunks: Iterable[bytes | memoryview]) -> int:
-    """Write the chunks to path, whole or not at all, and return their number of bytes.
+
+def write_atomically(path: Path, chunks: Chunks) -> None:
+    """Write the chunks to path, whole or not at all.
 
     Raises
     ------
@@ -27,17 +33,14 @@ def write_atomically(path: Path, chunks: Iterable[bytes | memoryview]) -> int:
     """
     temporary = write_beside(path, chunks)
     try:
-        n_bytes = temporary.stat().st_size
-        publish(temporary, path)
-    except BaseException:
+        publish(temporary, path, chunks)
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
-    return n_bytes
 
 
-def write_beside(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
+def write_beside(path: Path, chunks: Chunks) -> Path:
     """Write the chunks to a new temporary file beside path, flushed to the disk, and return its name."""
-    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
     temporary = path.with_name(f".{path.name}.{owner}{_SUFFIX}")
     try:
         with temporary.open("xb", buffering=0) as file:
@@ -50,9 +53,13 @@ def write_beside(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
     return temporary
 
 
-def publish(temporary: Path, path: Path) -> None:
-    """Rename a flushed temporary file to its final name and flush the folder."""
-    temporary.replace(path)
+def publish(temporary: Path, path: Path, chunks: Chunks) -> None:
+    """Rename a flushed temporary file of these chunks to its final name and flush the folder."""
+    try:
+        temporary.replace(path)
+    except FileNotFoundError:
+        # Another machine with another clock may have taken it for abandoned.
+        write_beside(path, chunks).replace(path)
     flush_folder(path.parent)
 
 
@@ -77,11 +84,12 @@ def is_temporary(path: Path) -> bool:
 
 
 def sweep(path: Path) -> None:
-    """Remove unfinished files that would have become path; only for where no live writer can need them."""
+    """Remove the unfinished files of dead writers that would have become path."""
     for leftover in temporaries(path):
-        # Another machine may sweep the same leftover, and one that stays behind is harmless.
+        # Another process may sweep the same leftover, and one that stays behind is harmless.
         with suppress(OSError):
-            leftover.unlink()
+            if not _may_be_live(leftover):
+                leftover.unlink()
 
 
 @contextmanager
@@ -102,6 +110,23 @@ def held(path: Path, *, wait: bool) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+def _may_be_live(temporary: Path) -> bool:
+    host, pid, _ = temporary.name.removesuffix(_SUFFIX).rpartition(".")[2].rsplit("-", 2)
+    if host != _host():
+        return time.time() - temporary.stat().st_mtime < _FOREIGN_WRITER_SECONDS
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return int(pid) != os.getpid()
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "_")
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:

@@ -80,7 +80,6 @@ class Filler:
             elif adopt(self._folder, plan, dtype=self._dtype):
                 self._adopted += 1
             else:
-                sweep(self._folder.shards / name)
                 arrays = check_values(
                     plan, produce(plan.rows, plan.layers, plan.positions), dtype=self._dtype
                 )

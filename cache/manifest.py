@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from unsinter.cache.atomic import held, sweep, write_atomically
+from unsinter.cache.atomic import held, write_atomically
 from unsinter.cache.errors import CacheError, refused, unreadable
 from unsinter.cache.key import FORMAT_VERSION, JSON, canonical
 from unsinter.cache.shard import ShardHeader, ShardPlan
@@ -96,7 +96,6 @@ class Folder:
         ------
         CacheError : the operating system refused the write.
         """
-        sweep(self.manifest)
         content = _encode(manifest, self.path.name)
         try:
             write_atomically(self.manifest, [content])

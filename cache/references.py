@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from unsinter.cache.atomic import write_atomically
+from unsinter.cache.atomic import sweep, write_atomically
 from unsinter.cache.errors import CacheError, refused
 from unsinter.cache.key import canonical
 from unsinter.cache.manifest import Folder, Manifest
@@ -32,7 +32,12 @@ class Reference:
 
 
 def write_reference(folder: Folder, study: Path, needs: ShardPlan) -> None:
-    """Write, or write anew, what a study needs of a folder; CacheError if the system refuses."""
+    """Write, or write anew, what a study needs of a folder; call it with the lock held.
+
+    Raises
+    ------
+    CacheError : the operating system refused the write.
+    """
     resolved = str(study.resolve())
     path = folder.references / f"{hashlib.sha256(resolved.encode()).hexdigest()[:40]}.json"
     content = canonical(
@@ -40,6 +45,7 @@ def write_reference(folder: Folder, study: Path, needs: ShardPlan) -> None:
     )
     try:
         path.parent.mkdir(exist_ok=True)
+        sweep(path)
         write_atomically(path, [content])
     except OSError as error:
         raise refused(error, path, n_bytes=len(content)) from error

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from unsinter.cache.atomic import write_atomically
+from unsinter.cache.atomic import sweep, write_atomically
 from unsinter.cache.errors import CacheError, damaged, refused
 from unsinter.cache.fill import Filler, FillReport, OnShard, Produce
 from unsinter.cache.key import JSON, canonical, identity_key
@@ -153,8 +153,10 @@ class ActivationStore:
         ------
         CacheError : a request that cannot be, or the operating system refused the write.
         """
+        needs = asked(rows, layers, positions)
         self._prepare()
-        write_reference(self._folder, study, asked(rows, layers, positions))
+        with self._folder.locked():
+            write_reference(self._folder, study, needs)
 
     def _read(self, layer: int, position: str, rows: Sequence[str], *, dtype: np.dtype | None) -> np.ndarray:
         manifest = self._load()
@@ -212,6 +214,8 @@ class ActivationStore:
             for path in (folder.shards, folder.locks):
                 path.mkdir(parents=True, exist_ok=True)
             with folder.locked():
+                for path in (folder.identity, folder.about, folder.manifest):
+                    sweep(path)
                 if not folder.identity.exists():
                     write_atomically(folder.identity, [canonical(self._identity)])
                 if self._about is not None and not folder.about.exists():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unsinter.cache.atomic import publish, sweep, write_beside
+from unsinter.cache.atomic import Chunks, publish, write_atomically, write_beside
 from unsinter.cache.errors import CacheError, refused
 from unsinter.cache.manifest import Entry, Folder, Manifest
 from unsinter.cache.plan import shards_of_rows
@@ -51,8 +51,9 @@ def write_shard(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dt
     """
     path, header, header_sha256 = _encoded(folder, plan, arrays, dtype)
     n_bytes = len(header) + sum(array.nbytes for array in arrays)
+    chunks: Chunks = [header, *(array.data for array in arrays)]
     try:
-        temporary = write_beside(path, [header, *(array.data for array in arrays)])
+        temporary = write_beside(path, chunks)
     except OSError as error:
         raise refused(error, path, n_bytes=n_bytes) from error
     try:
@@ -63,7 +64,7 @@ def write_shard(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dt
             kept = rows_not_stored(manifest, plan)
             if len(kept) < len(plan.rows):
                 return _write_rest(folder, plan, arrays, dtype=dtype, kept=kept, manifest=manifest)
-            publish(temporary, path)
+            publish(temporary, path, chunks)
             entry = Entry(
                 plan=plan,
                 dtype=dtype,
@@ -142,8 +143,7 @@ def _write_rest(
     fewer = [np.ascontiguousarray(array[:, kept]) for array in arrays]
     path, header, sha256 = _encoded(folder, rest, fewer, dtype)
     n_bytes = len(header) + sum(array.nbytes for array in fewer)
-    sweep(path)
-    publish(write_beside(path, [header, *(array.data for array in fewer)]), path)
+    write_atomically(path, [header, *(array.data for array in fewer)])
     entry = Entry(plan=rest, dtype=dtype, d_model=fewer[0].shape[2], n_bytes=n_bytes, header_sha256=sha256)
     folder.save({**manifest, path.name: entry})
     return n_bytes

@@ -1,8 +1,10 @@
 """Processes killed at random moments, or racing each other, end with the bytes of one unbroken run."""
 
+import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -164,10 +166,30 @@ def test_a_shard_renamed_but_not_listed_is_adopted_and_not_computed_again(tmp_pa
     assert every_file(tmp_path) == unbroken
 
 
-def test_unfinished_copies_of_a_dead_writer_are_gone_after_the_next_run(tmp_path, unbroken):
+@pytest.mark.parametrize("owner", ["dead process here", "another machine, long ago"])
+def test_unfinished_copies_of_a_dead_writer_are_gone_after_the_next_run(tmp_path, unbroken, owner):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
     store = ActivationStore.open(tmp_path, IDENTITY)
     fill(store, row_keys(N_ROWS))
+    host = socket.gethostname().replace(".", "_") if owner == "dead process here" else "elsewhere"
     for path in (shard_files(tmp_path)[0], store.path / "manifest.json"):
-        path.with_name(f".{path.name}.elsewhere-1-abcd.tmp").write_bytes(b"half")
+        leftover = path.with_name(f".{path.name}.{host}-{dead.pid}-abcd.tmp")
+        leftover.write_bytes(b"half")
+        os.utime(leftover, (0, 0))
     fill(store, row_keys(N_ROWS))
     assert every_file(tmp_path) == unbroken
+
+
+def test_the_unfinished_copy_of_a_live_writer_is_left_alone(tmp_path):
+    store = ActivationStore.open(tmp_path, IDENTITY)
+    fill(store, row_keys(N_ROWS))
+    path = shard_files(tmp_path)[0]
+    leftovers = [
+        path.with_name(f".{path.name}.{socket.gethostname().replace('.', '_')}-{os.getppid()}-abcd.tmp"),
+        path.with_name(f".{path.name}.elsewhere-1-abcd.tmp"),
+    ]
+    for leftover in leftovers:
+        leftover.write_bytes(b"half")
+    fill(store, row_keys(N_ROWS))
+    assert all(leftover.exists() for leftover in leftovers)

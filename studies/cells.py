@@ -1,0 +1,30 @@
+"""Cells: labelled rows, counted by independent groups rather than by records."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+ENOUGH = 30
+"""Independent groups a cell needs: with 30 against 30 the null of an AUROC is still ±.15 wide."""
+
+Refusal = Literal["refusal", "partial", "compliance", "other"]
+Cells = Counter[Hashable]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledRow:
+    """One prompt, or one response with what is known of its prompt; None = unknown."""
+
+    group: str
+    harmful: bool | None = None
+    category: str | None = None
+    source: str | None = None
+    model: str | None = None
+    refusal: Refusal | None = None
+    wording: str | None = None
+
+
+def count_groups(rows: Iterable[LabelledRow], key: Callable[[LabelledRow], Hashable | None]) -> Cells:
+    """Count independent groups per cell; a row whose key is None is in no cell."""
+    return Counter(cell for cell, _ in {(key(row), row.group) for row in rows} if cell is not None)
