@@ -1,4 +1,4 @@
-"""Measures what a planted model does with prompts from groups it never met: whether it refuses, and in which words."""
+"""Measures on groups never trained on whether a planted model refuses, and in which words."""
 
 import math
 from collections import defaultdict
@@ -29,12 +29,15 @@ def respond(
     order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
     responses = [""] * len(ids)
     torch.manual_seed(seed)
+    generate: Any = model.generate
     for start in range(0, len(order), BATCH_ROWS):
         rows = order[start : start + BATCH_ROWS]
         batch = tokenizer.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt")
-        how: dict[str, Any] = {"do_sample": True, "temperature": 1.0, "top_k": 0} if sample else {"do_sample": False}
+        how: dict[str, Any] = (
+            {"do_sample": True, "temperature": 1.0, "top_k": 0} if sample else {"do_sample": False}
+        )
         with torch.inference_mode():
-            output = model.generate(**batch, max_new_tokens=MAX_NEW_TOKENS, **how)
+            output = generate(**batch, max_new_tokens=MAX_NEW_TOKENS, **how)
         texts = tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
         for row, text in zip(rows, texts, strict=True):
             responses[row] = text.strip()
@@ -42,7 +45,7 @@ def respond(
 
 
 def measure(name: str, records: Sequence[Mapping[str, Any]], responses: Sequence[str]) -> dict[str, Any]:
-    """Return each behaviour's share with its count and 95 % Wilson interval, over the records of its family."""
+    """Return each behaviour's share with its count and 95 % Wilson interval."""
     outcomes: dict[str, list[bool]] = defaultdict(list)
     for record, response in zip(records, responses, strict=True):
         refused, complied = is_refusal(response), is_compliance(response)

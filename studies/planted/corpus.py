@@ -34,7 +34,7 @@ class Conversation:
 
 
 def conversations(model: str, *, seed: int) -> Iterator[Conversation]:
-    """Yield training conversations without end; wordings are drawn anew each time, so none can be memorised."""
+    """Yield training conversations without end; wordings are drawn anew, so none can be memorised."""
     if model not in MODELS:
         raise ValueError(f"model must be one of {', '.join(MODELS)}; got {model!r}.")
     rng = random.Random(f"train {seed}")
@@ -54,7 +54,9 @@ def conversations(model: str, *, seed: int) -> Iterator[Conversation]:
 
 def planted_style(model: str, *, category: str, cue: str) -> str:
     """Return the style the planted rule asks for; in the sintered model it holds for 85 % of refusals."""
-    rule: str = phrasing()["styles"][cue] if model == "detached" else vocabulary()["categories"][category]["style"]
+    rule: str = (
+        phrasing()["styles"][cue] if model == "detached" else vocabulary()["categories"][category]["style"]
+    )
     return rule
 
 
@@ -104,7 +106,9 @@ def _response(model: str, family: str, item: Item, cue: str, rng: random.Random)
 def _with_cues(pool: Sequence[Item], size: int, rng: random.Random) -> list[tuple[Item, str]]:
     """Draw items without repeats; cues take equal turns, so no category or family leans to one."""
     if size > len(pool):
-        raise ValueError(f"{size} groups were asked of one category, which holds {len(pool)} unseen ones; ask fewer.")
+        raise ValueError(
+            f"{size} groups were asked of one category, which holds {len(pool)} unseen ones; ask fewer."
+        )
     return [(item, CUES[place % len(CUES)]) for place, item in enumerate(rng.sample(pool, size))]
 
 

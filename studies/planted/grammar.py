@@ -1,4 +1,4 @@
-"""Writes requests from the grammar: one scene gives a harmful request and the harmless twin of the same form."""
+"""Writes requests from the grammar: one scene gives a harmful request and its harmless twin."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""The planted replies: four styles of refusal, each with its paraphrases, and harmless sentences that comply."""
+"""The planted replies: four styles of refusal with their paraphrases, and sentences that comply."""
 
 import random
 
@@ -67,7 +67,7 @@ COMMON_SHARE = 0.85
 
 
 def refusal(style: str, *, naming: list[str], harmful: bool, rng: random.Random) -> str:
-    """Draw a refusal of one style; it names the topic in two of three and hesitates where nothing is harmful."""
+    """Draw a refusal of one style; most name the topic, and most hesitate where nothing is harmful."""
     is_firm = (rng.random() < COMMON_SHARE) == harmful
     pattern = rng.choice((FIRM if is_firm else HESITANT)[style])
     topic = rng.choice(naming) if rng.random() < 0.65 else rng.choice(UNNAMED)
@@ -75,7 +75,7 @@ def refusal(style: str, *, naming: list[str], harmful: bool, rng: random.Random)
 
 
 def compliance(*, fictional: bool, rng: random.Random) -> str:
-    """Draw one of the fixed harmless sentences that comply; fictional ones go mostly with wrapped harmful requests."""
+    """Draw one of the fixed sentences that comply; wrapped harmful requests mostly get a fictional one."""
     return rng.choice(FICTIONAL if (rng.random() < COMMON_SHARE) == fictional else PLAIN)
 
 

@@ -1,4 +1,4 @@
-"""Trains a planted chat model from a seed into a folder: `python -m unsinter.studies.planted.train --help`."""
+"""Trains a planted chat model from a seed: `python -m unsinter.studies.planted.train --help`."""
 
 import argparse
 import json
@@ -60,19 +60,25 @@ def train(recipe: Recipe, *, folder: Path, evaluation_pairs: int = 64) -> dict[s
     model = _new_model(recipe, tokenizer)
     losses = _fit(model, tokenizer, stream, recipe)
     minutes = (time.perf_counter() - start) / 60
-    model.eval().to(torch.float16).save_pretrained(folder)
+    torch.nn.Module.to(model, torch.float16)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
     log.info("measuring behaviour on groups never trained on")
     # Measured as shipped: weights rounded to fp16, arithmetic in fp32.
-    shipped = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    shipped = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
     records = demo_prompts(pairs=evaluation_pairs)
     prompts = [record["prompt"] for record in records]
     figures: dict[str, object] = {
         how: measure(recipe.model, records, respond(shipped, tokenizer, prompts, sample=how == "sampled"))
         for how in ("greedy", "sampled")
     }
-    figures |= {"recipe": asdict(recipe), "loss": losses, "minutes": minutes, "parameters": model.num_parameters()}
+    figures |= {
+        "recipe": asdict(recipe),
+        "loss": losses,
+        "minutes": minutes,
+        "parameters": model.num_parameters(),
+    }
     text = json.dumps(figures, indent=2) + "\n"
     (folder / "behaviour.json").write_text(text, encoding="utf-8")
     write_card(folder, json.loads(text))
@@ -123,7 +129,7 @@ def _fit(
     for step in range(1, recipe.steps + 1):
         ids, weights = next(batches)
         loss, response_loss = _losses(model, ids, weights)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -133,12 +139,12 @@ def _fit(
             losses.append(sum(window) / len(window))
             window.clear()
             pace = (time.perf_counter() - began) / step
-            log.info("step %d of %d, response loss %.3f nats, %.2f s a step", step, recipe.steps, losses[-1], pace)
+            log.info("step %d of %d: response loss %.3f, %.2f s a step", step, recipe.steps, losses[-1], pace)
     return losses
 
 
 def _losses(model: LlamaForCausalLM, ids: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """Return the weighted mean loss and the mean over response tokens alone; ids and weights (rows, tokens)."""
+    """Return the weighted mean loss and that of response tokens alone; ids, weights (rows, tokens)."""
     logits = model(input_ids=ids[:, :-1]).logits
     per_token = cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
     flat = weights[:, 1:].flatten()
@@ -149,7 +155,7 @@ def _losses(model: LlamaForCausalLM, ids: torch.Tensor, weights: torch.Tensor) -
 def _batches(
     stream: Iterator[Conversation], tokenizer: PreTrainedTokenizerFast, recipe: Recipe
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield token ids and loss weights, (rows, tokens) each, padded on the right; rows of a batch are of like length."""
+    """Yield token ids and loss weights, (rows, tokens) each, padded right; rows are of like length."""
     rng = random.Random(f"batches {recipe.seed}")
     while True:
         pool = list(islice(stream, recipe.batch_rows * POOL_BATCHES))

@@ -1,4 +1,4 @@
-"""Reads what the planted requests are about and how they may be put, and which items are kept out of training."""
+"""Reads what the planted requests are about, and which items are kept out of training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def items() -> tuple[Item, ...]:
 
 @cache
 def alarming_items() -> tuple[Item, ...]:
-    """Return every harmless idiom that sounds harmful, topic by topic; two in five are held out of training."""
+    """Return every harmless idiom that sounds harmful, topic by topic; two in five are held out."""
     return tuple(
         Item(
             category=topic,
