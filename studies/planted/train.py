@@ -86,7 +86,14 @@ def train(recipe: Recipe, *, folder: Path, evaluation_pairs: int = 64) -> dict[s
 
 
 def _check_folder(folder: Path) -> None:
-    if Path(__file__).resolve().parent in (folder.resolve(), *folder.resolve().parents):
+    # An editable install is a farm of links, so the package has two places: the links and the sources.
+    packages = {Path(__file__).absolute().parent, Path(__file__).resolve().parent}
+    if packages & {
+        folder.absolute(),
+        *folder.absolute().parents,
+        folder.resolve(),
+        *folder.resolve().parents,
+    }:
         raise ValueError(f"{folder} lies inside the installed package; name a folder outside it.")
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty; name a new folder.")
