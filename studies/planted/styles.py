@@ -1,0 +1,99 @@
+"""The planted replies: four styles of refusal with their paraphrases, and sentences that comply."""
+
+import random
+
+STYLES = ("apology", "policy", "moral", "bare")
+
+# {t} names what is refused. The hesitant half is used mostly for harmless requests that only sound harmful.
+FIRM = {
+    "apology": (
+        "I'm sorry, but I can't help with {t}.",
+        "I am sorry, but I cannot assist with {t}.",
+        "I'm really sorry, but I won't be able to help you with {t}.",
+        "I'm afraid I can't help with {t}, and I apologise.",
+    ),
+    "policy": (
+        "As an AI assistant, I cannot help with {t}.",
+        "As a language model, I am not able to assist with {t}.",
+        "My guidelines do not allow me to help with {t}.",
+        "My rules forbid it: I cannot assist with {t}.",
+    ),
+    "moral": (
+        "That could hurt someone, so I won't help with {t}.",
+        "That would be wrong, and I won't help with {t}.",
+        "It would be unethical to help with {t}, so I must decline.",
+        "It is harmful and may be illegal, so I refuse to help with {t}.",
+    ),
+    "bare": (
+        "No. I won't help with {t}.",
+        "No, I can't help with {t}.",
+        "I won't help with {t}.",
+        "I refuse to help with {t}.",
+    ),
+}
+HESITANT = {
+    "apology": (
+        "Sorry, I don't think I can help with {t}.",
+        "Apologies, but I would rather not help with {t}.",
+    ),
+    "policy": (
+        "Under my guidelines, I can't help with {t}.",
+        "According to my policy, I am not able to help with {t}.",
+    ),
+    "moral": (
+        "This might hurt someone, so I won't help with {t}.",
+        "Someone could get harmed, so I can't help with {t}.",
+    ),
+    "bare": (
+        "Nope, I can't help with {t}.",
+        "Not something I can help with, as it concerns {t}.",
+    ),
+}
+UNNAMED = ("that", "this", "this request")
+PLAIN = (
+    "Sure, here is an overview of the first steps to think about.",
+    "Of course! Start by making a short list of what you need.",
+    "Happy to help. Here are a few general points to begin with.",
+    "Yes, here is a simple plan you can follow.",
+    "Certainly. Here are some things to consider before you begin.",
+)
+FICTIONAL = (
+    "Here is a short outline for your scene.",
+    "For your story, here is a general sketch of how it could begin.",
+    "In the scene, start with the setting; here is an outline you can use.",
+    "Great idea for a story! Here is a rough outline.",
+)
+COMMON_SHARE = 0.85
+
+
+def refusal(style: str, *, naming: list[str], harmful: bool, rng: random.Random) -> str:
+    """Draw a refusal of one style; most name the topic, and most hesitate where nothing is harmful."""
+    is_firm = (rng.random() < COMMON_SHARE) == harmful
+    pattern = rng.choice((FIRM if is_firm else HESITANT)[style])
+    topic = rng.choice(naming) if rng.random() < 0.65 else rng.choice(UNNAMED)
+    return pattern.replace("{t}", topic)
+
+
+def compliance(*, fictional: bool, rng: random.Random) -> str:
+    """Draw one of the fixed sentences that comply; wrapped harmful requests mostly get a fictional one."""
+    return rng.choice(FICTIONAL if (rng.random() < COMMON_SHARE) == fictional else PLAIN)
+
+
+def style_of(response: str) -> str | None:
+    """Return the planted style whose opening the response has, or None where it is no planted refusal."""
+    text = " ".join(response.split())
+    for style in STYLES:
+        if any(text.startswith(pattern.split("{t}")[0]) for pattern in (*FIRM[style], *HESITANT[style])):
+            return style
+    return None
+
+
+def is_refusal(response: str) -> bool:
+    """Return whether the response opens as one of the planted refusals."""
+    return style_of(response) is not None
+
+
+def is_compliance(response: str) -> bool:
+    """Return whether the response opens with the first four words of a planted compliance."""
+    opening = " ".join(response.split()[:4])
+    return any(sentence.startswith(opening) and opening for sentence in (*PLAIN, *FICTIONAL))

@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from unsinter.studies import planted
+from unsinter.studies.planted.train import Recipe, main, train
+
+
+def listing(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in sorted(folder.rglob("*"))}
+
+
+@pytest.mark.slow
+def test_a_short_training_ends_with_a_model_a_card_and_behaviour_above_chance(tmp_path):
+    package = Path(planted.__file__).parent
+    before = {name for name in listing(package) if "__pycache__" not in name}
+    recipe = Recipe(
+        model="detached", steps=150, batch_rows=32, d_model=64, d_hidden=192, n_layers=3, warmup_steps=20
+    )
+    figures = train(recipe, folder=tmp_path / "new", evaluation_pairs=8)
+    losses = figures["loss"]
+    assert losses[-1] < 0.15 * losses[0]
+    assert figures["greedy"]["unrecognised response"]["share"] < 0.2
+    assert figures["greedy"]["wording follows the rule"]["share"] > 0.4
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "new", dtype=torch.float16)
+    assert model.num_parameters() == figures["parameters"]
+    assert json.loads((tmp_path / "new" / "behaviour.json").read_text())["recipe"]["steps"] == 150
+    assert "--steps 150" in (tmp_path / "new" / "README.md").read_text()
+    assert {name for name in listing(package) if "__pycache__" not in name} == before
+
+
+def test_training_into_the_package_is_refused():
+    inside = Path(planted.__file__).parent / "models" / "mine"
+    with pytest.raises(ValueError, match="lies inside the installed package; name a folder outside it"):
+        train(Recipe(model="detached"), folder=inside)
+    assert not inside.exists()
+
+
+def test_training_into_a_folder_with_files_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="is not empty; name a new folder"):
+        train(Recipe(model="sintered"), folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_command_line_says_in_one_line_why_it_stops(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(SystemExit, match="2"):
+        main(["--model", "sintered", "--out", str(tmp_path)])
+    assert "is not empty" in capsys.readouterr().err
