@@ -35,7 +35,7 @@ class GenerationSettings:
 
     seed: int = 0
     token_budget: int = 4096
-    """Padded prompt tokens per batch, samples counted; it decides which rows share a batch, so it is a setting."""
+    """Padded prompt tokens per batch, samples counted; a setting, as it decides which rows share a batch."""
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.samples < 1 or self.token_budget < 1:
@@ -47,7 +47,8 @@ class GenerationSettings:
             raise GenerationError(f"temperature must be 0 or above, got {self.temperature}.")
         if self.samples > 1 and self.temperature == 0:
             raise GenerationError(
-                f"samples={self.samples} with temperature 0 would be the same text each time; set a temperature."
+                f"samples={self.samples} with temperature 0 would be the same text each time; set a "
+                "temperature."
             )
 
 
@@ -62,7 +63,8 @@ def generate_responses(
     """Return one record per prompt and sample, in order, generating and appending to ``path`` what it lacks.
 
     Batches are fixed by the prompts and settings and each has its own seed, so an interrupted run that is
-    resumed writes what an unbroken one writes. Rows made with other settings, another model or another render of
+    resumed writes what an unbroken one writes. Rows made with other settings, another model or another
+    render of
     the same prompt are refused, never mixed in.
     Raises GenerationError, or ResponseFileError for a file of something else.
     """
@@ -75,7 +77,8 @@ def generate_responses(
         for name, record in stored.records.items():
             if name in wanted and record.get("prompt_key") != wanted[name][0].key:
                 raise ResponseFileError(
-                    f"{path}: record {name!r} answers another text or template than prompt {wanted[name][0].id!r} "
+                    f"{path}: record {name!r} answers another text or template than prompt "
+                    f"{wanted[name][0].id!r} "
                     "has now; give another file."
                 )
         for batch in _batches(rendered, settings):
@@ -102,7 +105,8 @@ def _check(model: ChatModel, rendered: Sequence[RenderedPrompt], settings: Gener
             raise GenerationError(f"prompt {row.id!r} already holds a response; render it without one.")
         if model.context is not None and row.prompt_end + settings.max_new_tokens > model.context:
             raise GenerationError(
-                f"prompt {row.id!r} has {row.prompt_end} tokens; with {settings.max_new_tokens} new ones it exceeds "
+                f"prompt {row.id!r} has {row.prompt_end} tokens; with {settings.max_new_tokens} new ones "
+                "it exceeds "
                 f"the {model.context} that {model.name} takes."
             )
 
@@ -175,7 +179,7 @@ def _until_end(ids: Sequence[int], ends: Sequence[int]) -> list[int]:
 
 
 def _generation_config(model: ChatModel, settings: GenerationSettings, ends: Sequence[int]) -> Any:
-    """Return settings that say everything, so that nothing is inherited from the model's own sampling defaults."""
+    """Return settings that say everything, so that no sampling default of the model's own is inherited."""
     config = copy.deepcopy(model.model.generation_config)
     neutral: Mapping[str, Any] = {
         "top_k": 0,
@@ -194,7 +198,7 @@ def _generation_config(model: ChatModel, settings: GenerationSettings, ends: Seq
         "forced_eos_token_id": None,
     }
     sampled = settings.temperature > 0
-    config.update(
+    config.update(  # type: ignore[no-untyped-call]
         **neutral,
         max_new_tokens=settings.max_new_tokens,
         do_sample=sampled,

@@ -32,7 +32,8 @@ class ResponseFile:
             record = _parse(line, where=f"{path}, row {number}")
             if record.get("settings") != settings:
                 raise ResponseFileError(
-                    f"{path}, row {number}, field 'settings': it was generated with another model or settings "
+                    f"{path}, row {number}, field 'settings': it was generated with another model or "
+                    "settings "
                     f"({record.get('settings')!r}, not {settings!r}); give another file."
                 )
             records[record["id"]] = record

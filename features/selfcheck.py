@@ -70,8 +70,10 @@ def self_check(
     chosen, deviation = best
     if not deviation.is_within:
         said = (
-            f"rows differ by {deviation.max_relative:.2g} (relative) between running alone and in a batch padded on "
-            f"the {reader.padding_side}; {deviation.tolerance:g} is what {reader.model.dtype} rounding explains"
+            f"rows differ by {deviation.max_relative:.2g} (relative) between running alone and in a batch "
+            "padded on "
+            f"the {reader.padding_side}; {deviation.tolerance:g} is what {reader.model.dtype} rounding "
+            "explains"
         )
         if reader.padding_side == "left":
             raise PaddingError(f"{reader.model.name}: {said}; use padding_side='right'.")
