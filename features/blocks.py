@@ -1,4 +1,4 @@
-"""Finding the list of blocks of any transformer, and proving that what hooks read there is the residual stream."""
+"""Finding the list of blocks of any transformer, and proving that hooks read the residual stream there."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +59,8 @@ def locate_stack(model: PreTrainedModel) -> Stack:
     if not candidates:
         lengths = sorted({len(m) for m in root.modules() if isinstance(m, nn.ModuleList)})
         raise UnknownArchitectureError(
-            f"{type(model).__name__}: no list of {n_layers} blocks was found (lists of length {lengths} were); "
+            f"{type(model).__name__}: no list of {n_layers} blocks was found (lists of length {lengths} "
+            "were); "
             "models that share one block among layers are not supported."
         )
     verified, reasons = [], []
@@ -185,7 +186,8 @@ def _check_against_hidden_states(trace: _Trace, hidden: Sequence[Tensor], *, n_l
     shapes = {tuple(t.shape) for t in (*trace.inputs, trace.last)}
     if len(shapes) != 1 or len(next(iter(shapes))) != 3:
         raise UnknownArchitectureError(
-            f"the tensors between its blocks have shapes {sorted(shapes)}, not one vector per token of one width"
+            f"the tensors between its blocks have shapes {sorted(shapes)}, not one vector per token of one "
+            "width"
         )
     for layer, (mine, theirs) in enumerate(zip(trace.inputs, hidden, strict=False)):
         if not _same(mine, theirs):

@@ -2,30 +2,25 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from unsinter.features.batches import plan_batches
-from unsinter.features.forward import Reader, make_reader, n_embeddings
+from unsinter.features.forward import make_reader, n_embeddings
 from unsinter.features.model import ChatModel
 from unsinter.features.positions import resolve_position
+from unsinter.features.produce import ExtractionError, ShardProducer
 from unsinter.features.rendering import RenderedPrompt
-from unsinter.features.selfcheck import Deviation, self_check
+from unsinter.features.selfcheck import Deviation
 
 logger = logging.getLogger(__name__)
 
 # Padded tokens per batch. On a CPU larger batches only lose cache locality.
 _DEFAULT_BUDGET = {"cpu": 2048}
 _DEFAULT_BUDGET_ACCELERATOR = 16384
-
-
-class ExtractionError(ValueError):
-    """A row cannot be extracted, or an activation is not a finite number."""
 
 
 class Store(Protocol):
@@ -91,8 +86,10 @@ def extract(
 ) -> Extraction:
     """Fill ``store`` with the residual stream of every rendered prompt at the asked layers and positions.
 
-    Layer 0 is the embedding output, l the output of block l before any final norm. Only what the store lacks is
-    computed. ``token_budget`` is padded tokens per batch; ``progress`` is called with (rows done, rows in all).
+    Layer 0 is the embedding output, l the output of block l before any final norm. Only what the store
+    lacks is
+    computed. ``token_budget`` is padded tokens per batch; ``progress`` is called with (rows done, rows in
+    all).
     Everything that can be refused is refused before the first forward pass, except non-finite activations.
     Raises ExtractionError, PositionError or PaddingError.
     """
@@ -102,7 +99,8 @@ def extract(
         raise ExtractionError("positions is empty; name at least one.")
     if on_too_long not in ("error", "drop") or padding_side not in ("right", "left"):
         raise ExtractionError(
-            f"on_too_long must be error or drop and padding_side right or left; got {on_too_long!r}, {padding_side!r}."
+            f"on_too_long must be error or drop and padding_side right or left; got {on_too_long!r}, "
+            f"{padding_side!r}."
         )
     kept, dropped = _fitting(model, rendered, on_too_long)
     for row in kept:
@@ -111,7 +109,7 @@ def extract(
     by_key = {row.key: row for row in kept}
     ordered = sorted(by_key.values(), key=lambda row: (len(row.token_ids), row.key))
     budget = token_budget or _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
-    run = _Run(
+    run = ShardProducer(
         reader=make_reader(model, padding_side=padding_side), rows=by_key, budget=budget, progress=progress
     )
     started = time.perf_counter()
@@ -139,93 +137,14 @@ def extract(
     )
 
 
-@dataclass(slots=True, kw_only=True)
-class _Run:
-    """One extraction under way; its ``produce`` is what the store calls for each shard it lacks."""
-
-    reader: Reader
-    rows: Mapping[str, RenderedPrompt]
-    budget: int
-    progress: Callable[[int, int], None] | None
-    deviation: Deviation | None = None
-    done: set[str] = field(default_factory=set)
-    n_tokens: int = 0
-    n_halvings: int = 0
-
-    def produce(
-        self, keys: Sequence[str], layers: Sequence[int], positions: Sequence[str]
-    ) -> dict[int, NDArray[Any]]:
-        """Return {layer: (n_rows, n_positions, d_model)} in the model's dtype (bfloat16 as uint16 bits)."""
-        rows = [self.rows[key] for key in keys]
-        spans = [[resolve_position(name, row) for name in positions] for row in rows]
-        if self.deviation is None:
-            # The check wants rows of different lengths; those of one shard are alike.
-            several = list(self.rows.values())
-            several_spans = [[resolve_position(name, row) for name in positions] for row in several]
-            self.reader, self.deviation = self_check(self.reader, several, several_spans, layers=layers)
-        model = self.reader.model
-        values = torch.empty(
-            (len(layers), len(rows), len(positions), model.d_model), dtype=getattr(torch, model.dtype)
-        )
-        first = 0
-        while first < len(rows):
-            lengths = [len(row.token_ids) for row in rows[first:]]
-            _, n = next(plan_batches(lengths, token_budget=self.budget))
-            part = self._read(rows[first : first + n], spans[first : first + n], layers, positions)
-            if part is None:
-                continue
-            values[:, first : first + n] = part
-            self.done.update(keys[first : first + n])
-            self.n_tokens += sum(lengths[:n])
-            first += n
-            if self.progress is not None:
-                self.progress(len(self.done), len(self.rows))
-        return {layer: _as_numpy(values[index]) for index, layer in enumerate(layers)}
-
-    def _read(
-        self,
-        rows: Sequence[RenderedPrompt],
-        spans: Sequence[Sequence[tuple[int, int]]],
-        layers: Sequence[int],
-        positions: Sequence[str],
-    ) -> torch.Tensor | None:
-        """Read one batch and check it; None, with the budget halved, where memory ran out."""
-        try:
-            part = self.reader.read(rows, spans, layers=layers)
-        except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            if len(rows) == 1:
-                raise ExtractionError(
-                    f"prompt {rows[0].id!r} ({len(rows[0].token_ids)} tokens) does not fit in memory even alone."
-                ) from error
-            self._halve(rows)
-            return None
-        finite = part.isfinite().all(dim=-1)
-        if not bool(finite.all()):
-            layer, row, position = (int(i) for i in (~finite).nonzero()[0])
-            raise ExtractionError(
-                f"prompt {rows[row].id!r}: the activation at layer {layers[layer]}, position {positions[position]!r} "
-                f"holds NaN or inf in {self.reader.model.dtype}; load the model in its own dtype or in float32."
-            )
-        return part
-
-    def _halve(self, rows: Sequence[RenderedPrompt]) -> None:
-        padded = len(rows) * max(len(row.token_ids) for row in rows)
-        self.budget = max(1, padded // 2)
-        self.n_halvings += 1
-        logger.warning("out of memory at %d padded tokens; going on with at most %d", padded, self.budget)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-
 def _check_layers(model: ChatModel, layers: Sequence[int] | str) -> tuple[int, ...]:
     if layers == "all":
         return tuple(range(model.n_layers + 1))
     asked = tuple(sorted({int(layer) for layer in layers}))
     if not asked or asked[0] < 0 or asked[-1] > model.n_layers:
         raise ExtractionError(
-            f"layers {list(layers)}: {model.name} has layers 0 (embedding) to {model.n_layers}; name at least one."
+            f"layers {list(layers)}: {model.name} has layers 0 (embedding) to {model.n_layers}; name at "
+            "least one."
         )
     return asked
 
@@ -233,7 +152,7 @@ def _check_layers(model: ChatModel, layers: Sequence[int] | str) -> tuple[int, .
 def _fitting(
     model: ChatModel, rendered: Sequence[RenderedPrompt], on_too_long: str
 ) -> tuple[list[RenderedPrompt], tuple[str, ...]]:
-    """Return the rows that fit the context and the ids of those dropped; ExtractionError unless dropping is asked."""
+    """Return the rows that fit the context and the ids dropped; ExtractionError unless dropping is asked."""
     kept, dropped = [], []
     n_known = n_embeddings(model)
     for row in rendered:
@@ -256,12 +175,4 @@ def _fitting(
     return kept, tuple(dropped)
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    named = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return named or any(sign in str(error).lower() for sign in ("out of memory", "can't allocate memory"))
-
-
-def _as_numpy(values: torch.Tensor) -> NDArray[Any]:
-    if values.dtype == torch.bfloat16:
-        return values.contiguous().view(torch.int16).numpy().view(np.uint16)
-    return values.contiguous().numpy()
+__all__ = ["Extraction", "ExtractionError", "Store", "extract"]

@@ -22,7 +22,7 @@ class Reader:
     padding_side: str
     pad_id: int
     first_position: int | None = None
-    """Position of each row's first real token where positions are handed over; None leaves them to the model."""
+    """Position of each row's first real token; None leaves the counting to the model."""
 
     def read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
         """Return (n_layers, n_rows, n_positions, d_model) on the CPU, in the model's own dtype.
@@ -67,7 +67,7 @@ class _Places:
         return cls(last=last, means=means)
 
     def gather(self, stream: Tensor) -> Tensor:
-        """Copy (n_rows, n_positions, d_model) out of (n_rows, n_tokens, d_model); no view of the batch is kept."""
+        """Copy (n_rows, n_positions, d_model) out of the whole stream, so that the batch can be freed."""
         last = self.last.to(stream.device)
         rows = torch.arange(len(last), device=stream.device)[:, None]
         taken = stream[rows, last]
@@ -82,7 +82,7 @@ def make_reader(model: ChatModel, *, padding_side: str) -> Reader:
 
 
 def pad_id(model: ChatModel) -> int:
-    """Return an id to pad with: the model's own where it has one, else any; the mask alone says what is padding."""
+    """Return an id to pad with: the model's own where it has one, else any, as only the mask counts."""
     named = (
         model.tokenizer.pad_token_id,
         getattr(model.backbone.config.get_text_config(), "pad_token_id", None),

@@ -82,7 +82,7 @@ def _storage_key(value: Tensor) -> tuple[Any, ...]:
 def _tensor_digest(value: Tensor) -> str:
     flat = value.detach().to("cpu").contiguous().reshape(-1)
     raw = flat.view(torch.uint8).numpy() if flat.numel() else np.empty(0, np.uint8)
-    return hashlib.sha256(memoryview(raw)).hexdigest()
+    return hashlib.sha256(raw.data).hexdigest()
 
 
 def _without_volatile(value: Any) -> Any:

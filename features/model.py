@@ -73,8 +73,10 @@ class ChatModel:
 def load_model(name_or_folder: str | Path, *, dtype: str = "auto", device: str = "auto") -> ChatModel:
     """Load a model and its tokenizer, find its blocks and verify that hooks on them read the stream.
 
-    ``dtype`` is "auto" (as stored), "float32", "float16" or "bfloat16"; ``device`` is "auto" or a torch device.
-    Raises ModelError for anything missing or unreadable and UnknownArchitectureError where the residual stream
+    ``dtype`` is "auto" (as stored), "float32", "float16" or "bfloat16"; ``device`` is "auto" or a torch
+    device.
+    Raises ModelError for anything missing or unreadable and UnknownArchitectureError where the residual
+    stream
     cannot be located with certainty.
     """
     if dtype != "auto" and dtype not in _DTYPES:
@@ -89,7 +91,8 @@ def load_model(name_or_folder: str | Path, *, dtype: str = "auto", device: str =
         raise ModelError(f"{name}: weights are {model.dtype}; pass dtype='float32', 'float16' or 'bfloat16'.")
     identity = model_identity(model, tokenizer, skip=missing)
     placed = _device(device)
-    model = model.eval().to(placed)
+    model.eval()  # type: ignore[no-untyped-call]
+    model.to(placed)  # type: ignore[arg-type]
     stack = locate_stack(model)
     _check_missing(name, model, stack.backbone, missing)
     return ChatModel(
@@ -217,14 +220,14 @@ def _device(asked: str) -> torch.device:
 def _quiet_loading() -> Iterator[None]:
     """Keep the library's progress bars out of our output, and give them back afterwards."""
     had_bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         transformers_logging.set_verbosity(level)
         if had_bars:
-            transformers_logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 __all__ = ["ChatModel", "ModelError", "UnknownArchitectureError", "load_model"]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from unsinter.features.model import ChatModel
-from unsinter.features.rendering import RenderedPrompt, TemplateChoice, make_frame, render
+from unsinter.features.rendering import RenderedPrompt, TemplateChoice, render
 
 _NUMBERED = re.compile(r"(template|response)_([1-9][0-9]*)")
 _PLAIN = ("instruction_end", "template_end", "instruction_mean")
@@ -40,7 +40,8 @@ def resolve_position(name: str, row: RenderedPrompt) -> tuple[int, int]:
         )
     if kind == "template" and row.merged:
         raise PositionError(
-            f"position {name!r}: in prompt {row.id!r} the tokenizer fuses the end of the text with the template, "
+            f"position {name!r}: in prompt {row.id!r} the tokenizer fuses the end of the text with the "
+            "template, "
             "so the template's tokens are not the usual ones; use template_end, or drop the prompt."
         )
     return first + k - 1, first + k
@@ -63,16 +64,15 @@ def describe_positions(
     model: ChatModel, *, template: TemplateChoice = "auto", system: str | None = None
 ) -> dict[str, str]:
     """Return the prompt-side positions a model's template offers, each with the token found there."""
-    make_frame(model, template=template, system=system)
     [row] = render([("example", "hello")], model, template=template, system=system)
     spans = {name: resolve_position(name, row) for name in available_positions(row)}
-    return {name: model.tokenizer.decode(list(row.token_ids[a:b])) for name, (a, b) in spans.items()}
+    return {name: str(model.tokenizer.decode(list(row.token_ids[a:b]))) for name, (a, b) in spans.items()}
 
 
 def assert_prompt_side(
     positions: Sequence[str], *, target: str, allow_response_positions: bool = False
 ) -> None:
-    """Raise LeakageError if a position lies after the prompt, unless the study allows that in so many words."""
+    """Raise LeakageError if a position lies after the prompt and the study does not allow that."""
     for name in positions:
         if name not in _PLAIN and _parse(name)[0] == "response" and not allow_response_positions:
             raise LeakageError(
@@ -85,6 +85,7 @@ def _parse(name: str) -> tuple[str, int]:
     match = _NUMBERED.fullmatch(name)
     if match is None:
         raise PositionError(
-            f"position {name!r} is unknown; use {', '.join(_PLAIN)}, template_<k> or response_<k> with k from 1."
+            f"position {name!r} is unknown; use {', '.join(_PLAIN)}, template_<k> or response_<k> with k "
+            "from 1."
         )
     return match[1], int(match[2])

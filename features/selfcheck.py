@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from unsinter.features.forward import Reader, Spans
 from unsinter.features.rendering import RenderedPrompt
@@ -49,14 +49,14 @@ def self_check(
     """
     picked = _spread(rows)
     some_rows, some_spans = [rows[i] for i in picked], [spans[i] for i in picked]
-    plain = replace(reader, padding_side="right", explicit_positions=False)
+    plain = replace(reader, padding_side="right", first_position=None)
     alone = torch.cat(
         [plain.read([row], [span], layers=layers) for row, span in zip(some_rows, some_spans, strict=True)],
         dim=1,
     )
-    readers = (
-        [reader] if reader.padding_side == "right" else [replace(reader, explicit_positions=True), reader]
-    )
+    readers = [reader]
+    if reader.padding_side == "left":
+        readers += [replace(reader, first_position=first) for first in _first_positions(reader)]
     best: tuple[Reader, Deviation] | None = None
     for candidate in readers:
         try:
@@ -70,13 +70,25 @@ def self_check(
     chosen, deviation = best
     if not deviation.is_within:
         said = (
-            f"rows differ by {deviation.max_relative:.2g} (relative) between running alone and in a batch padded on "
-            f"the {reader.padding_side}; {deviation.tolerance:g} is what {reader.model.dtype} rounding explains"
+            f"rows differ by {deviation.max_relative:.2g} (relative) between running alone and in a batch "
+            "padded on "
+            f"the {reader.padding_side}; {deviation.tolerance:g} is what {reader.model.dtype} rounding "
+            "explains"
         )
         if reader.padding_side == "left":
             raise PaddingError(f"{reader.model.name}: {said}; use padding_side='right'.")
         logger.warning("%s: %s", reader.model.name, said)
     return chosen, deviation
+
+
+def _first_positions(reader: Reader) -> list[int]:
+    """List where a model may start to count: at zero, or past the padding index of its position table."""
+    tables = [
+        module
+        for path, module in reader.model.backbone.named_modules()
+        if isinstance(module, nn.Embedding) and path.endswith("position_embeddings")
+    ]
+    return [0, *(table.padding_idx + 1 for table in tables if table.padding_idx is not None)]
 
 
 def _spread(rows: Sequence[RenderedPrompt]) -> list[int]:

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast
 
 torch.set_num_threads(1)
+transformers.utils.logging.disable_progress_bar()
 
 SENTENCES = [
     "How do I bake bread at home? Tell me about the old town and its river.",
@@ -23,7 +24,8 @@ SENTENCES = [
 ]
 SPECIALS = ["<pad>", "<s>", "</s>", "<unk>", "<|user|>", "<|assistant|>", "<|end|>"]
 CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] | trim }}<|end|>\n{% endfor %}"
+    "{{ bos_token }}{% for m in messages %}"
+    "<|{{ m['role'] }}|>\n{{ m['content'] | trim }}<|end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
 )
 SMALL = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48}
@@ -159,13 +161,12 @@ UNLISTED = {
         {**SMALL, **CONTEXT, "pad_token_id": 0, "local_attention": 8, "global_attn_every_n_layers": 2},
         "ModernBertModel",
     ),
-    "mpnet": ("MPNetConfig", {**SMALL, **CONTEXT, "pad_token_id": 0}, "MPNetModel"),
+    "xlm_roberta": ("XLMRobertaConfig", {**SMALL, **CONTEXT, "pad_token_id": 0}, "XLMRobertaModel"),
     "t5": (
         "T5Config",
         {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 3, "num_heads": 4},
         "T5ForConditionalGeneration",
     ),
-    "mamba": ("MambaConfig", {"hidden_size": 32, "num_hidden_layers": 3, "state_size": 8}, "MambaForCausalLM"),
     "gemma4": (
         "Gemma4TextConfig",
         {
@@ -183,6 +184,11 @@ UNLISTED = {
     ),
 }
 REFUSED = {
+    "mamba": (
+        "MambaConfig",
+        {"hidden_size": 32, "num_hidden_layers": 3, "state_size": 8},
+        "MambaForCausalLM",
+    ),
     "albert": ("AlbertConfig", {**SMALL, **CONTEXT, "embedding_size": 16}, "AlbertModel"),
     "xlm": ("XLMConfig", {"emb_dim": 32, "n_layers": 3, "n_heads": 4, **CONTEXT}, "XLMModel"),
     "gemma3n": (
@@ -289,7 +295,9 @@ class MemoryStore:
             for layer in layers:
                 array = made[layer]
                 assert array.shape[:2] == (len(keys), len(positions))
-                assert array.dtype == {"bfloat16": np.uint16}.get(dtype, np.dtype(dtype if dtype != "bfloat16" else "u2"))
+                assert array.dtype == {"bfloat16": np.uint16}.get(
+                    dtype, np.dtype(dtype if dtype != "bfloat16" else "u2")
+                )
                 for i, key in enumerate(keys):
                     for j, position in enumerate(positions):
                         self.values[layer, position, key] = array[i, j], dtype
@@ -335,7 +343,9 @@ def zoo(tmp_path_factory):
     def folder_of(name: str) -> Path:
         if name not in folders:
             recipe = {**LISTED, **UNLISTED, **REFUSED}[name]
-            folders[name] = build(tmp_path_factory.mktemp(name), recipe)
+            # T5 and Gemma 4 start with larger weights; unscaled they have streams as long as the others'.
+            scale = 1.0 if name in ("t5", "gemma4") else 3.0
+            folders[name] = build(tmp_path_factory.mktemp(name), recipe, scale=scale)
         return folders[name]
 
     def get(name: str):

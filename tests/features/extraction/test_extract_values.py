@@ -27,7 +27,9 @@ def oracle(model, row):
     ids = torch.tensor([row.token_ids])
     module = model.model.get_encoder() if model.model.config.is_encoder_decoder else model.model
     with torch.inference_mode():
-        hidden = module(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True).hidden_states
+        hidden = module(
+            input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True
+        ).hidden_states
     handle.remove()
     return [*(h[0].float().numpy() for h in hidden[:-1]), last[0][0].float().numpy()], hidden[-1][0]
 
