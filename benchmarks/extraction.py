@@ -184,10 +184,16 @@ def ratio(measured: dict[str, dict[str, Any]], one: str, other: str) -> dict[str
     """Return how many times faster ``one`` is than ``other``: median and range of the repeats' own ratios."""
     pairs = zip(measured[one]["seconds"], measured[other]["seconds"], strict=True)
     ratios = sorted(slow / fast for fast, slow in pairs)
-    return {"median": round(statistics.median(ratios), 3), "low": round(ratios[0], 3), "high": round(ratios[-1], 3)}
+    return {
+        "median": round(statistics.median(ratios), 3),
+        "low": round(ratios[0], 3),
+        "high": round(ratios[-1], 3),
+    }
 
 
-def benchmark(shape: str, *, device: str, n: int, repeats: int, median_words: int, seed: int) -> dict[str, Any]:
+def benchmark(
+    shape: str, *, device: str, n: int, repeats: int, median_words: int, seed: int
+) -> dict[str, Any]:
     """Return all figures of one model shape on one device."""
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     model = make_model(shape, device=device, dtype=dtype)
@@ -232,7 +238,9 @@ def benchmark(shape: str, *, device: str, n: int, repeats: int, median_words: in
 
 def main() -> None:
     """Run the benchmark and write its figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shape", choices=SHAPES, action="append", help="may be repeated")
     parser.add_argument("--prompts", type=int, default=None)
     parser.add_argument("--words", type=int, default=30, help="median words of a prompt")

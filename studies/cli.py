@@ -56,7 +56,7 @@ def check(
     columns: Annotated[str, typer.Option(help="Our field to your column: category=topic,group=family.")] = "",
 ) -> None:
     """Validate records, count sources, categories and cells, and say which questions they can answer."""
-    from unsinter.studies.verbs import check_verb
+    from unsinter.studies.data_verbs import check_verb
 
     for table in check_verb(data, responses=responses, prompts=prompts, columns=columns):
         show_table(*table)
@@ -72,7 +72,7 @@ def label(
     prompts: Annotated[Path | None, typer.Option(help="Prompts that the responses answer.")] = None,
 ) -> None:
     """Label responses (R, W, moves), with provenance and agreement against gold labels."""
-    from unsinter.studies.verbs import label_verb
+    from unsinter.studies.data_verbs import label_verb
 
     with progress_bars() as progress:
         tables = label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts, progress=progress)

@@ -1,11 +1,16 @@
 """What this machine has and what a model would need of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import psutil
 
 from unsinter.studies.versions import describe_machine, package_versions
+
+Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
+"""(title, header, rows)."""
 
 GIB = 2**30
 
@@ -53,3 +58,42 @@ def _cache_room(root: Path) -> Finding:
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     free = psutil.disk_usage(str(existing)).free / GIB
     return Finding(subject="cache", state=f"{root}, {free:.1f} GiB free", is_problem=free < 1)
+
+
+def examine_model(path: str, *, dtype: str) -> list[Table]:
+    """Load a model and show what it needs and which positions its template has.
+
+    The bytes per prompt are what the cache stores for all layers at one position.
+    """
+    from unsinter.features.model import load_model
+    from unsinter.features.positions import describe_positions
+    from unsinter.features.rendering import RenderError
+
+    model = load_model(path, dtype=dtype)
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in model.model.parameters())
+    n_parameters = sum(tensor.numel() for tensor in model.model.parameters())
+    width = {"float32": 4}.get(model.dtype, 2)
+    rows = [
+        ("parameters", f"{n_parameters:,}"),
+        ("weights", f"{weights / GIB:.2f} GiB in {model.dtype} on {model.device}"),
+        ("layers", f"0 (embedding) to {model.n_layers}"),
+        ("width", str(model.d_model)),
+        ("context", "no limit stated" if model.context is None else f"{model.context:,} tokens"),
+        (
+            "cache per prompt",
+            f"{(model.n_layers + 1) * model.d_model * width:,} bytes a position, all layers",
+        ),
+        ("answers prompts", "yes" if model.can_generate else "no"),
+    ]
+    tables: list[Table] = [(f"model {path}", ("what", "state"), rows)]
+    for template in ("chat", "raw"):
+        try:
+            places = describe_positions(model, template=template)  # type: ignore[arg-type]
+        except RenderError as error:
+            tables.append((f"template: {template}", ("what", "state"), [("not available", str(error))]))
+        else:
+            shown = [(name, repr(token)) for name, token in places.items()]
+            tables.append(
+                (f"template: {template}", ("position", "token there for the prompt 'hello'"), shown)
+            )
+    return tables

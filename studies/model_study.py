@@ -1,9 +1,8 @@
 """One model of a study: activations, answers, probes, transfer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,22 +12,10 @@ from unsinter.studies.dataset import Dataset, target_rows
 from unsinter.studies.floors import category_floor, text_floors
 from unsinter.studies.outcome import Question, ask, floor_table, prediction_table, result_table
 from unsinter.studies.reading import Reading, read_model
+from unsinter.studies.settings import Settings
 from unsinter.studies.sweep import FloatArray, SiteFit, chosen, shuffled_labels, sweep
 from unsinter.studies.targets import Response, Target, make_target
 from unsinter.studies.transfer import study_transfer
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""(step in words, done, total)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What cannot change a number: where things go, how many workers fit, who is told."""
-
-    folder: Path
-    cache_root: Path
-    n_jobs: int = 1
-    progress: Progress = lambda step, done, total: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.extract import Extraction
+from unsinter.cache import ActivationStore
+from unsinter.features.extract import Extraction, extract
+from unsinter.features.generate import GenerationSettings, generate_responses
+from unsinter.features.model import ChatModel, load_model
+from unsinter.features.records import ResponseRecord
+from unsinter.features.rendering import RenderedPrompt, render
+from unsinter.studies.config import ModelSource, Study
+from unsinter.studies.dataset import Dataset
+from unsinter.studies.settings import Settings
+from unsinter.studies.sources import find_model, label_record, read_recorded_responses
 from unsinter.studies.sweep import FloatArray
 from unsinter.studies.targets import Response
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,7 @@ class Reading:
         return everything
 
 
-def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: "Settings") -> Reading:
+def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Settings) -> Reading:
     """Load the model, extract what the cache lacks, and collect or generate an answer per prompt."""
     model = load_model(find_model(source), dtype=source.dtype)
     rendered = render([(p.id, p.prompt) for p in dataset.prompts], model, template=source.template)
@@ -68,7 +74,7 @@ def extract_into_cache(
     source: ModelSource,
     model: ChatModel,
     rendered: Sequence[RenderedPrompt],
-    settings: "Settings",
+    settings: Settings,
 ) -> Extraction:
     """Extract the study's sites and note in the cache that this run needs them."""
     store = ActivationStore.open(settings.cache_root, model.identity, about={"model": source.path})
@@ -111,7 +117,7 @@ def _answers(
     model: ChatModel,
     rendered: Sequence[RenderedPrompt],
     dataset: Dataset,
-    settings: "Settings",
+    settings: Settings,
 ) -> list[Response | None]:
     """Return one labelled answer per prompt: recorded where the study names a file, else generated."""
     if study.responses is None:

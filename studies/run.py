@@ -10,8 +10,9 @@ import pandas as pd
 
 from unsinter.studies.config import SCHEMA_VERSION, Study
 from unsinter.studies.dataset import Dataset, make_dataset
-from unsinter.studies.model_study import ModelOutcome, Settings, study_model
+from unsinter.studies.model_study import ModelOutcome, study_model
 from unsinter.studies.run_folder import RunFolder
+from unsinter.studies.settings import Settings
 from unsinter.studies.sources import read_study_prompts
 from unsinter.studies.versions import describe_machine, package_versions
 

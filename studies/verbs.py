@@ -1,21 +1,24 @@
-"""What the verbs of the command line do: paths in, tables out."""
+"""What `run`, `extract` and `doctor` do: paths in, tables out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from unsinter.cache import default_root
-from unsinter.studies.config import StudyError, load_study
-from unsinter.studies.model_study import Settings
+from unsinter.features.model import load_model
+from unsinter.features.rendering import render
+from unsinter.studies.config import ModelSource, StudyError, load_study
+from unsinter.studies.doctor import examine_machine, examine_model
+from unsinter.studies.reading import extract_into_cache, extraction_facts
 from unsinter.studies.run import run_study
+from unsinter.studies.settings import Progress, Settings
+from unsinter.studies.sources import find_model, read_study_prompts
 from unsinter.studies.summary_tables import summary_tables
 
 Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
 """(title, header, rows)."""
-
-Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +51,51 @@ def run_verb(
     settings = Settings(folder=folder, cache_root=default_root(), n_jobs=n_jobs, progress=progress)
     summary = run_study(study, settings)
     return RunOutcome(folder=folder, tables=summary_tables(summary))
+
+
+def extract_verb(study_file: Path, *, overrides: Sequence[str], progress: Progress) -> list[Table]:
+    """Fill the cache with the activations of a study's prompts, model by model."""
+    study = load_study(study_file, overrides=overrides)
+    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    settings = Settings(folder=Path("runs") / study.name, cache_root=default_root(), progress=progress)
+    rows = []
+    for source in study.models:
+        model = load_model(find_model(source), dtype=source.dtype)
+        rendered = render([(p.id, p.prompt) for p in prompts], model, template=source.template)
+        extraction = extract_into_cache(study, source, model, rendered, settings)
+        rows.append((source.name, *_extraction_row(extraction_facts(model, extraction))))
+    header = (
+        "model",
+        "layers",
+        "positions",
+        "rows computed",
+        "from cache",
+        "dropped",
+        "tokens/s",
+        "deviation",
+    )
+    return [(f"{study.name}: activations in {settings.cache_root}", header, rows)]
+
+
+def _extraction_row(facts: dict[str, Any]) -> tuple[str, ...]:
+    deviation = facts["batch_deviation"]
+    return (
+        str(len(facts["layers"])),
+        ", ".join(facts["positions"]),
+        f"{facts['rows_computed']:,}",
+        f"{facts['rows_from_cache']:,}",
+        str(len(facts["dropped"])),
+        f"{facts['tokens'] / facts['seconds']:,.0f}" if facts["rows_computed"] else "-",
+        "-" if deviation is None else f"{deviation['max_relative']:.1e}",
+    )
+
+
+def doctor_verb(model: str | None, *, dtype: str) -> tuple[list[Table], list[str]]:
+    """Examine the machine, and a model where one is named; return tables and problems in words."""
+    findings = examine_machine(default_root())
+    tables: list[Table] = [("this machine", ("what", "state"), [(f.subject, f.state) for f in findings])]
+    problems = [f"{f.subject}: {f.state}" for f in findings if f.is_problem]
+    if model is not None:
+        source = ModelSource(name=Path(model).name, path=model)
+        tables += examine_model(find_model(source), dtype=dtype)
+    return tables, problems

@@ -1,0 +1,108 @@
+"""The command line as a person meets it: a real process, its exit code, and what it prints."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+GOOD = [{"id": f"p{i}", "prompt": f"question number {i} about {word}", "harmful": bool(i % 2)}
+        for i, word in enumerate(["locks", "paint", "boats", "birds"])]  # fmt: skip
+
+
+def unsinter(*arguments, cwd=None, **environment):
+    command = [sys.executable, "-c", "from unsinter.studies.cli import app; app()", *map(str, arguments)]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=cwd,
+        env=os.environ | {"COLUMNS": "200"} | environment,
+    )
+
+
+def write_jsonl(path, records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def assert_one_clear_line(done, *parts):
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("unsinter: ")
+    for part in parts:
+        assert str(part) in lines[0]
+
+
+VERBS = [
+    ("run",),
+    ("check",),
+    ("label",),
+    ("extract",),
+    ("doctor",),
+    ("cache", "ls"),
+    ("cache", "verify"),
+    ("cache", "gc"),
+]
+
+
+def test_every_verb_explains_itself():
+    code = (
+        "from typer.testing import CliRunner; from unsinter.studies.cli import app\n"
+        f"for verb in {VERBS!r}:\n"
+        "    done = CliRunner().invoke(app, [*verb, '--help'])\n"
+        "    assert done.exit_code == 0 and len(done.output) > 100, verb\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "parts"),
+    [
+        ([b'{"id": "a", "harmful": true}'], ("row 1", "prompt")),
+        ([b'{"id": "a", "prompt": "x y"}', b'{"id": "a", "prompt": "z"}'], ("row 2", "id", "'a'")),
+        ([b""], ("data.jsonl",)),
+        ([b'{"id": "a", "prompt": "' + b"x" * 2_000_000 + b'"}'], ("row 1", "2,0")),
+        ([b'{"id": "a", "prompt": "x"}', b'{"id": "b", "prompt": "\xff\xfe"}'], ("row 2", "UTF-8")),
+        ([b'{"id": "a", "prompt": "x", "harmful": "maybe"}'], ("row 1", "harmful", "maybe")),
+        ([b'{"id": "a", "prompt"'], ("row 1",)),
+    ],
+)
+def test_bad_records_are_one_line_with_file_row_and_field(tmp_path, lines, parts):
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    assert_one_clear_line(unsinter("check", path), "data.jsonl", *parts)
+
+
+def test_an_unknown_column_is_named_with_its_neighbour(tmp_path):
+    path = write_jsonl(tmp_path / "data.jsonl", [row | {"topic_name": "x"} for row in GOOD])
+    assert_one_clear_line(
+        unsinter("check", path, "--columns", "category=topic_nam"), "topic_nam", "topic_name"
+    )
+
+
+def test_check_counts_good_records(tmp_path):
+    done = unsinter("check", write_jsonl(tmp_path / "data.jsonl", GOOD))
+    assert done.returncode == 0, done.stderr
+    assert "Which questions these data can answer" in done.stdout
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    assert_one_clear_line(unsinter("check", tmp_path / "absent.jsonl"), "absent.jsonl")
+    assert_one_clear_line(unsinter("run", tmp_path / "absent.yaml"), "absent.yaml")
+
+
+def test_run_wants_a_study_or_the_demo(tmp_path):
+    assert_one_clear_line(unsinter("run", cwd=tmp_path), "--demo")
+
+
+def test_an_empty_cache_is_listed_and_sound(tmp_path):
+    empty = {"UNSINTER_CACHE": str(tmp_path / "none")}
+    listed = unsinter("cache", "ls", **empty)
+    assert listed.returncode == 0
+    assert "0 models" in listed.stdout
+    assert unsinter("cache", "verify", **empty).returncode == 0
+    assert not (tmp_path / "none").exists()
