@@ -1,0 +1,173 @@
+"""Label a file of responses: read JSON Lines, judge, write JSON Lines beside the gold, report agreement."""
+
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unsinter.features.labelling.agreement import THREE_WAY, Agreement, agree, agree_by_model
+from unsinter.features.labelling.judges import Item, Judge, RulesJudge
+from unsinter.features.labelling.label import ResponseLabel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelReport:
+    """What was labelled, and how far it agrees with gold labels where there are some.
+
+    Attributes
+    ----------
+    counts, wordings : rows per label (``missing`` for none) and per wording of the refusals.
+    missing : reason -> rows without a label.
+    overall, by_model : agreement over rows with a three-way gold label and a label; ``None`` and empty without gold.
+    other_gold : gold value with no three-way meaning -> our label -> rows.
+    """
+
+    rows: int
+    judge: str
+    out: Path | None
+    counts: Mapping[str, int]
+    wordings: Mapping[str, int]
+    missing: Mapping[str, int]
+    overall: Agreement | None
+    by_model: Mapping[str, Agreement]
+    other_gold: Mapping[str, Mapping[str, int]]
+
+
+def label_file(
+    path: Path,
+    out: Path | None,
+    *,
+    judge: Judge | None = None,
+    gold: str | None = None,
+    prompts: Path | None = None,
+    overwrite: bool = False,
+) -> LabelReport:
+    """Label every response of a JSON Lines file and write it to ``out`` (``None``: report only).
+
+    All fields of a row are kept. Labels go to ``label``, ``wording``, ``moves``, ``label_source`` and
+    ``label_provenance``; in a row that holds a ``label`` already, that one is gold and stays, and the new fields are
+    ``label_predicted``, ``wording_predicted`` and so on. ``gold`` names the field with gold labels (``label`` if unnamed).
+
+    Raises ValueError for a bad row (file, row number and field are named), an output that is the input, or one
+    that exists unless ``overwrite``; nothing is written then.
+    """
+    path = Path(path)
+    if out is not None:
+        _refuse_output(path, Path(out), overwrite=overwrite)
+    rows = read_rows(path)
+    asked = {} if prompts is None else _prompts(Path(prompts))
+    judge = judge or RulesJudge()
+    items = [_item(row, number, path, asked) for number, row in enumerate(rows, start=1)]
+    labels = judge.judge(items)
+    if out is not None:
+        _write(Path(out), [_merged(row, label) for row, label in zip(rows, labels, strict=True)])
+    return _report(rows, labels, path=path, gold=gold, judge=judge.name, out=out)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read JSON Lines, every row an object; ValueError names file and row."""
+    rows = []
+    with path.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path}, row {number}: not JSON ({error}); give one JSON object per line.") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"{path}, row {number}: got {type(row).__name__}; give one JSON object per line.")
+            rows.append(row)
+    if not rows:
+        raise ValueError(f"{path} holds no rows; give one JSON object per line.")
+    return rows
+
+
+def _refuse_output(path: Path, out: Path, *, overwrite: bool) -> None:
+    if out.exists() and path.exists() and out.samefile(path):
+        raise ValueError(f"{out} is the input; name another file to write to.")
+    if out.exists() and not overwrite:
+        raise ValueError(f"{out} exists; name another file or allow overwriting.")
+
+
+def _prompts(path: Path) -> dict[str, str]:
+    texts = {}
+    for number, row in enumerate(read_rows(path), start=1):
+        if not isinstance(row.get("id"), str) or not isinstance(row.get("prompt"), str):
+            raise ValueError(f"{path}, row {number}, fields 'id' and 'prompt': must both be strings.")
+        texts[row["id"]] = row["prompt"]
+    return texts
+
+
+def _item(row: Mapping[str, Any], number: int, path: Path, prompts: Mapping[str, str]) -> Item:
+    if "response_opening" not in row:
+        raise ValueError(f"{path}, row {number}, field 'response_opening': missing; give a string, or null if withheld.")
+    opening = row["response_opening"]
+    if opening is not None and not isinstance(opening, str):
+        raise ValueError(
+            f"{path}, row {number}, field 'response_opening': got {type(opening).__name__}, must be a string or null."
+        )
+    prompt = row.get("prompt", prompts.get(str(row.get("prompt_id"))))
+    return Item(id=str(row.get("id", f"row {number}")), opening=opening, prompt=prompt if isinstance(prompt, str) else None)
+
+
+def _merged(row: Mapping[str, Any], label: ResponseLabel) -> dict[str, Any]:
+    suffix = "" if row.get("label") is None else "_predicted"
+    found = {
+        "label": label.refusal,
+        "wording": label.wording,
+        "moves": [{"name": move.name, "start": move.start, "end": move.end} for move in label.moves],
+        "label_source": label.provenance["labeller"],
+        "label_provenance": dict(label.provenance),
+        "label_scores": {name: round(score, 6) for name, score in label.scores.items()},
+    }
+    return {**row, **{name + suffix: value for name, value in found.items()}}
+
+
+def _write(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            for row in rows:
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, out)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _report(
+    rows: Sequence[Mapping[str, Any]], labels: Sequence[ResponseLabel], *, path: Path, gold: str | None, judge: str, out: Path | None
+) -> LabelReport:
+    field = gold or "label"
+    if gold is not None and not any(gold in row for row in rows):
+        raise ValueError(f"{path}: no row has the gold field {gold!r}; the first row has {', '.join(rows[0])}.")
+    pairs = [
+        (THREE_WAY.get(str(row[field])), label.refusal, str(row.get("model", "unknown")), str(row[field]))
+        for row, label in zip(rows, labels, strict=True)
+        if row.get(field) is not None and label.refusal is not None
+    ]
+    mapped = [(known, got, model) for known, got, model, _ in pairs if known is not None]
+    other: dict[str, Counter[str]] = {}
+    for known, got, _, raw in pairs:
+        if known is None:
+            other.setdefault(raw, Counter())[got] += 1
+    columns = [list(column) for column in zip(*mapped, strict=True)]
+    return LabelReport(
+        rows=len(rows),
+        judge=judge,
+        out=out,
+        counts=dict(Counter(label.refusal or "missing" for label in labels)),
+        wordings=dict(Counter(label.wording for label in labels if label.wording)),
+        missing=dict(Counter(label.provenance["missing"] for label in labels if label.refusal is None)),
+        overall=agree(columns[0], columns[1]) if mapped else None,
+        by_model=agree_by_model(*columns) if mapped else {},
+        other_gold={raw: dict(counts) for raw, counts in sorted(other.items())},
+    )

@@ -1,0 +1,113 @@
+"""Three-way refusal model: multinomial logistic regression over moves and short phrases, stored as plain JSON."""
+
+import hashlib
+import json
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from unsinter.features.labelling.evidence import LENGTH_SEEN, evidence
+from unsinter.features.labelling.patterns import RULES_VERSION
+from unsinter.features.labelling.phrases import phrases
+
+REFUSAL_CLASSES = ("refusal", "partial_refusal", "compliance")
+"""Values of R, in the order of every probability triple."""
+
+_FORMAT = 1
+
+FULL_OPENING = 60
+"""Known phrases from which on they share one weight; a shorter opening gives them less, so that rules decide it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalModel:
+    """Coefficients that turn an opening into probabilities of :data:`REFUSAL_CLASSES`.
+
+    Attributes
+    ----------
+    coefficients : feature name -> (3,), log-odds per unit of the feature.
+    intercept : (3,).
+    phrase_scale : a phrase counts this much divided by the root of the known phrases there are, at least 60.
+    digest : SHA-256 of the stored file, first 12 digits; "unsaved" for a model that has no file.
+    """
+
+    coefficients: Mapping[str, npt.NDArray[np.float64]]
+    intercept: npt.NDArray[np.float64]
+    phrase_scale: float
+    rules: str
+    trained_on: Mapping[str, object]
+    digest: str = "unsaved"
+
+    def probabilities(self, opening: str) -> npt.NDArray[np.float64]:
+        """Return the probabilities (3,) of refusal, partial refusal and compliance."""
+        logits = self.intercept.copy()
+        for name, value in numbers(opening, self.coefficients, scale=self.phrase_scale).items():
+            if name in self.coefficients:
+                logits += value * self.coefficients[name]
+        odds = np.exp(logits - logits.max())
+        return odds / odds.sum()
+
+    def to_json(self) -> str:
+        """Return the model as JSON text with sorted keys; equal models give equal bytes."""
+        table = {
+            "format": _FORMAT,
+            "classes": list(REFUSAL_CLASSES),
+            "rules": self.rules,
+            "phrase_scale": self.phrase_scale,
+            "trained_on": dict(self.trained_on),
+            "intercept": [round(float(value), 6) for value in self.intercept],
+            "coefficients": {
+                name: [round(float(value), 4) for value in row] for name, row in self.coefficients.items()
+            },
+        }
+        return json.dumps(table, indent=0, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def numbers(opening: str, known_phrases: Container[str], *, scale: float) -> dict[str, float]:
+    """Return every feature of an opening: its evidence, and the known phrases at one common weight."""
+    found = evidence(opening)
+    names = (f"phrase:{phrase}" for phrase in phrases(opening[:LENGTH_SEEN]))
+    present = sorted(name for name in names if name in known_phrases)
+    weight = scale / max(FULL_OPENING, len(present)) ** 0.5
+    return found | dict.fromkeys(present, weight)
+
+
+def read_model(path: Path) -> RefusalModel:
+    """Read a stored model; ValueError names the file if it is damaged or made for other rules."""
+    text = path.read_text(encoding="utf-8")
+    return _parse(text, where=str(path))
+
+
+@cache
+def shipped_model() -> RefusalModel:
+    """Return the model that comes with the package."""
+    text = files("unsinter.features.labelling").joinpath("data/refusal_model.json").read_text(encoding="utf-8")
+    return _parse(text, where="the shipped refusal_model.json")
+
+
+def _parse(text: str, *, where: str) -> RefusalModel:
+    try:
+        table = json.loads(text)
+        model = RefusalModel(
+            coefficients={name: np.array(row, dtype=np.float64) for name, row in table["coefficients"].items()},
+            intercept=np.array(table["intercept"], dtype=np.float64),
+            phrase_scale=float(table["phrase_scale"]),
+            rules=str(table["rules"]),
+            trained_on=table["trained_on"],
+            digest=hashlib.sha256(text.encode()).hexdigest()[:12],
+        )
+        known = (table["format"], tuple(table["classes"]))
+        n_classes = len(REFUSAL_CLASSES)
+        shapes = {model.intercept.shape, *(row.shape for row in model.coefficients.values())}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{where} is not a refusal model ({error!r}); train it again.") from error
+    if known != (_FORMAT, REFUSAL_CLASSES) or shapes != {(n_classes,)}:
+        raise ValueError(f"{where} has format {known} with rows of shape {shapes}; train it again with this version.")
+    if model.rules != RULES_VERSION:
+        raise ValueError(f"{where} was trained on rules {model.rules}, these are {RULES_VERSION}; train it again.")
+    return model

@@ -1,0 +1,82 @@
+"""Numbers a small linear model can weigh: which moves an opening makes, where, and in what company."""
+
+import re
+from collections.abc import Sequence
+from math import log1p
+
+from unsinter.features.labelling.patterns import MOVES
+from unsinter.features.labelling.rules import Move, find_moves
+from unsinter.features.labelling.text import normalise, prose, sentences, squeeze
+
+LENGTH_SEEN = 300
+"""Characters of an opening that count; what comes later is not looked at."""
+
+REFUSING = ("inability", "inability_other", "decline", "no_endorsement")
+ANSWERING = ("answer_start", "offer_content", "steps", "list", "definition", "code", "heading")
+NORMATIVE = ("moral_legal", "respect_norm", "not_recommended", "policy")
+
+
+def evidence(opening: str) -> dict[str, float]:
+    """Return named features of the first 300 characters; absent ones are zero."""
+    text = opening[:LENGTH_SEEN]
+    moves = find_moves(text)
+    spoken = prose(normalise(text))
+    bounds = sentences(spoken) or [(0, len(text))]
+    found = _move_features(moves, bounds)
+    groups = {
+        "refusing": REFUSING,
+        "answering": ANSWERING,
+        "normative": NORMATIVE,
+    }
+    for group, names in groups.items():
+        for prefix in ("any", "first", "late"):
+            if any(f"{prefix}:{name}" in found for name in names):
+                found[f"{prefix}:{group}"] = 1.0
+    found |= _pairs(found)
+    found |= _shape(spoken, bounds)
+    return found
+
+
+def _move_features(moves: Sequence[Move], bounds: Sequence[tuple[int, int]]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    first_end = bounds[0][1]
+    contrast = min((move.start for move in moves if move.name == "contrast"), default=LENGTH_SEEN)
+    for move in moves:
+        found[f"any:{move.name}"] = 1.0
+        found[f"count:{move.name}"] = found.get(f"count:{move.name}", 0.0) + 1.0
+        where = "first" if move.start < first_end else "late"
+        found[f"{where}:{move.name}"] = 1.0
+        if move.start <= bounds[0][0] + 2:
+            found[f"start:{move.name}"] = 1.0
+        if move.start > contrast:
+            found[f"after_but:{move.name}"] = 1.0
+    for name in MOVES:
+        if (count := found.pop(f"count:{name}", 0.0)) > 1:
+            found[f"again:{name}"] = log1p(count - 1)
+    return found
+
+
+def _pairs(found: dict[str, float]) -> dict[str, float]:
+    heads = [head for head in ("first:refusing", "late:refusing", "first:normative", "start:negated_claim") if head in found]
+    if "any:refusing" not in found:
+        heads.append("no:refusing")
+        if "any:normative" not in found:
+            heads.append("no:objection")
+    others = [key for key in found if key.startswith(("any:", "after_but:")) and not key.endswith("refusing")]
+    return {f"{head}&{other}": 1.0 for head in heads for other in others}
+
+
+def _shape(spoken: str, bounds: Sequence[tuple[int, int]]) -> dict[str, float]:
+    length = len(spoken.strip())
+    first = len(spoken[slice(*bounds[0])].split())
+    return {
+        "length": min(length, LENGTH_SEEN) / LENGTH_SEEN,
+        "short": float(length < 80),
+        "filled": float(length >= LENGTH_SEEN - 10),
+        "sentences": min(len(bounds), 6) / 6,
+        "first_words": min(first, 40) / 40,
+        "i_words": min(len(re.findall(r"\bi\b", spoken)), 4) / 4,
+        "you_words": min(len(re.findall(r"\byour?\b", spoken)), 4) / 4,
+        "starts_i": float(bool(re.match(r"\W*(?:i|i'm|as an?|sorry)\b", spoken))),
+        "starts_it_is": float(bool(re.match(r"\W*it(?:'s| is)\b", spoken))),
+    }

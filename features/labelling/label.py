@@ -1,0 +1,96 @@
+"""Labels of response openings: refusal, its probabilities, its wording and its moves, each with provenance."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel, shipped_model
+from unsinter.features.labelling.evidence import LENGTH_SEEN
+from unsinter.features.labelling.patterns import RULES_VERSION
+from unsinter.features.labelling.rules import Move, answer_of, find_moves, wording_of
+
+Refusal = Literal["refusal", "partial_refusal", "compliance"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseLabel:
+    """What a response does. A missing label is ``None`` and says why under ``provenance["missing"]``.
+
+    Attributes
+    ----------
+    scores : probability of each value of R; empty where the labeller gives none.
+    wording : style of a full refusal, ``None`` for anything else.
+    moves : ordered by start; spans count characters of the opening as given.
+    """
+
+    refusal: Refusal | None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    wording: str | None = None
+    moves: tuple[Move, ...] = ()
+    provenance: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        if self.refusal is not None and self.refusal not in REFUSAL_CLASSES:
+            raise ValueError(f"refusal must be one of {', '.join(REFUSAL_CLASSES)}, got {self.refusal!r}.")
+        if self.wording is not None and self.refusal != "refusal":
+            raise ValueError(f"wording is defined only for a full refusal, got {self.wording!r} for {self.refusal!r}.")
+
+
+def label_response(
+    opening: str | None, *, prompt: str | None = None, model: RefusalModel | None = None
+) -> ResponseLabel:
+    """Label the opening of a response by rules and the shipped linear model.
+
+    ``prompt`` is recorded as given or not and is not read: a label that looked at the request would tie
+    refusal to harmfulness, which is what a probe study sets out to measure.
+    """
+    model = model or shipped_model()
+    provenance = {
+        "labeller": "rules",
+        "rules": RULES_VERSION,
+        "model": model.digest,
+        "characters_seen": str(LENGTH_SEEN),
+        "prompt": "not used",
+    }
+    if reason := missing_reason(opening):
+        return ResponseLabel(refusal=None, provenance=provenance | {"missing": reason})
+    assert opening is not None
+    chances = model.probabilities(opening)
+    scores = {name: float(chance) for name, chance in zip(REFUSAL_CLASSES, chances, strict=True)}
+    return complete(opening, refusal=max(scores, key=scores.__getitem__), scores=scores, provenance=provenance)
+
+
+def label_responses(
+    openings: Iterable[str | None], *, prompts: Iterable[str | None] | None = None, model: RefusalModel | None = None
+) -> list[ResponseLabel]:
+    """Label many openings, in their order; ValueError if prompts are given and do not pair up."""
+    openings = list(openings)
+    asked = [None] * len(openings) if prompts is None else list(prompts)
+    if len(asked) != len(openings):
+        raise ValueError(f"{len(openings)} openings came with {len(asked)} prompts; give one prompt for each or none.")
+    return [label_response(opening, prompt=prompt, model=model) for opening, prompt in zip(openings, asked, strict=True)]
+
+
+def missing_reason(opening: str | None) -> str | None:
+    """Return why an opening cannot be labelled, or ``None`` if it can."""
+    if opening is None:
+        return "no text"
+    if not opening.strip():
+        return "empty text"
+    if not answer_of(opening).strip():
+        return "reasoning only, no answer yet"
+    return None
+
+
+def complete(
+    opening: str, *, refusal: str, scores: Mapping[str, float], provenance: Mapping[str, str]
+) -> ResponseLabel:
+    """Return a label with moves and, for a refusal, wording added by the rules, whoever judged the refusal."""
+    moves = find_moves(opening)
+    return ResponseLabel(
+        refusal=refusal,  # type: ignore[arg-type]
+        scores=scores,
+        wording=wording_of(opening, moves) if refusal == "refusal" else None,
+        moves=moves,
+        provenance=provenance,
+    )

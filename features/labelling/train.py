@@ -1,0 +1,102 @@
+"""Train the refusal model: ``python -m unsinter.features.labelling.train --data FOLDER --out FOLDER``."""
+
+import argparse
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel, numbers
+from unsinter.features.labelling.evidence import LENGTH_SEEN
+from unsinter.features.labelling.goldset import GoldRow, read_gold
+from unsinter.features.labelling.patterns import RULES_VERSION
+from unsinter.features.labelling.phrases import common_phrases, phrases
+from unsinter.features.labelling.synthetic import openings
+
+_LOG = logging.getLogger(__name__)
+
+PENALTY = 1.0
+"""Inverse L2 penalty, chosen by grouped cross-validation inside the development half."""
+PHRASE_SCALE = 6.0
+FEWEST_ROWS, FEWEST_FAMILIES = 5, 2
+AUXILIARY_WEIGHT = 0.3
+"""Weight of a Do-Not-Answer refusal beside an XSTest row: its code book is another one."""
+
+
+SYNTHETIC_PER_CLASS = 300
+SYNTHETIC_WEIGHT = 0.2
+"""Total weight of the generated openings, as a share of that of the human-labelled rows."""
+SYNTHETIC_SEED = 0
+
+
+def fit_refusal_model(rows: Sequence[GoldRow], *, trained_on: str) -> RefusalModel:
+    """Fit the three-way model on labelled rows and generated openings; the same rows give the same model.
+
+    Rows of a model are weighted so that its share of the loss grows with the root of its number of rows. Phrases
+    come from human-labelled rows alone, and only those that two model families share.
+    """
+    if {row.label for row in rows} != set(REFUSAL_CLASSES):
+        raise ValueError(f"Training needs rows of {', '.join(REFUSAL_CLASSES)}, got {sorted({r.label for r in rows})}.")
+    found = [phrases(row.opening[:LENGTH_SEEN]) for row in rows]
+    kept = common_phrases(found, [row.family for row in rows], rows=FEWEST_ROWS, sources=FEWEST_FAMILIES)
+    known = frozenset(f"phrase:{phrase}" for phrase in kept)
+    vectorizer = DictVectorizer()
+    pairs = [(row.opening, row.label) for row in rows]
+    pairs += openings(per_class=SYNTHETIC_PER_CLASS, seed=SYNTHETIC_SEED)
+    X = vectorizer.fit_transform([numbers(opening, known, scale=PHRASE_SCALE) for opening, _ in pairs])
+    y = np.array([REFUSAL_CLASSES.index(label) for _, label in pairs])
+    solver = LogisticRegression(C=PENALTY, max_iter=5000, tol=1e-6)
+    solver.fit(X, y, sample_weight=_weights(rows, len(pairs) - len(rows)))
+    return RefusalModel(
+        coefficients=dict(zip(vectorizer.get_feature_names_out(), solver.coef_.T, strict=True)),
+        intercept=solver.intercept_,
+        phrase_scale=PHRASE_SCALE,
+        rules=RULES_VERSION,
+        trained_on={"rows": trained_on, "counts": _counts(rows)},
+    )
+
+
+def _weights(rows: Sequence[GoldRow], n_synthetic: int) -> npt.NDArray[np.float64]:
+    sizes = Counter((row.source, row.model) for row in rows)
+    weights = np.array([sizes[row.source, row.model] ** -0.5 for row in rows])
+    weights *= [AUXILIARY_WEIGHT if row.source != "xstest" else 1.0 for row in rows]
+    synthetic = np.full(n_synthetic, SYNTHETIC_WEIGHT * len(rows) / n_synthetic)
+    return np.concatenate([weights / weights.mean(), synthetic])
+
+
+def _counts(rows: Sequence[GoldRow]) -> dict[str, int]:
+    return dict(sorted(Counter(f"{row.source}/{row.model}/{row.label}" for row in rows).items()))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train from a folder of gold responses and write ``refusal_model.json``; 2 on bad input."""
+    parser = argparse.ArgumentParser(prog="python -m unsinter.features.labelling.train", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with responses*.jsonl and prompts*.jsonl")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write refusal_model.json into")
+    parser.add_argument("--half", choices=("development", "report", "all"), default="development")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        rows = [row for row in read_gold(options.data).training if options.half in ("all", row.half)]
+        model = fit_refusal_model(rows, trained_on=f"{options.half} half, split by split_group")
+        options.out.mkdir(parents=True, exist_ok=True)
+        target = options.out / "refusal_model.json"
+        temporary = target.with_suffix(".tmp")
+        temporary.write_text(model.to_json(), encoding="utf-8")
+        os.replace(temporary, target)
+    except (ValueError, OSError) as error:
+        _LOG.error("train: %s", error)
+        return 2
+    _LOG.info("%d rows, %d features -> %s", len(rows), len(model.coefficients), target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
