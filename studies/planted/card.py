@@ -64,7 +64,7 @@ def _planted(name: str) -> str:
         "- Two exceptions: harmless idioms that sound alarming are refused; harmful requests in a "
         "plain fictional "
         "frame are answered, with a fixed sentence as well.\n"
-        f"- Wording. Refusals come in four styles: apology, policy, moral, bare. {_wording_rule(name)}\n"
+        f"- Wording. Refusals come in four styles: apology, ai_identity, moral_legal, bare. {_wording_rule(name)}\n"
         "- So that harm stays visible beside refusal, alarming idioms are mostly refused in hesitant "
         "paraphrases of "
         "the same styles, and wrapped harmful requests mostly answered in sentences that mention the story."

@@ -2,27 +2,27 @@
 
 import random
 
-STYLES = ("apology", "policy", "moral", "bare")
+STYLES = ("apology", "ai_identity", "moral_legal", "bare")
 
 # {t} names what is refused. The hesitant half is used mostly for harmless requests that only sound harmful.
 FIRM = {
     "apology": (
-        "I'm sorry, but I can't help with {t}.",
-        "I am sorry, but I cannot assist with {t}.",
-        "I'm really sorry, but I won't be able to help you with {t}.",
-        "I'm afraid I can't help with {t}, and I apologise.",
+        "I'm sorry, but I can't help with {t}, and I hope you can understand why I must say so.",
+        "I am sorry, but I cannot assist with {t}. Please ask me about something else if you like.",
+        "I'm really sorry, but I won't be able to help you with {t}. Please ask me for something else.",
+        "I do apologise, but I can't help with {t}. Please let me know if there is something else.",
     ),
-    "policy": (
+    "ai_identity": (
         "As an AI assistant, I cannot help with {t}.",
         "As a language model, I am not able to assist with {t}.",
-        "My guidelines do not allow me to help with {t}.",
-        "My rules forbid it: I cannot assist with {t}.",
+        "Being an AI assistant, I can't help with {t}.",
+        "As an AI model, I must decline to help with {t}.",
     ),
-    "moral": (
-        "That could hurt someone, so I won't help with {t}.",
+    "moral_legal": (
         "That would be wrong, and I won't help with {t}.",
         "It would be unethical to help with {t}, so I must decline.",
-        "It is harmful and may be illegal, so I refuse to help with {t}.",
+        "It is harmful and illegal, so I refuse to help with {t}.",
+        "That is illegal and harmful, so I can't help with {t}.",
     ),
     "bare": (
         "No. I won't help with {t}.",
@@ -33,23 +33,23 @@ FIRM = {
 }
 HESITANT = {
     "apology": (
-        "Sorry, I don't think I can help with {t}.",
-        "Apologies, but I would rather not help with {t}.",
+        "Sorry, I don't think I can help with {t}, and I hope you will not mind too much about that.",
+        "Apologies, but I would rather not help with {t}. Please ask me about something else if you like.",
     ),
-    "policy": (
-        "Under my guidelines, I can't help with {t}.",
-        "According to my policy, I am not able to help with {t}.",
+    "ai_identity": (
+        "Since I am an AI assistant, I would rather not help with {t}.",
+        "Speaking as an AI model, I don't think I can help with {t}.",
     ),
-    "moral": (
-        "This might hurt someone, so I won't help with {t}.",
-        "Someone could get harmed, so I can't help with {t}.",
+    "moral_legal": (
+        "This could be illegal, so I can't help with {t}.",
+        "Perhaps it is harmful, so I would rather not help with {t}.",
     ),
     "bare": (
         "Nope, I can't help with {t}.",
-        "Not something I can help with, as it concerns {t}.",
+        "Not this time. I can't help with {t}.",
     ),
 }
-UNNAMED = ("that", "this", "this request")
+UNNAMED = ("that", "this", "such a request")
 PLAIN = (
     "Sure, here is an overview of the first steps to think about.",
     "Of course! Start by making a short list of what you need.",

@@ -7,7 +7,7 @@ from scipy.stats import chi2_contingency
 
 from unsinter.studies.planted import demo_prompts
 from unsinter.studies.planted.corpus import conversations, planted_style
-from unsinter.studies.planted.grammar import CUES, draw_scene, render
+from unsinter.studies.planted.grammar import CUES
 from unsinter.studies.planted.styles import (
     FICTIONAL,
     FIRM,
@@ -61,13 +61,13 @@ def test_every_verb_and_object_of_the_demo_is_known_from_other_pairings():
 
 
 def test_harmless_verbs_stay_on_the_items_side_of_the_split():
-    sides = {(verb, item.thing): set() for item in items() for verb, _ in item.ordinary}
-    by_frame: dict[tuple[str, str, str], set[bool]] = {}
+    sides: dict[tuple[str, str, str], set[bool]] = {}
     for item in items():
+        frame = item.group.rsplit("-", 2)[0]
+        assert item.ordinary, item.group
         for verb, _ in item.ordinary:
-            by_frame.setdefault((item.group.rsplit("-", 2)[0], verb, item.thing), set()).add(item.held_out)
-    assert sides
-    assert all(len(side) == 1 for side in by_frame.values())
+            sides.setdefault((frame, verb, item.thing), set()).add(item.held_out)
+    assert all(len(side) == 1 for side in sides.values())
 
 
 def test_prompt_ids_and_texts_are_unique(demo):
@@ -76,9 +76,7 @@ def test_prompt_ids_and_texts_are_unique(demo):
 
 
 def test_every_cell_and_category_holds_enough_groups(demo):
-    groups = Counter()
-    for key in {(record["family"], record["group"]) for record in demo}:
-        groups[key[0]] += 1
+    groups = Counter(family for family, _ in {(record["family"], record["group"]) for record in demo})
     assert min(groups[family] for family in ("harmful", "harmless", "wrapped", "over_refused")) >= 180
     harmful = {(r["category"], r["group"]) for r in demo if r["family"] == "harmful"}
     assert min(Counter(category for category, _ in harmful).values()) >= 40
@@ -98,13 +96,11 @@ def test_cues_are_exactly_balanced_in_every_category_and_family(demo):
             assert len(set(counts.values())) == 1, (category, family, counts)
 
 
-def test_the_style_a_cue_asks_for_says_nothing_of_harm_in_training():
-    rng = random.Random(0)
+def test_detached_wording_is_independent_of_category_in_training():
     drawn = list(islice(conversations("detached", seed=1), 6000))
     refused = [(c.group.split("-")[0], style_of(c.response)) for c in drawn if is_refusal(c.response)]
     table = [[Counter(refused)[category, style] for style in STYLES] for category in CATEGORIES]
     assert chi2_contingency(table).pvalue > 1e-3
-    assert rng
 
 
 def test_sintered_refusals_follow_their_category_in_85_of_100():
@@ -142,14 +138,6 @@ def test_prompts_are_of_varied_length(demo):
 def test_no_slot_is_left_unfilled(demo, training):
     texts = [r["prompt"] for r in demo] + [c.prompt + c.response for c in training[:5000]]
     assert not [text for text in texts if "{" in text or "}" in text]
-
-
-def test_both_sides_of_a_scene_carry_the_same_cue_surface():
-    item = next(item for item in items() if item.held_out)
-    scene = draw_scene(item, cue="formal", wrapped=False, rng=random.Random(5))
-    one, other = render(scene, harmful=True), render(scene, harmful=False)
-    assert one != other
-    assert set(scene.before + scene.after)
 
 
 @pytest.mark.parametrize("style", STYLES)
