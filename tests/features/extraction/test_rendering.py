@@ -217,7 +217,9 @@ def test_an_unknown_position_is_refused_with_the_known_ones(zoo, name):
 
 def test_a_position_the_template_lacks_names_what_exists(zoo):
     [row] = render([("a", "Hi")], zoo("llama"))
-    with pytest.raises(PositionError, match=r"'template_9': prompt 'a' has 4 template tokens; it has .*template_4"):
+    with pytest.raises(
+        PositionError, match=r"'template_9': prompt 'a' has 4 template tokens; it has .*template_4"
+    ):
         resolve_position("template_9", row)
 
 
