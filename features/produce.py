@@ -42,10 +42,7 @@ class ShardProducer:
         rows = [self.rows[key] for key in keys]
         spans = [[resolve_position(name, row) for name in positions] for row in rows]
         if self.deviation is None:
-            # The check wants rows of different lengths; those of one shard are alike.
-            several = list(self.rows.values())
-            several_spans = [[resolve_position(name, row) for name in positions] for row in several]
-            self.reader, self.deviation = self_check(self.reader, several, several_spans, layers=layers)
+            self._check(layers, positions)
         model = self.reader.model
         values = torch.empty(
             (len(layers), len(rows), len(positions), model.d_model), dtype=getattr(torch, model.dtype)
@@ -65,6 +62,20 @@ class ShardProducer:
                 self.progress(len(self.done), len(self.rows))
         return {layer: _as_numpy(values[index]) for index, layer in enumerate(layers)}
 
+    def _check(self, layers: Sequence[int], positions: Sequence[str]) -> None:
+        """Run the self-check over rows of all lengths, or over the shorter ones where memory runs out."""
+        rows = sorted(self.rows.values(), key=lambda row: (len(row.token_ids), row.key))
+        while self.deviation is None:
+            spans = [[resolve_position(name, row) for name in positions] for row in rows]
+            try:
+                self.reader, self.deviation = self_check(self.reader, rows, spans, layers=layers)
+            except (RuntimeError, MemoryError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                _raise_if_alone(rows, error)
+                rows = rows[: len(rows) // 2]
+                self.n_halvings += 1
+
     def _read(
         self,
         rows: Sequence[RenderedPrompt],
@@ -78,11 +89,7 @@ class ShardProducer:
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
-            if len(rows) == 1:
-                raise ExtractionError(
-                    f"prompt {rows[0].id!r} ({len(rows[0].token_ids)} tokens) does not fit in memory even "
-                    "alone."
-                ) from error
+            _raise_if_alone(rows, error)
             self._halve(rows)
             return None
         finite = part.isfinite().all(dim=-1)
@@ -103,6 +110,14 @@ class ShardProducer:
         logger.warning("out of memory at %d padded tokens; going on with at most %d", padded, self.budget)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _raise_if_alone(rows: Sequence[RenderedPrompt], error: BaseException) -> None:
+    """Raise ExtractionError where there is but one row left, which no smaller batch can help."""
+    if len(rows) == 1:
+        raise ExtractionError(
+            f"prompt {rows[0].id!r} ({len(rows[0].token_ids)} tokens) does not fit in memory even alone."
+        ) from error
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
