@@ -11,7 +11,7 @@ LIBRARIES = (
 
 
 def describe() -> dict[str, object]:
-    """Return the machine and versions as plain JSON: processor, cores, memory in bytes, threads, libraries."""
+    """Return the machine and versions as plain JSON: processor, cores, memory, threads, libraries."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

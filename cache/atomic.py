@@ -21,7 +21,7 @@ Chunks = Sequence[bytes | memoryview]
 _SUFFIX = ".tmp"
 
 _FOREIGN_WRITER_SECONDS = 3600.0
-"""Age at which the unfinished file of another machine counts as abandoned: no shard takes that long to write."""
+"""Age at which the unfinished file of another machine is abandoned: no shard takes that long to write."""
 
 
 def write_atomically(path: Path, chunks: Chunks) -> None:
