@@ -2,14 +2,12 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
-import numpy as np
 from datasketch import MinHash, MinHashLSH
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.cluster.hierarchy import DisjointSet
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from unsinter.features.records import PromptRecord
@@ -50,9 +48,6 @@ class Grouping:
     n_copies: int
     """Records whose normalised text another, earlier record has."""
 
-    n_near_pairs: int
-    """Pairs of different texts at or above the similarity threshold."""
-
     largest: int
     """Records in the largest group."""
 
@@ -81,57 +76,97 @@ def near_duplicates(
 
     Raises
     ------
-    ValueError : the threshold is not in (0, 1].
+    ValueError : a threshold is not in (0, 1].
     """
-    for name, value in (("threshold", threshold), ("word_threshold", word_threshold)):
-        if value is not None and not 0 < value <= 1:
-            raise ValueError(f"{name} must be above 0 and at most 1, got {value}.")
-    plain = [normalise(text) for text in texts]
-    similar = _similar([_shingles(text) for text in plain], threshold, seed)
-    if word_threshold is not None:
-        similar = _similar([_content_words(text) for text in plain], word_threshold, seed) | similar
+    similar: dict[Pair, float] = {}
+    for sets, least in _views([normalise(text) for text in texts], threshold, word_threshold):
+        first, members = _members(sets)
+        for one, other, jaccard in _links(first, least, seed):
+            for pair in product(members[one], members[other]):
+                similar.setdefault((min(pair), max(pair)), jaccard)
+        for same in members.values():
+            similar.update(dict.fromkeys(combinations(same, 2), 1.0))
     return dict(sorted(similar.items()))
 
 
-def _similar(sets: Sequence[frozenset[str]], threshold: float, seed: int) -> dict[Pair, float]:
-    """Return the pairs of sets with a Jaccard similarity >= threshold; an empty set resembles nothing."""
+def group_prompts(
+    records: Sequence[PromptRecord],
+    *,
+    threshold: float = 0.6,
+    word_threshold: float | None = 0.75,
+    seed: int = 0,
+) -> Grouping:
+    """Return final groups: given groups, twins, copies and near copies, joined transitively.
+
+    A given group is never split, only joined to others; thresholds as in `near_duplicates`.
+    """
+    texts = [normalise(record.prompt) for record in records]
+    joined = DisjointSet(range(len(records)))
+    for pair in [*_same(record.group for record in records), *_twins(records)]:
+        joined.merge(*pair)
+    n_given = joined.n_subsets
+    copies = _same(texts)
+    for pair in copies:
+        joined.merge(*pair)
+    for sets, least in _views(texts, threshold, word_threshold):
+        first, members = _members(sets)
+        for same in members.values():
+            for index in same[1:]:
+                joined.merge(same[0], index)
+        # A thousand prompts of one template are half a million pairs; joined ones need no second look.
+        for one, other, _ in _links(first, least, seed, joined):
+            joined.merge(one, other)
+    roots = [joined[index] for index in range(len(records))]
+    return Grouping(
+        labels=_names(records, roots),
+        n_groups=joined.n_subsets,
+        n_given=n_given,
+        n_copies=len(copies),
+        largest=max(Counter(roots).values(), default=0),
+    )
+
+
+def _views(
+    texts: Sequence[str], threshold: float, word_threshold: float | None
+) -> Iterator[tuple[list[frozenset[str]], float]]:
+    """Yield the sets by which normalised texts are compared, each with the least similarity that joins."""
+    for name, value in (("threshold", threshold), ("word_threshold", word_threshold)):
+        if value is not None and not 0 < value <= 1:
+            raise ValueError(f"{name} must be above 0 and at most 1, got {value}.")
+    yield [_shingles(text) for text in texts], threshold
+    if word_threshold is not None:
+        yield [_content_words(text) for text in texts], word_threshold
+
+
+def _members(
+    sets: Sequence[frozenset[str]],
+) -> tuple[dict[int, frozenset[str]], dict[int, list[int]]]:
+    """Return each distinct set under its first place, and all its places; empty sets resemble nothing."""
     first: dict[frozenset[str], int] = {}
     members: dict[int, list[int]] = defaultdict(list)
     for index, items in enumerate(sets):
         if items:
             members[first.setdefault(items, index)].append(index)
-    similar: dict[Pair, float] = {}
-    for one, other in _candidates({index: items for items, index in first.items()}, seed):
-        shared = len(sets[one] & sets[other])
-        jaccard = shared / (len(sets[one]) + len(sets[other]) - shared)
-        if jaccard >= threshold:
-            pairs = ((a, b) if a < b else (b, a) for a in members[one] for b in members[other])
-            similar.update(dict.fromkeys(pairs, jaccard))
-    for same in members.values():
-        similar.update(dict.fromkeys(combinations(same, 2), 1.0))
-    return similar
+    return {index: items for items, index in first.items()}, members
 
 
-def group_prompts(records: Sequence[PromptRecord], *, threshold: float = 0.6, seed: int = 0) -> Grouping:
-    """Return final groups: given groups, twins, copies and near copies, joined transitively.
-
-    A given group is never split, only joined to others.
-    """
-    texts = [normalise(record.prompt) for record in records]
-    near = near_duplicates(texts, threshold=threshold, seed=seed)
-    told = [*_same(record.group for record in records), *_twins(records)]
-    given = _components(len(records), told)
-    copies = _same(texts)
-    final = _components(len(records), [*told, *copies, *near])
-    sizes = Counter(final.tolist())
-    return Grouping(
-        labels=_names(records, final),
-        n_groups=len(sizes),
-        n_given=int(np.unique(given).size),
-        n_copies=len(copies),
-        n_near_pairs=sum(texts[one] != texts[other] for one, other in near),
-        largest=max(sizes.values(), default=0),
-    )
+def _links(
+    sets: dict[int, frozenset[str]], threshold: float, seed: int, joined: DisjointSet | None = None
+) -> Iterator[tuple[int, int, float]]:
+    """Yield (key, key, Jaccard) of similar sets, leaving out pairs that ``joined`` holds together."""
+    n_hashes = BANDS * ROWS_PER_BAND
+    index = MinHashLSH(num_perm=n_hashes, params=(BANDS, ROWS_PER_BAND))
+    encoded = ([item.encode() for item in items] for items in sets.values())
+    sketches = MinHash.generator(encoded, num_perm=n_hashes, seed=seed + 1)
+    for (key, items), sketch in zip(sets.items(), sketches, strict=True):
+        for other in index.query(sketch):
+            if joined is not None and joined.connected(key, other):
+                continue
+            shared = len(items & sets[other])
+            jaccard = shared / (len(items) + len(sets[other]) - shared)
+            if jaccard >= threshold:
+                yield other, key, jaccard
+        index.insert(key, sketch, check_duplication=False)
 
 
 def _shingles(text: str) -> frozenset[str]:
@@ -141,18 +176,6 @@ def _shingles(text: str) -> frozenset[str]:
 def _content_words(text: str) -> frozenset[str]:
     words = frozenset(text.split()) - ENGLISH_STOP_WORDS - FRAME
     return words if len(words) >= FEWEST_WORDS else frozenset()
-
-
-def _candidates(sets: dict[int, frozenset[str]], seed: int) -> Iterable[Pair]:
-    """Yield each pair of keys that share a MinHash band, once."""
-    n_hashes = BANDS * ROWS_PER_BAND
-    index = MinHashLSH(num_perm=n_hashes, params=(BANDS, ROWS_PER_BAND))
-    encoded = ([item.encode() for item in items] for items in sets.values())
-    sketches = MinHash.generator(encoded, num_perm=n_hashes, seed=seed + 1)
-    for key, sketch in zip(sets, sketches, strict=True):
-        for other in index.query(sketch):
-            yield (other, key)
-        index.insert(key, sketch, check_duplication=False)
 
 
 def _same(values: Iterable[str | None]) -> list[Pair]:
@@ -176,18 +199,11 @@ def _twins(records: Sequence[PromptRecord]) -> list[Pair]:
     return [*named, *_same(record.pair_id for record in records)]
 
 
-def _components(n: int, pairs: Iterable[Pair]) -> np.ndarray:
-    """Return the number of each node's connected component (n,)."""
-    edges = np.array(list(pairs), dtype=np.intp).reshape(-1, 2)
-    graph = coo_array((np.ones(len(edges), dtype=bool), (edges[:, 0], edges[:, 1])), shape=(n, n))
-    return connected_components(graph.tocsr(), directed=False)[1]
-
-
-def _names(records: Sequence[PromptRecord], components: np.ndarray) -> tuple[str, ...]:
+def _names(records: Sequence[PromptRecord], roots: Sequence[int]) -> tuple[str, ...]:
     """Name each component after its smallest given group, or its smallest id where it has none."""
     groups: dict[int, str] = {}
     ids: dict[int, str] = {}
-    for record, component in zip(records, components.tolist(), strict=True):
+    for record, component in zip(records, roots, strict=True):
         ids[component] = min(ids.get(component, record.id), record.id)
         if record.group is not None:
             groups[component] = min(groups.get(component, record.group), record.group)
@@ -199,4 +215,4 @@ def _names(records: Sequence[PromptRecord], components: np.ndarray) -> tuple[str
             name += "'"
         taken.add(name)
         groups[component] = name
-    return tuple(groups[component] for component in components.tolist())
+    return tuple(groups[component] for component in roots)

@@ -14,6 +14,10 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 FloorKind = Literal["words", "characters", "length"]
 FloatArray = npt.NDArray[np.float64]
 
+PENALTY = 0.03
+"""Inverse of scikit-learn's C. TF-IDF rows have length 1 and want little shrinkage: on 5,866 public prompts
+words reach AUROC .944 with a penalty of 1 and .969 with .03, and a weak floor would flatter every probe."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorScores:
@@ -29,7 +33,7 @@ class FloorScores:
     """(n_test, n_classes)"""
 
 
-def text_floor(kind: FloorKind, *, penalty: float = 1.0, seed: int = 0) -> Pipeline:
+def text_floor(kind: FloorKind, *, penalty: float = PENALTY, seed: int = 0) -> Pipeline:
     """Return an unfitted classifier of texts: TF-IDF words (1-2), characters (3-5), or length, then logistic.
 
     ``penalty`` is the inverse of scikit-learn's C. Raises ValueError for an unknown kind.
@@ -57,7 +61,7 @@ def floor_scores(
     train: npt.NDArray[np.intp],
     test: npt.NDArray[np.intp],
     kind: FloorKind = "words",
-    penalty: float = 1.0,
+    penalty: float = PENALTY,
 ) -> FloorScores:
     """Fit a floor on the training rows only and return the scores of the test rows.
 

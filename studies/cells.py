@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 ENOUGH = 30
 """Independent groups a cell needs: with 30 against 30 the null of an AUROC is still ±.15 wide."""
 
 Refusal = Literal["refusal", "partial", "compliance", "other"]
-Cells = Counter[Hashable]
+Cells = Counter[Any]
+"""Independent groups per cell; a cell is whatever the key of the count returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -212,10 +212,8 @@ def _notes(
 ) -> list[str]:
     notes = []
     if grouping and grouping.n_joined:
-        near = f"{grouping.n_copies} copies and {grouping.n_near_pairs} pairs of near copies"
-        notes.append(
-            f"{near} join {grouping.n_joined} groups; {grouping.n_groups} independent groups remain."
-        )
+        found = f"Copies ({grouping.n_copies}) and near copies join {grouping.n_joined} groups to others"
+        notes.append(f"{found}; {grouping.n_groups} independent groups remain of {grouping.n_given}.")
     named = Counter(
         record.category for record in prompts if (record.category or "").casefold() in NO_CATEGORY
     )

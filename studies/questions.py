@@ -63,7 +63,7 @@ def _detection(rows: Sequence[LabelledRow]) -> Question:
         return _question("D", asks, False, short)
     reason = f"harmful {cells[True]}, harmless {cells[False]} groups"
     sides = count_groups(rows, _source_and_harm)
-    lonely = sum(n for cell, n in sides.items() if not sides[_other_side(cell)])
+    lonely = sum(n for (source, d), n in sides.items() if not sides[source, not d])
     if lonely:
         share = f"{lonely / sides.total():.0%}"
         reason += f"; {share} of them from sources of one class only, where the source gives harm away"
@@ -197,11 +197,6 @@ def _pair(
 
 def _source_and_harm(row: LabelledRow) -> tuple[str, bool] | None:
     return None if row.source is None or row.harmful is None else (row.source, row.harmful)
-
-
-def _other_side(cell: Hashable) -> Hashable:
-    source, harmful = cell  # type: ignore[misc]
-    return source, not harmful
 
 
 def _tied(rows: Sequence[LabelledRow], categories: Sequence[str]) -> list[str]:

@@ -58,7 +58,7 @@ def test_case_spaces_and_punctuation_do_not_make_a_different_text():
     assert normalise("  Hello,\tWORLD! ") == normalise("hello world") == "hello world"
     assert normalise("?!") == "?!"
     grouping = group_prompts(prompts(["Hello, world!", "hello   WORLD"]))
-    assert (grouping.n_groups, grouping.n_copies, grouping.n_near_pairs) == (1, 1, 0)
+    assert (grouping.n_groups, grouping.n_copies, grouping.largest) == (1, 1, 2)
 
 
 @pytest.mark.parametrize("pair_ids", [["r1", None, None], ["r1", "r0", None], ["twins", "twins", None]])
@@ -99,6 +99,13 @@ def test_a_given_group_is_never_split_and_the_order_of_records_does_not_matter(t
     order = data.draw(st.permutations(range(len(texts))))
     shuffled = group_prompts([records[i] for i in order]).labels
     assert shuffled == tuple(labels[i] for i in order)
+
+
+def test_two_thousand_prompts_of_one_template_are_one_group():
+    rng = np.random.default_rng(0)
+    frame = "Please tell my neighbour in the kindest possible words that the old oak near the {} must stay {}"
+    texts = [frame.format(*("".join(rng.choice(list("abcdefgh"), 5)) for _ in "xy")) for _ in range(2000)]
+    assert group_prompts(prompts([*texts, PLAIN[0]])).n_groups == 2
 
 
 def test_no_pair_is_false_and_none_is_missed_against_all_pairs_by_hand():

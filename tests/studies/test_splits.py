@@ -113,7 +113,7 @@ def test_impossible_splits_are_refused_in_words():
         outer_split(list("abc"), list("abc"), n_folds=1)
     with pytest.raises(ValueError, match="got 3 ids, 2 groups and 3 strata"):
         outer_split(list("abc"), list("ab"), n_folds=2)
-    with pytest.raises(ValueError, match="1 repeat, such as .a."):
+    with pytest.raises(ValueError, match="1 repeat, such as"):
         Split(ids=("a", "a"), groups=("g", "g"), folds=(0, 0))
     with pytest.raises(ValueError, match="Fold 0 of 2 holds no row"):
         Split(ids=("a", "b"), groups=("g", "h"), folds=(1, 1))
