@@ -40,7 +40,7 @@ def transfer_maps(transfer: pd.DataFrame) -> Figure:
     """Draw the probe's transfer matrix beside the words' one; each cell shows AUROC and its interval."""
     sns.set_theme(context="paper", style="white")
     size = 1.1 + 0.62 * transfer["train_category"].nunique()
-    figure, axes = plt.subplots(1, 2, figsize=(2.15 * size, size), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(2.05 * size, size), sharey=True)
     for axis, reader in zip(axes, READERS, strict=True):
         _transfer_panel(axis, transfer[transfer["reader"] == reader])
         axis.set_title(

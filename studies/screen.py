@@ -1,6 +1,7 @@
 """What the command line shows: tables, progress, one-line errors. Imported by `cli.py` only."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,10 @@ from rich.table import Table
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-console = Console()
+_WIDE = 170
+"""Columns of output that goes to a file or a pipe, so that no number is cut off."""
+
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE)
 _errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
@@ -51,10 +55,11 @@ def show_line(text: str) -> None:
 
 
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print one table; numbers keep the text they come with."""
-    table = Table(title=title, title_justify="left", header_style="bold", title_style="bold")
+    """Print one table; the title stands above it unwrapped, numbers keep the text they come with."""
+    console.print(title, markup=False, highlight=False, soft_wrap=True, style="bold")
+    table = Table(header_style="bold")
     for column in header:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     console.print(table)
