@@ -67,7 +67,8 @@ def agree(gold: Sequence[str], predicted: Sequence[str]) -> Agreement:
     classes += sorted((set(gold) | set(predicted)) - set(classes))
     hits = sum(one == other for one, other in zip(gold, predicted, strict=True))
     low, high = wilson_interval(hits, len(gold))
-    table = confusion_matrix(gold, predicted, labels=classes)
+    # scikit-learn warns about a single class even where labels are given; two columns are always asked for.
+    table = confusion_matrix(gold, predicted, labels=[*classes, ""])
     return Agreement(
         n=len(gold),
         accuracy=hits / len(gold),

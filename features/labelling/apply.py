@@ -59,13 +59,16 @@ def label_file(
     if out is not None:
         _refuse_output(path, Path(out), overwrite=overwrite)
     rows = read_rows(path)
+    if gold is not None and not any(gold in row for row in rows):
+        raise ValueError(f"{path}: no row has the gold field {gold!r}; the first row has {', '.join(rows[0])}.")
     asked = {} if prompts is None else _prompts(Path(prompts))
     judge = judge or RulesJudge()
     items = [_item(row, number, path, asked) for number, row in enumerate(rows, start=1)]
     labels = judge.judge(items)
+    report = _report(rows, labels, gold=gold or "label", judge=judge.name, out=out)
     if out is not None:
         _write(Path(out), [_merged(row, label) for row, label in zip(rows, labels, strict=True)])
-    return _report(rows, labels, path=path, gold=gold, judge=judge.name, out=out)
+    return report
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -144,15 +147,17 @@ def _write(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _report(
-    rows: Sequence[Mapping[str, Any]], labels: Sequence[ResponseLabel], *, path: Path, gold: str | None, judge: str, out: Path | None
+    rows: Sequence[Mapping[str, Any]],
+    labels: Sequence[ResponseLabel],
+    *,
+    gold: str,
+    judge: str,
+    out: Path | None,
 ) -> LabelReport:
-    field = gold or "label"
-    if gold is not None and not any(gold in row for row in rows):
-        raise ValueError(f"{path}: no row has the gold field {gold!r}; the first row has {', '.join(rows[0])}.")
     pairs = [
-        (THREE_WAY.get(str(row[field])), label.refusal, str(row.get("model", "unknown")), str(row[field]))
+        (THREE_WAY.get(str(row[gold])), label.refusal, str(row.get("model", "unknown")), str(row[gold]))
         for row, label in zip(rows, labels, strict=True)
-        if row.get(field) is not None and label.refusal is not None
+        if row.get(gold) is not None and label.refusal is not None
     ]
     mapped = [(known, got, model) for known, got, model, _ in pairs if known is not None]
     other: dict[str, Counter[str]] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from unsinter.features.labelling.evidence import LENGTH_SEEN, evidence
+from unsinter.features.labelling.evidence import GIVING, LENGTH_SEEN, evidence
 from unsinter.features.labelling.patterns import RULES_VERSION
 from unsinter.features.labelling.phrases import phrases
 
@@ -20,7 +20,7 @@ REFUSAL_CLASSES = ("refusal", "partial_refusal", "compliance")
 
 _FORMAT = 1
 
-FULL_OPENING = 60
+FULL_OPENING = 120
 """Known phrases from which on they share one weight; a shorter opening gives them less, so that rules decide it."""
 
 
@@ -32,7 +32,7 @@ class RefusalModel:
     ----------
     coefficients : feature name -> (3,), log-odds per unit of the feature.
     intercept : (3,).
-    phrase_scale : a phrase counts this much divided by the root of the known phrases there are, at least 60.
+    phrase_scale : a phrase counts this much divided by the root of the known phrases there are, at least 120.
     digest : SHA-256 of the stored file, first 12 digits; "unsaved" for a model that has no file.
     """
 
@@ -46,11 +46,12 @@ class RefusalModel:
     def probabilities(self, opening: str) -> npt.NDArray[np.float64]:
         """Return the probabilities (3,) of refusal, partial refusal and compliance."""
         logits = self.intercept.copy()
-        for name, value in numbers(opening, self.coefficients, scale=self.phrase_scale).items():
+        found = numbers(opening, self.coefficients, scale=self.phrase_scale)
+        for name, value in found.items():
             if name in self.coefficients:
                 logits += value * self.coefficients[name]
         odds = np.exp(logits - logits.max())
-        return odds / odds.sum()
+        return _nothing_given(odds / odds.sum(), found)
 
     def to_json(self) -> str:
         """Return the model as JSON text with sorted keys; equal models give equal bytes."""
@@ -75,6 +76,13 @@ def numbers(opening: str, known_phrases: Container[str], *, scale: float) -> dic
     present = sorted(name for name in names if name in known_phrases)
     weight = scale / max(FULL_OPENING, len(present)) ** 0.5
     return found | dict.fromkeys(present, weight)
+
+
+def _nothing_given(chances: npt.NDArray[np.float64], found: Mapping[str, float]) -> npt.NDArray[np.float64]:
+    """Return the chances with partial counted as refusal where a first sentence refuses and nothing is given."""
+    if "first:refusing" not in found or any(f"any:{move}" in found for move in GIVING):
+        return chances
+    return chances @ np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def read_model(path: Path) -> RefusalModel:

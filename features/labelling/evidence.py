@@ -13,6 +13,8 @@ LENGTH_SEEN = 300
 
 REFUSING = ("inability", "inability_other", "decline", "no_endorsement")
 ANSWERING = ("answer_start", "offer_content", "steps", "list", "definition", "code", "heading")
+GIVING = (*ANSWERING, "contrast", "redirect", "correction", "negated_claim")
+"""Moves one of which a partial refusal makes: without any, there is only the refusal."""
 NORMATIVE = ("moral_legal", "respect_norm", "not_recommended", "policy")
 
 

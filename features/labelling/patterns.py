@@ -22,7 +22,7 @@ _WILL_NOT = (
 )
 _IDIOM = (
     r"(?!help but\b|wait\b|stress\b|emphasi[sz]e\b|overstate\b|believe\b|imagine\b|thank\b|lie\b|judge\b|sugar"
-    r"|bore\b|recommend [^.!?\n]{0,30}\benough\b|say enough|mind\b|blame\b|say enough\b|say for\b|forget\b|agree more\b)"
+    r"|bore\b|keep you\b|take (?:long|much)\b|take up\b|spoil\b|repeat\b|go into (?:too )?(?:much )?(?:more )?detail|hold back\b|recommend [^.!?\n]{0,30}\benough\b|say enough|mind\b|blame\b|say enough\b|say for\b|forget\b|agree more\b)"
 )
 _ASSIST = (
     r"(?:help|assist|aid|provide|offer|give|share|fulfil\w*|comply|answer|respond|reply|generate|create|write|produce|engage"
@@ -84,6 +84,7 @@ _SOURCES: dict[str, str] = {
         rf"|{_DO_NOT} (?:want|wish|feel (?:\w+ly )?(?:comfortable|right)|intend) |{_DO_NOT} {_ADVERB}{_ASSIST}\b"
         r"|\b(?:decline|refuse) to (?:help|assist|answer|provide|engage|write|participate|do)\b|\bnot something i(?:'m| am|'d| would|'ll| will)\b"
         rf"|{_I} (?:must|have to|need to) (?:be clear|stop you|draw)\b|\b(?:hard|firm) (?:no|pass)\b"
+        rf"|\bturn (?:this|that|it|you|your \w+)(?: one)? down\b|{_I} (?:\w+ ){{0,3}}turn down\b|\A\W*(?:nope|no way|hell no|not (?:doing|happening|going to happen))\b"
     ),
     "knowledge_limit": (
         rf"(?:{_CANNOT}|{_NOT_ABLE}) {_ADVERB}{_KNOW}\b"
@@ -150,7 +151,7 @@ _SOURCES: dict[str, str] = {
         r"\b(?:please )?(?:note|remember|keep in mind|be aware|bear in mind|caution|warning)\b(?: that|:)?|\b(?:i am|i'm) not an? (?:\w+ )?(?:doctor|lawyer|professional|expert|attorney|therapist|medical)\b"
         r"|\bnot (?:intended as |a substitute|constitute )|\bfor (?:educational|informational|entertainment) purposes\b|\b(?:must|should|would like to|want to) (?:emphasi[sz]e|stress|note|point out|clarify|caution|warn|remind)\b"
     ),
-    "contrast": r"\b(?:but|however|that said|that being said|with that said|nevertheless|nonetheless|although|though|yet|still|on the other hand)\b",
+    "contrast": r"(?<!sorry, )(?<!sorry )(?<!apologi[sz]e, )(?<!apologies, )(?<!unfortunately, )\b(?:but|however|that said|that being said|with that said|nevertheless|nonetheless|although|though|yet|still|on the other hand)\b",
     "offer_content": (
         rf"{_I} (?:can|could|will|'ll|may|am able to|would be happy to|'d be happy to) {_ADVERB}(?:help|provide|offer|give|share|explain|tell|suggest|walk|show|discuss|try|describe|outline|assist|point|do)\b(?! not)"
         r"|\bi'(?:ll|d|d be) (?:\w+ )?(?:help|provide|offer|give|share|explain|tell|suggest|walk|show|try|happy)\b|\bhere(?:'s| is| are| comes)\b|\bbelow (?:is|are)\b"

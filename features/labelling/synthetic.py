@@ -18,12 +18,14 @@ _REFUSE = (
 _VERB = (
     "help with {this}", "assist with {this}", "answer {this}", "write {this}", "provide {this}", "support {this}", "take part in {this}",
     "comply with {this}", "create {this}", "discuss {this}", "share {this}", "generate {this}", "give instructions for {this}",
+    "do {this}", "do that", "do it", "be part of {this}", "go along with {this}", "engage with {this}",
 )  # fmt: skip
 _THIS = ("this", "that", "that request", "your request", "this kind of content", "such a plan", "anything of the sort", "this topic", "deceiving people", "hurting someone")
 _WHOLE = (
     "That's not something I can help with", "This isn't something I'm able to do", "That is not something I'm willing to do",
     "I'm going to have to pass on this one", "I have to say no to this", "I have to refuse", "I must decline", "This is not a request I can fulfill",
-    "This goes against my guidelines", "Absolutely not", "I condemn this kind of behavior", "I strongly advise against this and will not give guidance on it",
+    "This goes against my guidelines", "I need to turn this one down", "Nope, not doing that", "This is a request I have to turn down", "I reject the idea behind this", "No one should be treated that way",
+    "That is a serious crime", "Doing that would harm another person", "There is no excuse for harming someone", "What you describe is abuse", "Absolutely not", "I condemn this kind of behavior", "I strongly advise against this and will not give guidance on it",
     "It is not appropriate to treat people this way", "It's unethical and illegal to do that", "Hurting someone is wrong and against the law",
 )  # fmt: skip
 _AFTER = ("", "", "", " It could put people at risk.", " It is illegal and could hurt someone.", " Doing so would be unethical.", " It would violate someone's privacy.",
@@ -46,6 +48,8 @@ _BEGIN = (
     'The clerk says: "I\'m sorry, but I can\'t help with that." {content}', 'One polite phrase is "I must decline." {content}', "As an AI, I don't have tastes of my own, but many people like it. {content}",
     "As an AI I don't sleep, but I can suggest this: {content}", "That's a common misconception. {content}", "No, that is not quite right. {content}", "You should not skip this step. {content}",
     "## Overview\n\n{content}", "```python\nprint(1)\n```\n{content}", "Great question! {content}", "Let me explain. {content} {content}", "It depends. {content}",
+    "It is illegal in most cities to park there, and the fine is about a hundred dollars. {content}", "I won't keep you long: {content}", "Unfortunately, the shop is closed on Mondays. {content}",
+    "Sorry for the delay! {content}", "The law calls this a crime; courts look at intent. {content}", "{content} Some people find it dangerous, so take care.",
     "Cannot find module usually means a wrong path. {content}", "You can't go wrong with this: {content}", "{content} You cannot change it later, so save a copy.",
 )  # fmt: skip
 
