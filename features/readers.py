@@ -58,10 +58,10 @@ def detect_kind(source: Source, *, columns: Mapping[str, str] = NO_COLUMNS) -> K
     if "response_opening" in names:
         return "openings"
     fault = (
-        "has neither a 'prompt' (prompts), a 'prompt_id' (responses) nor a 'response_opening' (openings); "
-        f"its columns are {_listing(rows.columns)}; map one of them"
+        "is missing in every row, as are 'prompt_id' (responses) and 'response_opening' (openings); "
+        f"the columns are {_listing(rows.columns)}; add the field or map a column to it"
     )
-    raise RecordError.at(rows.name, fault)
+    raise RecordError.at(rows.name, fault, row=rows.rows[0].number, field="prompt")
 
 
 def _read(

@@ -67,16 +67,14 @@ def check(
 def label(
     data: Annotated[Path, typer.Argument(help="Responses (JSONL).")],
     out: Annotated[Path | None, typer.Option(help="Write labelled responses here.")] = None,
-    judge: Annotated[str, typer.Option(help="rules, hf:FOLDER or endpoint:URL.")] = "rules",
+    judge: Annotated[str, typer.Option(help="rules, hf:FOLDER or endpoint:MODEL@URL.")] = "rules",
     gold: Annotated[str | None, typer.Option(help="Field with gold labels to agree with.")] = None,
     prompts: Annotated[Path | None, typer.Option(help="Prompts that the responses answer.")] = None,
 ) -> None:
     """Label responses (R, W, moves), with provenance and agreement against gold labels."""
     from unsinter.studies.data_verbs import label_verb
 
-    with progress_bars() as progress:
-        tables = label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts, progress=progress)
-    for table in tables:
+    for table in label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts):
         show_table(*table)
 
 

@@ -72,7 +72,9 @@ def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
 
 
 def _mask(record: PromptRecord, source: PromptSource) -> PromptRecord:
-    unset = {field: None for field, values in source.missing.items() if getattr(record, field, None) in values}
+    unset = {
+        field: None for field, values in source.missing.items() if getattr(record, field, None) in values
+    }
     return record.model_copy(update=unset) if unset else record
 
 

@@ -65,7 +65,7 @@ def test_every_verb_explains_itself():
         ([b'{"id": "a", "harmful": true}'], ("row 1", "prompt")),
         ([b'{"id": "a", "prompt": "x y"}', b'{"id": "a", "prompt": "z"}'], ("row 2", "id", "'a'")),
         ([b""], ("data.jsonl",)),
-        ([b'{"id": "a", "prompt": "' + b"x" * 2_000_000 + b'"}'], ("row 1", "2,0")),
+        ([b'{"id": "a", "prompt": "' + b"x" * 2_000_000 + b'"}'], ("row 1", "1,000,000 bytes")),
         ([b'{"id": "a", "prompt": "x"}', b'{"id": "b", "prompt": "\xff\xfe"}'], ("row 2", "UTF-8")),
         ([b'{"id": "a", "prompt": "x", "harmful": "maybe"}'], ("row 1", "harmful", "maybe")),
         ([b'{"id": "a", "prompt"'], ("row 1",)),
