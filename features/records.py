@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 LONGEST_SHOWN = 60
 """Characters of a bad value that an error repeats."""
 
+LONGEST_TEXT = 1_000_000
+"""Characters of one text; a longer one is almost always a whole file in one field."""
+
 
 class RecordError(ValueError):
     """Bad input data: one sentence that names the file, the row and the field."""
@@ -47,6 +50,8 @@ def _truth(value: object) -> object:
 
 
 def _encodable(value: str) -> str:
+    if len(value) > LONGEST_TEXT:
+        raise ValueError(f"is longer than {LONGEST_TEXT:,} characters; shorten it or remove the record")
     try:
         value.encode()
     except UnicodeEncodeError as error:

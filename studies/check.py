@@ -65,7 +65,7 @@ class CheckReport:
 
 
 def check_data(
-    sources: Sequence[Source],
+    sources: Sequence[Source] | str | Path,
     *,
     prompts: Sequence[Source] = (),
     responses: Sequence[Source] = (),
@@ -82,8 +82,11 @@ def check_data(
     FileNotFoundError, RecordError : as the readers; also a mapped field that no given file could have.
     """
     columns = dict(columns or {})
+    sources = [sources] if isinstance(sources, str | Path) else sources
     kinds = [(source, detect_kind(source, columns=columns)) for source in sources]
     kinds += [(source, "prompts") for source in prompts] + [(source, "responses") for source in responses]
+    if not kinds:
+        raise RecordError("No file is given; name at least one file of prompts or responses.")
     maps = _maps_by_kind(columns, {kind for _, kind in kinds})
     held: dict[str, list[PromptRecord | ResponseRecord | OpeningRecord]] = {kind: [] for kind in maps}
     files = []

@@ -101,10 +101,10 @@ def test_a_given_group_is_never_split_and_the_order_of_records_does_not_matter(t
     assert shuffled == tuple(labels[i] for i in order)
 
 
-def test_two_thousand_prompts_of_one_template_are_one_group():
+def test_a_thousand_prompts_of_one_template_are_one_group():
     rng = np.random.default_rng(0)
     frame = "Please tell my neighbour in the kindest possible words that the old oak near the {} must stay {}"
-    texts = [frame.format(*("".join(rng.choice(list("abcdefgh"), 5)) for _ in "xy")) for _ in range(2000)]
+    texts = [frame.format(*("".join(rng.choice(list("abcdefgh"), 5)) for _ in "xy")) for _ in range(1000)]
     assert group_prompts(prompts([*texts, PLAIN[0]])).n_groups == 2
 
 
@@ -112,14 +112,15 @@ def test_no_pair_is_false_and_none_is_missed_against_all_pairs_by_hand():
     rng = np.random.default_rng(0)
     vocabulary = ["".join(rng.choice(list("abcdefgh"), 6)) for _ in range(40)]
     texts = [" ".join(rng.choice(vocabulary, 8)) for _ in range(60)]
-    texts += [text[:-4] + "zz" for text in texts[:30]] + [text[9:] for text in texts[:30]]
+    # Cuts of 5 to 30 of 55 characters give similarities from .4 to .95, on both sides of the threshold.
+    texts += [text[5 + index // 2 :].strip() for index, text in enumerate(texts[:50])]
     grams = [{text[i : i + 5] for i in range(len(text) - 4)} for text in texts]
     expected = {
         (i, j): len(grams[i] & grams[j]) / len(grams[i] | grams[j])
         for i, j in combinations(range(len(texts)), 2)
         if len(grams[i] & grams[j]) / len(grams[i] | grams[j]) >= 0.6
     }
-    assert len(expected) > 30
+    assert 15 < len(expected) < 45
     assert near_duplicates(texts, word_threshold=None) == pytest.approx(expected)
 
 

@@ -271,6 +271,18 @@ def test_each_fault_of_a_csv_file_is_one_sentence_with_its_place(tmp_path, conte
         read_prompts(path)
 
 
+def test_a_text_of_two_million_characters_is_refused_in_formats_without_lines(tmp_path):
+    path = write_parquet(
+        tmp_path / "a.parquet", [{"id": "a", "prompt": "p"}, {"id": "b", "prompt": "x" * 2_000_000}]
+    )
+    message = (
+        r"a\.parquet, row 2, field 'prompt': is longer than 1,000,000 characters; .*\(2,000,000 characters\)$"
+    )
+    with pytest.raises(RecordError, match=message) as caught:
+        read_prompts(path)
+    assert len(str(caught.value)) < 400
+
+
 def test_a_truncated_parquet_file_is_refused(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [{"id": "a", "prompt": "p"}])
     path.write_bytes(path.read_bytes()[:-20])

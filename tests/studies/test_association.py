@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats.contingency import association
 
+from unsinter.features.readers import read_prompts, read_responses
 from unsinter.studies.association import cramers_v, phi
 
 
@@ -49,3 +50,12 @@ def test_phi_is_the_correlation_and_none_where_a_label_never_varies():
     assert phi(list(map(bool, one)), [not value for value in other]) == pytest.approx(-0.6)
     assert phi([True, True], [True, False]) is None
     assert phi([], []) is None
+
+
+def test_harm_type_and_action_of_do_not_answer_are_tied_as_published(shared_data):
+    prompts = {record.id: record for record in read_prompts(shared_data / "prompts_noncommercial.jsonl")}
+    responses = read_responses(shared_data / "responses_noncommercial.jsonl")
+    for model in {record.model for record in responses}:
+        found = [r for r in responses if r.model == model and r.prompt_id in prompts]
+        value = cramers_v([prompts[r.prompt_id].category for r in found], [r.label for r in found])
+        assert 0.50 <= value <= 0.61, model

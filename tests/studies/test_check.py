@@ -102,7 +102,9 @@ def test_partial_refusals_stand_in_no_cell_and_are_mentioned():
 
 def test_a_wording_on_an_answer_is_no_wording():
     prompts, responses = plant({(True, "compliance"): (80, {}, ["curt", "kind"])})
-    assert answers(check_data([prompts], responses=[responses]), "m")["W"] == (False, "nothing was refused")
+    report = check_data([prompts], responses=[responses])
+    assert answers(report, "m")["W"] == (False, "nothing was refused")
+    assert all(row.wording is None for row in report.responses)
 
 
 def test_two_wordings_by_two_categories_need_all_four_cells():
@@ -140,6 +142,12 @@ def test_leaving_a_source_out_needs_both_classes_in_it_and_outside():
         ]
         return answers(check_data([here + there]))["D across sources"]
 
+    alone, _ = plant({(True, "refusal"): (40, {}, None), (False, "compliance"): (40, {}, None)})
+    little = [
+        {**row, "id": f"t{row['id']}", "prompt": words(900 + n), "source": "other"}
+        for n, row in enumerate(alone)
+    ]
+    assert answers(check_data([alone + little[:60]]))["D across sources"][0] is False
     assert planted(40) == (True, "can be left out: other, planted")
     assert planted(20)[0] is False
     answerable, reason = planted(0)
@@ -204,6 +212,13 @@ def test_a_file_given_as_responses_that_holds_prompts_is_refused():
     prompts, _ = plant(FULL)
     with pytest.raises(RecordError, match="field 'prompt_id': no row has this field"):
         check_data([prompts], responses=[prompts])
+
+
+def test_one_path_needs_no_list_and_no_path_is_refused(tmp_path):
+    (tmp_path / "one.jsonl").write_text(json.dumps({"id": "a", "prompt": "p"}) + "\n")
+    assert check_data(tmp_path / "one.jsonl").files == ((str(tmp_path / "one.jsonl"), "prompts", 1),)
+    with pytest.raises(RecordError, match="No file is given"):
+        check_data([])
 
 
 def test_a_group_counts_once_in_each_cell_it_reaches():
