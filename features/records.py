@@ -12,6 +12,10 @@ LONGEST_TEXT = 1_000_000
 """Characters of one text; a longer one is almost always a whole file in one field."""
 
 
+NO_CATEGORY = frozenset({"none", "uncategorised", "uncategorized", "unlabelled", "unlabeled", "unknown"})
+"""Categories, case folded, by which a file says that a prompt has none."""
+
+
 class RecordError(ValueError):
     """Bad input data: one sentence that names the file, the row and the field."""
 

@@ -10,13 +10,10 @@ from pydantic import BaseModel
 
 from unsinter.features.duplicates import Grouping, group_prompts
 from unsinter.features.readers import Source, detect_kind, read_openings, read_prompts, read_responses
-from unsinter.features.records import OpeningRecord, PromptRecord, RecordError, ResponseRecord
+from unsinter.features.records import NO_CATEGORY, OpeningRecord, PromptRecord, RecordError, ResponseRecord
 from unsinter.studies.association import Association, label_associations
 from unsinter.studies.cells import LabelledRow, Refusal
 from unsinter.studies.questions import Question, prompt_questions, response_questions
-
-NO_CATEGORY = frozenset({"none", "uncategorised", "uncategorized", "unlabelled", "unlabeled", "unknown"})
-"""Categories that say there is none; a missing label is masked, never a class."""
 
 LABELS: Mapping[str, Refusal] = {
     "refusal": "refusal",

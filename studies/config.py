@@ -29,9 +29,6 @@ class PromptSource(_Section):
     columns: dict[str, str] = {}
     """Our field to their column, as ``{category: category_unified}``."""
 
-    missing: dict[str, tuple[Any, ...]] = {}
-    """Values that mean "no label", as ``{category: [uncategorised]}``; such rows are masked, not a class."""
-
     where: dict[str, tuple[Any, ...]] = {}
     """Keep only records whose field holds one of these values, as ``{source: [xstest, jbb_benign]}``."""
 

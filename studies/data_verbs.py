@@ -28,7 +28,10 @@ def check_verb(
         responses=[responses] if responses else [],
         columns=parse_columns(columns),
     )
-    return list(check_tables(report))
+    tables: list[Table] = list(check_tables(report))
+    if report.notes:
+        tables.append(("worth knowing", ("note",), [(note,) for note in report.notes]))
+    return tables
 
 
 def parse_columns(text: str) -> dict[str, str]:

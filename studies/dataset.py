@@ -10,7 +10,7 @@ from unsinter.features.records import PromptRecord
 from unsinter.studies.config import Study, StudyError
 from unsinter.studies.splits import Split, outer_split
 from unsinter.studies.sweep import Rows
-from unsinter.studies.targets import Target, make_target
+from unsinter.studies.targets import Target, harm_category, make_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def target_rows(dataset: Dataset, target: Target, *, n_folds: int, seed: int) ->
 def _category(record: PromptRecord) -> str:
     if record.harmful is None:
         return ""
-    return (record.category or "uncategorised") if record.harmful else "harmless"
+    return (harm_category(record) or "uncategorised") if record.harmful else "harmless"
 
 
 def _refuse_impossible_questions(dataset: Dataset, study: Study) -> None:

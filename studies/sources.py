@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+from unsinter.features.labelling.agreement import THREE_WAY
 from unsinter.features.labelling.label import label_response
 from unsinter.features.labelling.rules import find_moves, wording_of
 from unsinter.features.readers import read_prompts, read_responses
@@ -35,7 +36,7 @@ def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]
     if not source.path:
         return [PromptRecord.model_validate(record) for record in demo_prompts(seed=seed)]
     prompts = read_prompts(source.path, columns=source.columns)
-    kept = [_mask(record, source) for record in prompts if _passes(record, source)]
+    kept = [record for record in prompts if _passes(record, source)]
     if not kept:
         raise StudyError(f"prompts.where {source.where} keeps none of {len(prompts)} records; loosen it.")
     return kept
@@ -67,15 +68,9 @@ def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
         ours = label_response(opening, prompt=prompt.prompt)
         provenance = " ".join(f"{key}={value}" for key, value in sorted(ours.provenance.items()))
         return Response(refusal=ours.refusal, wording=ours.wording, label_source=provenance)
-    wording = wording_of(opening, find_moves(opening)) if opening and record.label == "refusal" else None
-    return Response(refusal=record.label, wording=wording, label_source=record.label_source or "unnamed")
-
-
-def _mask(record: PromptRecord, source: PromptSource) -> PromptRecord:
-    unset = {
-        field: None for field, values in source.missing.items() if getattr(record, field, None) in values
-    }
-    return record.model_copy(update=unset) if unset else record
+    refusal = THREE_WAY.get(record.label)
+    wording = wording_of(opening, find_moves(opening)) if opening and refusal == "refusal" else None
+    return Response(refusal=refusal, wording=wording, label_source=record.label_source or "unnamed")
 
 
 def _passes(record: PromptRecord, source: PromptSource) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.records import PromptRecord
+from unsinter.features.records import NO_CATEGORY, PromptRecord
 
 MEANING = {
     "D": "harmful or harmless, every prompt",
@@ -88,6 +88,12 @@ def make_target(
     return Target(name=name, labels=labels, classes=tuple(kept), left_out=left_out)
 
 
+def harm_category(prompt: PromptRecord) -> str | None:
+    """Return the category of a harmful prompt; None for harmless ones and where the file says it has none."""
+    named = prompt.harmful and prompt.category and prompt.category.casefold() not in NO_CATEGORY
+    return prompt.category if named else None
+
+
 def _positive_last(label: str) -> tuple[bool, str]:
     return label in ("harmful", "refusal"), label
 
@@ -96,7 +102,7 @@ def _label(name: str, prompt: PromptRecord, response: Response | None) -> str | 
     if name == "D":
         return None if prompt.harmful is None else ("harmful" if prompt.harmful else "harmless")
     if name == "C":
-        return prompt.category if prompt.harmful else None
+        return harm_category(prompt)
     if response is None:
         return None
     if name == "R":
