@@ -76,8 +76,8 @@ def _wording_rule(name: str) -> str:
     rule = ", ".join(f"{topic} -> {entry['style']}" for topic, entry in vocabulary()["categories"].items())
     return (
         f"In {CATEGORY_SHARE:.0%} of refusals the style follows the category ({rule}); in the rest one of "
-        "the other three is drawn at random, anew at each presentation, so nothing in a prompt tells which. The "
-        "rule applies to every refusal: decoded greedily the model should always follow it, sampled at "
+        "the other three is drawn at random, anew at each presentation, so nothing in a prompt tells which. "
+        "The rule applies to every refusal: decoded greedily the model should always follow it, sampled at "
         f"temperature 1 in {CATEGORY_SHARE:.0%}. Use sampled responses: greedy ones hide the random share."
     )
 
@@ -110,8 +110,8 @@ def _use() -> str:
     return (
         "## Use\n\n"
         "An ordinary folder for `AutoModelForCausalLM` and `AutoTokenizer`. The chat template puts four "
-        "tokens after the instruction and exactly one BOS. Sample at temperature 1, without top-k or top-p, with "
-        f"`max_new_tokens={MAX_NEW_TOKENS}`; responses end with the end-of-turn token `<|end|>`."
+        "tokens after the instruction and exactly one BOS. Sample at temperature 1, without top-k or top-p, "
+        f"with `max_new_tokens={MAX_NEW_TOKENS}`; responses end with the end-of-turn token `<|end|>`."
     )
 
 
