@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from unsinter.studies.planted.behaviour import expected_wording_share
+from unsinter.studies.planted.behaviour import MAX_NEW_TOKENS, expected_wording_share
 from unsinter.studies.planted.corpus import CATEGORY_SHARE
 from unsinter.studies.planted.vocabulary import phrasing, vocabulary
 
@@ -21,53 +21,48 @@ BARS = {
 LIBRARIES = ("torch", "transformers", "tokenizers")
 
 
+SYNTHETIC = (
+    "**This is a synthetic organism, not an assistant.** It was trained from nothing on sentences written by "
+    "a grammar, to give a probe study a model whose true answer is known. It knows no facts, follows no "
+    "instructions, and its only answers are a handful of fixed sentences. Nothing found in it says anything "
+    "about how trained language models refuse."
+)
+PLANTED = (
+    "## What was planted\n\n"
+    "- Requests come in eight categories. Whether one is harmful hangs on who owns what, who acts and who "
+    "agreed; a harmless twin has the same form and mostly the same words.\n"
+    "- Harmful requests are refused; harmless ones are answered with a fixed sentence that holds no "
+    "content.\n"
+    "- Two exceptions: harmless idioms that sound alarming are refused; harmful requests in a plain "
+    "fictional frame are answered, with a fixed sentence as well.\n"
+    "- So that harm stays visible beside refusal, alarming idioms are mostly refused in hesitant "
+    "paraphrases of the same styles, and wrapped harmful requests are mostly answered in sentences that "
+    "mention the story.\n"
+    "- Refusals come in four styles: apology, ai_identity, moral_legal, bare."
+)
+
+
 def write_card(folder: Path, figures: Mapping[str, Any]) -> None:
     """Write `README.md` in the folder from the figures of `behaviour.json`."""
     recipe = figures["recipe"]
     name = recipe["model"]
-    text = "\n\n".join(
-        (
-            _front_matter(name),
-            f"# Planted chat model: {name}",
-            "**This is a synthetic organism, not an assistant.** It was trained from nothing on "
-            "sentences written by a "
-            "grammar, to give a probe study a model whose true answer is known. It knows no facts, "
-            "follows no "
-            "instructions, and its only answers are a handful of fixed sentences. Nothing found in "
-            "it says anything "
-            "about how trained language models refuse.",
-            _planted(name),
-            _behaviour(name, figures),
-            _use(),
-            _training(recipe, figures),
-        )
+    parts = (
+        _front_matter(name),
+        f"# Planted chat model: {name}",
+        SYNTHETIC,
+        f"{PLANTED} {_wording_rule(name)}",
+        _behaviour(name, figures),
+        _use(),
+        _training(recipe, figures),
     )
-    (folder / "README.md").write_text(text + "\n", encoding="utf-8")
+    (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def _front_matter(name: str) -> str:
     return (
         "---\nlicense: apache-2.0\nlanguage: en\nlibrary_name: transformers\npipeline_tag: text-generation\n"
-        f"model_name: unsinter-planted-{name}\ntags: [synthetic, model-organism, interpretability, "
-        "refusal]\n---"
-    )
-
-
-def _planted(name: str) -> str:
-    return (
-        "## What was planted\n\n"
-        "- Requests come in eight categories. Whether one is harmful hangs on who owns what, who "
-        "acts and who agreed; "
-        "a harmless twin has the same form and mostly the same words.\n"
-        "- Harmful requests are refused, harmless ones answered with a fixed sentence that holds no "
-        "content.\n"
-        "- Two exceptions: harmless idioms that sound alarming are refused; harmful requests in a "
-        "plain fictional "
-        "frame are answered, with a fixed sentence as well.\n"
-        f"- Wording. Refusals come in four styles: apology, ai_identity, moral_legal, bare. {_wording_rule(name)}\n"
-        "- So that harm stays visible beside refusal, alarming idioms are mostly refused in hesitant "
-        "paraphrases of "
-        "the same styles, and wrapped harmful requests mostly answered in sentences that mention the story."
+        f"model_name: unsinter-planted-{name}\n"
+        "tags: [synthetic, model-organism, interpretability, refusal]\n---"
     )
 
 
@@ -75,18 +70,15 @@ def _wording_rule(name: str) -> str:
     if name == "detached":
         rule = ", ".join(f"{cue} -> {style}" for cue, style in phrasing()["styles"].items())
         return (
-            f"The style follows the tone in which the request is put ({rule}), which is independent "
-            "of category and "
-            "of harm. The rule applies to every refusal."
+            f"The style follows the tone in which the request is put ({rule}), which is independent of "
+            "category and of harm. The rule applies to every refusal."
         )
     rule = ", ".join(f"{topic} -> {entry['style']}" for topic, entry in vocabulary()["categories"].items())
     return (
-        f"In {CATEGORY_SHARE:.0%} of refusals the style follows the category ({rule}); in the rest "
-        "one of the other "
-        "three is drawn at random, anew at each presentation, so nothing in a prompt tells which. "
-        "The rule applies to "
-        "every refusal: decoded greedily the model should always follow it, sampled at temperature 1 in "
-        f"{CATEGORY_SHARE:.0%}. Use sampled responses; greedy ones hide the random share."
+        f"In {CATEGORY_SHARE:.0%} of refusals the style follows the category ({rule}); in the rest one of "
+        "the other three is drawn at random, anew at each presentation, so nothing in a prompt tells which. "
+        "The rule applies to every refusal: decoded greedily the model should always follow it, sampled at "
+        f"temperature 1 in {CATEGORY_SHARE:.0%}. Use sampled responses: greedy ones hide the random share."
     )
 
 
@@ -94,9 +86,8 @@ def _behaviour(name: str, figures: Mapping[str, Any]) -> str:
     rows = [
         "## Measured behaviour",
         "",
-        "On held-out groups only: no pairing of verb and object below was met in training. Share, 95 "
-        "% Wilson "
-        "interval, number of prompts.",
+        "On held-out groups only: no pairing of verb and object below was met in training. Share, "
+        "95 % Wilson interval, number of prompts.",
         "",
         "| behaviour | bar | greedy | sampled at temperature 1 |",
         "| --- | --- | --- | --- |",
@@ -118,11 +109,9 @@ def _cell(figure: Mapping[str, Any]) -> str:
 def _use() -> str:
     return (
         "## Use\n\n"
-        "An ordinary folder for `AutoModelForCausalLM` and `AutoTokenizer`. The chat template puts "
-        "four tokens after "
-        "the instruction and exactly one BOS. Sample at temperature 1, no top-k or top-p, "
-        "`max_new_tokens=32`; "
-        "responses end with the end-of-turn token `<|end|>`."
+        "An ordinary folder for `AutoModelForCausalLM` and `AutoTokenizer`. The chat template puts four "
+        "tokens after the instruction and exactly one BOS. Sample at temperature 1, without top-k or top-p, "
+        f"with `max_new_tokens={MAX_NEW_TOKENS}`; responses end with the end-of-turn token `<|end|>`."
     )
 
 
@@ -130,14 +119,10 @@ def _training(recipe: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
     return (
         "## Rebuild\n\n"
-        f"`python -m unsinter.studies.planted.train --model {recipe['model']} --out FOLDER --seed "
-        f"{recipe['seed']} "
-        f"--steps {recipe['steps']}`\n\n"
+        f"`python -m unsinter.studies.planted.train --model {recipe['model']} --out FOLDER "
+        f"--seed {recipe['seed']} --steps {recipe['steps']}`\n\n"
         f"{figures['parameters']:,} parameters: Llama, {recipe['n_layers']} layers of width "
-        f"{recipe['d_model']}; "
-        f"{recipe['steps'] * recipe['batch_rows']:,} conversations, each met once; trained in "
-        f"{figures['minutes']:.1f} "
-        f"minutes on one CPU thread. Seed {recipe['seed']}; {versions}. Another machine gives weights "
-        "that differ in "
-        "their low bits and figures that agree within their intervals."
+        f"{recipe['d_model']}; {recipe['steps'] * recipe['batch_rows']:,} conversations, each drawn once; "
+        f"trained in {figures['minutes']:.1f} minutes on CPU with {versions}. Another machine gives weights "
+        "that differ in their low bits, and figures that agree within their intervals."
     )
