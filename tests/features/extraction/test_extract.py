@@ -20,25 +20,6 @@ from unsinter.features.rendering import render
 from unsinter.features.selfcheck import PaddingError
 
 WORDS = "how do I bake bread at home and then walk to the river with five songs about rain"
-    "how",
-    "do",
-    "I",
-    "bake",
-    "bread",
-    "at",
-    "home",
-    "and",
-    "then",
-    "walk",
-    "to",
-    "the",
-    "river",
-    "with",
-    "five",
-    "songs",
-    "about",
-    "rain",
-]
 PROMPTS = [(f"p{n}", " ".join(WORDS.split(" ")[: 1 + n % 13])) for n in range(20)]
 POSITIONS = ["instruction_end", "template_end"]
 
