@@ -24,6 +24,9 @@ class Reader:
     first_position: int | None = None
     """Position of each row's first real token; None leaves the counting to the model."""
 
+    padded: bool = True
+    """Whether rows of different lengths may share a batch."""
+
     def read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
         """Return (n_layers, n_rows, n_positions, d_model) on the CPU, in the model's own dtype.
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,8 @@ class ShardProducer:
         while first < len(rows):
             lengths = [len(row.token_ids) for row in rows[first:]]
             _, n = next(plan_batches(lengths, token_budget=self.budget))
+            if not self.reader.padded:
+                n = len(list(takewhile(lengths[0].__eq__, lengths[:n])))
             part = self._read(rows[first : first + n], spans[first : first + n], layers, positions)
             if part is None:
                 continue
@@ -97,9 +100,9 @@ class ShardProducer:
             layer, row, position = (int(i) for i in (~finite).nonzero()[0])
             raise ExtractionError(
                 f"prompt {rows[row].id!r}: the activation at layer {layers[layer]}, position "
-                f"{positions[position]!r} "
-                f"holds NaN or inf in {self.reader.model.dtype}; load the model in its own dtype or in "
-                "float32."
+                f"{positions[position]!r} holds NaN or inf in {self.reader.model.dtype}; load the model in "
+                "its own "
+                "dtype or in float32."
             )
         return part
 

@@ -162,6 +162,21 @@ UNLISTED = {
         "ModernBertModel",
     ),
     "xlm_roberta": ("XLMRobertaConfig", {**SMALL, **CONTEXT, "pad_token_id": 0}, "XLMRobertaModel"),
+    "convbert": (  # its convolutions mix padding into the text, so it is read without padding
+        "ConvBertConfig",
+        {**SMALL, **CONTEXT, "embedding_size": 32, "pad_token_id": 0},
+        "ConvBertModel",
+    ),
+    "xglm": (
+        "XGLMConfig",
+        {"d_model": 32, "num_layers": 3, "attention_heads": 4, "ffn_dim": 48, **CONTEXT},
+        "XGLMForCausalLM",
+    ),
+    "olmoe": (
+        "OlmoeConfig",
+        {**GROUPED, **CONTEXT, **MOE, "num_experts": 4},
+        "OlmoeForCausalLM",
+    ),
     "t5": (
         "T5Config",
         {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 3, "num_heads": 4},

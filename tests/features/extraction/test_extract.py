@@ -19,8 +19,8 @@ from unsinter.features.positions import PositionError
 from unsinter.features.rendering import render
 from unsinter.features.selfcheck import PaddingError
 
-WORDS = "how do I bake bread at home and then walk to the river with five songs about rain".split()
-PROMPTS = [(f"p{n}", " ".join(WORDS[: 1 + n % 13])) for n in range(20)]
+WORDS = "how do I bake bread at home and then walk to the river with five songs about rain"
+PROMPTS = [(f"p{n}", " ".join(WORDS.split(" ")[: 1 + n % 13])) for n in range(20)]
 POSITIONS = ["instruction_end", "template_end"]
 
 
@@ -202,6 +202,19 @@ def test_left_padding_that_changes_the_numbers_is_refused(zoo, tiny, tmp_path):
     assert not store.values
 
 
+def test_a_model_that_mixes_padding_into_the_text_is_read_without_padding(zoo, tiny, caplog):
+    model = zoo("convbert")
+    rows = render(PROMPTS, model)
+    with caplog.at_level(logging.WARNING):
+        found = extract(model, rows, tiny.store(), layers=[2], positions=POSITIONS)
+    assert "only rows of equal length will share a batch" in caplog.text
+    assert found.deviation.is_within
+    alone = extract(model, rows, tiny.store(), layers=[2], positions=POSITIONS, token_budget=1)
+    assert np.abs(found.activations(2, "template_end") - alone.activations(2, "template_end")).max() <= 1e-5
+    with pytest.raises(PaddingError, match="in a batch padded on the left"):
+        extract(model, rows, tiny.store(), layers=[2], positions=POSITIONS, padding_side="left")
+
+
 def test_a_prompt_longer_than_the_context_is_refused_by_id_or_dropped_and_listed(llama, tiny):
     n_frame = len(render([("x", "a")], llama)[0].token_ids) - 1
     fits, long = "a " * 100, "a " * 140
@@ -241,7 +254,7 @@ def test_layers_the_model_lacks_are_refused(llama, rows, tiny, layers):
 
 def test_asking_the_result_for_what_was_not_extracted_is_refused(llama, rows, tiny):
     found = extract(llama, rows, tiny.store(), layers=[1], positions=["template_end"])
-    with pytest.raises(ExtractionError, match="layer 2 at 'template_end' was not extracted"):
+    with pytest.raises(ExtractionError, match=r"layer 2 at 'template_end' was not extracted"):
         found.activations(2, "template_end")
 
 
@@ -254,7 +267,7 @@ def test_a_non_finite_activation_names_prompt_layer_and_position(tiny, tmp_path,
     store = tiny.store()
     rows = render([("good", "Hi"), ("bad", "rain")], model)
     with pytest.raises(
-        ExtractionError, match="prompt 'bad': .* layer 0, position 'instruction_end' .*NaN or inf"
+        ExtractionError, match=r"prompt 'bad': .* layer 0, position 'instruction_end' .*NaN or inf"
     ):
         extract(model, rows, store, layers=[0, 1], positions=["instruction_end"])
     assert not store.values
@@ -273,7 +286,7 @@ def test_float16_overflow_of_a_bfloat16_model_is_refused(tiny, tmp_path):
     rows = render(PROMPTS, wide)
     assert extract(wide, rows, tiny.store(), layers="all", positions=POSITIONS).n_computed == 13
     narrow = load_model(folder, dtype="float16", device="cpu")
-    with pytest.raises(ExtractionError, match="layer 2, .* NaN or inf in float16"):
+    with pytest.raises(ExtractionError, match=r"layer 2, .* NaN or inf in float16"):
         extract(narrow, rows, tiny.store(), layers="all", positions=POSITIONS)
 
 
@@ -339,7 +352,7 @@ def test_the_self_check_records_the_deviation_of_rows_in_a_batch(llama, rows, ti
     assert 0 < found.deviation.max_abs <= 1e-5
     assert found.deviation.n_rows == 4
     assert found.deviation.is_within
-    monkeypatch.setitem(selfcheck.TOLERANCE, "float32", 1e-12)
+    monkeypatch.setitem(selfcheck.TOLERANCE, "float32", -1.0)
     with caplog.at_level(logging.WARNING):
         found = extract(llama, rows, tiny.store(), layers="all", positions=POSITIONS)
     assert not found.deviation.is_within

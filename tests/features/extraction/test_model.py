@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from unsinter.features.blocks import UnknownArchitectureError, locate_stack
+from unsinter.features.memory import estimate_memory
 from unsinter.features.model import ModelError, load_model
 
 
@@ -189,3 +190,17 @@ def test_encoders_are_told_from_decoders_by_what_they_do(zoo):
     assert not zoo("bert").is_causal
     assert not zoo("t5").is_causal
     assert not zoo("bert").can_generate
+
+
+def test_the_memory_estimate_counts_what_the_model_holds(zoo, tmp_path):
+    model = zoo("llama")
+    n = sum(parameter.numel() for parameter in model.model.parameters())
+    stored = estimate_memory(zoo.folder("llama"))
+    assert (stored.n_parameters, stored.weights) == (n, 4 * n)
+    assert estimate_memory(zoo.folder("llama"), dtype="bfloat16").weights == 2 * n
+    assert stored.total > stored.weights
+    with pytest.raises(ModelError, match="no safetensors files"):
+        estimate_memory(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"short")
+    with pytest.raises(ModelError, match=r"model.safetensors: not a readable safetensors file"):
+        estimate_memory(tmp_path)
