@@ -36,23 +36,29 @@ class RowIndex:
         self.names = names
         self._starts = np.cumsum([0, *(len(manifest[name].plan.rows) for name in names)])
         self._place: dict[str, int] = {}
+        self._last: tuple[tuple[str, ...], list[Part]] = ((), [])
         for start, name in zip(self._starts.tolist(), names, strict=False):
             for place, row in enumerate(manifest[name].plan.rows, start):
                 self._place.setdefault(row, place)
 
     def parts(self, rows: Sequence[str]) -> list[Part]:
         """Return the shards that together hold rows; KeyError names the first row that none holds."""
-        places = np.fromiter((self._place[row] for row in rows), dtype=np.int64, count=len(rows))
+        asked = tuple(rows)
+        if self._last[0] == asked:  # layer after layer is read for the same rows
+            return self._last[1]
+        places = np.fromiter(map(self._place.__getitem__, asked), dtype=np.int64, count=len(asked))
         target = np.argsort(places, kind="stable")
         source = places[target]
         cuts = np.searchsorted(source, self._starts).tolist()
-        return [
+        parts = [
             Part(name, source[cut:end] - start, target[cut:end])
             for name, start, cut, end in zip(
                 self.names, self._starts.tolist(), cuts[:-1], cuts[1:], strict=False
             )
             if end > cut
         ]
+        self._last = (asked, parts)
+        return parts
 
 
 class ShardReader:
@@ -108,10 +114,8 @@ class ShardReader:
         try:
             file = path.open("rb", buffering=0)
             known = self._headers.get(part.name)
-            if known is not None and hasattr(os, "posix_fadvise"):
-                header = known[1]
-                span = (header.offset(*place), header.range_bytes)
-                os.posix_fadvise(file.fileno(), *span, os.POSIX_FADV_WILLNEED)
+            if known is not None:
+                _order(file.fileno(), known[1].offset(*place), known[1].range_bytes)
         except FileNotFoundError:
             raise gone(path, entry) from None
         except OSError as error:
@@ -146,6 +150,16 @@ def gone(path: Path, entry: Entry) -> CacheError:
         f"{path}: this shard is listed in manifest.json and is gone; put it back, or run `unsinter cache "
         f"verify` to strike it off, then run the study again to recompute its {len(entry.plan.rows)} rows."
     )
+
+
+def _order(descriptor: int, offset: int, n_bytes: int) -> None:
+    """Have a range read from the disk in the background, where the system can and it is not in memory yet."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    try:
+        os.preadv(descriptor, [bytearray(1)], offset + n_bytes - 1, os.RWF_NOWAIT)
+    except (OSError, AttributeError):  # not in memory, or a system that does not say
+        os.posix_fadvise(descriptor, offset, n_bytes, os.POSIX_FADV_WILLNEED)
 
 
 def _n_values(entry: Entry) -> int:
