@@ -1,7 +1,11 @@
 """Reading one layer at one position out of many shards, every byte checked on the way."""
 
 import os
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from io import FileIO
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,23 +15,18 @@ from unsinter.cache.errors import CacheError, damaged, unreadable
 from unsinter.cache.manifest import Entry, Manifest
 from unsinter.cache.shard import STORED, ShardHeader, check_owner, read_header, read_range
 
+_AHEAD = 8
+"""Shards opened ahead of the one being read, so that a cold disk always has the next ranges on order."""
+
 
 class Part(NamedTuple):
     """The asked rows that one shard holds."""
 
     name: str
     source: np.ndarray
-    """Their places in the shard."""
+    """Their places in the shard, ascending."""
     target: np.ndarray
     """Their places in the answer."""
-
-    def run(self, n_rows: int) -> slice | None:
-        """Return the slice of the answer that is this whole shard in its own order, if it is one."""
-        whole = len(self.source) == n_rows and bool((self.source == np.arange(n_rows)).all())
-        first = int(self.target[0])
-        if whole and bool((self.target == np.arange(first, first + n_rows)).all()):
-            return slice(first, first + n_rows)
-        return None
 
 
 class RowIndex:
@@ -37,19 +36,29 @@ class RowIndex:
         self.names = names
         self._starts = np.cumsum([0, *(len(manifest[name].plan.rows) for name in names)])
         self._place: dict[str, int] = {}
+        self._last: tuple[tuple[str, ...], list[Part]] = ((), [])
         for start, name in zip(self._starts.tolist(), names, strict=False):
             for place, row in enumerate(manifest[name].plan.rows, start):
                 self._place.setdefault(row, place)
 
     def parts(self, rows: Sequence[str]) -> list[Part]:
         """Return the shards that together hold rows; KeyError names the first row that none holds."""
-        places = np.fromiter((self._place[row] for row in rows), dtype=np.int64, count=len(rows))
-        shard_of = np.searchsorted(self._starts, places, side="right") - 1
-        return [
-            Part(self.names[number], places[target] - self._starts[number], target)
-            for number in np.unique(shard_of).tolist()
-            for target in [np.flatnonzero(shard_of == number)]
+        asked = tuple(rows)
+        if self._last[0] == asked:  # layer after layer is read for the same rows
+            return self._last[1]
+        places = np.fromiter(map(self._place.__getitem__, asked), dtype=np.int64, count=len(asked))
+        target = np.argsort(places, kind="stable")
+        source = places[target]
+        cuts = np.searchsorted(source, self._starts).tolist()
+        parts = [
+            Part(name, source[cut:end] - start, target[cut:end])
+            for name, start, cut, end in zip(
+                self.names, self._starts.tolist(), cuts[:-1], cuts[1:], strict=False
+            )
+            if end > cut
         ]
+        self._last = (asked, parts)
+        return parts
 
 
 class ShardReader:
@@ -68,33 +77,56 @@ class ShardReader:
         ------
         CacheError : a shard is gone, truncated, foreign, or a byte of it changed; out is then not to be used.
         """
-        for part in parts:
+        scratch = np.empty(max(_n_values(manifest[part.name]) for part in parts), _bits(manifest, parts[0]))
+        for part, file in self._opened(parts, manifest, place):
             entry = manifest[part.name]
-            run = part.run(len(entry.plan.rows))
-            direct = run is not None and out.dtype == STORED[entry.dtype][1]
-            bits = (
-                out[run]
-                if direct
-                else np.empty((len(entry.plan.rows), entry.d_model), STORED[entry.dtype][1])
+            whole = len(part.source) == len(entry.plan.rows) and bool(
+                (part.source == np.arange(len(part.source))).all()
             )
-            self._read(part.name, entry, place=place, out=bits)
-            if direct:
-                continue
+            run = _run(part.target) if whole else None
+            direct = run is not None and out.dtype == scratch.dtype
+            bits = out[run] if direct else scratch[: _n_values(entry)].reshape(-1, entry.d_model)
+            self._read(file, entry, place=place, out=bits)
             if run is not None:
-                widen(bits, entry.dtype, out=out[run])
-            elif out.dtype == bits.dtype:
-                out[part.target] = bits[part.source]
-            else:
-                out[part.target] = widen(bits[part.source], entry.dtype)
+                if not direct:
+                    widen(bits, entry.dtype, out=out[run])
+                continue
+            values = bits if out.dtype == bits.dtype else widen(bits, entry.dtype)
+            out[part.target] = values if whole else values[part.source]
 
-    def _read(self, name: str, entry: Entry, *, place: tuple[int, str], out: np.ndarray) -> None:
-        path = self._folder / name
+    def _opened(
+        self, parts: Sequence[Part], manifest: Manifest, place: tuple[int, str]
+    ) -> Iterator[tuple[Part, FileIO]]:
+        waiting: deque[tuple[Part, FileIO]] = deque()
+        ahead = iter(parts)
+        with ExitStack() as stack:
+            while True:
+                for part in islice(ahead, _AHEAD - len(waiting)):
+                    file = stack.enter_context(self._open(part, manifest[part.name], place))
+                    waiting.append((part, file))
+                if not waiting:
+                    return
+                yield waiting[0]
+                waiting.popleft()[1].close()
+
+    def _open(self, part: Part, entry: Entry, place: tuple[int, str]) -> FileIO:
+        path = self._folder / part.name
         try:
-            with path.open("rb", buffering=0) as file:
-                header = self._header(path, file.fileno(), entry)
-                read_range(path, file.fileno(), header, place=place, out=out)
+            file = path.open("rb", buffering=0)
+            known = self._headers.get(part.name)
+            if known is not None:
+                _order(file.fileno(), known[1].offset(*place), known[1].range_bytes)
         except FileNotFoundError:
             raise gone(path, entry) from None
+        except OSError as error:
+            raise unreadable(error, path) from error
+        return file
+
+    def _read(self, file: FileIO, entry: Entry, *, place: tuple[int, str], out: np.ndarray) -> None:
+        path = Path(str(file.name))
+        try:
+            header = self._header(path, file.fileno(), entry)
+            read_range(path, file.fileno(), header, place=place, out=out)
         except OSError as error:
             raise unreadable(error, path) from error
 
@@ -118,6 +150,31 @@ def gone(path: Path, entry: Entry) -> CacheError:
         f"{path}: this shard is listed in manifest.json and is gone; put it back, or run `unsinter cache "
         f"verify` to strike it off, then run the study again to recompute its {len(entry.plan.rows)} rows."
     )
+
+
+def _order(descriptor: int, offset: int, n_bytes: int) -> None:
+    """Have a range read from the disk in the background, where the system can and it is not in memory yet."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    try:
+        os.preadv(descriptor, [bytearray(1)], offset + n_bytes - 1, os.RWF_NOWAIT)
+    except (OSError, AttributeError):  # not in memory, or a system that does not say
+        os.posix_fadvise(descriptor, offset, n_bytes, os.POSIX_FADV_WILLNEED)
+
+
+def _n_values(entry: Entry) -> int:
+    return len(entry.plan.rows) * entry.d_model
+
+
+def _bits(manifest: Manifest, part: Part) -> type[np.generic]:
+    return STORED[manifest[part.name].dtype][1]
+
+
+def _run(target: np.ndarray) -> slice | None:
+    # Rows asked in the order in which they are stored land in one piece of the answer.
+    first = int(target[0])
+    in_order = bool((target == np.arange(first, first + len(target))).all())
+    return slice(first, first + len(target)) if in_order else None
 
 
 def widen(bits: np.ndarray, dtype: str, *, out: np.ndarray | None = None) -> np.ndarray:
