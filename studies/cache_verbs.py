@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 from unsinter.cache import default_root, gc, ls, verify
 from unsinter.cache.inspection import VerifyReport
 from unsinter.cache.prune import GcReport
+from unsinter.studies.tables import Table
 
 Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")

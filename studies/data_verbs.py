@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 from platformdirs import user_cache_dir
 
@@ -13,9 +12,7 @@ from unsinter.features.labelling.judges import HuggingFaceJudge, Judge, RulesJud
 from unsinter.studies.check import check_data
 from unsinter.studies.check_tables import check_tables
 from unsinter.studies.config import StudyError
-
-Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
-"""(title, header, rows)."""
+from unsinter.studies.tables import Table
 
 
 def check_verb(

@@ -1,16 +1,12 @@
 """What this machine has and what a model would need of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import psutil
 
+from unsinter.studies.tables import Table
 from unsinter.studies.versions import describe_machine, package_versions
-
-Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
-"""(title, header, rows)."""
 
 GIB = 2**30
 
@@ -88,7 +84,7 @@ def examine_model(path: str, *, dtype: str) -> list[Table]:
     tables: list[Table] = [(f"model {path}", ("what", "state"), rows)]
     for template in ("chat", "raw"):
         try:
-            places = describe_positions(model, template=template)  # type: ignore[arg-type]
+            places = describe_positions(model, template=template)
         except RenderError as error:
             tables.append((f"template: {template}", ("what", "state"), [("not available", str(error))]))
         else:

@@ -34,7 +34,8 @@ def _text_floor(kind: FloorKind, target: Target, texts: Sequence[str], rows: Row
     if target.is_binary:
         return floor.decision
     scores = np.full((len(rows.test), len(order)), -np.inf)
-    scores[:, list(floor.classes)] = floor.probabilities
+    for column, code in enumerate(floor.classes):
+        scores[:, int(str(code))] = floor.probabilities[:, column]
     return scores
 
 

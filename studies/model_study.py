@@ -1,6 +1,6 @@
 """One model of a study: activations, answers, probes, transfer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ class ModelOutcome:
 
     name: str
     identity: dict[str, Any]
-    extraction: dict[str, Any]
+    extraction: Mapping[str, Any]
     cells: dict[str, int]
     results: list[pd.DataFrame] = field(default_factory=list)
     floors: list[pd.DataFrame] = field(default_factory=list)

@@ -11,6 +11,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 TITLES = {
     "D": "D  harmful or harmless",
@@ -88,7 +89,7 @@ def _layer_panel(axis: Axes, results: pd.DataFrame, floors: pd.DataFrame) -> Non
         label="chosen in training",
     )
     axis.set(xlabel="layer", ylabel=METRICS[results["metric"].iloc[0]], ylim=(None, 1.02))
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if (legend := axis.get_legend()) is not None:
         legend.remove()
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from unsinter.studies.tables import Table
+
 HEADER = (
     "model",
     "target",
@@ -16,14 +18,14 @@ HEADER = (
 )
 
 
-def summary_tables(summary: Mapping[str, Any]) -> list[tuple[str, tuple[str, ...], list[list[str]]]]:
+def summary_tables(summary: Mapping[str, Any]) -> list[Table]:
     """Return the chosen probes beside their floors and controls, then the groups per cell."""
     title = (
         f"{summary['study']}: {summary['prompts']} prompts in {summary['groups']} groups, "
         f"{summary['held_out_prompts']} held out, seed {summary['seed']}"
     )
     rows = [_probe_row(name, row) for name, model in summary["models"].items() for row in model["selected"]]
-    tables = [(title, HEADER, rows)]
+    tables: list[Table] = [(title, HEADER, rows)]
     cells = [
         [name, cell, str(groups)]
         for name, model in summary["models"].items()

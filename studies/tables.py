@@ -1,5 +1,11 @@
 """The columns of a run's tables: names are a contract, each with its meaning."""
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
+Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
+"""(title, header, rows), to be shown on a screen."""
+
 RESULTS = {
     "model": "name of the model in the study file",
     "target": "D, C, R or W",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from unsinter.cache import default_root
 from unsinter.features.model import load_model
@@ -16,9 +16,7 @@ from unsinter.studies.run import run_study
 from unsinter.studies.settings import Progress, Settings
 from unsinter.studies.sources import find_model, read_study_prompts
 from unsinter.studies.summary_tables import summary_tables
-
-Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
-"""(title, header, rows)."""
+from unsinter.studies.tables import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
