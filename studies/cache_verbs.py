@@ -8,7 +8,6 @@ from unsinter.cache.inspection import VerifyReport
 from unsinter.cache.prune import GcReport
 from unsinter.studies.tables import Table
 
-Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
