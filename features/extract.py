@@ -19,7 +19,7 @@ from unsinter.features.selfcheck import Deviation
 logger = logging.getLogger(__name__)
 
 # Padded tokens per batch. On a CPU larger batches only lose cache locality.
-_DEFAULT_BUDGET = {"cpu": 2048}
+_DEFAULT_BUDGET = {"cpu": 1024}
 _DEFAULT_BUDGET_ACCELERATOR = 16384
 
 

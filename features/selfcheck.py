@@ -42,7 +42,7 @@ class Deviation:
 def self_check(
     reader: Reader, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]
 ) -> tuple[Reader, Deviation]:
-    """Compare up to four rows of different lengths, and settle who counts positions under left padding.
+    """Compare a few rows of different lengths, and settle who counts positions under left padding.
 
     Returns the reader to use and its deviation, and logs a warning above the tolerance of the dtype. Where
     it is
@@ -106,9 +106,12 @@ def _first_positions(reader: Reader) -> list[int]:
 
 
 def _spread(rows: Sequence[RenderedPrompt]) -> list[int]:
-    """Pick the shortest, the longest and two rows between them by length."""
+    """Pick the shortest row, a middling and a longer one; the longest too where those are of one length."""
     by_length = sorted(range(len(rows)), key=lambda i: len(rows[i].token_ids))
-    return sorted({by_length[round(share * (len(rows) - 1))] for share in (0, 1 / 3, 2 / 3, 1)})
+    picked = {by_length[int(share * (len(rows) - 1))] for share in (0, 1 / 2, 3 / 4)}
+    if len({len(rows[i].token_ids) for i in picked}) == 1:
+        picked.add(by_length[-1])
+    return sorted(picked)
 
 
 def _deviation(alone: Tensor, together: Tensor, *, dtype: str) -> Deviation:

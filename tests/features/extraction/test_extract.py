@@ -350,7 +350,7 @@ def test_an_error_that_is_not_about_memory_is_not_swallowed(llama, rows, tiny):
 def test_the_self_check_records_the_deviation_of_rows_in_a_batch(llama, rows, tiny, caplog, monkeypatch):
     found = extract(llama, rows, tiny.store(), layers="all", positions=POSITIONS)
     assert 0 < found.deviation.max_abs <= 1e-5
-    assert found.deviation.n_rows == 4
+    assert found.deviation.n_rows == 3
     assert found.deviation.is_within
     monkeypatch.setitem(selfcheck.TOLERANCE, "float32", -1.0)
     with caplog.at_level(logging.WARNING):
@@ -381,3 +381,9 @@ def test_batches_cover_every_row_once_within_the_budget(lengths, budget):
     assert [i for first, past in plan for i in range(first, past)] == list(range(len(lengths)))
     for first, past in plan:
         assert past - first == 1 or max(lengths[first:past]) * (past - first) <= budget
+
+
+def test_the_self_check_pads_even_where_nearly_all_rows_are_of_one_length(llama, tiny):
+    rows = render([*((f"s{n}", f"{n}") for n in range(9)), ("long", "a much longer prompt than those")], llama)
+    found = extract(llama, rows, tiny.store(), layers=[1], positions=POSITIONS, padding_side="left")
+    assert found.deviation.n_rows == 4
