@@ -108,6 +108,7 @@ def readers(world: World) -> dict[str, Callable[[int], object]]:
 
     return {
         "memmap": lambda layer: np.array(world.map()[layer]),
+        "memmap, one array per position": lambda layer: [np.array(part) for part in world.map()[layer]],
         "cache, bits": stored(world.rows, world.store.read_bits),
         "memmap, shuffled rows": lambda layer: world.map()[layer][:, world.order],
         "cache, bits, shuffled rows": stored(world.shuffled, world.store.read_bits),

@@ -4,16 +4,18 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from io import FileIO
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from unsinter.cache.errors import CacheError, damaged, unreadable
 from unsinter.cache.manifest import Entry, Manifest
-from unsinter.cache.shard import STORED, ShardHeader, check_owner, read_header, read_range
+from unsinter.cache.shard import ALIGNMENT, STORED, ShardHeader, check_owner, read_header, read_range
 
 _AHEAD = 8
 """Shards opened ahead of the one being read, so that a cold disk always has the next ranges on order."""
@@ -27,6 +29,10 @@ class Part(NamedTuple):
     """Their places in the shard, ascending."""
     target: np.ndarray
     """Their places in the answer."""
+    is_whole: bool
+    """Whether they are all the shard's rows."""
+    run: slice | None
+    """The piece of the answer that is this whole shard in its own order, if there is one."""
 
 
 class RowIndex:
@@ -51,22 +57,42 @@ class RowIndex:
         source = places[target]
         cuts = np.searchsorted(source, self._starts).tolist()
         parts = [
-            Part(name, source[cut:end] - start, target[cut:end])
-            for name, start, cut, end in zip(
-                self.names, self._starts.tolist(), cuts[:-1], cuts[1:], strict=False
-            )
+            self._part(number, source[cut:end], target[cut:end])
+            for number, (cut, end) in enumerate(pairwise(cuts))
             if end > cut
         ]
         self._last = (asked, parts)
         return parts
 
+    def _part(self, number: int, places: np.ndarray, target: np.ndarray) -> Part:
+        start, end = self._starts[number], self._starts[number + 1]
+        is_whole = len(places) == end - start and bool((places == np.arange(start, end)).all())
+        first = int(target[0])
+        in_order = is_whole and bool((target == np.arange(first, first + len(target))).all())
+        run = slice(first, first + len(target)) if in_order else None
+        return Part(self.names[number], places - start, target, is_whole, run)
+
+
+@dataclass(slots=True)
+class _Known:
+    """A shard's header as long as the file is the one it was read from, and the ranges found sound in it."""
+
+    seen: tuple[int, int, int]
+    header: ShardHeader
+    sound: set[tuple[int, str]] = field(default_factory=set)
+
 
 class ShardReader:
-    """Shards of one folder, opened, held against the manifest and read."""
+    """Shards of one folder, opened, held against the manifest and read.
+
+    A range is checked against its fingerprint when this process first reads it, and again once the file's
+    inode, length or time of change differs: in memory, a check would cost a third of every read.
+    """
 
     def __init__(self, folder: Path, identity_key: str) -> None:
         self._folder, self._identity_key = folder, identity_key
-        self._headers: dict[str, tuple[tuple[int, int, int], ShardHeader]] = {}
+        self._paths: dict[str, Path] = {}
+        self._headers: dict[str, _Known] = {}
 
     def fill(
         self, out: np.ndarray, parts: Sequence[Part], *, manifest: Manifest, place: tuple[int, str]
@@ -77,22 +103,19 @@ class ShardReader:
         ------
         CacheError : a shard is gone, truncated, foreign, or a byte of it changed; out is then not to be used.
         """
-        scratch = np.empty(max(_n_values(manifest[part.name]) for part in parts), _bits(manifest, parts[0]))
+        scratch = aligned(max(_n_values(manifest[part.name]) for part in parts), _bits(manifest, parts[0]))
         for part, file in self._opened(parts, manifest, place):
             entry = manifest[part.name]
-            whole = len(part.source) == len(entry.plan.rows) and bool(
-                (part.source == np.arange(len(part.source))).all()
-            )
-            run = _run(part.target) if whole else None
+            run = part.run
             direct = run is not None and out.dtype == scratch.dtype
             bits = out[run] if direct else scratch[: _n_values(entry)].reshape(-1, entry.d_model)
-            self._read(file, entry, place=place, out=bits)
+            self._read(part.name, file, entry, place=place, out=bits)
             if run is not None:
                 if not direct:
                     widen(bits, entry.dtype, out=out[run])
                 continue
             values = bits if out.dtype == bits.dtype else widen(bits, entry.dtype)
-            out[part.target] = values if whole else values[part.source]
+            out[part.target] = values if part.is_whole else values[part.source]
 
     def _opened(
         self, parts: Sequence[Part], manifest: Manifest, place: tuple[int, str]
@@ -110,38 +133,47 @@ class ShardReader:
                 waiting.popleft()[1].close()
 
     def _open(self, part: Part, entry: Entry, place: tuple[int, str]) -> FileIO:
-        path = self._folder / part.name
+        path = self._path(part.name)
         try:
-            file = path.open("rb", buffering=0)
+            file = FileIO(str(path))
             known = self._headers.get(part.name)
             if known is not None:
-                _order(file.fileno(), known[1].offset(*place), known[1].range_bytes)
+                _order(file.fileno(), known.header.offset(*place), known.header.range_bytes)
         except FileNotFoundError:
             raise gone(path, entry) from None
         except OSError as error:
             raise unreadable(error, path) from error
         return file
 
-    def _read(self, file: FileIO, entry: Entry, *, place: tuple[int, str], out: np.ndarray) -> None:
-        path = Path(str(file.name))
+    def _path(self, name: str) -> Path:
+        if name not in self._paths:
+            self._paths[name] = self._folder / name
+        return self._paths[name]
+
+    def _read(
+        self, name: str, file: FileIO, entry: Entry, *, place: tuple[int, str], out: np.ndarray
+    ) -> None:
+        path = self._path(name)
         try:
-            header = self._header(path, file.fileno(), entry)
-            read_range(path, file.fileno(), header, place=place, out=out)
+            known = self._header(path, file.fileno(), entry)
+            check = place not in known.sound
+            read_range(path, file.fileno(), known.header, place, out=out, check=check)
+            known.sound.add(place)
         except OSError as error:
             raise unreadable(error, path) from error
 
-    def _header(self, path: Path, descriptor: int, entry: Entry) -> ShardHeader:
+    def _header(self, path: Path, descriptor: int, entry: Entry) -> _Known:
         status = os.fstat(descriptor)
-        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        seen = (status.st_ino, status.st_size, status.st_ctime_ns)
         known = self._headers.get(path.name)
-        if known is not None and known[0] == seen and known[1].sha256 == entry.header_sha256:
-            return known[1]
+        if known is not None and known.seen == seen and known.header.sha256 == entry.header_sha256:
+            return known
         header = read_header(path, descriptor, status.st_size)
         check_owner(path, header, identity_key=self._identity_key)
         if header.sha256 != entry.header_sha256:
             raise damaged(path, "its header is not the one in manifest.json", n_rows=len(entry.plan.rows))
-        self._headers[path.name] = (seen, header)
-        return header
+        self._headers[path.name] = _Known(seen, header)
+        return self._headers[path.name]
 
 
 def gone(path: Path, entry: Entry) -> CacheError:
@@ -170,11 +202,12 @@ def _bits(manifest: Manifest, part: Part) -> type[np.generic]:
     return STORED[manifest[part.name].dtype][1]
 
 
-def _run(target: np.ndarray) -> slice | None:
-    # Rows asked in the order in which they are stored land in one piece of the answer.
-    first = int(target[0])
-    in_order = bool((target == np.arange(first, first + len(target))).all())
-    return slice(first, first + len(target)) if in_order else None
+def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
+    """Return an empty array whose first byte lies where the kernel copies fastest to."""
+    n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.empty(n_bytes + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 def widen(bits: np.ndarray, dtype: str, *, out: np.ndarray | None = None) -> np.ndarray:

@@ -12,7 +12,7 @@ from unsinter.cache.fill import Filler, FillReport, OnShard, Produce
 from unsinter.cache.key import JSON, canonical, identity_key
 from unsinter.cache.manifest import Folder, Manifest
 from unsinter.cache.plan import asked, plan_missing, shards_of_rows
-from unsinter.cache.reading import RowIndex, ShardReader, gone
+from unsinter.cache.reading import RowIndex, ShardReader, aligned, gone
 from unsinter.cache.references import write_reference
 from unsinter.cache.shard import STORED, ShardPlan
 from unsinter.cache.writing import check_alike, check_values, write_shard
@@ -179,7 +179,7 @@ class ActivationStore:
                 f"{self._folder.path}: no rows were asked of layer {layer} at {position}; name at least one."
             )
         first = manifest[parts[0].name]
-        out = np.empty((len(rows), first.d_model), dtype or STORED[first.dtype][1])
+        out = aligned((len(rows), first.d_model), dtype or STORED[first.dtype][1])
         self._reader.fill(out, parts, manifest=manifest, place=(layer, position))
         return out
 
