@@ -1,7 +1,6 @@
 """The command line as a person meets it: a real process, its exit code, and what it prints."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -11,30 +10,9 @@ GOOD = [{"id": f"p{i}", "prompt": f"question number {i} about {word}", "harmful"
         for i, word in enumerate(["locks", "paint", "boats", "birds"])]  # fmt: skip
 
 
-def unsinter(*arguments, cwd=None, **environment):
-    command = [sys.executable, "-c", "from unsinter.studies.cli import app; app()", *map(str, arguments)]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=cwd,
-        env=os.environ | {"COLUMNS": "200"} | environment,
-    )
-
-
 def write_jsonl(path, records):
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     return path
-
-
-def assert_one_clear_line(done, *parts):
-    assert done.returncode == 2, done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("unsinter: ")
-    for part in parts:
-        assert str(part) in lines[0]
 
 
 VERBS = [
@@ -71,35 +49,35 @@ def test_every_verb_explains_itself():
         ([b'{"id": "a", "prompt"'], ("row 1",)),
     ],
 )
-def test_bad_records_are_one_line_with_file_row_and_field(tmp_path, lines, parts):
+def test_bad_records_are_one_line_with_file_row_and_field(tmp_path, refused, lines, parts):
     path = tmp_path / "data.jsonl"
     path.write_bytes(b"\n".join(lines) + b"\n")
-    assert_one_clear_line(unsinter("check", path), "data.jsonl", *parts)
+    refused("check", path, parts=("data.jsonl", *parts))
 
 
-def test_an_unknown_column_is_named_with_its_neighbour(tmp_path):
+def test_an_unknown_column_is_named_with_its_neighbour(tmp_path, refused):
     path = write_jsonl(tmp_path / "data.jsonl", [row | {"topic_name": "x"} for row in GOOD])
     assert_one_clear_line(
         unsinter("check", path, "--columns", "category=topic_nam"), "topic_nam", "topic_name"
     )
 
 
-def test_check_counts_good_records(tmp_path):
+def test_check_counts_good_records(tmp_path, unsinter):
     done = unsinter("check", write_jsonl(tmp_path / "data.jsonl", GOOD))
     assert done.returncode == 0, done.stderr
     assert "Which questions these data can answer" in done.stdout
 
 
-def test_a_missing_file_is_one_line(tmp_path):
-    assert_one_clear_line(unsinter("check", tmp_path / "absent.jsonl"), "absent.jsonl")
-    assert_one_clear_line(unsinter("run", tmp_path / "absent.yaml"), "absent.yaml")
+def test_a_missing_file_is_one_line(tmp_path, refused):
+    refused("check", tmp_path / "absent.jsonl", parts=("absent.jsonl",))
+    refused("run", tmp_path / "absent.yaml", parts=("absent.yaml",))
 
 
-def test_run_wants_a_study_or_the_demo(tmp_path):
-    assert_one_clear_line(unsinter("run", cwd=tmp_path), "--demo")
+def test_run_wants_a_study_or_the_demo(refused):
+    refused("run", parts=("--demo",))
 
 
-def test_an_empty_cache_is_listed_and_sound(tmp_path):
+def test_an_empty_cache_is_listed_and_sound(tmp_path, unsinter):
     empty = {"UNSINTER_CACHE": str(tmp_path / "none")}
     listed = unsinter("cache", "ls", **empty)
     assert listed.returncode == 0
