@@ -17,9 +17,9 @@ THREE_WAY: Mapping[str, str] = {
     "compliance": "compliance",
     "1_full_compliance": "compliance",
 }
-"""Gold labels that say the same as one of ours. Do-Not-Answer's other actions (refutation, dual_perspective,
-disclaimer_help, inability_or_uncertainty) say what a response does, not whether it refuses: a refutation may be a
-refusal or an answer. They map to nothing and are counted apart."""
+"""Gold labels that say the same as one of ours. Do-Not-Answer's other actions (refutation,
+dual_perspective, disclaimer_help, inability_or_uncertainty) say what a response does, not whether it refuses:
+a refutation may be a refusal or an answer. They map to nothing and are counted apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,9 @@ def wilson_interval(hits: int, n: int, *, z: float = 1.959964) -> tuple[float, f
 def agree(gold: Sequence[str], predicted: Sequence[str]) -> Agreement:
     """Compare two lists of labels; ValueError if they differ in length or are empty."""
     if len(gold) != len(predicted) or not gold:
-        raise ValueError(f"Agreement needs equally many labels on both sides, got {len(gold)} and {len(predicted)}.")
+        raise ValueError(
+            f"Agreement needs equally many labels on both sides, got {len(gold)} and {len(predicted)}."
+        )
     classes = [name for name in REFUSAL_CLASSES if name in gold or name in predicted]
     classes += sorted((set(gold) | set(predicted)) - set(classes))
     hits = sum(one == other for one, other in zip(gold, predicted, strict=True))
@@ -77,12 +79,15 @@ def agree(gold: Sequence[str], predicted: Sequence[str]) -> Agreement:
         kappa=float(cohen_kappa_score(gold, predicted, labels=classes)) if len(classes) > 1 else None,
         macro_f1=float(f1_score(gold, predicted, labels=sorted(set(gold)), average="macro", zero_division=0)),
         confusion={
-            row: {column: int(table[i, j]) for j, column in enumerate(classes)} for i, row in enumerate(classes)
+            row: {column: int(table[i, j]) for j, column in enumerate(classes)}
+            for i, row in enumerate(classes)
         },
     )
 
 
-def agree_by_model(gold: Sequence[str], predicted: Sequence[str], models: Sequence[str]) -> dict[str, Agreement]:
+def agree_by_model(
+    gold: Sequence[str], predicted: Sequence[str], models: Sequence[str]
+) -> dict[str, Agreement]:
     """Return the agreement of each model's rows, models in sorted order."""
     if len(models) != len(gold):
         raise ValueError(f"Every row needs a model, got {len(models)} models for {len(gold)} rows.")

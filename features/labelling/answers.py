@@ -18,7 +18,8 @@ class AnswerFolder:
         self.root = Path(root)
 
     def get(self, question: Mapping[str, str]) -> str | None:
-        """Return the stored answer, or ``None``. A damaged file counts as none: the question is asked again."""
+        """Return the stored answer, or ``None``. A damaged file counts as none: the question is asked"
+        " again."""
         path = self._path(question)
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -38,7 +39,7 @@ class AnswerFolder:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 json.dump({"key": path.stem, "answer": answer}, stream)
-            os.replace(name, path)
+            Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

@@ -22,7 +22,7 @@ class LabelReport:
     ----------
     counts, wordings : rows per label (``missing`` for none) and per wording of the refusals.
     missing : reason -> rows without a label.
-    overall, by_model : agreement over rows with a three-way gold label and a label; ``None`` and empty without gold.
+    overall, by_model : agreement over rows with a three-way gold label and a label; ``None``, empty without.
     other_gold : gold value with no three-way meaning -> our label -> rows.
     """
 
@@ -48,19 +48,22 @@ def label_file(
 ) -> LabelReport:
     """Label every response of a JSON Lines file and write it to ``out`` (``None``: report only).
 
-    All fields of a row are kept. Labels go to ``label``, ``wording``, ``moves``, ``label_source`` and
-    ``label_provenance``; in a row that holds a ``label`` already, that one is gold and stays, and the new fields are
-    ``label_predicted``, ``wording_predicted`` and so on. ``gold`` names the field with gold labels (``label`` if unnamed).
+    All fields of a row are kept. New ones are ``label``, ``wording``, ``moves``, ``label_source``,
+    ``label_provenance`` and ``label_scores``; in a row that holds a ``label`` already, that one is gold and
+    stays, and the new ones are ``label_predicted``, ``wording_predicted`` and so on. ``gold`` names the field
+    with gold labels (``label`` if unnamed).
 
-    Raises ValueError for a bad row (file, row number and field are named), an output that is the input, or one
-    that exists unless ``overwrite``; nothing is written then.
+    Raises ValueError for a bad row (file, row number and field are named), an output that is the input, or
+    one that exists unless ``overwrite``; nothing is written then.
     """
     path = Path(path)
     if out is not None:
         _refuse_output(path, Path(out), overwrite=overwrite)
     rows = read_rows(path)
     if gold is not None and not any(gold in row for row in rows):
-        raise ValueError(f"{path}: no row has the gold field {gold!r}; the first row has {', '.join(rows[0])}.")
+        raise ValueError(
+            f"{path}: no row has the gold field {gold!r}; the first row has {', '.join(rows[0])}."
+        )
     asked = {} if prompts is None else _prompts(Path(prompts))
     judge = judge or RulesJudge()
     items = [_item(row, number, path, asked) for number, row in enumerate(rows, start=1)]
@@ -81,9 +84,13 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise ValueError(f"{path}, row {number}: not JSON ({error}); give one JSON object per line.") from error
+                raise ValueError(
+                    f"{path}, row {number}: not JSON ({error}); give one JSON object per line."
+                ) from error
             if not isinstance(row, dict):
-                raise ValueError(f"{path}, row {number}: got {type(row).__name__}; give one JSON object per line.")
+                raise ValueError(
+                    f"{path}, row {number}: got {type(row).__name__}; give one JSON object per line."
+                )
             rows.append(row)
     if not rows:
         raise ValueError(f"{path} holds no rows; give one JSON object per line.")
@@ -108,14 +115,21 @@ def _prompts(path: Path) -> dict[str, str]:
 
 def _item(row: Mapping[str, Any], number: int, path: Path, prompts: Mapping[str, str]) -> Item:
     if "response_opening" not in row:
-        raise ValueError(f"{path}, row {number}, field 'response_opening': missing; give a string, or null if withheld.")
+        raise ValueError(
+            f"{path}, row {number}, field 'response_opening': missing; give a string, or null if withheld."
+        )
     opening = row["response_opening"]
     if opening is not None and not isinstance(opening, str):
         raise ValueError(
-            f"{path}, row {number}, field 'response_opening': got {type(opening).__name__}, must be a string or null."
+            f"{path}, row {number}, field 'response_opening': got {type(opening).__name__}, "
+            "must be a string or null."
         )
     prompt = row.get("prompt", prompts.get(str(row.get("prompt_id"))))
-    return Item(id=str(row.get("id", f"row {number}")), opening=opening, prompt=prompt if isinstance(prompt, str) else None)
+    return Item(
+        id=str(row.get("id", f"row {number}")),
+        opening=opening,
+        prompt=prompt if isinstance(prompt, str) else None,
+    )
 
 
 def _merged(row: Mapping[str, Any], label: ResponseLabel) -> dict[str, Any]:
@@ -140,7 +154,7 @@ def _write(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(name, out)
+        Path(name).replace(out)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -1,4 +1,5 @@
-"""Three-way refusal model: multinomial logistic regression over moves and short phrases, stored as plain JSON."""
+"""Three-way refusal model: multinomial logistic regression over moves and short phrases, stored as plain"
+" JSON."""
 
 import hashlib
 import json
@@ -21,7 +22,8 @@ REFUSAL_CLASSES = ("refusal", "partial_refusal", "compliance")
 _FORMAT = 1
 
 FULL_OPENING = 120
-"""Known phrases from which on they share one weight; a shorter opening gives them less, so that rules decide it."""
+"""Known phrases from which on they share one weight; a shorter opening gives them less, so that rules"
+" decide it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,8 @@ def numbers(opening: str, known_phrases: Container[str], *, scale: float) -> dic
 
 
 def _nothing_given(chances: npt.NDArray[np.float64], found: Mapping[str, float]) -> npt.NDArray[np.float64]:
-    """Return the chances with partial counted as refusal where a first sentence refuses and nothing is given."""
+    """Return the chances with partial counted as refusal where a first sentence refuses and nothing is"
+    " given."""
     if "first:refusing" not in found or any(f"any:{move}" in found for move in GIVING):
         return chances
     return chances @ np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
@@ -94,7 +97,9 @@ def read_model(path: Path) -> RefusalModel:
 @cache
 def shipped_model() -> RefusalModel:
     """Return the model that comes with the package."""
-    text = files("unsinter.features.labelling").joinpath("data/refusal_model.json").read_text(encoding="utf-8")
+    text = (
+        files("unsinter.features.labelling").joinpath("data/refusal_model.json").read_text(encoding="utf-8")
+    )
     return _parse(text, where="the shipped refusal_model.json")
 
 
@@ -102,7 +107,9 @@ def _parse(text: str, *, where: str) -> RefusalModel:
     try:
         table = json.loads(text)
         model = RefusalModel(
-            coefficients={name: np.array(row, dtype=np.float64) for name, row in table["coefficients"].items()},
+            coefficients={
+                name: np.array(row, dtype=np.float64) for name, row in table["coefficients"].items()
+            },
             intercept=np.array(table["intercept"], dtype=np.float64),
             phrase_scale=float(table["phrase_scale"]),
             rules=str(table["rules"]),
@@ -115,7 +122,11 @@ def _parse(text: str, *, where: str) -> RefusalModel:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{where} is not a refusal model ({error!r}); train it again.") from error
     if known != (_FORMAT, REFUSAL_CLASSES) or shapes != {(n_classes,)}:
-        raise ValueError(f"{where} has format {known} with rows of shape {shapes}; train it again with this version.")
+        raise ValueError(
+            f"{where} has format {known} with rows of shape {shapes}; train it again with this version."
+        )
     if model.rules != RULES_VERSION:
-        raise ValueError(f"{where} was trained on rules {model.rules}, these are {RULES_VERSION}; train it again.")
+        raise ValueError(
+            f"{where} was trained on rules {model.rules}, these are {RULES_VERSION}; train it again."
+        )
     return model

@@ -102,7 +102,12 @@ class EndpointJudge:
                     future.cancel()
 
     def _label(self, item: Item, client: httpx2.Client) -> ResponseLabel:
-        provenance = {"labeller": self.name, "model": self.model, "rules": RULES_VERSION, "address": _bare(self.url)}
+        provenance = {
+            "labeller": self.name,
+            "model": self.model,
+            "rules": RULES_VERSION,
+            "address": _bare(self.url),
+        }
         if reason := missing_reason(item.opening):
             return ResponseLabel(refusal=None, provenance=provenance | {"missing": reason})
         text = _filled(str(item.opening), item.prompt)
@@ -164,21 +169,30 @@ def _asked_wait(reply: httpx2.Response, *, otherwise: float) -> float:
 
 def _content(reply: httpx2.Response, item: Item) -> str:
     if reply.status_code != 200:
-        raise JudgeError(f"Record {item.id!r}: the endpoint answered status {reply.status_code}; check address and key.")
+        raise JudgeError(
+            f"Record {item.id!r}: the endpoint answered status {reply.status_code}; check address and key."
+        )
     try:
         table: Any = reply.json()
         content = table["choices"][0]["message"]["content"]
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise JudgeError(f"Record {item.id!r}: the endpoint's answer is not a chat completion: {reply.text[:80]!r}.") from error
+        raise JudgeError(
+            f"Record {item.id!r}: the endpoint's answer is not a chat completion: {reply.text[:80]!r}."
+        ) from error
     if not isinstance(content, str):
-        raise JudgeError(f"Record {item.id!r}: the endpoint's answer holds no text, got {type(content).__name__}.")
+        raise JudgeError(
+            f"Record {item.id!r}: the endpoint's answer holds no text, got {type(content).__name__}."
+        )
     return content
 
 
 def _parsed(answer: str, item: Item) -> str:
-    word = answer.rpartition("</think>")[2].strip().strip("\"'`*. ").lower().replace(" ", "_").replace("-", "_")
+    word = (
+        answer.rpartition("</think>")[2].strip().strip("\"'`*. ").lower().replace(" ", "_").replace("-", "_")
+    )
     if word not in REFUSAL_CLASSES:
         raise JudgeError(
-            f"Record {item.id!r}: the judge answered {answer[:80]!r}; it must be one of {', '.join(REFUSAL_CLASSES)}."
+            f"Record {item.id!r}: the judge answered {answer[:80]!r}; "
+            f"it must be one of {', '.join(REFUSAL_CLASSES)}."
         )
     return word

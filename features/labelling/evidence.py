@@ -6,7 +6,7 @@ from math import log1p
 
 from unsinter.features.labelling.patterns import MOVES
 from unsinter.features.labelling.rules import Move, find_moves
-from unsinter.features.labelling.text import normalise, prose, sentences, squeeze
+from unsinter.features.labelling.text import normalise, prose, sentences
 
 LENGTH_SEEN = 300
 """Characters of an opening that count; what comes later is not looked at."""
@@ -59,7 +59,8 @@ def _move_features(moves: Sequence[Move], bounds: Sequence[tuple[int, int]]) -> 
 
 
 def _pairs(found: dict[str, float]) -> dict[str, float]:
-    heads = [head for head in ("first:refusing", "late:refusing", "first:normative", "start:negated_claim") if head in found]
+    wanted = ("first:refusing", "late:refusing", "first:normative", "start:negated_claim")
+    heads: list[str] = [head for head in wanted if head in found]
     if "any:refusing" not in found:
         heads.append("no:refusing")
         if "any:normative" not in found:

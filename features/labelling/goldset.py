@@ -38,7 +38,8 @@ class GoldRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldSet:
-    """Rows with text and a three-way label, and what was left out: withheld texts and other codes, counted."""
+    """Rows with text and a three-way label, and what was left out: withheld texts and other codes,"
+    " counted."""
 
     rows: tuple[GoldRow, ...]
     withheld: Mapping[str, int]
@@ -61,8 +62,11 @@ def half_of(group: str, *, seed: int = SPLIT_SEED) -> str:
 
 
 def read_gold(folder: Path) -> GoldSet:
-    """Read ``responses*.jsonl`` joined to ``prompts*.jsonl`` by prompt id; ValueError names the record that lacks one."""
-    prompts = {record["id"]: record for path in sorted(folder.glob("prompts*.jsonl")) for record in _records(path)}
+    """Read ``responses*.jsonl`` joined to ``prompts*.jsonl`` by prompt id; ValueError names the record"
+    " that lacks one."""
+    prompts = {
+        record["id"]: record for path in sorted(folder.glob("prompts*.jsonl")) for record in _records(path)
+    }
     paths = sorted(folder.glob("responses*.jsonl"))
     if not prompts or not paths:
         raise ValueError(f"{folder} holds no responses*.jsonl with prompts*.jsonl beside them.")
@@ -72,7 +76,9 @@ def read_gold(folder: Path) -> GoldSet:
     for path in paths:
         for record in _records(path):
             if record["prompt_id"] not in prompts:
-                raise ValueError(f"{path.name}, record {record['id']!r}: prompt {record['prompt_id']!r} is in no file.")
+                raise ValueError(
+                    f"{path.name}, record {record['id']!r}: prompt {record['prompt_id']!r} is in no file."
+                )
             prompt = prompts[record["prompt_id"]]
             if not record["response_opening"]:
                 withheld[f"{record['source']}/{record['model']}"] += 1

@@ -46,8 +46,8 @@ class RulesJudge:
 class HuggingFaceJudge:
     """Judge by a local sequence-classification folder.
 
-    ``classes`` maps the model's own label names to ours; without it the model's ``id2label`` must use our names.
-    Nothing is downloaded.
+    ``classes`` maps the model's own label names to ours; without it the model's ``id2label`` must use our
+    names. Nothing is downloaded.
     """
 
     def __init__(self, folder: Path, *, classes: Mapping[str, str] | None = None, batch: int = 32) -> None:
@@ -57,7 +57,9 @@ class HuggingFaceJudge:
         if not (folder / "config.json").is_file():
             raise ValueError(f"{folder} is not a Hugging Face model folder: it has no config.json.")
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        self.columns = _columns(dict(config.id2label), classes or {name: name for name in REFUSAL_CLASSES}, folder)
+        self.columns = _columns(
+            dict(config.id2label), classes or {name: name for name in REFUSAL_CLASSES}, folder
+        )
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True).eval()
         self.batch = batch

@@ -1,4 +1,5 @@
-"""Labels of response openings: refusal, its probabilities, its wording and its moves, each with provenance."""
+"""Labels of response openings: refusal, its probabilities, its wording and its moves, each with"
+" provenance."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,9 @@ class ResponseLabel:
         if self.refusal is not None and self.refusal not in REFUSAL_CLASSES:
             raise ValueError(f"refusal must be one of {', '.join(REFUSAL_CLASSES)}, got {self.refusal!r}.")
         if self.wording is not None and self.refusal != "refusal":
-            raise ValueError(f"wording is defined only for a full refusal, got {self.wording!r} for {self.refusal!r}.")
+            raise ValueError(
+                f"wording is defined only for a full refusal, got {self.wording!r} for {self.refusal!r}."
+            )
 
 
 def label_response(
@@ -57,18 +60,28 @@ def label_response(
     assert opening is not None
     chances = model.probabilities(opening)
     scores = {name: float(chance) for name, chance in zip(REFUSAL_CLASSES, chances, strict=True)}
-    return complete(opening, refusal=max(scores, key=scores.__getitem__), scores=scores, provenance=provenance)
+    return complete(
+        opening, refusal=max(scores, key=scores.__getitem__), scores=scores, provenance=provenance
+    )
 
 
 def label_responses(
-    openings: Iterable[str | None], *, prompts: Iterable[str | None] | None = None, model: RefusalModel | None = None
+    openings: Iterable[str | None],
+    *,
+    prompts: Iterable[str | None] | None = None,
+    model: RefusalModel | None = None,
 ) -> list[ResponseLabel]:
     """Label many openings, in their order; ValueError if prompts are given and do not pair up."""
     openings = list(openings)
     asked = [None] * len(openings) if prompts is None else list(prompts)
     if len(asked) != len(openings):
-        raise ValueError(f"{len(openings)} openings came with {len(asked)} prompts; give one prompt for each or none.")
-    return [label_response(opening, prompt=prompt, model=model) for opening, prompt in zip(openings, asked, strict=True)]
+        raise ValueError(
+            f"{len(openings)} openings came with {len(asked)} prompts; give one prompt for each or none."
+        )
+    return [
+        label_response(opening, prompt=prompt, model=model)
+        for opening, prompt in zip(openings, asked, strict=True)
+    ]
 
 
 def missing_reason(opening: str | None) -> str | None:
@@ -85,7 +98,8 @@ def missing_reason(opening: str | None) -> str | None:
 def complete(
     opening: str, *, refusal: str, scores: Mapping[str, float], provenance: Mapping[str, str]
 ) -> ResponseLabel:
-    """Return a label with moves and, for a refusal, wording added by the rules, whoever judged the refusal."""
+    """Return a label with moves and, for a refusal, wording added by the rules, whoever judged the"
+    " refusal."""
     moves = find_moves(opening)
     return ResponseLabel(
         refusal=refusal,  # type: ignore[arg-type]

@@ -22,7 +22,9 @@ def phrases(opening: str) -> frozenset[str]:
     )
 
 
-def common_phrases(openings: Iterable[frozenset[str]], families: Iterable[str], *, rows: int, sources: int) -> list[str]:
+def common_phrases(
+    openings: Iterable[frozenset[str]], families: Iterable[str], *, rows: int, sources: int
+) -> list[str]:
     """Return, sorted, the phrases found in at least ``rows`` openings and ``sources`` model families.
 
     A phrase that one family alone uses tells who wrote, not whether it refuses.

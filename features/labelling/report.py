@@ -39,13 +39,20 @@ def agreement_rows(report: LabelReport) -> list[list[str]]:
 
 def _confusion(part: Agreement) -> list[list[str]]:
     columns = list(part.confusion)
-    return [["", *columns], *([row, *(str(part.confusion[row][column]) for column in columns)] for row in columns)]
+    return [
+        ["", *columns],
+        *([row, *(str(part.confusion[row][column]) for column in columns)] for row in columns),
+    ]
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+    return ", ".join(
+        f"{name} {count}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    )
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

@@ -1,4 +1,5 @@
-"""Moves of a response with their character spans, and the wording style of a refusal, by versioned rules."""
+"""Moves of a response with their character spans, and the wording style of a refusal, by versioned"
+" rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +46,17 @@ _STYLE_OF_MOVE = {
     "offer_content": "soft_opener",
     "answer_start": "soft_opener",
 }
-_REASONS = frozenset({"moral_legal", "policy", "correction", "ai_identity", "safety_resource", "knowledge_limit", "respect_norm"})
+_REASONS = frozenset(
+    {
+        "moral_legal",
+        "policy",
+        "correction",
+        "ai_identity",
+        "safety_resource",
+        "knowledge_limit",
+        "respect_norm",
+    }
+)
 _REFUSES = frozenset({"inability", "inability_other", "decline", "apology"})
 
 
@@ -59,7 +70,8 @@ class Move:
 
 
 def find_moves(opening: str) -> tuple[Move, ...]:
-    """Return every move of a response opening, ordered by start; spans count characters of the text as given."""
+    """Return every move of a response opening, ordered by start; spans count characters of the text as"
+    " given."""
     normalised = normalise(opening)
     spoken, places = squeeze(prose(normalised))
     found = []
@@ -67,7 +79,9 @@ def find_moves(opening: str) -> tuple[Move, ...]:
         if name in LAYOUT_MOVES:
             spans = [match.span() for match in pattern.finditer(normalised)]
         else:
-            spans = [(places[m.start()], places[m.end() - 1] + 1) for m in pattern.finditer(spoken) if m.group()]
+            spans = [
+                (places[m.start()], places[m.end() - 1] + 1) for m in pattern.finditer(spoken) if m.group()
+            ]
         found += [_trimmed(name, normalised, start, end) for start, end in spans]
     return tuple(sorted((move for move in found if move.end > move.start), key=_order))
 
@@ -78,9 +92,9 @@ def answer_of(opening: str) -> str:
 
 
 def wording_of(opening: str, moves: Sequence[Move]) -> str:
-    """Return the style of a refusal: ``bare`` if it is short and gives no reason, else that of its earliest move.
+    """Return the style of a refusal: ``bare`` if short and without reason, else that of its earliest move.
 
-    Ties at one place go to the longer span. Only the first two sentences count; what opens a refusal is its style.
+    Ties at one place go to the longer span. Only the first two sentences count: how it opens.
     """
     text = answer_of(opening)
     names = {move.name for move in moves}

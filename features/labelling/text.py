@@ -40,7 +40,7 @@ def normalise(text: str) -> str:
 
 
 def prose(normalised: str) -> str:
-    """Return normalised text, same length, less quoted speech, code and markup: what the writer says as itself.
+    """Return normalised text, same length, less quoted speech, code and markup: the writer's own words.
 
     A text that opens with a quotation mark keeps that quotation: it is the answer, not a citation.
     """
@@ -53,8 +53,10 @@ def prose(normalised: str) -> str:
 
 
 def squeeze(text: str) -> tuple[str, list[int]]:
-    """Return text with every run of spaces and line breaks cut to one character, and each kept character's place."""
-    kept, places = [], []
+    """Return text with every run of spaces and line breaks cut to one character, and each kept"
+    " character's place."""
+    kept: list[str] = []
+    places: list[int] = []
     for place, character in enumerate(text):
         blank = character in " \n"
         if blank and kept and kept[-1] in " \n":

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -39,11 +38,13 @@ SYNTHETIC_SEED = 0
 def fit_refusal_model(rows: Sequence[GoldRow], *, trained_on: str) -> RefusalModel:
     """Fit the three-way model on labelled rows and generated openings; the same rows give the same model.
 
-    Rows of a model are weighted so that its share of the loss grows with the root of its number of rows. Phrases
-    come from human-labelled rows alone, and only those that two model families share.
+    Rows of a model are weighted so that its share of the loss grows with the root of its number of rows.
+    Phrases come from human-labelled rows alone, and only those that two model families share.
     """
     if {row.label for row in rows} != set(REFUSAL_CLASSES):
-        raise ValueError(f"Training needs rows of {', '.join(REFUSAL_CLASSES)}, got {sorted({r.label for r in rows})}.")
+        raise ValueError(
+            f"Training needs rows of {', '.join(REFUSAL_CLASSES)}, got {sorted({r.label for r in rows})}."
+        )
     found = [phrases(row.opening[:LENGTH_SEEN]) for row in rows]
     kept = common_phrases(found, [row.family for row in rows], rows=FEWEST_ROWS, sources=FEWEST_FAMILIES)
     known = frozenset(f"phrase:{phrase}" for phrase in kept)
@@ -78,7 +79,9 @@ def _counts(rows: Sequence[GoldRow]) -> dict[str, int]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train from a folder of gold responses and write ``refusal_model.json``; 2 on bad input."""
     parser = argparse.ArgumentParser(prog="python -m unsinter.features.labelling.train", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with responses*.jsonl and prompts*.jsonl")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with responses*.jsonl and prompts*.jsonl"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write refusal_model.json into")
     parser.add_argument("--half", choices=("development", "report", "all"), default="development")
     options = parser.parse_args(arguments)
@@ -90,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         target = options.out / "refusal_model.json"
         temporary = target.with_suffix(".tmp")
         temporary.write_text(model.to_json(), encoding="utf-8")
-        os.replace(temporary, target)
+        temporary.replace(target)
     except (ValueError, OSError) as error:
         _LOG.error("train: %s", error)
         return 2

@@ -26,7 +26,9 @@ def test_kappa_is_absent_where_both_sides_hold_one_class():
 
 
 def test_agreement_is_split_by_model():
-    found = agree_by_model(["refusal", "refusal", "compliance"], ["refusal", "compliance", "compliance"], ["a", "a", "b"])
+    found = agree_by_model(
+        ["refusal", "refusal", "compliance"], ["refusal", "compliance", "compliance"], ["a", "a", "b"]
+    )
     assert {model: part.accuracy for model, part in found.items()} == {"a": 0.5, "b": 1.0}
 
 
@@ -40,4 +42,6 @@ def test_lists_of_different_length_are_refused():
 
 
 def test_codes_that_do_not_say_whether_it_refused_map_to_nothing():
-    assert not {"refutation", "dual_perspective", "disclaimer_help", "inability_or_uncertainty"} & set(THREE_WAY)
+    assert not {"refutation", "dual_perspective", "disclaimer_help", "inability_or_uncertainty"} & set(
+        THREE_WAY
+    )

@@ -8,7 +8,13 @@ from unsinter.features.labelling.apply import label_file
 from unsinter.features.labelling.report import render_report
 
 ROWS = [
-    {"id": "1", "prompt_id": "p", "model": "m", "response_opening": "I can\u2019t help with that.", "extra": {"kept": [1]}},
+    {
+        "id": "1",
+        "prompt_id": "p",
+        "model": "m",
+        "response_opening": "I can\u2019t help with that.",
+        "extra": {"kept": [1]},
+    },
     {"id": "2", "prompt_id": "p", "model": "m", "response_opening": None},
     {"id": "3", "prompt_id": "p", "model": "n", "response_opening": "Sure! Boil the eggs for seven minutes."},
 ]

@@ -8,9 +8,33 @@ from unsinter.features.labelling import find_moves
 from unsinter.features.labelling.text import normalise, prose
 
 WORDS = st.sampled_from(
-    ["I", "can\u2019t", "cannot", "help", "sorry", "\u0130", "\u00a0", "\n", "\"", "<think>", "</think>", "```", "1.", "-", "but", "İstanbul", "\u2028", ".", "ﬁ", "🙂"]
-)  # fmt: skip
-TEXTS = st.one_of(st.text(), st.lists(WORDS, max_size=40).map(" ".join), st.lists(WORDS, max_size=40).map("".join))
+    [
+        "I",
+        "can\u2019t",
+        "cannot",
+        "help",
+        "sorry",
+        "\u0130",
+        '"',
+        "<think>",
+        "</think>",
+        "```",
+        "1.",
+        "-",
+        "but",
+        "\u0130stanbul",
+        ".",
+        "\ufb01",
+        "\U0001f642",
+        "\u00a0",
+        "\n",
+        "\u2028",
+        "**",
+    ]
+)
+TEXTS = st.one_of(
+    st.text(), st.lists(WORDS, max_size=40).map(" ".join), st.lists(WORDS, max_size=40).map("".join)
+)
 
 
 @given(TEXTS)
