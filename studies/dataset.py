@@ -38,6 +38,11 @@ class Dataset:
         """Harm category (n_prompts,); ``harmless`` where harmless, empty where unknown."""
         return np.array([_category(record) for record in self.prompts], dtype=np.str_)
 
+    @property
+    def topics(self) -> NDArray[np.str_]:
+        """What a prompt is about, harmful or not (n_prompts,): its category, else its topic, else empty."""
+        return np.array([record.category or record.topic or "" for record in self.prompts], dtype=np.str_)
+
 
 def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
     """Group near duplicates and twins, then split groups, stratified by category of harm."""

@@ -40,7 +40,7 @@ def _text_floor(kind: FloorKind, target: Target, texts: Sequence[str], rows: Row
 
 
 def category_floor(target: Target, categories: NDArray[np.str_], rows: Rows) -> Floor:
-    """Score each wording by its share in the training rows of the prompt's category.
+    """Score each wording by its share in the training rows of the prompt's category or topic.
 
     Where the wording of a refusal follows the category of harm, this alone predicts it: a probe that does not
     beat it has shown the category, not the wording.

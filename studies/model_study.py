@@ -100,7 +100,7 @@ def _study_target(
     fits = _fit_sites(question, study, reading, settings)
     floors = text_floors(target, [prompt.prompt for prompt in dataset.prompts], rows)
     if target.name == "W":
-        floors.append(category_floor(target, dataset.categories, rows))
+        floors.append(category_floor(target, dataset.topics, rows))
     outcome.floors.append(floor_table(question, floors))
     outcome.results.append(result_table(question, fits, floors))
     outcome.predictions.append(prediction_table(question, fits))

@@ -142,17 +142,17 @@ def logits(probe: LogisticProbe, X: FloatArray, target: Target) -> FloatArray:
 
 
 def shuffle_over_groups(labels: NDArray[np.str_], groups: NDArray[np.str_], *, seed: int) -> NDArray[np.str_]:
-    """Return labels (n,) in which groups of one size have swapped theirs, reordered inside each group.
+    """Return labels (n,) dealt out again in blocks, group after group in a random order.
 
-    Reordering matters: where every group is a twin pair (harmful, harmless), swapping alone changes nothing.
+    Rows that shared a group get labels that shared one, so labels stay as clustered as they were (to within
+    the edges of blocks), but tell nothing of their new rows, not even how large the row's group is. Labels
+    are reordered inside each block: where every group is a twin pair, moving blocks alone changes nothing.
     """
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    dealt = [rng.permutation(labels[members[k]]) for k in rng.permutation(len(members))]
     shuffled = labels.copy()
-    for size in {len(rows) for rows in members}:
-        same = [rows for rows in members if len(rows) == size]
-        for rows, source in zip(same, rng.permutation(len(same)), strict=True):
-            shuffled[rows] = rng.permutation(labels[same[source]])
+    shuffled[np.concatenate([members[k] for k in rng.permutation(len(members))])] = np.concatenate(dealt)
     return shuffled
 
 

@@ -34,7 +34,7 @@ RESULTS = {
 FLOORS = {
     "model": "name of the model in the study file",
     "target": "D, C, R or W",
-    "floor": "words, characters, length, or category (the majority wording of the prompt's category)",
+    "floor": "words, characters, length, or category (the usual wording for the prompt's category or topic)",
     "metric": "auroc or macro_f1",
     "score": "on the same held-out rows as the probes",
     "score_low": "95 % cluster-bootstrap interval",

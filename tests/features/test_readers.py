@@ -345,6 +345,8 @@ def test_real_files_are_recognised_and_read_whole(shared_data):
 
 
 def test_a_file_of_no_known_kind_lists_its_columns():
-    with pytest.raises(RecordError, match=r"'prompt': is missing in every row.*the columns are id, text; add"):
+    with pytest.raises(
+        RecordError, match=r"'prompt': is missing in every row.*the columns are id, text; add"
+    ):
         detect_kind([{"id": "a", "text": "p"}])
     assert detect_kind([{"id": "a", "text": "p"}], columns={"prompt": "text"}) == "prompts"

@@ -110,3 +110,11 @@ def test_a_class_the_training_rows_lack_is_never_predicted():
         scores = logits(probe, X, target)
         predicted = np.array(["a", "b", "c"])[scores.argmax(axis=1)]
         np.testing.assert_array_equal(predicted, probe.predict(X))
+
+
+def test_shuffled_labels_do_not_tell_how_large_a_group_is():
+    """Where single prompts are of one class and pairs mixed, group size alone predicts the true label."""
+    groups = np.r_[np.arange(2000), np.repeat(np.arange(2000, 3000), 2)].astype(str)
+    labels = np.r_[np.full(2000, "refusal"), np.tile(["refusal", "compliance"], 1000)]
+    shuffled = shuffle_over_groups(labels, groups, seed=0)
+    assert abs((shuffled[:2000] == "refusal").mean() - (shuffled[2000:] == "refusal").mean()) < 0.05

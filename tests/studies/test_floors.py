@@ -1,0 +1,43 @@
+import numpy as np
+from sklearn.metrics import f1_score, roc_auc_score
+
+from unsinter.studies.floors import category_floor, text_floors
+from unsinter.studies.sweep import Rows, score
+from unsinter.studies.targets import Target
+
+STYLES = ("apology", "cannot", "decline", "policy")
+
+
+def rows(n):
+    return Rows(train=np.arange(0, n, 2), test=np.arange(1, n, 2), inner=np.zeros(n // 2, dtype=int))
+
+
+def test_the_category_floor_is_near_perfect_where_wording_follows_category():
+    rng = np.random.default_rng(0)
+    categories = np.array([f"c{i}" for i in rng.integers(0, 8, size=800)])
+    wording = np.array([STYLES[int(name[1]) % 4] for name in categories])
+    noise = rng.random(800) < 0.15
+    wording[noise] = rng.choice(STYLES, size=noise.sum())
+    target = Target(name="W", labels=wording, classes=STYLES)
+    floor = category_floor(target, categories, rows(800))
+    truth = wording[1::2]
+    rule = [STYLES[int(name[1]) % 4] for name in categories[1::2]]
+    assert score(target, floor.scores, truth)[0] == f1_score(truth, rule, average="macro")
+    assert score(target, floor.scores, truth)[0] > 0.8
+
+
+def test_the_category_floor_reads_no_test_label():
+    categories = np.array(["seen", "unseen"] * 20)
+    wording = np.where(categories == "seen", "apology", "cannot")
+    target = Target(name="W", labels=wording, classes=("apology", "cannot"))
+    floor = category_floor(target, categories, rows(40))  # training rows hold "seen" only
+    assert np.unique(floor.scores).tolist() == [0.0]
+
+
+def test_the_word_floor_finds_a_word_that_gives_the_label_away():
+    texts = [f"please {'steal' if i % 4 < 2 else 'wash'} the car number {i}" for i in range(80)]
+    labels = np.array(["harmful" if "steal" in text else "harmless" for text in texts])
+    target = Target(name="D", labels=labels, classes=("harmless", "harmful"))
+    split = Rows(train=np.arange(60), test=np.arange(60, 80), inner=np.zeros(60, dtype=int))
+    words = next(floor for floor in text_floors(target, texts, split) if floor.name == "words")
+    assert roc_auc_score(labels[60:] == "harmful", words.scores) == 1.0
