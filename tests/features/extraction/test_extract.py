@@ -384,6 +384,8 @@ def test_batches_cover_every_row_once_within_the_budget(lengths, budget):
 
 
 def test_the_self_check_pads_even_where_nearly_all_rows_are_of_one_length(llama, tiny):
-    rows = render([*((f"s{n}", f"{n}") for n in range(9)), ("long", "a much longer prompt than those")], llama)
+    rows = render(
+        [*((f"s{n}", f"{n}") for n in range(9)), ("long", "a much longer prompt than those")], llama
+    )
     found = extract(llama, rows, tiny.store(), layers=[1], positions=POSITIONS, padding_side="left")
     assert found.deviation.n_rows == 4
