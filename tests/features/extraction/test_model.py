@@ -165,17 +165,20 @@ def test_a_model_whose_stream_depends_on_the_cache_is_left_its_cache(zoo, tmp_pa
     assert locate_stack(model.model).options == {}
 
 
-def test_blocks_that_hide_work_between_them_are_refused(zoo, tmp_path):
-    """Planted: the last block's output is changed after it, by something that is no module."""
+def test_work_between_the_last_block_and_the_final_norm_is_refused(zoo, tmp_path):
+    """Planted: something that is no module changes the stream after the last block."""
     model = load(copy_of(zoo, "llama", tmp_path))
-    norm = model.backbone.norm
-    plain = norm.forward
-    norm.forward = lambda hidden: plain(hidden)
     assert locate_stack(model.model).d_model == 32
-    model.blocks[2].forward, inner = (lambda *a, **k: inner(*a, **k)), model.blocks[2].forward
-    assert locate_stack(model.model).d_model == 32
-    del model.backbone.layers[2]
-    with pytest.raises(UnknownArchitectureError, match="no list of 3 blocks was found"):
+    model.backbone.norm.register_forward_pre_hook(lambda _module, args: (args[0] + 1,))
+    with pytest.raises(UnknownArchitectureError, match="neither the last block's output nor its norm"):
+        locate_stack(model.model)
+
+
+def test_work_between_two_blocks_is_refused(zoo, tmp_path):
+    """Planted: the input of the second block is not what the model calls its hidden state."""
+    model = load(copy_of(zoo, "llama", tmp_path))
+    model.blocks[1].register_forward_pre_hook(lambda _module, args: (args[0] + 1, *args[1:]))
+    with pytest.raises(UnknownArchitectureError, match=r"the input of block 2 is not hidden_states\[1\]"):
         locate_stack(model.model)
 
 
