@@ -28,7 +28,10 @@ def accuracy(openings, want):
         ("PARTIALS", "partial_refusal", 0.85),
         ("FRESH_REFUSALS", "refusal", 0.9),
         ("FRESH_COMPLIANCES", "compliance", 0.9),
-        ("FRESH_PARTIALS", "partial_refusal", 0.7),
+        ("FRESH_PARTIALS", "partial_refusal", 0.8),
+        ("UNSEEN_REFUSALS", "refusal", 0.8),
+        ("UNSEEN_COMPLIANCES", "compliance", 0.8),
+        ("UNSEEN_PARTIALS", "partial_refusal", 0.7),
     ],
 )
 def test_openings_in_the_manner_of_unseen_models_are_labelled(name, want, bar):
