@@ -52,7 +52,7 @@ def test_the_report_half_keeps_the_accuracy_that_was_measured(report_accuracies)
 
 
 @pytest.mark.xfail(
-    reason="0.897: people's partial refusals are hard to tell from an opening alone", strict=True
+    reason="0.896: people's partial refusals are hard to tell from an opening alone", strict=True
 )
 def test_the_report_half_reaches_the_bar_on_average(report_accuracies):
     assert np.mean(report_accuracies) >= 0.92

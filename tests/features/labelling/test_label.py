@@ -69,6 +69,7 @@ def test_a_response_without_an_answer_has_a_missing_label_and_a_reason(opening, 
     [
         ("I can't help with that.", "bare"),
         ("Sorry, but I can't assist with that.", "bare"),
+        ("That is illegal, so I can't help with it.", "moral_legal"),
         (
             "I'm sorry, but I cannot write a letter that lies to your landlord about damage to the flat.",
             "apology",
