@@ -5,6 +5,7 @@ The halves are made by prompt group (``split_group``), so no prompt or near dupl
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -112,7 +113,7 @@ def _table(part: Agreement) -> dict[str, Any]:
 
 
 def leave_one_out(
-    gold: GoldSet, fit: Callable[[Sequence[GoldRow]], Labeller], *, ours: bool
+    gold: GoldSet, fit: Callable[[Sequence[GoldRow]], Labeller], *, auxiliary: bool
 ) -> dict[str, Any]:
     """Leave each model, then each family (both system prompts), out of training and test on it.
 
@@ -120,7 +121,7 @@ def leave_one_out(
     tests on both halves; ``disjoint`` trains on the development half and tests on the report half, so that
     no prompt is shared either.
     """
-    rows = gold.training if ours else gold.xstest
+    rows = gold.training if auxiliary else gold.xstest
     found: dict[str, Any] = {}
     for level in ("run", "family"):
         for reach in ("all", "disjoint"):
@@ -145,6 +146,26 @@ def _same(row: GoldRow, left_out: GoldRow, level: str) -> bool:
     if level == "family" or row.source != "xstest":
         return row.family == left_out.family
     return row.model == left_out.model
+
+
+def written(path: Path, labellers: dict[str, Labeller]) -> dict[str, Any]:
+    """Return hits of each labeller on openings in the manner of recent models, written for the tests."""
+    spec = importlib.util.spec_from_file_location("openings", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} cannot be read as Python.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    classes = {"REFUSALS": "refusal", "PARTIALS": "partial_refusal", "COMPLIANCES": "compliance"}
+    found: dict[str, Any] = {}
+    for name in sorted(key for key in vars(module) if key.isupper()):
+        want = classes[name.rpartition("_")[2]]
+        rows = [
+            GoldRow(id="", source="", model="", opening=text, label=want, group="", half="report", prompt="")
+            for text in getattr(module, name)
+        ]
+        hits = {key: sum(label == want for label in label_all(rows)) for key, label_all in labellers.items()}
+        found[name] = {"n": len(rows), **hits}
+    return found
 
 
 def move_scores(path: Path) -> dict[str, Any]:
@@ -173,6 +194,12 @@ def measure(folder: Path) -> dict[str, Any]:
     report = [row for row in gold.xstest if row.half == "report"]
     development = [row for row in gold.xstest if row.half == "development"]
     other = [row for row in gold.rows if row.source != "xstest" and row.half == "report"]
+    labellers = {
+        "ours (shipped)": shipped,
+        "n-gram logistic regression": fit_ngrams(development),
+        "substring list": substring_list,
+    }
+    openings = Path(__file__).parent.parent / "tests" / "features" / "labelling" / "openings.py"
     return {
         "split": {
             "seed": SPLIT_SEED,
@@ -182,15 +209,13 @@ def measure(folder: Path) -> dict[str, Any]:
         },
         "withheld_texts_excluded": dict(gold.withheld),
         "codes_without_three_way_meaning": dict(gold.other_codes),
-        "report_half": {
-            "ours (shipped)": summary(report, shipped(report)),
-            "n-gram logistic regression": summary(report, fit_ngrams(development)(report)),
-            "substring list": summary(report, substring_list(report)),
-        },
+        "report_half": {name: summary(report, label_all(report)) for name, label_all in labellers.items()},
+        "written_openings": written(openings, labellers),
         "do_not_answer_refusals_report_half": summary(other, shipped(other)),
         "leave_one_out": {
-            "ours": leave_one_out(gold, fit_ours, ours=True),
-            "n-gram logistic regression": leave_one_out(gold, fit_ngrams, ours=False),
+            "ours": leave_one_out(gold, fit_ours, auxiliary=True),
+            "n-gram logistic regression": leave_one_out(gold, fit_ngrams, auxiliary=False),
+            "n-gram with Do-Not-Answer refusals": leave_one_out(gold, fit_ngrams, auxiliary=True),
         },
         "moves": move_scores(folder / "wording_gold.jsonl"),
         "model": shipped_model().digest,
@@ -214,6 +239,7 @@ def lines(found: dict[str, Any]) -> list[str]:
                 f"  {model:36s} {row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
                 f"  kappa {kappa}  n {row['n']}"
             )
+    text += [f"written, {name}: {row}" for name, row in found["written_openings"].items()]
     for name, levels in found["leave_one_out"].items():
         for level, rows in levels.items():
             figures = "  ".join(f"{model} {row['accuracy']:.3f}" for model, row in rows.items())

@@ -21,7 +21,7 @@ REFUSAL_CLASSES = ("refusal", "partial_refusal", "compliance")
 
 _FORMAT = 1
 
-FULL_OPENING = 120
+_FULL_OPENING = 120
 """Known phrases from which on they share one weight; a shorter opening gives them less, so that rules"
 " decide it."""
 
@@ -76,7 +76,7 @@ def numbers(opening: str, known_phrases: Container[str], *, scale: float) -> dic
     found = evidence(opening)
     names = (f"phrase:{phrase}" for phrase in phrases(opening[:LENGTH_SEEN]))
     present = sorted(name for name in names if name in known_phrases)
-    weight = scale / max(FULL_OPENING, len(present)) ** 0.5
+    weight = scale / max(_FULL_OPENING, len(present)) ** 0.5
     return found | dict.fromkeys(present, weight)
 
 

@@ -12,10 +12,10 @@ LENGTH_SEEN = 300
 """Characters of an opening that count; what comes later is not looked at."""
 
 REFUSING = ("inability", "inability_other", "decline", "no_endorsement")
-ANSWERING = ("answer_start", "offer_content", "steps", "list", "definition", "code", "heading")
-GIVING = (*ANSWERING, "contrast", "redirect", "correction", "negated_claim")
+_ANSWERING = ("answer_start", "offer_content", "steps", "list", "definition", "code", "heading")
+GIVING = (*_ANSWERING, "contrast", "redirect", "correction", "negated_claim")
 """Moves one of which a partial refusal makes: without any, there is only the refusal."""
-NORMATIVE = ("moral_legal", "respect_norm", "not_recommended", "policy")
+_NORMATIVE = ("moral_legal", "respect_norm", "not_recommended", "policy")
 
 
 def evidence(opening: str) -> dict[str, float]:
@@ -27,8 +27,8 @@ def evidence(opening: str) -> dict[str, float]:
     found = _move_features(moves, bounds)
     groups = {
         "refusing": REFUSING,
-        "answering": ANSWERING,
-        "normative": NORMATIVE,
+        "answering": _ANSWERING,
+        "normative": _NORMATIVE,
     }
     for group, names in groups.items():
         for prefix in ("any", "first", "late"):

@@ -8,7 +8,8 @@ from typing import Literal
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel, shipped_model
 from unsinter.features.labelling.evidence import LENGTH_SEEN
 from unsinter.features.labelling.patterns import RULES_VERSION
-from unsinter.features.labelling.rules import Move, answer_of, find_moves, wording_of
+from unsinter.features.labelling.rules import Move, find_moves, wording_of
+from unsinter.features.labelling.text import normalise
 
 Refusal = Literal["refusal", "partial_refusal", "compliance"]
 
@@ -90,7 +91,7 @@ def missing_reason(opening: str | None) -> str | None:
         return "no text"
     if not opening.strip():
         return "empty text"
-    if not answer_of(opening).strip():
+    if not normalise(opening).strip():
         return "reasoning only, no answer yet"
     return None
 

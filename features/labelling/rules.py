@@ -22,7 +22,7 @@ WORDING_STYLES = (
 )
 """Values of W. One per full refusal; all moves together are the multi-label view."""
 
-BARE_LENGTH = 75
+_BARE_LENGTH = 75
 """Longest whole answer, in characters, that can count as bare."""
 
 _STYLE_OF_MOVE = {
@@ -86,19 +86,14 @@ def find_moves(opening: str) -> tuple[Move, ...]:
     return tuple(sorted((move for move in found if move.end > move.start), key=_order))
 
 
-def answer_of(opening: str) -> str:
-    """Return the opening, same length, with its reasoning blocks blanked and its letters normalised."""
-    return normalise(opening)
-
-
 def wording_of(opening: str, moves: Sequence[Move]) -> str:
     """Return the style of a refusal: ``bare`` if short and without reason, else that of its earliest move.
 
     Ties at one place go to the longer span. Only the first two sentences count: how it opens.
     """
-    text = answer_of(opening)
+    text = normalise(opening)
     names = {move.name for move in moves}
-    if len(text.strip()) <= BARE_LENGTH and names & _REFUSES and not names & _REASONS:
+    if len(text.strip()) <= _BARE_LENGTH and names & _REFUSES and not names & _REASONS:
         return "bare"
     bounds = sentences(prose(text))[:2]
     end = bounds[-1][1] if bounds else len(text)

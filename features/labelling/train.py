@@ -21,18 +21,18 @@ from unsinter.features.labelling.synthetic import openings
 
 _LOG = logging.getLogger(__name__)
 
-PENALTY = 1.0
+_PENALTY = 1.0
 """Inverse L2 penalty, chosen by grouped cross-validation inside the development half."""
-PHRASE_SCALE = 8.0
-FEWEST_ROWS, FEWEST_FAMILIES = 5, 2
-AUXILIARY_WEIGHT = 0.3
+_PHRASE_SCALE = 8.0
+_FEWEST_ROWS, _FEWEST_FAMILIES = 5, 2
+_AUXILIARY_WEIGHT = 0.3
 """Weight of a Do-Not-Answer refusal beside an XSTest row: its code book is another one."""
 
 
-SYNTHETIC_PER_CLASS = 300
-SYNTHETIC_WEIGHT = 0.1
+_SYNTHETIC_PER_CLASS = 300
+_SYNTHETIC_WEIGHT = 0.1
 """Total weight of the generated openings, as a share of that of the human-labelled rows."""
-SYNTHETIC_SEED = 0
+_SYNTHETIC_SEED = 0
 
 
 def fit_refusal_model(rows: Sequence[GoldRow], *, trained_on: str) -> RefusalModel:
@@ -46,19 +46,19 @@ def fit_refusal_model(rows: Sequence[GoldRow], *, trained_on: str) -> RefusalMod
             f"Training needs rows of {', '.join(REFUSAL_CLASSES)}, got {sorted({r.label for r in rows})}."
         )
     found = [phrases(row.opening[:LENGTH_SEEN]) for row in rows]
-    kept = common_phrases(found, [row.family for row in rows], rows=FEWEST_ROWS, sources=FEWEST_FAMILIES)
+    kept = common_phrases(found, [row.family for row in rows], rows=_FEWEST_ROWS, sources=_FEWEST_FAMILIES)
     known = frozenset(f"phrase:{phrase}" for phrase in kept)
     vectorizer = DictVectorizer()
     pairs = [(row.opening, row.label) for row in rows]
-    pairs += openings(per_class=SYNTHETIC_PER_CLASS, seed=SYNTHETIC_SEED)
-    X = vectorizer.fit_transform([numbers(opening, known, scale=PHRASE_SCALE) for opening, _ in pairs])
+    pairs += openings(per_class=_SYNTHETIC_PER_CLASS, seed=_SYNTHETIC_SEED)
+    X = vectorizer.fit_transform([numbers(opening, known, scale=_PHRASE_SCALE) for opening, _ in pairs])
     y = np.array([REFUSAL_CLASSES.index(label) for _, label in pairs])
-    solver = LogisticRegression(C=PENALTY, max_iter=5000, tol=1e-6)
+    solver = LogisticRegression(C=_PENALTY, max_iter=5000, tol=1e-6)
     solver.fit(X, y, sample_weight=_weights(rows, len(pairs) - len(rows)))
     return RefusalModel(
         coefficients=dict(zip(vectorizer.get_feature_names_out(), solver.coef_.T, strict=True)),
         intercept=solver.intercept_,
-        phrase_scale=PHRASE_SCALE,
+        phrase_scale=_PHRASE_SCALE,
         rules=RULES_VERSION,
         trained_on={"rows": trained_on, "counts": _counts(rows)},
     )
@@ -67,8 +67,8 @@ def fit_refusal_model(rows: Sequence[GoldRow], *, trained_on: str) -> RefusalMod
 def _weights(rows: Sequence[GoldRow], n_synthetic: int) -> npt.NDArray[np.float64]:
     sizes = Counter((row.source, row.model) for row in rows)
     weights = np.array([sizes[row.source, row.model] ** -0.5 for row in rows])
-    weights *= [AUXILIARY_WEIGHT if row.source != "xstest" else 1.0 for row in rows]
-    synthetic = np.full(n_synthetic, SYNTHETIC_WEIGHT * len(rows) / n_synthetic)
+    weights *= [_AUXILIARY_WEIGHT if row.source != "xstest" else 1.0 for row in rows]
+    synthetic = np.full(n_synthetic, _SYNTHETIC_WEIGHT * len(rows) / n_synthetic)
     return np.concatenate([weights / weights.mean(), synthetic])
 
 
