@@ -72,6 +72,11 @@ class Extraction:
         return self.store.read(layer, position, self.keys)
 
 
+def default_budget(model: ChatModel) -> int:
+    """Return padded tokens per batch where the caller names none."""
+    return _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
+
+
 def extract(
     model: ChatModel,
     rendered: Sequence[RenderedPrompt],
@@ -108,7 +113,7 @@ def extract(
             resolve_position(name, row)
     by_key = {row.key: row for row in kept}
     ordered = sorted(by_key.values(), key=lambda row: (len(row.token_ids), row.key))
-    budget = token_budget or _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
+    budget = token_budget or default_budget(model)
     run = ShardProducer(
         reader=make_reader(model, padding_side=padding_side), rows=by_key, budget=budget, progress=progress
     )

@@ -1,6 +1,6 @@
 """One forward pass over a batch of rendered prompts, of which only the asked places are kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,7 +35,7 @@ class Reader:
         """
         batch = make_batch(rows, pad_id=self.pad_id, padding_side=self.padding_side)
         device = self.model.device
-        places = _Places.of(spans, batch.starts, device)
+        places = _Places.of(spans, batch.starts, batch.input_ids.shape[1], device)
         mask = batch.attention_mask.to(device)
         inputs = {"input_ids": batch.input_ids.to(device), "attention_mask": mask}
         if self.first_position is not None:
@@ -52,30 +52,35 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Places:
-    """Where to look in a padded batch: one index per row and position, and the spans to average."""
+    """Where to look in a padded batch: one token per row and position, or the tokens of a span to average."""
 
     last: Tensor
-    means: Mapping[tuple[int, int], tuple[int, int]]
+    """(n_rows, n_positions) index of the token, or of the last token of the span."""
+
+    averaged: tuple[int, ...]
+    """Positions that some row averages over several tokens."""
+
+    spans: Tensor
+    """(n_rows, n_averaged, n_tokens) true inside the span of each averaged position."""
 
     @classmethod
-    def of(cls, spans: Spans, starts: Sequence[int], device: torch.device) -> "_Places":
-        shifted = [[(a + s, b + s) for a, b in row] for row, s in zip(spans, starts, strict=True)]
-        last = torch.tensor([[b - 1 for _, b in row] for row in shifted], device=device)
-        means = {
-            (i, j): span
-            for i, row in enumerate(shifted)
-            for j, span in enumerate(row)
-            if span[1] - span[0] > 1
-        }
-        return cls(last=last, means=means)
+    def of(cls, spans: Spans, starts: Sequence[int], n_tokens: int, device: torch.device) -> "_Places":
+        bounds = torch.tensor(spans) + torch.tensor(starts)[:, None, None]
+        first, past = bounds[..., 0], bounds[..., 1]
+        averaged = tuple(((past - first) > 1).any(dim=0).nonzero()[:, 0].tolist())
+        tokens = torch.arange(n_tokens)
+        inside = (tokens >= first[:, averaged, None]) & (tokens < past[:, averaged, None])
+        return cls(last=(past - 1).to(device), averaged=averaged, spans=inside.to(device))
 
     def gather(self, stream: Tensor) -> Tensor:
         """Copy (n_rows, n_positions, d_model) out of the whole stream, so that the batch can be freed."""
         last = self.last.to(stream.device)
-        rows = torch.arange(len(last), device=stream.device)[:, None]
-        taken = stream[rows, last]
-        for (row, position), (start, past) in self.means.items():
-            taken[row, position] = stream[row, start:past].float().mean(dim=0).to(taken.dtype)
+        taken = stream[torch.arange(len(last), device=stream.device)[:, None], last]
+        for column, position in enumerate(self.averaged):
+            inside = self.spans[:, column].to(stream.device)
+            # Padding is masked out rather than weighted by zero: it may hold NaN.
+            total = stream.float().masked_fill(~inside[..., None], 0).sum(dim=1)
+            taken[:, position] = (total / inside.sum(dim=1, keepdim=True)).to(taken.dtype)
         return taken
 
 

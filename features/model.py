@@ -1,8 +1,7 @@
 """Loading an open model so that its residual stream can be read with certainty."""
 
-import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,24 +23,12 @@ from transformers.utils import logging as transformers_logging
 
 from unsinter.features.blocks import UnknownArchitectureError, locate_stack
 from unsinter.features.identity import model_identity
+from unsinter.features.model_folder import ModelError, check_folder
 
 logger = logging.getLogger(__name__)
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "*vocab*",
-    "*.spm",
-    "spiece.model",
-    "sentencepiece*",
-    "tekken.json",
-)
 _HEADS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-
-
-class ModelError(ValueError):
-    """A model folder or name cannot be loaded as a chat model or encoder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,28 +69,52 @@ def load_model(name_or_folder: str | Path, *, dtype: str = "auto", device: str =
     if dtype != "auto" and dtype not in _DTYPES:
         raise ModelError(f"dtype must be auto, {', '.join(_DTYPES)}; got {dtype!r}.")
     name = str(name_or_folder)
-    _check_folder(name)
+    check_folder(name)
     with _quiet_loading():
         config = _reading(name, "config", lambda: AutoConfig.from_pretrained(name))
         tokenizer = _reading(name, "tokenizer", lambda: AutoTokenizer.from_pretrained(name))
         model, missing = _load_weights(name, config, dtype)
     if model.dtype not in _DTYPES.values():
         raise ModelError(f"{name}: weights are {model.dtype}; pass dtype='float32', 'float16' or 'bfloat16'.")
-    identity = model_identity(model, tokenizer, skip=missing)
     placed = _device(device)
-    model.eval()  # type: ignore[no-untyped-call]
+    # Digested before it is placed: hashing reads every byte from the CPU's side.
+    identity = model_identity(model, tokenizer, skip=missing)
     model.to(placed)  # type: ignore[arg-type]
+    return _wrapped(model, tokenizer, name=Path(name).name, identity=identity, missing=missing)
+
+
+def wrap_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str) -> ChatModel:
+    """Return a model that is in memory already, say with merged adapters, verified as by `load_model`.
+
+    ``name`` is shown and is part of no key: the weights as they are now are digested. The model is put in
+    evaluation mode. Raises ModelError and UnknownArchitectureError as `load_model`.
+    """
+    if model.dtype not in _DTYPES.values():
+        raise ModelError(f"{name}: weights are {model.dtype}; convert to {', '.join(_DTYPES)}.")
+    identity = model_identity(model, tokenizer, skip=frozenset())
+    return _wrapped(model, tokenizer, name=name, identity=identity, missing=frozenset())
+
+
+def _wrapped(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    name: str,
+    identity: Mapping[str, str],
+    missing: Collection[str],
+) -> ChatModel:
+    model.eval()  # type: ignore[no-untyped-call]
     stack = locate_stack(model)
     _check_missing(name, model, stack.backbone, missing)
     return ChatModel(
-        name=Path(name).name,
+        name=name,
         model=model,
         backbone=stack.backbone,
         blocks=stack.blocks,
         tokenizer=tokenizer,
         n_layers=len(stack.blocks),
         d_model=stack.d_model,
-        device=placed,
+        device=model.device,
         dtype=identity["dtype"],
         is_causal=stack.is_causal,
         can_generate=stack.is_causal and model.can_generate() and not missing,
@@ -111,26 +122,6 @@ def load_model(name_or_folder: str | Path, *, dtype: str = "auto", device: str =
         options=stack.options,
         identity=identity,
     )
-
-
-def _check_folder(name: str) -> None:
-    """Raise ModelError naming the first thing a local folder lacks; names on a hub pass."""
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        looks_local = folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
-        if looks_local or folder.exists():
-            raise ModelError(f"{name}: no such model folder.")
-        return
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{name}: the folder holds no config.json, so it is not a model folder.")
-    try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{folder / 'config.json'}: not valid JSON ({error}).") from error
-    if not any(any(folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin")):
-        raise ModelError(f"{name}: the folder holds no weights (*.safetensors or *.bin).")
-    if not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
-        raise ModelError(f"{name}: the folder holds no tokenizer (tokenizer.json or a vocabulary file).")
 
 
 def _reading(name: str, what: str, read: Any) -> Any:
@@ -166,7 +157,7 @@ def _auto_class(config: PreTrainedConfig) -> Any:
 
 
 def _check_missing(
-    name: str, model: PreTrainedModel, backbone: PreTrainedModel, missing: frozenset[str]
+    name: str, model: PreTrainedModel, backbone: PreTrainedModel, missing: Collection[str]
 ) -> None:
     """Raise ModelError if a weight that the files lack (so it is random) can reach the residual stream.
 

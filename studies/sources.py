@@ -10,7 +10,7 @@ from unsinter.features.labelling.rules import find_moves, wording_of
 from unsinter.features.readers import read_prompts, read_responses
 from unsinter.features.records import PromptRecord, ResponseRecord
 from unsinter.studies.config import ModelSource, PromptSource, ResponseSource, StudyError
-from unsinter.studies.planted import demo_prompts, model_folder
+from unsinter.studies.planted import MODELS, demo_prompts, model_folder
 from unsinter.studies.targets import Response
 
 
@@ -18,6 +18,8 @@ def find_model(source: ModelSource) -> str:
     """Return a folder or hub id: ``planted:NAME`` and ``package:MODULE/FOLDER`` become folders on disk."""
     scheme, colon, rest = source.path.partition(":")
     if colon and scheme == "planted":
+        if rest not in MODELS:
+            raise StudyError(f"model {source.name!r}: planted models are {', '.join(MODELS)}; got {rest!r}.")
         return str(model_folder(rest))
     if colon and scheme == "package":
         module, _, inner = rest.partition("/")

@@ -17,6 +17,10 @@ Rows = npt.NDArray[np.intp]
 SHOWN = 5
 
 
+class SplitError(ValueError):
+    """These rows cannot be split as asked."""
+
+
 class LeakageError(ValueError):
     """Groups that stand on two sides of a split; ``groups`` lists them."""
 
@@ -119,7 +123,8 @@ def outer_split(
 
     Raises
     ------
-    ValueError : lengths differ, ``n_folds`` is below 2, or there are fewer groups than folds.
+    SplitError : there are fewer groups than folds.
+    ValueError : lengths differ, or ``n_folds`` is below 2.
     """
     if n_folds < 2:
         raise ValueError(f"n_folds must be at least 2, got {n_folds}.")
@@ -128,7 +133,7 @@ def outer_split(
         sizes = f"{len(ids)} ids, {len(groups)} groups and {len(strata)} strata"
         raise ValueError(f"A split needs one id, group and stratum per row; got {sizes}.")
     if len(set(groups)) < n_folds:
-        raise ValueError(
+        raise SplitError(
             f"{n_folds} folds need at least {n_folds} groups, got {len(set(groups))}; "
             "ask for fewer folds or add data."
         )

@@ -1,4 +1,4 @@
-"""Label a file of responses: read JSON Lines, judge, write JSON Lines beside the gold, report agreement."""
+"""Label a file of responses: read, judge, write JSON Lines beside the gold, report agreement."""
 
 import json
 import os
@@ -12,6 +12,9 @@ from typing import Any
 from unsinter.features.labelling.agreement import THREE_WAY, Agreement, agree, agree_by_model
 from unsinter.features.labelling.judges import Item, Judge, RulesJudge
 from unsinter.features.labelling.label import ResponseLabel
+from unsinter.features.readers import read_prompts
+from unsinter.features.records import RecordError, abbreviate
+from unsinter.features.rows import Row, read_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,27 +49,27 @@ def label_file(
     prompts: Path | None = None,
     overwrite: bool = False,
 ) -> LabelReport:
-    """Label every response of a JSON Lines file and write it to ``out`` (``None``: report only).
+    """Label every response of a file and write JSON Lines to ``out`` (``None``: report only).
 
     All fields of a row are kept. New ones are ``label``, ``wording``, ``moves``, ``label_source``,
     ``label_provenance`` and ``label_scores``; in a row that holds a ``label`` already, that one is gold and
     stays, and the new ones are ``label_predicted``, ``wording_predicted`` and so on. ``gold`` names the field
     with gold labels (``label`` if unnamed).
 
-    Raises ValueError for a bad row (file, row number and field are named), an output that is the input, or
+    Raises RecordError for a bad row (file, row number and field are named), an output that is the input, or
     one that exists unless ``overwrite``; nothing is written then.
     """
     path = Path(path)
     if out is not None:
         _refuse_output(path, Path(out), overwrite=overwrite)
-    rows = read_rows(path)
-    if gold is not None and not any(gold in row for row in rows):
-        raise ValueError(
-            f"{path}: no row has the gold field {gold!r}; the first row has {', '.join(rows[0])}."
-        )
-    asked = {} if prompts is None else _prompts(Path(prompts))
+    table = read_rows(path)
+    if gold is not None and gold not in table.columns:
+        fault = f"no row has the gold field {gold!r}; the columns are {', '.join(table.columns)}"
+        raise RecordError.at(path, fault)
+    asked = {} if prompts is None else {record.id: record.prompt for record in read_prompts(prompts)}
     judge = judge or RulesJudge()
-    items = [_item(row, number, path, asked) for number, row in enumerate(rows, start=1)]
+    items = [_item(row, path, asked) for row in table.rows]
+    rows = [row.values for row in table.rows]
     labels = judge.judge(items)
     report = _report(rows, labels, gold=gold or "label", judge=judge.name, out=out)
     if out is not None:
@@ -74,59 +77,24 @@ def label_file(
     return report
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read JSON Lines, every row an object; ValueError names file and row."""
-    rows = []
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ValueError(
-                    f"{path}, row {number}: not JSON ({error}); give one JSON object per line."
-                ) from error
-            if not isinstance(row, dict):
-                raise ValueError(
-                    f"{path}, row {number}: got {type(row).__name__}; give one JSON object per line."
-                )
-            rows.append(row)
-    if not rows:
-        raise ValueError(f"{path} holds no rows; give one JSON object per line.")
-    return rows
-
-
 def _refuse_output(path: Path, out: Path, *, overwrite: bool) -> None:
     if out.exists() and path.exists() and out.samefile(path):
-        raise ValueError(f"{out} is the input; name another file to write to.")
+        raise RecordError(f"{out} is the input; name another file to write to.")
     if out.exists() and not overwrite:
-        raise ValueError(f"{out} exists; name another file or allow overwriting.")
+        raise RecordError(f"{out} exists; name another file or allow overwriting.")
 
 
-def _prompts(path: Path) -> dict[str, str]:
-    texts = {}
-    for number, row in enumerate(read_rows(path), start=1):
-        if not isinstance(row.get("id"), str) or not isinstance(row.get("prompt"), str):
-            raise ValueError(f"{path}, row {number}, fields 'id' and 'prompt': must both be strings.")
-        texts[row["id"]] = row["prompt"]
-    return texts
-
-
-def _item(row: Mapping[str, Any], number: int, path: Path, prompts: Mapping[str, str]) -> Item:
-    if "response_opening" not in row:
-        raise ValueError(
-            f"{path}, row {number}, field 'response_opening': missing; give a string, or null if withheld."
-        )
-    opening = row["response_opening"]
+def _item(row: Row, path: Path, prompts: Mapping[str, str]) -> Item:
+    if "response_opening" not in row.values:
+        fault = "is missing; give a string, or null if withheld"
+        raise RecordError.at(path, fault, row=row.number, field="response_opening")
+    opening = row.values["response_opening"]
     if opening is not None and not isinstance(opening, str):
-        raise ValueError(
-            f"{path}, row {number}, field 'response_opening': got {type(opening).__name__}, "
-            "must be a string or null."
-        )
-    prompt = row.get("prompt", prompts.get(str(row.get("prompt_id"))))
+        fault = f"must be a string or null; got {abbreviate(opening)}"
+        raise RecordError.at(path, fault, row=row.number, field="response_opening")
+    prompt = row.values.get("prompt", prompts.get(str(row.values.get("prompt_id"))))
     return Item(
-        id=str(row.get("id", f"row {number}")),
+        id=str(row.values.get("id", f"row {row.number}")),
         opening=opening,
         prompt=prompt if isinstance(prompt, str) else None,
     )

@@ -13,7 +13,7 @@ import httpx2
 
 from unsinter.features.labelling.answers import AnswerFolder
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES
-from unsinter.features.labelling.judges import Item
+from unsinter.features.labelling.judges import Item, JudgeError
 from unsinter.features.labelling.label import ResponseLabel, complete, missing_reason
 from unsinter.features.labelling.patterns import RULES_VERSION
 
@@ -37,10 +37,6 @@ Answer with one word: refusal, partial_refusal or compliance."""
 
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 60.0
-
-
-class JudgeError(ValueError):
-    """A judge could not be reached or gave no usable answer; the message names the record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +74,7 @@ class EndpointJudge:
         workers: int = 4,
     ) -> None:
         if not url.startswith(("http://", "https://")):
-            raise ValueError(f"The endpoint must start with http:// or https://, got {url!r}.")
+            raise JudgeError(f"The endpoint must start with http:// or https://, got {url!r}.")
         self.url = url.rstrip("/")
         self.model = model
         self.answers = None if answers is None else AnswerFolder(answers)

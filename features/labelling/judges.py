@@ -14,6 +14,10 @@ from unsinter.features.labelling.patterns import RULES_VERSION
 _LOG = logging.getLogger(__name__)
 
 
+class JudgeError(ValueError):
+    """A judge cannot be had, could not be reached or gave no usable answer; the message names which."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A response to judge: its record id (for messages), its opening, and the prompt where known."""
@@ -55,7 +59,7 @@ class HuggingFaceJudge:
 
         folder = Path(folder)
         if not (folder / "config.json").is_file():
-            raise ValueError(f"{folder} is not a Hugging Face model folder: it has no config.json.")
+            raise JudgeError(f"{folder} is not a Hugging Face model folder: it has no config.json.")
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         self.columns = _columns(
             dict(config.id2label), classes or {name: name for name in REFUSAL_CLASSES}, folder
@@ -103,11 +107,11 @@ def _summed(row: Sequence[float], columns: Sequence[str]) -> dict[str, float]:
 
 
 def _columns(id2label: Mapping[Any, str], classes: Mapping[str, str], folder: Path) -> list[str]:
-    """Return our class of each output column; ValueError names a label of the model that maps to none."""
+    """Return our class of each output column; JudgeError names a label of the model that maps to none."""
     names = [id2label[index] for index in sorted(id2label, key=int)]
     for name in names:
         if classes.get(name) not in REFUSAL_CLASSES:
-            raise ValueError(
+            raise JudgeError(
                 f"{folder}: the model's label {name!r} has no meaning here; map it to one of "
                 f"{', '.join(REFUSAL_CLASSES)} (its labels: {', '.join(names)})."
             )

@@ -54,3 +54,23 @@ def test_every_layer_equals_the_models_own_hidden_states(zoo, tiny, supported, t
                     start, past = resolve_position(position, row)
                     expected = streams[layer][start:past].mean(axis=0)
                     assert np.abs(value - expected).max() <= 1e-5, (side, layer, position, row.id)
+
+
+def test_a_model_in_memory_reads_as_the_one_from_its_folder(zoo):
+    from unsinter.features.model import wrap_model
+
+    loaded = zoo("llama")
+    wrapped = wrap_model(loaded.model, loaded.tokenizer, name="mine")
+    assert wrapped.identity == loaded.identity
+    assert (wrapped.name, wrapped.n_layers, wrapped.d_model) == ("mine", loaded.n_layers, loaded.d_model)
+
+
+def test_a_mean_is_not_touched_by_padding_that_is_not_a_number():
+    from unsinter.features.forward import _Places
+
+    stream = torch.arange(24.0).reshape(2, 4, 3)
+    stream[1, 2:] = float("nan")  # the shorter row's padding
+    places = _Places.of([[(1, 4), (3, 4)], [(0, 2), (1, 2)]], (0, 0), 4, torch.device("cpu"))
+    taken = places.gather(stream)
+    torch.testing.assert_close(taken[:, 0], torch.stack([stream[0, 1:4].mean(0), stream[1, :2].mean(0)]))
+    torch.testing.assert_close(taken[:, 1], torch.stack([stream[0, 3], stream[1, 1]]))

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from unsinter.features.labelling.apply import label_file
-from unsinter.features.labelling.report import render_report
+from unsinter.features.records import RecordError
+from unsinter.studies.data_verbs import label_tables
 
 ROWS = [
     {
@@ -55,7 +56,7 @@ def test_gold_labels_stay_and_agreement_is_reported_per_model(tmp_path):
     assert report.overall.n == 2
     assert report.overall.accuracy == 0.5
     assert {model: part.accuracy for model, part in report.by_model.items()} == {"m": 1.0, "n": 0.0}
-    text = render_report(report)
+    text = str(label_tables(report))
     assert "kappa" in text
     assert "no text" in text
 
@@ -65,17 +66,17 @@ def test_gold_without_a_three_way_meaning_is_counted_apart(tmp_path):
     report = label_file(write(tmp_path / "in.jsonl", rows), None, gold="action")
     assert report.other_gold == {"refutation": {"refusal": 1}}
     assert report.overall.n == 1
-    assert "refutation" in render_report(report)
+    assert "refutation" in str(label_tables(report))
 
 
 def test_a_gold_field_no_row_has_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="no row has the gold field 'truth'"):
+    with pytest.raises(RecordError, match="no row has the gold field 'truth'"):
         label_file(write(tmp_path / "in.jsonl", ROWS), None, gold="truth")
 
 
 def test_nothing_is_written_when_the_gold_field_is_wrong(tmp_path):
     out = tmp_path / "out.jsonl"
-    with pytest.raises(ValueError, match="truth"):
+    with pytest.raises(RecordError, match="truth"):
         label_file(write(tmp_path / "in.jsonl", ROWS), out, gold="truth")
     assert not out.exists()
 
@@ -83,25 +84,28 @@ def test_nothing_is_written_when_the_gold_field_is_wrong(tmp_path):
 @pytest.mark.parametrize(
     ("line", "match"),
     [
-        ('{"id": "x"}', r"row 2, field 'response_opening': missing"),
-        ('{"id": "x", "response_opening": 7}', r"row 2, field 'response_opening': got int"),
-        ("{", r"row 2: not JSON"),
-        ("[]", r"row 2: got list"),
+        ('{"id": "x"}', r"row 2, field 'response_opening': is missing"),
+        (
+            '{"id": "x", "response_opening": 7}',
+            r"row 2, field 'response_opening': must be a string or null; got 7",
+        ),
+        ("{", r"row 2: is not JSON"),
+        ("[]", r"row 2: .*list"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_written(tmp_path, line, match):
     source = tmp_path / "in.jsonl"
     source.write_text(json.dumps(ROWS[0]) + "\n" + line + "\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises(RecordError, match=match):
         label_file(source, tmp_path / "out.jsonl")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["in.jsonl"]
 
 
 def test_the_input_and_existing_files_are_not_overwritten(tmp_path):
     source, out = write(tmp_path / "in.jsonl", ROWS), write(tmp_path / "out.jsonl", [])
-    with pytest.raises(ValueError, match="is the input"):
+    with pytest.raises(RecordError, match="is the input"):
         label_file(source, source, overwrite=True)
-    with pytest.raises(ValueError, match="exists"):
+    with pytest.raises(RecordError, match="exists"):
         label_file(source, out)
     label_file(source, out, overwrite=True)
     assert len(read(out)) == 3
@@ -122,10 +126,10 @@ def test_prompts_are_joined_by_id_for_judges_that_read_them(tmp_path):
     prompts = write(tmp_path / "prompts.jsonl", [{"id": "p", "prompt": "How long do eggs take?"}])
     label_file(write(tmp_path / "in.jsonl", ROWS), None, prompts=prompts, judge=Listening())
     assert {item.prompt for item in seen} == {"How long do eggs take?"}
-    with pytest.raises(ValueError, match="row 1, fields 'id' and 'prompt'"):
+    with pytest.raises(RecordError, match="prompt"):
         label_file(tmp_path / "in.jsonl", None, prompts=write(tmp_path / "bad.jsonl", [{"id": "p"}]))
 
 
 def test_an_empty_file_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="holds no rows"):
+    with pytest.raises(RecordError, match="holds no record"):
         label_file(write(tmp_path / "in.jsonl", []), None)
