@@ -6,9 +6,8 @@ from pathlib import Path
 from unsinter.cache import default_root, gc, ls, verify
 from unsinter.cache.inspection import VerifyReport
 from unsinter.cache.prune import GcReport
+from unsinter.studies.sizes import size_text
 from unsinter.studies.tables import Table
-
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def ls_verb() -> Table:
@@ -55,14 +54,6 @@ def gc_verb(*, remove: bool) -> tuple[Table, GcReport]:
     report = gc(root, dry_run=not remove)
     rows = [(str(found.path), size_text(found.n_bytes), found.reason) for found in report.candidates]
     return (f"{root}: {len(rows)} files that no study names", ("file", "size", "why"), rows), report
-
-
-def size_text(n_bytes: int) -> str:
-    """Return bytes in the largest unit that keeps a number above one."""
-    value, unit = float(n_bytes), 0
-    while value >= 1024 and unit < len(_UNITS) - 1:
-        value, unit = value / 1024, unit + 1
-    return f"{value:.1f} {_UNITS[unit]}" if unit else f"{n_bytes} bytes"
 
 
 def _span(layers: Sequence[int]) -> str:

@@ -146,7 +146,8 @@ def cache_gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
     """Remove what no study names; shows the list and asks first."""
-    from unsinter.studies.cache_verbs import gc_verb, size_text
+    from unsinter.studies.cache_verbs import gc_verb
+    from unsinter.studies.sizes import size_text
 
     table, found = gc_verb(remove=False)
     show_table(*table)

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
+from unsinter.studies.sizes import size_text
 from unsinter.studies.tables import Table
 from unsinter.studies.versions import describe_machine, package_versions
 
-GIB = 2**30
+if TYPE_CHECKING:
+    from unsinter.features.model import ChatModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ def examine_machine(cache_root: Path) -> list[Finding]:
     found.append(Finding(subject="processor", state=f"{machine['processor']}, {machine['cores']} cores"))
     memory = psutil.virtual_memory()
     found.append(
-        Finding(subject="memory", state=f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free")
+        Finding(subject="memory", state=f"{size_text(memory.available)} of {size_text(memory.total)} free")
     )
     return [*found, *_devices(), _cache_room(cache_root)]
 
@@ -46,24 +49,47 @@ def _gpu(index: int) -> Finding:
     import torch
 
     free, total = torch.cuda.mem_get_info(index)
-    state = f"{torch.cuda.get_device_name(index)}, {free / GIB:.1f} of {total / GIB:.1f} GiB free"
+    state = f"{torch.cuda.get_device_name(index)}, {size_text(free)} of {size_text(total)} free"
     return Finding(subject=f"GPU {index}", state=state)
+
+
+def _free_memory() -> int:
+    import torch
+
+    return int(
+        torch.cuda.mem_get_info(0)[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+    )
 
 
 def _cache_room(root: Path) -> Finding:
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
-    free = psutil.disk_usage(str(existing)).free / GIB
-    return Finding(subject="cache", state=f"{root}, {free:.1f} GiB free", is_problem=free < 1)
+    free = psutil.disk_usage(str(existing)).free
+    return Finding(subject="cache", state=f"{root}, {size_text(free)} free", is_problem=free < 2**30)
+
+
+def memory_needed(path: str, *, dtype: str) -> list[Finding]:
+    """Estimate from the headers of a model folder's files, without loading it, whether it fits in memory."""
+    from unsinter.features.memory import estimate_memory
+
+    if not Path(path).is_dir():
+        return [
+            Finding(subject="memory for the model", state=f"unknown: {path} is not a folder on this machine")
+        ]
+    need = estimate_memory(path, dtype=dtype)
+    free = _free_memory()
+    state = (
+        f"{size_text(need.weights)} of weights and about {size_text(need.batch)} for a batch, "
+        f"{size_text(free)} free"
+    )
+    return [Finding(subject="memory for the model", state=state, is_problem=need.total > free)]
 
 
 def examine_model(path: str, *, dtype: str) -> list[Table]:
-    """Load a model and show what it needs and which positions its template has.
+    """Load a model and show what it is and which positions its template has.
 
     The bytes per prompt are what the cache stores for all layers at one position.
     """
     from unsinter.features.model import load_model
-    from unsinter.features.positions import describe_positions
-    from unsinter.features.rendering import RenderError
 
     model = load_model(path, dtype=dtype)
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.model.parameters())
@@ -71,7 +97,7 @@ def examine_model(path: str, *, dtype: str) -> list[Table]:
     width = {"float32": 4}.get(model.dtype, 2)
     rows = [
         ("parameters", f"{n_parameters:,}"),
-        ("weights", f"{weights / GIB:.2f} GiB in {model.dtype} on {model.device}"),
+        ("weights", f"{size_text(weights)} in {model.dtype} on {model.device}"),
         ("layers", f"0 (embedding) to {model.n_layers}"),
         ("width", str(model.d_model)),
         ("context", "no limit stated" if model.context is None else f"{model.context:,} tokens"),
@@ -81,8 +107,16 @@ def examine_model(path: str, *, dtype: str) -> list[Table]:
         ),
         ("answers prompts", "yes" if model.can_generate else "no"),
     ]
-    tables: list[Table] = [(f"model {path}", ("what", "state"), rows)]
-    for template in ("chat", "raw"):
+    return [(f"model {path}", ("what", "state"), rows), *_positions(model)]
+
+
+def _positions(model: "ChatModel") -> list[Table]:
+    from unsinter.features.positions import describe_positions
+    from unsinter.features.rendering import RenderError, TemplateChoice
+
+    tables: list[Table] = []
+    templates: tuple[TemplateChoice, ...] = ("chat", "raw")
+    for template in templates:
         try:
             places = describe_positions(model, template=template)
         except RenderError as error:

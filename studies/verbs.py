@@ -10,7 +10,7 @@ from unsinter.cache import default_root
 from unsinter.features.model import load_model
 from unsinter.features.rendering import render
 from unsinter.studies.config import ModelSource, StudyError, load_study
-from unsinter.studies.doctor import examine_machine, examine_model
+from unsinter.studies.doctor import examine_machine, examine_model, memory_needed
 from unsinter.studies.reading import extract_into_cache, extraction_facts
 from unsinter.studies.run import run_study
 from unsinter.studies.settings import Progress, Settings
@@ -93,7 +93,11 @@ def doctor_verb(model: str | None, *, dtype: str) -> tuple[list[Table], list[str
     findings = examine_machine(default_root())
     tables: list[Table] = [("this machine", ("what", "state"), [(f.subject, f.state) for f in findings])]
     problems = [f"{f.subject}: {f.state}" for f in findings if f.is_problem]
-    if model is not None:
-        source = ModelSource(name=Path(model).name, path=model)
-        tables += examine_model(find_model(source), dtype=dtype)
-    return tables, problems
+    if model is None:
+        return tables, problems
+    folder = find_model(ModelSource(name=Path(model).name, path=model))
+    memory = memory_needed(folder, dtype=dtype)
+    tables.append(("memory", ("what", "state"), [(f.subject, f.state) for f in memory]))
+    if too_large := [f"{f.subject}: {f.state}; it was not loaded" for f in memory if f.is_problem]:
+        return tables, problems + too_large
+    return tables + examine_model(folder, dtype=dtype), problems
