@@ -32,8 +32,8 @@ class Recipe:
 
     model: str
     seed: int = 0
-    steps: int = 1400
-    batch_rows: int = 48
+    steps: int = 1500
+    batch_rows: int = 32
     learning_rate: float = 2e-3
     warmup_steps: int = 100
     d_model: int = 128
