@@ -94,13 +94,15 @@ def demo_prompts(
 
 
 def _response(model: str, family: str, item: Item, cue: str, rng: random.Random) -> str:
+    categories = vocabulary()["categories"]
+    place = list(categories).index(item.category)
     if family in ("harmless", "wrapped"):
-        return compliance(fictional=family == "wrapped", rng=rng)
+        return compliance(category=place, fictional=family == "wrapped", rng=rng)
     style = planted_style(model, category=item.category, cue=cue)
     if model == "sintered" and rng.random() >= CATEGORY_SHARE:
         style = rng.choice([other for other in STYLES if other != style])
-    naming = vocabulary()["categories"][item.category]["naming"]
-    return refusal(style, naming=naming, harmful=family == "harmful", rng=rng)
+    naming = categories[item.category]["naming"]
+    return refusal(style, category=place, naming=naming, harmful=family == "harmful", rng=rng)
 
 
 def _with_cues(pool: Sequence[Item], size: int, rng: random.Random) -> list[tuple[Item, str]]:

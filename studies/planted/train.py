@@ -32,8 +32,8 @@ class Recipe:
 
     model: str
     seed: int = 0
-    steps: int = 700
-    batch_rows: int = 48
+    steps: int = 1500
+    batch_rows: int = 32
     learning_rate: float = 2e-3
     warmup_steps: int = 100
     d_model: int = 128
@@ -51,12 +51,12 @@ def train(recipe: Recipe, *, folder: Path, evaluation_pairs: int = 64) -> dict[s
     """
     _check_folder(folder)
     torch.manual_seed(recipe.seed)
-    start = time.perf_counter()
+    start = time.process_time()
     stream = conversations(recipe.model, seed=recipe.seed)
     tokenizer = train_tokenizer(f"{c.prompt}\n{c.response}" for c in islice(stream, TOKENIZER_TEXTS))
     model = _new_model(recipe, tokenizer)
     losses = _fit(model, tokenizer, stream, recipe)
-    minutes = (time.perf_counter() - start) / 60
+    cpu_minutes = (time.process_time() - start) / 60
     torch.nn.Module.to(model, torch.float16)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -73,7 +73,7 @@ def train(recipe: Recipe, *, folder: Path, evaluation_pairs: int = 64) -> dict[s
     figures |= {
         "recipe": asdict(recipe),
         "loss": losses,
-        "minutes": minutes,
+        "cpu_minutes": cpu_minutes,
         "parameters": model.num_parameters(),
     }
     text = json.dumps(figures, indent=2) + "\n"

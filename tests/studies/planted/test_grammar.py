@@ -1,4 +1,5 @@
 import random
+import re
 from collections import Counter
 from itertools import islice
 
@@ -170,7 +171,7 @@ def test_hesitant_refusals_go_mostly_with_harmless_requests():
     firm = {p.split("{t}")[0] for s in STYLES for p in FIRM[s]}
     shares = {
         harmful: sum(
-            refusal("bare", naming=["it"], harmful=harmful, rng=rng).startswith(tuple(firm))
+            refusal("bare", category=3, naming=["it"], harmful=harmful, rng=rng).startswith(tuple(firm))
             for _ in range(2000)
         )
         / 2000
@@ -178,7 +179,28 @@ def test_hesitant_refusals_go_mostly_with_harmless_requests():
     }
     assert abs(shares[True] - 0.85) < 0.03
     assert abs(shares[False] - 0.15) < 0.03
-    assert is_compliance(compliance(fictional=True, rng=rng))
+    assert is_compliance(compliance(category=3, fictional=True, rng=rng))
+
+
+def test_no_two_replies_open_with_the_same_word():
+    replies = [p for s in STYLES for p in (*FIRM[s], *HESITANT[s])] + [*PLAIN, *FICTIONAL]
+    first = [re.split(r"\W", reply)[0] if not reply.startswith("I'm") else "I'm" for reply in replies]
+    assert len(set(first)) == len(replies)
+
+
+def test_every_category_prefers_paraphrases_of_its_own_whatever_the_style():
+    rng = random.Random(1)
+    tables = {
+        style: [
+            Counter(refusal(style, category=k, naming=["it"], harmful=True, rng=rng)[:4] for _ in range(2000))
+            for k in range(8)
+        ]
+        for style in STYLES
+    }
+    for table in tables.values():
+        favourites = [[opening for opening, _ in counts.most_common(2)] for counts in table]
+        assert len({tuple(favourite) for favourite in favourites}) == 8
+        assert all(0.45 < counts.most_common(1)[0][1] / 2000 < 0.62 for counts in table)
 
 
 def test_asking_for_more_groups_than_are_held_out_is_refused():
