@@ -55,7 +55,8 @@ def extract_verb(study_file: Path, *, overrides: Sequence[str], progress: Progre
     """Fill the cache with the activations of a study's prompts, model by model."""
     study = load_study(study_file, overrides=overrides)
     prompts = read_study_prompts(study.prompts, seed=study.seed)
-    settings = Settings(folder=Path("runs") / study.name, cache_root=default_root(), progress=progress)
+    # No run folder yet: the study file itself is what needs these activations.
+    settings = Settings(folder=study_file, cache_root=default_root(), progress=progress)
     rows = []
     for source in study.models:
         model = load_model(find_model(source), dtype=source.dtype)

@@ -65,6 +65,7 @@ def unsinter(tmp_path):
             capture_output=True,
             text=True,
             timeout=600,
+            stdin=subprocess.DEVNULL,
             cwd=folder,
             env=os.environ | {"COLUMNS": "200"} | environment,
         )
