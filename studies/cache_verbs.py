@@ -48,10 +48,10 @@ def verify_verb(
     return f"{root}: {report.shards_checked} shards, {size_text(report.bytes_checked)} read, {state}", report
 
 
-def gc_verb(*, remove: bool) -> tuple[Table, GcReport]:
+def gc_verb(*, remove: bool, quarantined: bool) -> tuple[Table, GcReport]:
     """Return what no study names, and remove it where asked to."""
     root = default_root()
-    report = gc(root, dry_run=not remove)
+    report = gc(root, dry_run=not remove, quarantined=quarantined)
     rows = [(str(found.path), size_text(found.n_bytes), found.reason) for found in report.candidates]
     return (f"{root}: {len(rows)} files that no study names", ("file", "size", "why"), rows), report
 

@@ -123,14 +123,14 @@ def cache_ls() -> None:
 @cache_app.command("verify")
 @one_line_errors
 def cache_verify(
-    quarantine: Annotated[bool, typer.Option("--quarantine", help="Move damaged files aside.")] = False,
+    check_only: Annotated[bool, typer.Option("--check-only", help="Move nothing aside.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Rebuild a lost manifest.")] = False,
 ) -> None:
-    """Check every byte; exit code 1 where something is damaged."""
+    """Check every byte and move damaged or foreign files to quarantine; exit code 1 where there were any."""
     from unsinter.studies.cache_verbs import verify_verb
 
     with progress_bars() as progress:
-        sentence, report = verify_verb(quarantine=quarantine, rebuild=rebuild, progress=progress)
+        sentence, report = verify_verb(quarantine=not check_only, rebuild=rebuild, progress=progress)
     for finding in report.findings:
         show_line(f"{finding.kind}: {finding.message}")
     for path in report.moved:
@@ -144,17 +144,18 @@ def cache_verify(
 @one_line_errors
 def cache_gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    quarantined: Annotated[bool, typer.Option("--quarantined", help="Quarantined files too.")] = False,
 ) -> None:
     """Remove what no study names; shows the list and asks first."""
     from unsinter.studies.cache_verbs import gc_verb
     from unsinter.studies.sizes import size_text
 
-    table, found = gc_verb(remove=False)
+    table, found = gc_verb(remove=False, quarantined=quarantined)
     show_table(*table)
     if not found.candidates:
         return
     if yes or typer.confirm(f"Remove these {len(found.candidates)} files ({size_text(found.n_bytes)})?"):
-        _, done = gc_verb(remove=True)
+        _, done = gc_verb(remove=True, quarantined=quarantined)
         show_line(f"removed {len(done.candidates)} files, {size_text(done.n_bytes)}")
     else:
         show_line("nothing was removed")
