@@ -24,16 +24,26 @@ METRICS = {"auroc": "AUROC", "macro_f1": "macro-F1"}
 
 
 def layer_curves(results: pd.DataFrame, floors: pd.DataFrame) -> Figure:
-    """Draw one panel per target: held-out score by layer and position, with floor, control and interval."""
+    """Draw a row per model and a panel per target: held-out score by layer, with floor, control, interval."""
     sns.set_theme(context="paper", style="whitegrid")
+    models = list(results["model"].unique())
     targets = [name for name in TITLES if name in set(results["target"])]
-    figure, axes = plt.subplots(1, len(targets), figsize=(3.6 * len(targets), 3.3), squeeze=False)
-    for axis, target in zip(axes[0], targets, strict=True):
-        _layer_panel(axis, results[results["target"] == target], floors[floors["target"] == target])
-        axis.set_title(TITLES[target], loc="left", fontsize=10)
-    handles, labels = axes[0][0].get_legend_handles_labels()
+    height = 2.7 * len(models) + 0.6
+    figure, axes = plt.subplots(
+        len(models), len(targets), figsize=(3.6 * len(targets), height), squeeze=False
+    )
+    for row, model in zip(axes, models, strict=True):
+        for axis, target in zip(row, targets, strict=True):
+            part = results[(results["model"] == model) & (results["target"] == target)]
+            if part.empty:
+                axis.set_axis_off()
+                continue
+            _layer_panel(axis, part, floors[(floors["model"] == model) & (floors["target"] == target)])
+            prefix = f"{model}: " if len(models) > 1 else ""
+            axis.set_title(prefix + TITLES[target], loc="left", fontsize=10)
+    handles, labels = next(axis for axis in axes.flat if axis.has_data()).get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
-    figure.tight_layout(rect=(0, 0.09, 1, 1))
+    figure.tight_layout(rect=(0, 0.3 / height, 1, 1))
     return figure
 
 
@@ -48,7 +58,7 @@ def transfer_maps(transfer: pd.DataFrame) -> Figure:
             {"probe": "probe on activations", "words": "words alone"}[reader], loc="left", fontsize=10
         )
     axes[1].set_ylabel("")
-    figure.tight_layout()
+    figure.tight_layout(pad=1.5)
     return figure
 
 
@@ -88,7 +98,7 @@ def _layer_panel(axis: Axes, results: pd.DataFrame, floors: pd.DataFrame) -> Non
         edgecolors="black",
         label="chosen in training",
     )
-    axis.set(xlabel="layer", ylabel=METRICS[results["metric"].iloc[0]], ylim=(None, 1.02))
+    axis.set(xlabel="layer", ylabel=METRICS[results["metric"].iloc[0]], ylim=(None, 1.05))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if (legend := axis.get_legend()) is not None:
         legend.remove()

@@ -64,10 +64,13 @@ class RunFolder:
 
     def write_outcomes(self, outcomes: Sequence[ModelOutcome], summary: dict[str, Any]) -> None:
         """Write figures and probes, and last the summary: where it stands, the run is complete."""
+        fitted = [outcome for outcome in outcomes if outcome.results]
+        for name, part in [*((f"-{outcome.name}", [outcome]) for outcome in fitted), ("", fitted)]:
+            if part:
+                results = pd.concat([table for outcome in part for table in outcome.results])
+                floors = pd.concat([table for outcome in part for table in outcome.floors])
+                save_figure(layer_curves(results, floors), self.path / "figures", f"layers{name}")
         for outcome in outcomes:
-            if outcome.results:
-                curves = layer_curves(pd.concat(outcome.results), pd.concat(outcome.floors))
-                save_figure(curves, self.path / "figures", f"layers-{outcome.name}")
             if outcome.transfer is not None:
                 save_figure(
                     transfer_maps(outcome.transfer), self.path / "figures", f"transfer-{outcome.name}"

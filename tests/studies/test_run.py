@@ -36,6 +36,8 @@ def test_a_run_writes_the_files_and_columns_of_the_contract(write_study, run_her
     assert json.loads((folder / "summary.json").read_text()) == summary
     assert summary["schema_version"] == 1
     assert {path.name for path in (folder / "figures").iterdir()} == {
+        "layers.svg",
+        "layers.png",
         "layers-tiny.svg", "layers-tiny.png", "transfer-tiny.svg", "transfer-tiny.png",
     }  # fmt: skip
     assert (tables["results"].groupby("target")["selected"].sum() == 1).all()
