@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -85,12 +86,16 @@ def train(recipe: Recipe, *, folder: Path, evaluation_pairs: int = 64) -> dict[s
 def _save(
     folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, progress: dict[str, Any]
 ) -> None:
-    # Rounded in memory as well, so that going on from the folder is the same as going on from here.
-    torch.nn.Module.to(model, torch.float16)
-    model.save_pretrained(folder)
+    rounded = deepcopy(model)
+    torch.nn.Module.to(rounded, torch.float16)
+    rounded.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / PROGRESS_FILE).write_text(json.dumps(progress), encoding="utf-8")
-    torch.nn.Module.to(model, torch.float32)
+    # Going on from here must equal going on from the folder. Parameters alone: half-precision rotary
+    # frequencies would be another model.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.half().float())
 
 
 def _measured(folder: Path, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, pairs: int) -> dict[str, Any]:
