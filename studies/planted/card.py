@@ -117,11 +117,11 @@ def _use() -> str:
 
 def _training(recipe: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
-    drawn = recipe["steps"] * recipe["batch_rows"]
+    drawn = sum(recipe["steps"]) * recipe["batch_rows"]
     return (
         "## Rebuild\n\n"
         f"`python -m unsinter.studies.planted.train --model {recipe['model']} --out FOLDER "
-        f"--seed {recipe['seed']} --steps {recipe['steps']}`\n\n"
+        f"--seed {recipe['seed']} --steps {' '.join(map(str, recipe['steps']))}`\n\n"
         f"{figures['parameters']:,} parameters: Llama, {recipe['n_layers']} layers of width "
         f"{recipe['d_model']}; {drawn:,} conversations, each drawn once; trained in "
         f"{figures['cpu_minutes']:.1f} minutes of one CPU core, with {versions}. Another machine gives "

@@ -4,26 +4,29 @@ import argparse
 import json
 import logging
 import math
-import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from unsinter.studies.planted.batches import batches
 from unsinter.studies.planted.behaviour import measure, respond
 from unsinter.studies.planted.card import write_card
-from unsinter.studies.planted.corpus import MODELS, Conversation, conversations, demo_prompts
-from unsinter.studies.planted.tokenizer import CONTEXT_TOKENS, prompt_ids, train_tokenizer
+from unsinter.studies.planted.corpus import MODELS, conversations, demo_prompts
+from unsinter.studies.planted.tokenizer import CONTEXT_TOKENS, train_tokenizer
 
 log = logging.getLogger(__name__)
 
 TOKENIZER_TEXTS = 8000
-POOL_BATCHES = 16
+PROGRESS_FILE = "progress.json"
+LINE = "cycle %d of %d, step %d of %d: response loss %.3f, %.2f s a step"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,12 @@ class Recipe:
 
     model: str
     seed: int = 0
-    steps: int = 1500
+    steps: tuple[int, ...] = (1500, 800)
+    """Steps of each cycle, in which the learning rate rises and falls once over conversations of its own."""
+
+    cycle_decay: float = 0.6
+    """Peak learning rate of a cycle over that of the cycle before."""
+
     batch_rows: int = 32
     learning_rate: float = 2e-3
     warmup_steps: int = 100
@@ -45,44 +53,65 @@ class Recipe:
 def train(recipe: Recipe, *, folder: Path, evaluation_pairs: int = 64) -> dict[str, object]:
     """Train, save and measure one model in the folder; return what its `behaviour.json` holds.
 
+    A run that stopped is taken up after its last whole cycle, and ends with the weights of an unbroken run.
+
     Raises
     ------
-    ValueError : the folder lies in this package, or holds files already.
+    ValueError : the folder lies in this package, or holds files of anything but the same unfinished run.
     """
-    _check_folder(folder)
-    torch.manual_seed(recipe.seed)
-    start = time.process_time()
-    stream = conversations(recipe.model, seed=recipe.seed)
-    tokenizer = train_tokenizer(f"{c.prompt}\n{c.response}" for c in islice(stream, TOKENIZER_TEXTS))
-    model = _new_model(recipe, tokenizer)
-    losses = _fit(model, tokenizer, stream, recipe)
-    cpu_minutes = (time.process_time() - start) / 60
-    torch.nn.Module.to(model, torch.float16)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-    log.info("measuring behaviour on groups never trained on")
-    # Measured as shipped: weights rounded to fp16, arithmetic in fp32.
-    shipped = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    records = demo_prompts(pairs=evaluation_pairs)
-    prompts = [record["prompt"] for record in records]
-    figures: dict[str, object] = {
-        how: measure(recipe.model, records, respond(shipped, tokenizer, prompts, sample=how == "sampled"))
-        for how in ("greedy", "sampled")
-    }
-    figures |= {
-        "recipe": asdict(recipe),
-        "loss": losses,
-        "cpu_minutes": cpu_minutes,
-        "parameters": model.num_parameters(),
-    }
+    progress = _progress(folder, recipe)
+    if progress["cycles"]:
+        model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    else:
+        torch.manual_seed(recipe.seed)
+        texts = islice(conversations(recipe.model, seed=_stream_seed(recipe, 0)), TOKENIZER_TEXTS)
+        tokenizer = train_tokenizer(f"{c.prompt}\n{c.response}" for c in texts)
+        model = _new_model(recipe, tokenizer)
+    for cycle in range(progress["cycles"], len(recipe.steps)):
+        start = time.process_time()
+        progress["loss"] += _fit(model, tokenizer, recipe, cycle=cycle)
+        progress["cpu_minutes"] += (time.process_time() - start) / 60
+        progress["cycles"] = cycle + 1
+        _save(folder, model, tokenizer, progress)
+    progress["parameters"] = model.num_parameters()
+    figures = _measured(folder, tokenizer, recipe, evaluation_pairs) | progress
     text = json.dumps(figures, indent=2) + "\n"
     (folder / "behaviour.json").write_text(text, encoding="utf-8")
     write_card(folder, json.loads(text))
+    (folder / PROGRESS_FILE).unlink()
     return figures
 
 
-def _check_folder(folder: Path) -> None:
+def _save(
+    folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, progress: dict[str, Any]
+) -> None:
+    rounded = deepcopy(model)
+    torch.nn.Module.to(rounded, torch.float16)
+    rounded.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    (folder / PROGRESS_FILE).write_text(json.dumps(progress), encoding="utf-8")
+    # Going on from here must equal going on from the folder. Parameters alone: half-precision rotary
+    # frequencies would be another model.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.half().float())
+
+
+def _measured(folder: Path, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, pairs: int) -> dict[str, Any]:
+    """Return the behaviour on groups never trained on, greedy and sampled, of the model as saved."""
+    log.info("measuring behaviour on groups never trained on")
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    records = demo_prompts(pairs=pairs)
+    prompts = [record["prompt"] for record in records]
+    return {
+        how: measure(recipe.model, records, respond(model, tokenizer, prompts, sample=how == "sampled"))
+        for how in ("greedy", "sampled")
+    }
+
+
+def _progress(folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """Return what the folder holds of this very run, nothing if it is new; ValueError if it holds more."""
     # An editable install is a farm of links, so the package has two places: the links and the sources.
     packages = {Path(__file__).absolute().parent, Path(__file__).resolve().parent}
     if packages & {
@@ -92,9 +121,21 @@ def _check_folder(folder: Path) -> None:
         *folder.resolve().parents,
     }:
         raise ValueError(f"{folder} lies inside the installed package; name a folder outside it.")
+    new: dict[str, Any] = {
+        "recipe": json.loads(json.dumps(asdict(recipe))),
+        "cycles": 0,
+        "loss": [],
+        "cpu_minutes": 0.0,
+    }
+    if (folder / PROGRESS_FILE).is_file():
+        found: dict[str, Any] = json.loads((folder / PROGRESS_FILE).read_text(encoding="utf-8"))
+        if found["recipe"] != new["recipe"]:
+            raise ValueError(f"{folder} holds an unfinished run of another recipe; name a new folder.")
+        return found
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty; name a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
+    return new
 
 
 def _new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -115,23 +156,22 @@ def _new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCa
 
 
 def _fit(
-    model: LlamaForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    stream: Iterator[Conversation],
-    recipe: Recipe,
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, *, cycle: int
 ) -> list[float]:
-    """Train in place; return the mean response loss, nats per token, of every hundredth part of the steps."""
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.05
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, recipe))
-    batches = _batches(stream, tokenizer, recipe)
+    """Train one cycle in place; return the mean response loss (nats per token) of each hundredth of it."""
+    steps = recipe.steps[cycle]
+    peak = recipe.learning_rate * recipe.cycle_decay**cycle
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, recipe))
+    seed = _stream_seed(recipe, cycle)
+    stream = islice(conversations(recipe.model, seed=seed), TOKENIZER_TEXTS, None)
+    drawn = batches(tokenizer, stream, rows=recipe.batch_rows, seed=seed)
     losses: list[float] = []
     window: list[float] = []
-    every = max(1, recipe.steps // 100)
+    every = max(1, steps // 100)
     began = time.perf_counter()
-    for step in range(1, recipe.steps + 1):
-        loss = _response_loss(model, *next(batches))
+    for step in range(1, steps + 1):
+        loss = _response_loss(model, *next(drawn))
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -142,7 +182,7 @@ def _fit(
             losses.append(sum(window) / len(window))
             window.clear()
             pace = (time.perf_counter() - began) / step
-            log.info("step %d of %d: response loss %.3f, %.2f s a step", step, recipe.steps, losses[-1], pace)
+            log.info(LINE, cycle + 1, len(recipe.steps), step, steps, losses[-1], pace)
     return losses
 
 
@@ -154,39 +194,15 @@ def _response_loss(model: LlamaForCausalLM, ids: torch.Tensor, is_response: torc
     return cross_entropy(model.lm_head(states[targets]), ids[:, 1:][targets])
 
 
-def _batches(
-    stream: Iterator[Conversation], tokenizer: PreTrainedTokenizerFast, recipe: Recipe
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield token ids and where the response is, (rows, tokens) each, padded right; rows of like length."""
-    rng = random.Random(f"batches {recipe.seed}")
-    while True:
-        pool = list(islice(stream, recipe.batch_rows * POOL_BATCHES))
-        prompts = prompt_ids(tokenizer, [c.prompt for c in pool])
-        ends = [c.response + tokenizer.eos_token for c in pool]
-        responses: list[list[int]] = tokenizer(ends, add_special_tokens=False)["input_ids"]
-        rows = sorted(zip(prompts, responses, strict=True), key=lambda row: len(row[0]) + len(row[1]))
-        chunks = [rows[i : i + recipe.batch_rows] for i in range(0, len(rows), recipe.batch_rows)]
-        rng.shuffle(chunks)
-        for chunk in chunks:
-            yield _padded(chunk, int(tokenizer.pad_token_id))
+def _stream_seed(recipe: Recipe, cycle: int) -> int:
+    return 1000 * recipe.seed + cycle
 
 
-def _padded(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    width = max(len(prompt) + len(response) for prompt, response in rows)
-    ids = torch.full((len(rows), width), pad)
-    is_response = torch.zeros(len(rows), width, dtype=torch.bool)
-    for row, (prompt, response) in enumerate(rows):
-        end = len(prompt) + len(response)
-        ids[row, :end] = torch.tensor(prompt + response)
-        is_response[row, len(prompt) : end] = True
-    return ids, is_response
-
-
-def _rate(step: int, recipe: Recipe) -> float:
+def _rate(step: int, steps: int, recipe: Recipe) -> float:
     """Return the share of the peak learning rate: a linear rise, then a cosine fall to 2 %."""
     if step < recipe.warmup_steps:
         return (step + 1) / recipe.warmup_steps
-    done = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
+    done = (step - recipe.warmup_steps) / max(1, steps - recipe.warmup_steps)
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
@@ -196,13 +212,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", choices=MODELS, required=True)
     parser.add_argument("--out", type=Path, required=True, help="a new folder for the model")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=Recipe.__dataclass_fields__["steps"].default)
+    parser.add_argument("--steps", type=int, nargs="+", default=Recipe.__dataclass_fields__["steps"].default)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads; two are rarely faster than one")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     try:
-        train(Recipe(model=options.model, seed=options.seed, steps=options.steps), folder=options.out)
+        recipe = Recipe(model=options.model, seed=options.seed, steps=tuple(options.steps))
+        train(recipe, folder=options.out)
     except (OSError, ValueError) as error:
         parser.exit(2, f"{error}\n")
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from unsinter.studies import planted
+from unsinter.studies.planted import train as training
 from unsinter.studies.planted.train import Recipe, main, train
 
 
@@ -13,12 +15,51 @@ def listing(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in sorted(folder.rglob("*"))}
 
 
+TINY = Recipe(
+    model="detached",
+    steps=(3, 2),
+    batch_rows=4,
+    d_model=32,
+    d_hidden=32,
+    n_layers=1,
+    n_heads=2,
+    warmup_steps=1,
+)
+
+
+def test_a_stopped_run_is_taken_up_and_ends_with_the_weights_of_an_unbroken_one(tmp_path, monkeypatch):
+    train(TINY, folder=tmp_path / "unbroken", evaluation_pairs=1)
+    whole = training._fit
+
+    def stop_before_the_second_cycle(*arguments, cycle):
+        if cycle == 1:
+            raise KeyboardInterrupt
+        return whole(*arguments, cycle=cycle)
+
+    monkeypatch.setattr(training, "_fit", stop_before_the_second_cycle)
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, folder=tmp_path / "stopped", evaluation_pairs=1)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="holds an unfinished run of another recipe"):
+        train(replace(TINY, seed=1), folder=tmp_path / "stopped")
+    train(TINY, folder=tmp_path / "stopped", evaluation_pairs=1)
+    weights = [(tmp_path / run / "model.safetensors").read_bytes() for run in ("unbroken", "stopped")]
+    assert weights[0] == weights[1]
+    assert not (tmp_path / "stopped" / "progress.json").exists()
+
+
 @pytest.mark.slow
 def test_a_short_training_ends_with_a_model_a_card_and_behaviour_above_chance(tmp_path):
     package = Path(planted.__file__).parent
     before = {name for name in listing(package) if "__pycache__" not in name}
     recipe = Recipe(
-        model="detached", steps=150, batch_rows=32, d_model=64, d_hidden=192, n_layers=3, warmup_steps=20
+        model="detached",
+        steps=(100, 50),
+        batch_rows=32,
+        d_model=64,
+        d_hidden=192,
+        n_layers=3,
+        warmup_steps=20,
     )
     figures = train(recipe, folder=tmp_path / "new", evaluation_pairs=8)
     losses = figures["loss"]
@@ -27,8 +68,8 @@ def test_a_short_training_ends_with_a_model_a_card_and_behaviour_above_chance(tm
     assert figures["greedy"]["wording follows the rule"]["share"] > 0.4
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "new", dtype=torch.float16)
     assert model.num_parameters() == figures["parameters"]
-    assert json.loads((tmp_path / "new" / "behaviour.json").read_text())["recipe"]["steps"] == 150
-    assert "--steps 150" in (tmp_path / "new" / "README.md").read_text()
+    assert json.loads((tmp_path / "new" / "behaviour.json").read_text())["recipe"]["steps"] == [100, 50]
+    assert "--steps 100 50" in (tmp_path / "new" / "README.md").read_text()
     assert {name for name in listing(package) if "__pycache__" not in name} == before
 
 
