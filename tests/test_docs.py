@@ -1,0 +1,28 @@
+"""What the documentation promises is what the code has."""
+
+import re
+
+import pytest
+
+from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRANSFER
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("results", RESULTS), ("floors", FLOORS), ("predictions", PREDICTIONS), ("transfer", TRANSFER)],
+)
+def test_every_column_is_documented_with_its_meaning(repository, name, columns):
+    page = (repository / "docs" / "columns.md").read_text(encoding="utf-8")
+    section = page.split(f"## `{name}.parquet`")[1].split("\n## ")[0]
+    documented = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, flags=re.MULTILINE))
+    assert list(documented) == list(columns)
+    assert all(meaning in (documented[column], "") for column, meaning in columns.items())
+
+
+def test_the_example_of_the_readme_runs(repository, private_cache, capsys):
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(example.strip().splitlines()) <= 19
+    exec(compile(example, "README.md", "exec"), {})
+    accuracy = float(capsys.readouterr().out)
+    assert accuracy > 0.8
