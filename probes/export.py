@@ -67,12 +67,15 @@ def save_probe(
     probe = LinearWeights(
         weight=np.asarray(weight, np.float32), bias=np.asarray(bias, np.float32), classes=classes, card=card
     )
-    tensors = {
+    examples = np.asarray(examples, np.float32)
+    arrays = {
         "weight": probe.weight,
         "bias": probe.bias,
-        "self_test.activations": np.asarray(examples, np.float32),
-        "self_test.scores": np.asarray(probe.scores(np.asarray(examples, np.float32)), np.float64),
+        "self_test.activations": examples,
+        "self_test.scores": np.asarray(probe.scores(examples), np.float64),
     }
+    # safetensors writes memory as it lies, and scikit-learn's weights of three classes lie column by column.
+    tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(
         {"schema_version": SCHEMA_VERSION, "classes": list(classes), **card}, indent=1, sort_keys=True

@@ -83,6 +83,24 @@ def target_rows(dataset: Dataset, target: Target, *, n_folds: int, seed: int) ->
     return Rows(train=train, test=test, inner=np.array(inner.folds))
 
 
+def refusal_to_score(target: Target, rows: Rows) -> str | None:
+    """Return why these rows cannot train, choose and test a probe of the target; None where they can.
+
+    The study's split is stratified by category, so a rare answer can fall on one side only. A score of one
+    class is NaN, and a penalty or site chosen by NaN would be the first one tried.
+    """
+    labels = target.labels
+    parts = {"held-out rows": labels[rows.test], "training rows": labels[rows.train]}
+    for fold in np.unique(rows.inner):
+        parts[f"rows of inner fold {fold}"] = labels[rows.train[rows.inner == fold]]
+        parts[f"rows outside inner fold {fold}"] = labels[rows.train[rows.inner != fold]]
+    for part, held in parts.items():
+        if len(found := np.unique(held)) < 2:
+            only = f"only {str(found[0])!r}" if len(found) else "no class"
+            return f"{target.name} needs two classes on each side of every split; the {part} hold {only}"
+    return None
+
+
 def _category(record: PromptRecord) -> str:
     if record.harmful is None:
         return ""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from unsinter.studies.config import ModelSource, Study
-from unsinter.studies.dataset import Dataset, target_rows
+from unsinter.studies.dataset import Dataset, refusal_to_score, target_rows
 from unsinter.studies.floors import category_floor, text_floors
 from unsinter.studies.outcome import Question, ask, floor_table, prediction_table, result_table
 from unsinter.studies.reading import Reading, read_model
@@ -88,6 +88,9 @@ def _study_target(
     outcome: ModelOutcome,
 ) -> None:
     rows = target_rows(dataset, target, n_folds=study.inner_folds, seed=study.seed)
+    if (reason := refusal_to_score(target, rows)) is not None:
+        outcome.not_studied[target.name] = reason
+        return
     question = ask(
         outcome.name,
         target,

@@ -48,7 +48,8 @@ def read_recorded_responses(source: ResponseSource, prompts: Sequence[PromptReco
     """Return the recorded answer of one model to each prompt (n_prompts,), None where it has none.
 
     A label that the file carries is kept (it may be human); wording comes from our rules, and only on
-    refusals. Labels that are neither refusal nor compliance (a refutation, say) count as unknown.
+    refusals. Labels that are neither refusal nor compliance (a refutation, say) count as unknown, and so does
+    a prompt that the model answered more than once (merged duplicates, say) with answers that differ in kind.
     """
     records = read_responses(source.path)
     models = sorted({record.model for record in records if record.model})
@@ -56,11 +57,14 @@ def read_recorded_responses(source: ResponseSource, prompts: Sequence[PromptReco
         raise StudyError(
             f"responses.model {source.model!r} is in no record; the files hold {', '.join(models)}."
         )
-    by_prompt = {r.prompt_id: r for r in records if r.model == source.model}
-    answers = [by_prompt.get(prompt.id) for prompt in prompts]
+    by_prompt: dict[str, list[ResponseRecord]] = {}
+    for record in records:
+        if record.model == source.model:
+            by_prompt.setdefault(record.prompt_id, []).append(record)
+    answers = [by_prompt.get(prompt.id, []) for prompt in prompts]
     if not any(answers):
         raise StudyError(f"responses.path: no response of {source.model!r} names one of the study's prompts.")
-    return [None if r is None else label_record(r, p) for r, p in zip(answers, prompts, strict=True)]
+    return [_agreed([label_record(r, p) for r in rs]) for rs, p in zip(answers, prompts, strict=True)]
 
 
 def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
@@ -73,6 +77,12 @@ def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
     refusal = THREE_WAY.get(record.label)
     wording = wording_of(opening, find_moves(opening)) if opening and refusal == "refusal" else None
     return Response(refusal=refusal, wording=wording, label_source=record.label_source or "unnamed")
+
+
+def _agreed(answers: Sequence[Response]) -> Response | None:
+    """Return the first answer if all are of one kind and one wording, else None."""
+    kinds = {(answer.refusal, answer.wording) for answer in answers}
+    return answers[0] if len(kinds) == 1 else None
 
 
 def _passes(record: PromptRecord, source: PromptSource) -> bool:

@@ -119,10 +119,11 @@ def study_transfer(
     study: Study,
     *,
     present: NDArray[np.intp],
-) -> pd.DataFrame:
+) -> pd.DataFrame | None:
     """Return both matrices of a model, probe and words, at the site the training rows chose for D.
 
-    ``present`` are the rows that have activations (prompts too long for the model may have been dropped).
+    ``present`` are the rows that have activations (prompts too long for the model may have been dropped). A
+    category without such rows on both sides of the split is left out; None where that leaves none.
     """
     rows = TransferRows(
         category=dataset.categories,
@@ -130,7 +131,13 @@ def study_transfer(
         train=present[~dataset.is_test[present]],
         test=present[dataset.is_test[present]],
     )
-    categories = prompt_target("C", dataset, study).classes
+    categories = [
+        name
+        for name in prompt_target("C", dataset, study).classes
+        if all(name in rows.category[side] for side in (rows.train, rows.test))
+    ]
+    if not categories:
+        return None
     texts = [prompt.prompt for prompt in dataset.prompts]
     readers: dict[str, tuple[Scorer, int, str]] = {
         "probe": (activation_scorer(X, penalty=best.penalty), *best.site),

@@ -49,3 +49,10 @@ def test_a_file_without_its_card_is_refused(saved):
     saved[0].with_suffix(".json").unlink()
     with pytest.raises(ProbeFileError, match="not a probe with its card beside it"):
         load_probe(saved[0])
+
+
+def test_weights_that_lie_column_by_column_in_memory_are_saved_as_they_read(tmp_path):
+    weight, X = np.asfortranarray(np.arange(15.0).reshape(3, 5)), np.asfortranarray(np.eye(5))
+    path = tmp_path / "probe.safetensors"
+    save_probe(path, weight=weight, bias=np.zeros(3), classes=("a", "b", "c"), card={}, examples=X)
+    np.testing.assert_array_equal(load_probe(path).weight, weight)

@@ -54,3 +54,15 @@ def test_the_cluster_interval_is_wider_than_the_row_interval_when_rows_repeat():
         )
         spans.append(high - low)
     assert spans[0] > 2 * spans[1]
+
+
+def test_the_interval_is_the_central_95_percent_of_the_draws_that_have_a_score():
+    draws = np.r_[np.arange(1001.0), np.nan]
+    assert percentile_interval(draws) == pytest.approx((25.0, 975.0))
+
+
+def test_a_class_that_a_weighting_leaves_out_is_out_of_its_macro_f1():
+    truth, predicted = np.array(["a", "a", "b", "b"]), np.array(["a", "b", "b", "b"])
+    weights = np.array([[1.0, 1.0, 0.0, 0.0]])
+    expected = f1_score(truth[:2], predicted[:2], labels=["a"], average="macro")
+    assert macro_f1(predicted, truth, weights=weights)[0] == pytest.approx(expected)

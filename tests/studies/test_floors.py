@@ -41,3 +41,23 @@ def test_the_word_floor_finds_a_word_that_gives_the_label_away():
     split = Rows(train=np.arange(60), test=np.arange(60, 80), inner=np.zeros(60, dtype=int))
     words = next(floor for floor in text_floors(target, texts, split) if floor.name == "words")
     assert roc_auc_score(labels[60:] == "harmful", words.scores) == 1.0
+
+
+def test_a_class_the_training_rows_lack_leaves_the_others_their_own_scores():
+    """``b`` is in no training row: its column stays the lowest and ``c`` does not slip into it."""
+    labels = np.array(["a", "c"])[np.arange(80) % 2]
+    labels[[61, 63]] = "b"
+    texts = [f"the {'alpha' if i % 2 == 0 else 'gamma'} word" for i in range(80)]
+    target = Target(name="C", labels=labels, classes=("a", "b", "c"))
+    split = Rows(train=np.arange(60), test=np.arange(60, 80), inner=np.zeros(60, dtype=int))
+    words = next(floor for floor in text_floors(target, texts, split) if floor.name == "words")
+    predicted = np.array(["a", "b", "c"])[words.scores.argmax(axis=1)]
+    assert predicted.tolist() == np.array(["a", "c"])[np.arange(60, 80) % 2].tolist()
+
+
+def test_a_category_the_training_rows_lack_gets_the_overall_shares():
+    labels = np.array(["apology", "cannot", "cannot", "cannot"] * 10)
+    target = Target(name="W", labels=labels, classes=("apology", "cannot"))
+    categories = np.where(np.arange(40) < 32, "seen", "unseen")
+    split = Rows(train=np.arange(32), test=np.arange(32, 40), inner=np.zeros(32, dtype=int))
+    assert category_floor(target, categories, split).scores.tolist() == [0.75] * 8

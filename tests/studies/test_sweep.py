@@ -118,3 +118,35 @@ def test_shuffled_labels_do_not_tell_how_large_a_group_is():
     labels = np.r_[np.full(2000, "refusal"), np.tile(["refusal", "compliance"], 1000)]
     shuffled = shuffle_over_groups(labels, groups, seed=0)
     assert abs((shuffled[:2000] == "refusal").mean() - (shuffled[2000:] == "refusal").mean()) < 0.05
+
+
+def test_the_inner_score_and_penalty_are_scikit_learns_on_folds_the_probe_has_not_seen():
+    """60 noisy dimensions for 150 rows: a fold scored on its own training rows would be near 1."""
+    read, target, rows, groups, sites = planted(7, n=200, d=60, strength=0.6)
+    penalties = (1e-4, 1.0, 100.0)
+    fit = sweep(read, [(1, "template_end")], target, rows, penalties=penalties,
+                control_labels=shuffled_labels(target, rows, groups, seed=0))[0]  # fmt: skip
+    X, y = sites[1][rows.train], target.labels[rows.train] == "harmful"
+    expected = {}
+    for penalty in penalties:
+        folds = []
+        for fold in range(3):
+            seen, unseen = rows.inner != fold, rows.inner == fold
+            model = LogisticRegression(C=1 / (penalty * seen.sum()), max_iter=1000)
+            pipeline = make_pipeline(StandardScaler(), model).fit(X[seen], y[seen])
+            folds.append(roc_auc_score(y[unseen], pipeline.decision_function(X[unseen])))
+        expected[penalty] = np.mean(folds)
+    assert fit.penalty == max(expected, key=lambda penalty: expected[penalty])
+    assert fit.inner_score == pytest.approx(max(expected.values()), abs=1e-6)
+    assert max(expected.values()) > min(expected.values()) + 0.01
+
+
+def test_the_control_is_fitted_on_the_control_labels():
+    """Given labels that say the opposite, a control fitted on them is right where the probe is wrong."""
+    read, target, rows, _, _ = planted(8)
+    opposite = np.where(target.labels == "harmful", "harmless", "harmful")
+    fit = sweep(read, [(1, "template_end")], target, rows, penalties=(1e-2,), control_labels=opposite)[0]
+    assert fit.control_score > 0.8
+    assert fit.control_score == pytest.approx(
+        score(target, fit.scores, target.labels[rows.test])[0], abs=1e-6
+    )

@@ -5,6 +5,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from unsinter.probes.metrics import auroc, group_draws, percentile_interval
 from unsinter.studies.transfer import TransferRows, activation_scorer, transfer_matrix, word_scorer
 
 CATEGORIES = ["a", "b", "c"]
@@ -80,3 +81,18 @@ def test_the_word_scorer_reads_nothing_of_the_test_labels():
     harmful = np.array(["steal" in texts[i] for i in train])
     scores = word_scorer(texts)(train, harmful, test)
     assert roc_auc_score(["steal" in texts[i] for i in test], scores) == 1.0
+
+
+def test_the_interval_of_a_cell_draws_the_groups_of_its_own_rows():
+    X, rows = world(4, shared=False)
+    groups = np.where(rows.category == "b", "b" + (np.arange(1800) // 60).astype(str), rows.groups)
+    rows = TransferRows(category=rows.category, groups=groups, train=rows.train, test=rows.test)
+    harmless = rows.train[rows.category[rows.train] == "harmless"]
+    train = np.r_[rows.train[rows.category[rows.train] == "b"], harmless]
+    scores = activation_scorer(X, penalty=1e-2)(train, rows.category[train] == "b", rows.test)
+    draws = group_draws(rows.groups[rows.test], n_draws=200, seed=0)
+    part = np.isin(rows.category[rows.test], ["b", "harmless"])
+    positive = rows.category[rows.test][part] == "b"
+    expected = percentile_interval(auroc(scores[part], positive, weights=draws[:, part]))
+    cell = matrix(X, rows)["b", "b"]
+    assert (cell.low, cell.high) == pytest.approx(expected, abs=1e-9)

@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from unsinter.features.records import PromptRecord
+from unsinter.studies.config import ResponseSource
+from unsinter.studies.sources import read_recorded_responses
+
+PROMPTS = [PromptRecord(id=f"p{i}", prompt=f"text {i}", harmful=True, category="fraud") for i in range(3)]
+APOLOGY = "I'm sorry, but I can't help with that."
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Write rows of (prompt, model, opening, label) and return the answers of model ``ours``."""
+
+    def read(*rows):
+        path = tmp_path / "responses.jsonl"
+        names = ("prompt_id", "model", "response_opening", "label")
+        records = [{"id": f"r{i}"} | dict(zip(names, row, strict=True)) for i, row in enumerate(rows)]
+        path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+        return read_recorded_responses(ResponseSource(path=(path,), model="ours"), PROMPTS)
+
+    return read
+
+
+def test_answers_are_joined_by_prompt_and_model_and_not_by_row(recorded):
+    answers = recorded(
+        ("p2", "ours", "Sure, here it is.", "compliance"),
+        ("p0", "theirs", "Sure, here it is.", "compliance"),
+        ("p0", "ours", APOLOGY, "refusal"),
+    )
+    assert [answer and answer.refusal for answer in answers] == ["refusal", None, "compliance"]
+    assert answers[0].wording is not None
+    assert answers[2].wording is None
+
+
+def test_a_label_in_the_file_wins_over_the_rules(recorded):
+    answers = recorded(("p0", "ours", APOLOGY, "compliance"), ("p1", "ours", APOLOGY, None))
+    assert [answer and answer.refusal for answer in answers] == ["compliance", "refusal", None]
+
+
+def test_two_answers_of_one_model_to_one_prompt_count_only_where_they_agree(recorded):
+    answers = recorded(
+        ("p0", "ours", APOLOGY, "refusal"),
+        ("p0", "ours", "Sure.", "compliance"),
+        ("p1", "ours", APOLOGY, "refusal"),
+        ("p1", "ours", APOLOGY, "refusal"),
+    )
+    assert [answer and answer.refusal for answer in answers] == [None, "refusal", None]
