@@ -161,7 +161,7 @@ def synchronise(model: ChatModel) -> None:
 
 
 def measure(contenders: Sequence[Contender], *, repeats: int, n_tokens: int) -> dict[str, dict[str, Any]]:
-    """Run all contenders in turn ``repeats`` times after one warm-up; return seconds and tokens per second."""
+    """Run all contenders in turn ``repeats`` times after one warm-up; return seconds and tokens/second."""
     seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for repeat in range(repeats + 1):
         order = contenders if repeat % 2 else contenders[::-1]
