@@ -59,7 +59,8 @@ def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Se
     extraction = extract_into_cache(study, source, model, rendered, settings)
     kept = set(extraction.ids)
     is_present = np.array([prompt.id in kept for prompt in dataset.prompts])
-    responses = _answers(study, source, model, rendered, dataset, settings)
+    fitting = [row for row in rendered if row.id in kept]
+    responses = _answers(study, source, model, fitting, dataset, settings)
     return Reading(
         extraction=extraction,
         is_present=is_present,

@@ -132,7 +132,8 @@ def test_a_prompt_longer_than_the_context_is_an_error_that_names_it(write_study,
 
 def test_a_prompt_longer_than_the_context_can_be_dropped_and_is_counted(write_study, run_here, few_prompts):
     long = few_prompts[0] | {"prompt": "word " * 3000}
-    summary, folder = run_here(write_study(prompts=[long, *few_prompts[1:]], on_too_long="drop"))
+    path = write_study(prompts=[long, *few_prompts[1:]], on_too_long="drop", responses={"max_new_tokens": 2})
+    summary, folder = run_here(path)
     assert summary["models"]["tiny"]["extraction"]["dropped"] == [long["id"]]
     assert long["id"] not in set(pd.read_parquet(folder / "predictions.parquet")["id"])
 
