@@ -39,6 +39,12 @@ class Dataset:
         return np.array([_category(record) for record in self.prompts], dtype=np.str_)
 
     @property
+    def harm(self) -> NDArray[np.str_]:
+        """``harmful``, ``harmless`` or empty where unknown (n_prompts,)."""
+        names = {True: "harmful", False: "harmless", None: ""}
+        return np.array([names[record.harmful] for record in self.prompts], dtype=np.str_)
+
+    @property
     def topics(self) -> NDArray[np.str_]:
         """What a prompt is about, harmful or not (n_prompts,): its category, else its topic, else empty."""
         return np.array([record.category or record.topic or "" for record in self.prompts], dtype=np.str_)

@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.features.text_floor import FloorKind, floor_scores
-from unsinter.studies.sweep import FloatArray, Rows
+from unsinter.studies.sweep import FloatArray, Rows, score
 from unsinter.studies.targets import Target
+
+PENALTIES = (0.01, 0.03, 0.1)
+"""Inverses of scikit-learn's C tried for words and characters; around the best on public safety prompts."""
 
 TEXT_FLOORS: tuple[FloorKind, ...] = ("words", "characters", "length")
 
@@ -22,40 +25,74 @@ class Floor:
 
 
 def text_floors(target: Target, texts: Sequence[str], rows: Rows) -> list[Floor]:
-    """Fit words, characters and length on the training rows and score the held-out rows."""
-    return [Floor(name=kind, scores=_text_floor(kind, target, texts, rows)) for kind in TEXT_FLOORS]
+    """Fit words, characters and length on the training rows and score the held-out rows.
+
+    Penalties are chosen on the inner folds, as a probe's are: a floor that is fitted with less care than the
+    probe flatters the probe.
+    """
+    floors = []
+    for kind in TEXT_FLOORS:
+        penalty = _choose_penalty(kind, target, texts, rows)
+        scores = _text_scores(kind, target, texts, rows.train, rows.test, penalty=penalty)
+        floors.append(Floor(name=kind, scores=scores))
+    return floors
 
 
-def _text_floor(kind: FloorKind, target: Target, texts: Sequence[str], rows: Rows) -> FloatArray:
-    """Score the positive class, or each of the sorted classes; one the training rows lack scores lowest."""
-    order = list(target.classes) if target.is_binary else sorted(target.classes)
-    y = [order.index(label) if label else None for label in target.labels]
-    floor = floor_scores(texts, y, train=rows.train, test=rows.test, kind=kind)
-    if target.is_binary:
-        return floor.decision
-    scores = np.full((len(rows.test), len(order)), -np.inf)
-    for column, code in enumerate(floor.classes):
-        scores[:, int(str(code))] = floor.probabilities[:, column]
-    return scores
+def label_floor(name: str, target: Target, values: NDArray[np.str_], rows: Rows) -> Floor:
+    """Score each class by its share in the training rows that have the row's value, say its category.
 
-
-def category_floor(target: Target, categories: NDArray[np.str_], rows: Rows) -> Floor:
-    """Score each wording by its share in the training rows of the prompt's category or topic.
-
-    Where the wording of a refusal follows the category of harm, this alone predicts it: a probe that does not
-    beat it has shown the category, not the wording.
+    Where the wording of a refusal follows the category of harm, the category alone predicts it: a probe that
+    does not beat it has shown the category, not the wording. So with refusing and harmfulness.
     """
     classes = np.array(sorted(target.classes))
     overall = _shares(target.labels[rows.train], classes)
     scores = np.tile(overall, (len(rows.test), 1))
-    for category in np.unique(categories[rows.test]):
-        train = rows.train[categories[rows.train] == category]
+    for value in np.unique(values[rows.test]):
+        train = rows.train[values[rows.train] == value]
         if len(train):
-            scores[categories[rows.test] == category] = _shares(target.labels[train], classes)
+            scores[values[rows.test] == value] = _shares(target.labels[train], classes)
     if target.is_binary:
         positive = int(np.flatnonzero(classes == target.classes[1])[0])
-        return Floor(name="category", scores=scores[:, positive])
-    return Floor(name="category", scores=scores)
+        return Floor(name=name, scores=scores[:, positive])
+    return Floor(name=name, scores=scores)
+
+
+def _choose_penalty(kind: FloorKind, target: Target, texts: Sequence[str], rows: Rows) -> float:
+    if kind == "length":
+        return PENALTIES[1]  # two numbers a text: no penalty of these changes their ranking
+    truth = target.labels[rows.train]
+
+    def inner_score(penalty: float) -> float:
+        scores = []
+        for fold in np.unique(rows.inner):
+            held_out = rows.inner == fold
+            train, test = rows.train[~held_out], rows.train[held_out]
+            found = _text_scores(kind, target, texts, train, test, penalty=penalty)
+            scores.append(score(target, found, truth[held_out])[0])
+        return float(np.mean(scores))
+
+    return max(PENALTIES, key=inner_score)
+
+
+def _text_scores(
+    kind: FloorKind,
+    target: Target,
+    texts: Sequence[str],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+    *,
+    penalty: float,
+) -> FloatArray:
+    """Score the positive class, or each of the sorted classes; one the training rows lack scores lowest."""
+    order = list(target.classes) if target.is_binary else sorted(target.classes)
+    y = [order.index(label) if label else None for label in target.labels]
+    floor = floor_scores(texts, y, train=train, test=test, kind=kind, penalty=penalty)
+    if target.is_binary:
+        return floor.decision
+    scores = np.full((len(test), len(order)), -np.inf)
+    for column, code in enumerate(floor.classes):
+        scores[:, int(str(code))] = floor.probabilities[:, column]
+    return scores
 
 
 def _shares(labels: NDArray[np.str_], classes: NDArray[np.str_]) -> FloatArray:

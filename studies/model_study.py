@@ -9,7 +9,7 @@ import pandas as pd
 
 from unsinter.studies.config import ModelSource, Study
 from unsinter.studies.dataset import Dataset, refusal_to_score, target_rows
-from unsinter.studies.floors import category_floor, text_floors
+from unsinter.studies.floors import label_floor, text_floors
 from unsinter.studies.outcome import Question, ask, floor_table, prediction_table, result_table
 from unsinter.studies.reading import Reading, read_model
 from unsinter.studies.settings import Settings
@@ -102,8 +102,9 @@ def _study_target(
     )
     fits = _fit_sites(question, study, reading, settings)
     floors = text_floors(target, [prompt.prompt for prompt in dataset.prompts], rows)
-    if target.name == "W":
-        floors.append(category_floor(target, dataset.topics, rows))
+    if target.name in ("R", "W"):
+        floors.append(label_floor("harm", target, dataset.harm, rows))
+        floors.append(label_floor("category", target, dataset.topics, rows))
     outcome.floors.append(floor_table(question, floors))
     outcome.results.append(result_table(question, fits, floors))
     outcome.predictions.append(prediction_table(question, fits))

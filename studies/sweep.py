@@ -43,7 +43,8 @@ class SiteFit:
     ----------
     inner_score : mean score over the inner folds at that penalty; the site is chosen by it.
     scores : (n_test,) or (n_test, n_classes) held-out scores in nats.
-    control_score : what the same procedure scores on labels shuffled over whole groups, in training and test.
+    control_score : what a probe of the same penalty scores on labels shuffled over whole groups, in training
+        and in test.
     """
 
     site: Site

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,22 @@ def test_a_class_on_one_side_only_is_not_studied(refusals, part):
 def test_classes_on_every_side_can_be_scored():
     rows = Rows(train=np.arange(4, 12), test=np.arange(4), inner=np.repeat([0, 1], 4))
     assert refusal_to_score(target(np.tile(["compliance", "refusal"], 6)), rows) is None
+
+
+def test_near_copies_without_a_given_group_stay_on_one_side():
+    from unsinter.studies.config import parse_study
+    from unsinter.studies.dataset import make_dataset
+
+    verbs = "repair paint carry polish measure sketch borrow weigh rinse label fold heat".split()
+    things = "ladder kettle bicycle lantern mattress violin compass barrel".split()
+    texts = [f"How would one {verb} a {thing} in the old harbour?" for verb in verbs for thing in things]
+    prompts = [
+        PromptRecord(id=f"{i:03d}{copy}", prompt=text + copy, harmful=bool(i % 2), category="fraud")
+        for i, text in enumerate(texts)
+        for copy in ("", "!", " Thanks")
+    ]
+    table = {"name": "x", "models": [{"name": "m", "path": "p"}], "prompts": {}, "targets": ["D"]}
+    made = make_dataset(prompts, parse_study(table | {"min_groups": 2}, origin=Path("x.yaml")))
+    sides = made.is_test.reshape(-1, 3)
+    assert (sides == sides[:, :1]).all()
+    assert 0.1 < sides[:, 0].mean() < 0.5

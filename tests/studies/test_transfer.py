@@ -96,3 +96,35 @@ def test_the_interval_of_a_cell_draws_the_groups_of_its_own_rows():
     expected = percentile_interval(auroc(scores[part], positive, weights=draws[:, part]))
     cell = matrix(X, rows)["b", "b"]
     assert (cell.low, cell.high) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_matrices_of_a_study_never_train_on_a_held_out_row(monkeypatch, few_prompts):
+    from pathlib import Path
+
+    from unsinter.features.records import PromptRecord
+    from unsinter.studies import transfer
+    from unsinter.studies.config import parse_study
+    from unsinter.studies.dataset import make_dataset
+    from unsinter.studies.sweep import SiteFit
+
+    table = {"name": "x", "models": [{"name": "m", "path": "p"}], "prompts": {}, "min_groups": 10}
+    study = parse_study(table, origin=Path("x.yaml"))
+    dataset = make_dataset([PromptRecord.model_validate(record) for record in few_prompts], study)
+    seen = []
+    real = transfer.activation_scorer
+
+    def recording(X, *, penalty):
+        scorer = real(X, penalty=penalty)
+        return lambda train, harmful, test: seen.append((train, test)) or scorer(train, harmful, test)
+
+    monkeypatch.setattr(transfer, "activation_scorer", recording)
+    X = np.random.default_rng(0).normal(size=(len(dataset.prompts), 4))
+    fit = SiteFit(
+        site=(0, "template_end"), penalty=0.1, inner_score=0.5, probe=None, scores=X[:, 0], control_score=0.5,
+        converged=True,
+    )  # fmt: skip
+    transfer.study_transfer("m", dataset, X, fit, study, present=np.arange(len(dataset.prompts)))
+    assert len(seen) == 8
+    for train, test in seen:
+        assert not dataset.is_test[train].any()
+        assert dataset.is_test[test].all()
