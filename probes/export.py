@@ -73,6 +73,8 @@ def save_probe(
         "self_test.activations": np.asarray(examples, np.float32),
         "self_test.scores": np.asarray(probe.scores(np.asarray(examples, np.float32)), np.float64),
     }
+    # safetensors writes memory as it lies: an array stored column by column would come back scrambled.
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(
         {"schema_version": SCHEMA_VERSION, "classes": list(classes), **card}, indent=1, sort_keys=True

@@ -49,3 +49,14 @@ def test_a_file_without_its_card_is_refused(saved):
     saved[0].with_suffix(".json").unlink()
     with pytest.raises(ProbeFileError, match="not a probe with its card beside it"):
         load_probe(saved[0])
+
+
+def test_weights_that_lie_column_by_column_are_saved_as_the_numbers_they_are(tmp_path):
+    rng = np.random.default_rng(1)
+    X, weight, bias = rng.normal(size=(8, 5)), rng.normal(size=(3, 5)), rng.normal(size=3)
+    path = tmp_path / "probe.safetensors"
+    fortran = np.asfortranarray(weight)
+    save_probe(
+        path, weight=fortran, bias=bias, classes=("a", "b", "c"), card={}, examples=np.asfortranarray(X)
+    )
+    np.testing.assert_allclose(load_probe(path).weight, weight, atol=1e-6)
