@@ -1,6 +1,7 @@
 """The folder a run writes: every file is whole or absent."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,9 +49,16 @@ class RunFolder:
     def write(self, target: Path, writer: Callable[[Path], object]) -> None:
         """Let ``writer`` fill a temporary file, then move it into place."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.part")
-        writer(part)
-        part.replace(target)
+        # A name of its own: two runs may write into one folder at once.
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            writer(part)
+            part.replace(target)
+        except OSError as error:
+            reason = " ".join(str(error).split())
+            raise StudyError(f"{target} cannot be written ({reason}); make room and run again.") from error
+        finally:
+            part.unlink(missing_ok=True)
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write ``name.parquet``."""
