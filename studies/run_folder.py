@@ -33,7 +33,7 @@ class RunFolder:
         """
         earlier = path / "study.yaml"
         if earlier.is_file():
-            name = (yaml.safe_load(earlier.read_text(encoding="utf-8")) or {}).get("name")
+            name = _name_in(earlier)
             if name != study.name:
                 raise StudyError(
                     f"{path} holds the run of study {name!r}, not {study.name!r}; name another with --out."
@@ -84,3 +84,14 @@ class RunFolder:
                 export_probe(self.path / "probes", probe, outcome, summary)
         text = json.dumps(summary, indent=1, sort_keys=True)
         self.write(self.path / "summary.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def _name_in(study_file: Path) -> object:
+    """Return the name in an earlier run's study file; StudyError where it is none."""
+    try:
+        table = yaml.safe_load(study_file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError):
+        table = None
+    if not isinstance(table, dict):
+        raise StudyError(f"{study_file} is no study file, so this is no run; name another folder with --out.")
+    return table.get("name")
