@@ -3,13 +3,15 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 SCHEMA_VERSION = 1
 Target = Literal["D", "C", "R", "W"]
+Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+_FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 class StudyError(ValueError):
@@ -52,8 +54,8 @@ class ResponseSource(_Section):
 class ModelSource(_Section):
     """A model whose activations are read."""
 
-    name: str
-    """What tables and figures call it."""
+    name: str = Field(pattern=_FILE_NAME)
+    """What tables, figures and files call it."""
 
     path: str
     """A folder or a hub id; ``planted:detached`` and ``planted:sintered`` name the shipped models."""
@@ -65,15 +67,15 @@ class ModelSource(_Section):
 class Study(_Section):
     """One study: data, models, sites, targets, split."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    seed: int = 0
+    name: str = Field(pattern=_FILE_NAME)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     models: tuple[ModelSource, ...] = Field(min_length=1)
     prompts: PromptSource
     responses: ResponseSource | None = None
     targets: tuple[Target, ...] = Field(default=("D", "C"), min_length=1)
     layers: Literal["all"] | tuple[int, ...] = "all"
     positions: tuple[str, ...] = Field(default=("instruction_end", "template_end"), min_length=1)
-    penalties: tuple[float, ...] = Field(default=(1e-3, 1e-2, 1e-1), min_length=1)
+    penalties: tuple[Penalty, ...] = Field(default=(1e-3, 1e-2, 1e-1), min_length=1)
     """L2 penalties tried; one is chosen inside the training rows (see ``LogisticProbe``)."""
 
     test_fraction: float = Field(default=0.25, gt=0.0, lt=0.9)
@@ -152,7 +154,10 @@ def _apply(table: dict[str, Any], override: str) -> None:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
             raise StudyError(f"--set {override}: {parent!r} is not a section.")
-    table[leaf] = yaml.safe_load(value)
+    try:
+        table[leaf] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise StudyError(f"--set {override}: the value is not YAML: {_one_line(error)}.") from error
 
 
 def _existing(paths: tuple[Path, ...], origin: Path, field: str) -> tuple[Path, ...]:

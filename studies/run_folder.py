@@ -1,6 +1,7 @@
 """The folder a run writes: every file is whole or absent."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class RunFolder:
         """
         earlier = path / "study.yaml"
         if earlier.is_file():
-            name = (yaml.safe_load(earlier.read_text(encoding="utf-8")) or {}).get("name")
+            name = _name_in(earlier)
             if name != study.name:
                 raise StudyError(
                     f"{path} holds the run of study {name!r}, not {study.name!r}; name another with --out."
@@ -48,9 +49,16 @@ class RunFolder:
     def write(self, target: Path, writer: Callable[[Path], object]) -> None:
         """Let ``writer`` fill a temporary file, then move it into place."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.part")
-        writer(part)
-        part.replace(target)
+        # A name of its own: two runs may write into one folder at once.
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            writer(part)
+            part.replace(target)
+        except OSError as error:
+            reason = " ".join(str(error).split())
+            raise StudyError(f"{target} cannot be written ({reason}); make room and run again.") from error
+        finally:
+            part.unlink(missing_ok=True)
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write ``name.parquet``."""
@@ -79,3 +87,14 @@ class RunFolder:
                 export_probe(self.path / "probes", probe, outcome, summary)
         text = json.dumps(summary, indent=1, sort_keys=True)
         self.write(self.path / "summary.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def _name_in(study_file: Path) -> object:
+    """Return the name in an earlier run's study file; StudyError where it is none."""
+    try:
+        table = yaml.safe_load(study_file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError):
+        table = None
+    if not isinstance(table, dict):
+        raise StudyError(f"{study_file} is no study file, so this is no run; name another folder with --out.")
+    return table.get("name")

@@ -1,5 +1,6 @@
 """What the command line shows: tables, progress, one-line errors. Imported by `cli.py` only."""
 
+import errno
 import functools
 import os
 import sys
@@ -26,6 +27,9 @@ Result = TypeVar("Result")
 
 _WIDE = 170
 """Columns of output that goes to a file or a pipe, so that no number is cut off."""
+
+_OUTSIDE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""A full disk or quota and a read-only file system: nothing of ours is at fault."""
 
 console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE)
 _errors = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -91,6 +95,8 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 def _is_bad_input(error: Exception) -> bool:
     """Our own named errors and missing or unreadable files; a plain ValueError is a fault of ours."""
     ours = type(error).__module__.startswith("unsinter.")
+    if isinstance(error, OSError) and error.errno in _OUTSIDE:
+        return True
     return ours or isinstance(
-        error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError
+        error, FileExistsError | FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError
     )

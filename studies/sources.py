@@ -23,7 +23,10 @@ def find_model(source: ModelSource) -> str:
         return str(model_folder(rest))
     if colon and scheme == "package":
         module, _, inner = rest.partition("/")
-        spec = importlib.util.find_spec(module)
+        try:
+            spec = importlib.util.find_spec(module)
+        except (ImportError, ValueError):  # the parent of a dotted name is absent, or the name is no name
+            spec = None
         if spec is None or not spec.submodule_search_locations:
             raise StudyError(
                 f"model {source.name!r}: the package {module!r} is not installed; install the extra that "

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,12 +60,26 @@ class HuggingFaceJudge:
         folder = Path(folder)
         if not (folder / "config.json").is_file():
             raise JudgeError(f"{folder} is not a Hugging Face model folder: it has no config.json.")
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = _reading(folder, "config", lambda: AutoConfig.from_pretrained(folder, local_files_only=True))
         self.columns = _columns(
             dict(config.id2label), classes or {name: name for name in REFUSAL_CLASSES}, folder
         )
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True).eval()
+        self.tokenizer = _reading(
+            folder, "tokenizer", lambda: AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        )
+        auto = AutoModelForSequenceClassification
+        model, info = _reading(
+            folder,
+            "weights",
+            lambda: auto.from_pretrained(folder, local_files_only=True, output_loading_info=True),
+        )
+        if lacking := sorted(info["missing_keys"]):
+            # Left alone, the library fills them with random numbers and the judge guesses.
+            raise JudgeError(
+                f"{folder}: its weights lack {', '.join(lacking[:3])}, so it is no trained classifier; "
+                "name a sequence-classification folder."
+            )
+        self.model = model.eval()
         self.batch = batch
         self.name = f"hf:{folder.name}"
         self.digest = _weights_digest(folder)
@@ -97,6 +111,15 @@ class HuggingFaceJudge:
                 chances = self.model(**encoded).logits.float().softmax(dim=-1).tolist()
             rows += [_summed(row, self.columns) for row in chances]
         return rows
+
+
+def _reading(folder: Path, what: str, read: Callable[[], Any]) -> Any:
+    """Run one of the library's readers; whatever it raises becomes one line that names the folder."""
+    try:
+        return read()
+    except Exception as error:  # the readers raise every kind, from OSError to the parser's own
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise JudgeError(f"{folder}: its {what} cannot be read: {said}") from error
 
 
 def _summed(row: Sequence[float], columns: Sequence[str]) -> dict[str, float]:

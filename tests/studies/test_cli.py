@@ -1,10 +1,15 @@
 """The command line as a person meets it: a real process, its exit code, and what it prints."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+import typer
+
+from unsinter.studies.screen import one_line_errors
 
 GOOD = [{"id": f"p{i}", "prompt": f"question number {i} about {word}", "harmful": bool(i % 2)}
         for i, word in enumerate(["locks", "paint", "boats", "birds"])]  # fmt: skip
@@ -82,3 +87,15 @@ def test_an_empty_cache_is_listed_and_sound(tmp_path, unsinter):
     assert "0 models" in listed.stdout
     assert unsinter("cache", "verify", **empty).returncode == 0
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EEXIST])
+def test_a_full_disk_or_a_read_only_one_is_one_line(capsys, code):
+    @one_line_errors
+    def verb():
+        raise OSError(code, os.strerror(code), "runs/mine")
+
+    with pytest.raises(typer.Exit) as stopped:
+        verb()
+    assert stopped.value.exit_code == 2
+    assert "runs/mine" in capsys.readouterr().err

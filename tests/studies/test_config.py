@@ -1,7 +1,8 @@
 import pytest
 import yaml
 
-from unsinter.studies.config import StudyError, load_study
+from unsinter.studies.config import ModelSource, StudyError, load_study
+from unsinter.studies.sources import find_model
 
 MINIMAL = {
     "name": "mine",
@@ -27,6 +28,9 @@ def test_a_study_file_is_read_and_its_paths_are_relative_to_it(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"seed": -1}, "seed: .*greater than or equal to 0, got '-1'"),
+        ({"penalties": [0.0]}, r"penalties\.0: .*greater than 0, got '0.0'"),
+        ({"models": [{"name": "a/b", "path": "planted:detached"}]}, r"models\.0\.name: .*got 'a/b'"),
         ({"postions": ["template_end"]}, "unknown key 'postions'; did you mean 'positions'"),
         ({"prompts": {"pth": []}}, "unknown key 'prompts.pth'; did you mean 'path'"),
         ({"seed": "many"}, "seed: .*got 'many'"),
@@ -65,6 +69,14 @@ def test_overrides_are_validated_like_the_file(tmp_path):
         load_study(path, overrides=["seed"])
     with pytest.raises(StudyError, match="'name' is not a section"):
         load_study(path, overrides=["name.sub=1"])
+    with pytest.raises(StudyError, match=r"--set seed=\[1: the value is not YAML"):
+        load_study(path, overrides=["seed=[1"])
+
+
+@pytest.mark.parametrize("module", ["no_such_package", "no_such_package.inner", ""])
+def test_a_package_that_is_not_installed_is_named(module):
+    with pytest.raises(StudyError, match=f"the package '{module}' is not installed"):
+        find_model(ModelSource(name="mine", path=f"package:{module}/model"))
 
 
 @pytest.mark.parametrize("name", ["demo.yaml", "benchmarks.yaml"])

@@ -1,8 +1,10 @@
 """A local classifier folder as judge: a real, tiny model saved and loaded by the real library."""
 
+import shutil
+
 import pytest
 
-from unsinter.features.labelling.judges import HuggingFaceJudge, Item, RulesJudge
+from unsinter.features.labelling.judges import HuggingFaceJudge, Item, JudgeError, RulesJudge
 
 transformers = pytest.importorskip("transformers")
 
@@ -66,3 +68,22 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
 def test_the_rules_judge_is_the_labeller():
     [label] = RulesJudge().judge([Item(id="1", opening="I can't help with that.")])
     assert label.provenance["labeller"] == "rules"
+
+
+def test_a_folder_without_a_trained_head_is_refused_instead_of_guessing(folder, tmp_path):
+    bare = tmp_path / "bare"
+    model = transformers.BertForSequenceClassification.from_pretrained(folder)
+    model.bert.save_pretrained(bare)
+    model.config.save_pretrained(bare)
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(bare)
+    with pytest.raises(JudgeError, match=r"bare: its weights lack classifier\.bias"):
+        HuggingFaceJudge(bare, classes=CLASSES)
+
+
+@pytest.mark.parametrize(("file", "what"), [("config.json", "config"), ("model.safetensors", "weights")])
+def test_a_damaged_folder_is_one_line_that_names_it(folder, tmp_path, file, what):
+    copy = shutil.copytree(folder, tmp_path / "damaged")
+    (copy / file).write_bytes(b"{")
+    with pytest.raises(JudgeError, match=f"damaged: its {what} cannot be read") as error:
+        HuggingFaceJudge(copy, classes=CLASSES)
+    assert "\n" not in str(error.value)
