@@ -66,9 +66,9 @@ def test_near_copies_without_a_given_group_stay_on_one_side():
     from unsinter.studies.config import parse_study
     from unsinter.studies.dataset import make_dataset
 
-    verbs = "repair paint carry polish measure sketch borrow weigh rinse label fold heat".split()
-    things = "ladder kettle bicycle lantern mattress violin compass barrel".split()
-    texts = [f"How would one {verb} a {thing} in the old harbour?" for verb in verbs for thing in things]
+    rng = np.random.default_rng(0)
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    texts = [" ".join("".join(rng.choice(letters, size=7)) for _ in range(6)) for _ in range(60)]
     prompts = [
         PromptRecord(id=f"{i:03d}{copy}", prompt=text + copy, harmful=bool(i % 2), category="fraud")
         for i, text in enumerate(texts)
