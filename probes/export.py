@@ -1,7 +1,8 @@
 """Probe weights as safetensors with a JSON card: no code runs on load, and the file tests itself."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,20 @@ def save_probe(
     text = json.dumps(
         {"schema_version": SCHEMA_VERSION, "classes": list(classes), **card}, indent=1, sort_keys=True
     )
-    save_file(tensors, path, metadata={"schema_version": str(SCHEMA_VERSION)})
-    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    _write_whole(
+        path, lambda part: save_file(tensors, part, metadata={"schema_version": str(SCHEMA_VERSION)})
+    )
+    _write_whole(path.with_suffix(".json"), lambda part: part.write_text(text + "\n", encoding="utf-8"))
+
+
+def _write_whole(path: Path, writer: Callable[[Path], object]) -> None:
+    """Let ``writer`` fill a temporary file beside ``path`` and move it into place."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        writer(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load_probe(path: Path) -> LinearWeights:

@@ -1,5 +1,6 @@
 """Figures drawn from the run's tables only."""
 
+import os
 from pathlib import Path
 
 import matplotlib as mpl
@@ -67,7 +68,11 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
     for path in paths:
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+        # The date would make two runs of one study differ.
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+        figure.savefig(part, dpi=150, metadata=metadata)
+        part.replace(path)
     plt.close(figure)
     return paths
 

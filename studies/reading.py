@@ -57,6 +57,7 @@ def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Se
     model = load_model(find_model(source), dtype=source.dtype)
     rendered = render([(p.id, p.prompt) for p in dataset.prompts], model, template=source.template)
     extraction = extract_into_cache(study, source, model, rendered, settings)
+    settings.on_read()
     kept = set(extraction.ids)
     is_present = np.array([prompt.id in kept for prompt in dataset.prompts])
     fitting = [row for row in rendered if row.id in kept]

@@ -28,13 +28,12 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
     """
     started = time.monotonic()
     dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
-    folder = RunFolder.open(settings.folder, study)
-    folder.log("split", prompts=len(dataset.prompts), digest=dataset.split.digest)
-    folder.write_table("split", split_table(dataset))
+    folder = RunFolder.claim(settings.folder, study)
+    told = replace(settings, on_read=lambda: folder.start(split_table(dataset)))
     outcomes = []
     for source in study.models:
         step = time.monotonic()
-        outcomes.append(study_model(study, source, dataset, replace(settings, folder=folder.path)))
+        outcomes.append(study_model(study, source, dataset, told))
         folder.log("model", model=source.name, seconds=round(time.monotonic() - step, 1))
     write_tables(folder, outcomes)
     summary = summarise(study, dataset, outcomes, seconds=time.monotonic() - started)

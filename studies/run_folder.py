@@ -16,20 +16,31 @@ from unsinter.studies.export import export_probe
 from unsinter.studies.model_study import ModelOutcome
 from unsinter.studies.plots import layer_curves, save_figure, transfer_maps
 
+OUTPUTS = (
+    "study.yaml",
+    "summary.json",
+    *(f"{name}.parquet" for name in ("split", "results", "floors", "predictions", "transfer")),
+    "figures",
+    "probes",
+)
+"""What a run leaves behind; generated answers and the log are kept from run to run."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFolder:
     """One run's files."""
 
     path: Path
+    study_text: str
+    """The resolved study, as `study.yaml` holds it."""
 
     @classmethod
-    def open(cls, path: Path, study: Study) -> "RunFolder":
-        """Make the folder, or take up an earlier run of the same study in it.
+    def claim(cls, path: Path, study: Study) -> "RunFolder":
+        """Return the folder after checking that it is free or holds a run of this study; writes nothing.
 
         Raises
         ------
-        StudyError : the folder holds something that is not a run of this study.
+        StudyError : the folder holds something else.
         """
         earlier = path / "study.yaml"
         if earlier.is_file():
@@ -38,13 +49,29 @@ class RunFolder:
                 raise StudyError(
                     f"{path} holds the run of study {name!r}, not {study.name!r}; name another with --out."
                 )
-        elif path.is_dir() and any(path.iterdir()):
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise StudyError(f"{path} is not empty and holds no run; name another folder with --out.")
-        path.mkdir(parents=True, exist_ok=True)
-        folder = cls(path=path)
-        text = yaml.safe_dump(json.loads(study.model_dump_json()), sort_keys=False, allow_unicode=True)
-        folder.write(earlier, lambda file: file.write_text(text, encoding="utf-8"))
-        return folder
+        table = json.loads(study.model_dump_json())
+        return cls(path=path, study_text=yaml.safe_dump(table, sort_keys=False, allow_unicode=True))
+
+    def start(self, split: pd.DataFrame) -> None:
+        """Make the folder with the study and its split; outputs of other settings are moved to `earlier/`."""
+        study_file = self.path / "study.yaml"
+        if study_file.is_file() and study_file.read_text(encoding="utf-8") != self.study_text:
+            self._set_aside()
+        self.write(study_file, lambda file: file.write_text(self.study_text, encoding="utf-8"))
+        self.write_table("split", split)
+
+    def _set_aside(self) -> None:
+        number = 1
+        while (aside := self.path / "earlier" / str(number)).exists():
+            number += 1
+        aside.mkdir(parents=True)
+        # The summary goes first: where it stands, the outputs beside it belong together.
+        for name in sorted(OUTPUTS, key=lambda name: name != "summary.json"):
+            if (self.path / name).exists():
+                (self.path / name).rename(aside / name)
+        self.log("set aside", to=str(aside.relative_to(self.path)), because="the study's settings changed")
 
     def write(self, target: Path, writer: Callable[[Path], object]) -> None:
         """Let ``writer`` fill a temporary file, then move it into place."""

@@ -13,6 +13,10 @@ def silent(step: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Where things go, how many workers fit, who is told."""
@@ -21,3 +25,5 @@ class Settings:
     cache_root: Path
     n_jobs: int = 1
     progress: Progress = silent
+    on_read: Callable[[], None] = nothing
+    """Called when a model has been read without complaint; before that nothing is written to the folder."""

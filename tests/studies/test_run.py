@@ -156,3 +156,19 @@ def test_a_folder_of_something_else_is_not_written_into(write_study, refused, tm
     (mine / "thesis.txt").write_text("precious", encoding="utf-8")
     refused("run", write_study(), "--out", mine, parts=("mine", "not empty"))
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+
+
+def test_a_run_with_other_settings_moves_the_earlier_outputs_aside(write_study, run_here):
+    _, folder = run_here(write_study())
+    before = (folder / "summary.json").read_bytes()
+    run_here(write_study(layers=[1]))
+    assert pd.read_parquet(folder / "results.parquet")["layer"].unique().tolist() == [1]
+    assert {path.name.split("layer")[1][:2] for path in (folder / "probes").glob("*.json")} == {"01"}
+    assert (folder / "earlier" / "1" / "summary.json").read_bytes() == before
+    assert (folder / "earlier" / "1" / "probes").is_dir()
+
+
+def test_a_model_that_is_refused_leaves_no_run_folder(write_study, refused, model_copy, tmp_path):
+    (model_copy / "config.json").write_text("{", encoding="utf-8")
+    refused("run", write_study(model=model_copy), parts=("config.json",))
+    assert not (tmp_path / "here" / "runs").exists()
