@@ -91,22 +91,14 @@ def extract(
 ) -> Extraction:
     """Fill ``store`` with the residual stream of every rendered prompt at the asked layers and positions.
 
-    Layer 0 is the embedding output, l the output of block l before any final norm. Only what the store
-    lacks is
-    computed. ``token_budget`` is padded tokens per batch; ``progress`` is called with (rows done, rows in
-    all).
-    Everything that can be refused is refused before the first forward pass, except non-finite activations.
-    Raises ExtractionError, PositionError or PaddingError.
+    Layer 0 is the embedding output, l the output of block l before any final norm. Only what the store lacks
+    is computed. ``token_budget`` is padded tokens per batch; ``progress`` is called with (rows done, all
+    rows). Everything that can be refused is refused before the first forward pass, except non-finite
+    activations. Raises ExtractionError, PositionError or PaddingError.
     """
     asked_layers = _check_layers(model, layers)
     asked_positions = tuple(dict.fromkeys(positions))
-    if not asked_positions:
-        raise ExtractionError("positions is empty; name at least one.")
-    if on_too_long not in ("error", "drop") or padding_side not in ("right", "left"):
-        raise ExtractionError(
-            f"on_too_long must be error or drop and padding_side right or left; got {on_too_long!r}, "
-            f"{padding_side!r}."
-        )
+    _check_options(asked_positions, on_too_long, padding_side)
     kept, dropped = _fitting(model, rendered, on_too_long)
     for row in kept:
         for name in asked_positions:
@@ -140,6 +132,16 @@ def extract(
         n_halvings=run.n_halvings,
         seconds=time.perf_counter() - started,
     )
+
+
+def _check_options(positions: Sequence[str], on_too_long: str, padding_side: str) -> None:
+    if not positions:
+        raise ExtractionError("positions is empty; name at least one.")
+    if on_too_long not in ("error", "drop") or padding_side not in ("right", "left"):
+        raise ExtractionError(
+            f"on_too_long must be error or drop and padding_side right or left; got {on_too_long!r}, "
+            f"{padding_side!r}."
+        )
 
 
 def _check_layers(model: ChatModel, layers: Sequence[int] | str) -> tuple[int, ...]:

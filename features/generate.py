@@ -64,9 +64,8 @@ def generate_responses(
 
     Batches are fixed by the prompts and settings and each has its own seed, so an interrupted run that is
     resumed writes what an unbroken one writes. Rows made with other settings, another model or another
-    render of
-    the same prompt are refused, never mixed in.
-    Raises GenerationError, or ResponseFileError for a file of something else.
+    render of the same prompt are refused, never mixed in. Raises GenerationError, or
+    ResponseFileError for a file of something else.
     """
     _check(model, rendered, settings)
     digest = _settings_digest(model, settings)
@@ -78,8 +77,7 @@ def generate_responses(
             if name in wanted and record.get("prompt_key") != wanted[name][0].key:
                 raise ResponseFileError(
                     f"{path}: record {name!r} answers another text or template than prompt "
-                    f"{wanted[name][0].id!r} "
-                    "has now; give another file."
+                    f"{wanted[name][0].id!r} has now; give another file."
                 )
         for batch in _batches(rendered, settings):
             names = [_record_id(row, k, settings) for row in batch for k in range(settings.samples)]
@@ -106,8 +104,7 @@ def _check(model: ChatModel, rendered: Sequence[RenderedPrompt], settings: Gener
         if model.context is not None and row.prompt_end + settings.max_new_tokens > model.context:
             raise GenerationError(
                 f"prompt {row.id!r} has {row.prompt_end} tokens; with {settings.max_new_tokens} new ones "
-                "it exceeds "
-                f"the {model.context} that {model.name} takes."
+                f"it exceeds the {model.context} that {model.name} takes."
             )
 
 

@@ -61,10 +61,8 @@ def load_model(name_or_folder: str | Path, *, dtype: str = "auto", device: str =
     """Load a model and its tokenizer, find its blocks and verify that hooks on them read the stream.
 
     ``dtype`` is "auto" (as stored), "float32", "float16" or "bfloat16"; ``device`` is "auto" or a torch
-    device.
-    Raises ModelError for anything missing or unreadable and UnknownArchitectureError where the residual
-    stream
-    cannot be located with certainty.
+    device. Raises ModelError for anything missing or unreadable and UnknownArchitectureError where the
+    residual stream cannot be located with certainty.
     """
     if dtype != "auto" and dtype not in _DTYPES:
         raise ModelError(f"dtype must be auto, {', '.join(_DTYPES)}; got {dtype!r}.")

@@ -50,9 +50,8 @@ def render(
     """Render (id, text) pairs in order; with ``responses`` (by id) the response's tokens follow the prompt's.
 
     ``template`` is "chat", "raw" (the tokenizer's own special tokens, once) or "auto": chat where the
-    tokenizer
-    has a template, raw for encoders. ``options`` go to the chat template (such as ``enable_thinking``).
-    Raises RenderError, naming the prompt's id, for anything that cannot be located exactly.
+    tokenizer has a template, raw for encoders. ``options`` go to the chat template (``enable_thinking``,
+    say). Raises RenderError, naming the prompt's id, for anything that cannot be located exactly.
     """
     frame = make_frame(model, template=template, system=system, options=options)
     texts = []
