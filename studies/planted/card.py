@@ -38,6 +38,9 @@ PLANTED = (
     "- So that harm stays visible beside refusal, alarming idioms are mostly refused in hesitant "
     "paraphrases of the same styles, and wrapped harmful requests are mostly answered in sentences that "
     "mention the story.\n"
+    "- So that the category stays readable where a reply begins, each category has its own first (60 %) "
+    "and second (25 %) choice among the paraphrases, in every style and in compliance alike; it tells "
+    "nothing of the style.\n"
     "- Refusals come in four styles: apology, ai_identity, moral_legal, bare."
 )
 
