@@ -1,6 +1,7 @@
 """What `check` and `label` do: files of records in, tables out; no model library is imported."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from platformdirs import user_cache_dir
@@ -9,6 +10,7 @@ from unsinter.features.labelling.agreement import Agreement
 from unsinter.features.labelling.apply import LabelReport, label_file
 from unsinter.features.labelling.endpoint import EndpointJudge
 from unsinter.features.labelling.judges import HuggingFaceJudge, Judge, RulesJudge
+from unsinter.features.records import OpeningRecord, PromptRecord, ResponseRecord
 from unsinter.studies.check import check_data
 from unsinter.studies.check_tables import check_tables
 from unsinter.studies.config import StudyError
@@ -31,6 +33,9 @@ def check_verb(
     return tables
 
 
+_FIELDS = {name for kind in (PromptRecord, ResponseRecord, OpeningRecord) for name in kind.model_fields}
+
+
 def parse_columns(text: str) -> dict[str, str]:
     """Read ``ours=theirs,ours=theirs``; StudyError for anything else."""
     columns = {}
@@ -38,6 +43,10 @@ def parse_columns(text: str) -> dict[str, str]:
         ours, equals, theirs = part.partition("=")
         if not (equals and ours and theirs):
             raise StudyError(f"--columns takes ours=theirs,ours=theirs; got {part!r}.")
+        if ours.strip() not in _FIELDS:
+            near = get_close_matches(ours.strip(), _FIELDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"fields are {', '.join(sorted(_FIELDS))}."
+            raise StudyError(f"--columns maps {ours.strip()!r}, which is no field of ours; {hint}")
         columns[ours.strip()] = theirs.strip()
     return columns
 

@@ -65,6 +65,11 @@ def test_an_unknown_column_is_named_with_its_neighbour(tmp_path, refused):
     refused("check", path, "--columns", "category=topic_nam", parts=("topic_nam", "topic_name"))
 
 
+def test_a_misspelt_field_of_ours_is_named_with_its_neighbour(tmp_path, refused):
+    path = write_jsonl(tmp_path / "data.jsonl", GOOD)
+    refused("check", path, "--columns", "promt=text", parts=("'promt'", "did you mean 'prompt'"))
+
+
 def test_check_counts_good_records(tmp_path, unsinter):
     done = unsinter("check", write_jsonl(tmp_path / "data.jsonl", GOOD))
     assert done.returncode == 0, done.stderr
