@@ -61,7 +61,7 @@ def verify_stack(path: str, backbone: PreTrainedModel, blocks: tuple[nn.Module, 
             seen = _read_all(backbone, blocks, {**batch, "input_ids": changed}, options)
     except UnknownArchitectureError:
         raise
-    except (RuntimeError, TypeError, ValueError, AttributeError, LookupError, NotImplementedError) as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
         first_line = str(error).splitlines()[0] if str(error) else ""
         raise UnknownArchitectureError(
             f"a short forward pass failed with {type(error).__name__}: {first_line}"

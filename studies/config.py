@@ -88,7 +88,11 @@ class Study(_Section):
 
     on_too_long: Literal["error", "drop"] = "error"
     allow_response_positions: bool = False
-    """Let probes read response tokens: such a probe sees the answer it is to predict."""
+    """Let probes read response tokens: such a probe sees the answer it is to predict.
+
+    `extract` in Python reads them (``render(..., responses=...)``); a run still renders prompts without their
+    answers and refuses such a position when it reads the model.
+    """
 
     @model_validator(mode="after")
     def _answers_need_responses(self) -> Self:
