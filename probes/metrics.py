@@ -4,6 +4,9 @@ import numpy as np
 
 from unsinter.probes.arrays import FloatArray, LabelArray
 
+_BLOCK = 64
+"""Weightings handled at once: as many as leave a few thousand rows of them in a core's cache."""
+
 
 def auroc(scores: FloatArray, positive: LabelArray, *, weights: FloatArray | None = None) -> FloatArray:
     """Return the area under the ROC curve for each weighting (n_weightings,).
@@ -19,14 +22,17 @@ def auroc(scores: FloatArray, positive: LabelArray, *, weights: FloatArray | Non
     A weighting without positives or without negatives gives NaN.
     """
     weights = np.ones((1, len(scores))) if weights is None else np.atleast_2d(np.asarray(weights, float))
-    _, rank = np.unique(np.asarray(scores), return_inverse=True)
-    positive = np.asarray(positive, dtype=bool)
-    wins = _weight_per_rank(weights * positive, rank)
-    losses = _weight_per_rank(weights * ~positive, rank)
-    below = np.cumsum(losses, axis=1) - losses
-    pairs = wins.sum(axis=1) * losses.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return ((below + losses / 2) * wins).sum(axis=1) / np.where(pairs > 0, pairs, np.nan)
+    scores, positive = np.asarray(scores), np.asarray(positive, dtype=bool)
+    wins, losses = np.flatnonzero(positive), np.flatnonzero(~positive)
+    losses = losses[np.argsort(scores[losses])]
+    wins = wins[np.argsort(scores[wins])]
+    first = np.searchsorted(scores[losses], scores[wins], side="left")
+    last = np.searchsorted(scores[losses], scores[wins], side="right")
+    area = np.empty(len(weights))
+    for start in range(0, len(weights), _BLOCK):
+        block = weights.T[:, start : start + _BLOCK]
+        area[start : start + _BLOCK] = _area(block[wins], block[losses], first, last)
+    return area
 
 
 def macro_f1(predicted: LabelArray, truth: LabelArray, *, weights: FloatArray | None = None) -> FloatArray:
@@ -49,13 +55,34 @@ def macro_f1(predicted: LabelArray, truth: LabelArray, *, weights: FloatArray | 
         return (np.array(scores) * counted).sum(axis=0) / counted.sum(axis=0)
 
 
+def balanced_accuracy(
+    predicted: LabelArray, truth: LabelArray, *, weights: FloatArray | None = None
+) -> FloatArray:
+    """Return the mean recall over the classes present in ``truth`` for each weighting (n_weightings,).
+
+    A class that a weighting leaves without rows is left out of that weighting's mean; on whole rows it is
+    scikit-learn's ``balanced_accuracy_score``.
+    """
+    weights = np.ones((1, len(truth))) if weights is None else np.atleast_2d(np.asarray(weights, float))
+    predicted, truth = np.asarray(predicted), np.asarray(truth)
+    recalls, present = [], []
+    for label in np.unique(truth):
+        actual = weights @ (truth == label)
+        recalls.append(weights @ ((truth == label) & (predicted == label)) / np.maximum(actual, 1e-300))
+        present.append(actual > 0)
+    counted = np.array(present, dtype=float)
+    with np.errstate(invalid="ignore"):
+        return (np.array(recalls) * counted).sum(axis=0) / counted.sum(axis=0)
+
+
 def group_draws(groups: LabelArray, *, n_draws: int, seed: int) -> FloatArray:
     """Return bootstrap weights (n_draws, n_examples) that draw whole groups with replacement."""
     _, index = np.unique(np.asarray(groups), return_inverse=True)
     n_groups = int(index.max()) + 1
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_draws)
-    return counts[:, index].astype(float)
+    # Kept row after row of X: the area sorts rows for every probe, and a row's draws then move as one piece.
+    return np.ascontiguousarray(counts.T, dtype=float)[index].T
 
 
 def percentile_interval(draws: FloatArray, *, level: float = 0.95) -> tuple[float, float]:
@@ -67,8 +94,16 @@ def percentile_interval(draws: FloatArray, *, level: float = 0.95) -> tuple[floa
     return float(low), float(high)
 
 
-def _weight_per_rank(weights: FloatArray, rank: LabelArray) -> FloatArray:
-    """Sum weights (n_weightings, n_examples) over rows of equal rank: (n_weightings, n_ranks)."""
-    order = np.argsort(rank, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(rank[order]) > 0])
-    return np.add.reduceat(weights[:, order], starts, axis=1)
+def _area(wins: FloatArray, losses: FloatArray, first: LabelArray, last: LabelArray) -> FloatArray:
+    """Return the area (n_weightings,) from weights of positives and of negatives, each sorted by score.
+
+    ``first`` and ``last`` (n_positives,) count the negatives that score below, and at most as high.
+    """
+    below = np.zeros((len(losses) + 1, losses.shape[1]))
+    np.cumsum(losses, axis=0, out=below[1:])
+    beaten = below[first]
+    if (tied := first != last).any():
+        beaten[tied] = (beaten[tied] + below[last[tied]]) / 2
+    pairs = wins.sum(axis=0) * below[-1]
+    with np.errstate(invalid="ignore"):
+        return np.einsum("ij,ij->j", wins, beaten) / np.where(pairs > 0, pairs, np.nan)

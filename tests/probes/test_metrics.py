@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from unsinter.probes.metrics import auroc, group_draws, macro_f1, percentile_interval
+from unsinter.probes.metrics import auroc, balanced_accuracy, group_draws, macro_f1, percentile_interval
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6))
@@ -66,3 +66,28 @@ def test_a_class_that_a_weighting_leaves_out_is_out_of_its_macro_f1():
     weights = np.array([[1.0, 1.0, 0.0, 0.0]])
     expected = f1_score(truth[:2], predicted[:2], labels=["a"], average="macro")
     assert macro_f1(predicted, truth, weights=weights)[0] == pytest.approx(expected)
+
+
+def test_every_one_of_many_draws_has_its_own_area():
+    """More draws than are handled at once, in both memory orders, each as scikit-learn weighs it."""
+    rng = np.random.default_rng(3)
+    scores = np.round(rng.normal(size=60), 1)  # ties within and across the classes
+    positive = rng.random(60) < 0.5
+    draws = group_draws(np.repeat(np.arange(20), 3), n_draws=150, seed=4)
+    expected = [roc_auc_score(positive, scores, sample_weight=draw) for draw in draws]
+    np.testing.assert_allclose(auroc(scores, positive, weights=draws), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        auroc(scores, positive, weights=np.ascontiguousarray(draws)), expected, atol=1e-12
+    )
+
+
+def test_balanced_accuracy_is_scikit_learns_for_every_weighting():
+    rng = np.random.default_rng(5)
+    truth = rng.choice(list("abc"), p=[0.6, 0.3, 0.1], size=90)
+    predicted = np.where(rng.random(90) < 0.6, truth, rng.choice(list("abc"), size=90))
+    weights = np.vstack([np.ones(90), rng.integers(0, 3, size=(4, 90))])
+    expected = [balanced_accuracy_score(truth, predicted, sample_weight=w) for w in weights]
+    np.testing.assert_allclose(balanced_accuracy(predicted, truth, weights=weights), expected)
+    without_c = (truth != "c").astype(float)
+    recalls = [(predicted[truth == name] == name).mean() for name in "ab"]
+    assert balanced_accuracy(predicted, truth, weights=without_c)[0] == pytest.approx(np.mean(recalls))

@@ -1,0 +1,240 @@
+"""Many small networks trained at once: every layer, fold and seed in one set of batched matrix products."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unsinter.probes.arrays import BoolArray, FloatArray, LabelArray
+from unsinter.probes.mlp_inputs import Inputs, reduced_inputs
+from unsinter.probes.mlp_step import Stack
+from unsinter.probes.mlp_validation import validation_rows
+from unsinter.probes.tasks import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MLPSettings:
+    """Shape and training of a network.
+
+    Attributes
+    ----------
+    width, depth : units per hidden layer; hidden layers, 1 or more.
+    dropout : share of hidden units dropped in training, 0 to below 1.
+    weight_decay : decoupled decay (AdamW; Loshchilov and Hutter 2019, arXiv:1711.05101) of the weights.
+    max_epochs, batch_size : most passes over the training rows; rows of one step.
+    patience : epochs without a lower validation loss before a network stops.
+    n_components : leading principal components of the training rows that the network sees; None: all columns.
+    validation_fraction : share of each class's groups that only decides when to stop; above 0, below 1.
+
+    Raises
+    ------
+    ValueError : a setting out of range.
+    """
+
+    width: int = 64
+    depth: int = 1
+    dropout: float = 0.0
+    weight_decay: float = 0.1
+    learning_rate: float = 2e-2
+    max_epochs: int = 40
+    patience: int = 4
+    batch_size: int = 256
+    n_components: int | None = 64
+    validation_fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        counts = (
+            self.width,
+            self.depth,
+            self.max_epochs,
+            self.patience,
+            self.batch_size,
+            self.n_components or 1,
+        )
+        if min(counts) < 1 or self.n_components == 0:
+            raise ValueError(
+                "width, depth, max_epochs, patience, batch_size, n_components must be at least 1, "
+                f"got {(*counts[:-1], self.n_components)}."
+            )
+        if not (0 <= self.dropout < 1 and self.weight_decay >= 0 and self.learning_rate > 0):
+            raise ValueError(
+                "dropout must be 0 to below 1, weight_decay at least 0 and learning_rate above 0, "
+                f"got {self.dropout}, {self.weight_decay}, {self.learning_rate}."
+            )
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"validation_fraction must lie between 0 and 1, got {self.validation_fraction!r}."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One network to train.
+
+    Attributes
+    ----------
+    validation : (n_examples,) training rows that only decide when to stop; rows outside the task's
+        training rows have no say. Without any, the loss of the training rows decides.
+    layer : index into X (n_layers, n_examples, d_model); 0 where X is one layer.
+    """
+
+    task: Task
+    validation: BoolArray
+    seed: int = 0
+    layer: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A trained network on raw activations: scaler and components are folded into the first layer.
+
+    Attributes
+    ----------
+    layers : weight (n_out, n_in) and bias (n_out,) in float64, ReLU between; the last gives log-odds of
+        class 1 (1 output) for two classes, else one logit per class.
+    validation_loss : lowest validation loss, nats.
+    """
+
+    layers: list[tuple[FloatArray, FloatArray]] = field(repr=False)
+    n_epochs: int
+    validation_loss: float
+
+    def scores(self, X: FloatArray) -> FloatArray:
+        """Return log-odds of class 1 (n_examples,), or logits (n_examples, n_classes), in nats."""
+        return network_scores(self.layers, X)
+
+
+def network_scores(layers: Sequence[tuple[FloatArray, FloatArray]], X: FloatArray) -> FloatArray:
+    """Return the outputs of ReLU layers for raw X; one output gives (n_examples,)."""
+    hidden = np.asarray(X, dtype=np.float64)
+    for weight, bias in layers[:-1]:
+        hidden = np.maximum(hidden @ weight.T + bias, 0)
+    scores = hidden @ layers[-1][0].T + layers[-1][1]
+    return scores[:, 0] if scores.shape[1] == 1 else scores
+
+
+def fit_mlps(
+    X: FloatArray,
+    tasks: Sequence[Task],
+    settings: MLPSettings,
+    seeds: Sequence[int],
+    groups: LabelArray | None = None,
+) -> list[Network]:
+    """Train every layer x task x seed at once; return networks in that order, the seed fastest.
+
+    A network's result does not depend, up to rounding, on what else is in the batch. Rows of weight zero and
+    rows without a label have no influence. Runs on one thread.
+
+    Parameters
+    ----------
+    X : (n_examples, d_model), or (n_layers, n_examples, d_model) for several layers.
+    seeds : of initial weights, order of rows, dropout and the choice of validation rows.
+    groups : (n_examples,); a group of rows trains or validates as a whole. None: every row is its own.
+
+    Raises
+    ------
+    ValueError : a task or groups of another length than X; NaN or inf in a training row.
+    """
+    layers = X[None] if X.ndim == 2 else X
+    if any(len(task.codes) != layers.shape[1] for task in tasks):
+        lengths = sorted({len(task.codes) for task in tasks})
+        raise ValueError(f"tasks must label each of {layers.shape[1]} rows of X, got lengths {lengths}.")
+    share = settings.validation_fraction
+    held = {
+        (at, seed): validation_rows(np.where(task.trains, task.codes, -1), groups, fraction=share, seed=seed)
+        for at, task in enumerate(tasks)
+        for seed in seeds
+    }
+    jobs = [
+        Job(task=task, validation=held[at, seed], seed=seed, layer=layer)
+        for layer in range(len(layers))
+        for at, task in enumerate(tasks)
+        for seed in seeds
+    ]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return train_networks(layers, jobs, settings)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def train_networks(X: FloatArray, jobs: Sequence[Job], settings: MLPSettings) -> list[Network]:
+    """Train one network per job, each as if it were alone, up to rounding.
+
+    Parameters
+    ----------
+    X : (n_examples, d_model), or (n_layers, n_examples, d_model).
+
+    Raises
+    ------
+    ValueError : NaN or inf in a training row.
+    """
+    layers = X[None] if X.ndim == 2 else X
+    seen: dict[tuple[int, bytes], Inputs] = {}
+    inputs = []
+    for job in jobs:
+        fitted = job.task.trains & ~job.validation
+        key = (job.layer, fitted.tobytes())
+        if key not in seen:
+            seen[key] = reduced_inputs(layers[job.layer], fitted, job.task.trains, settings.n_components)
+        inputs.append(seen[key])
+    networks: dict[int, Network] = {}
+    shapes = [(job.task.n_classes, part.n_columns) for job, part in zip(jobs, inputs, strict=True)]
+    for shape in sorted(set(shapes)):
+        members = [k for k, own in enumerate(shapes) if own == shape]
+        trained = _train_alike([jobs[k] for k in members], [inputs[k] for k in members], settings)
+        networks.update(zip(members, trained, strict=True))
+    return [networks[k] for k in range(len(jobs))]
+
+
+def _train_alike(jobs: Sequence[Job], inputs: Sequence[Inputs], settings: MLPSettings) -> list[Network]:
+    n_outputs = 1 if jobs[0].task.n_classes == 2 else jobs[0].task.n_classes
+    stack = Stack(
+        jobs,
+        inputs,
+        [inputs[0].n_columns, *[settings.width] * settings.depth, n_outputs],
+        settings,
+    )
+    best = stack.flat.clone()
+    lowest = torch.full((len(jobs),), float("inf"))
+    waited = torch.zeros(len(jobs), dtype=torch.long)
+    epochs = torch.zeros(len(jobs), dtype=torch.long)
+    alive = torch.arange(len(jobs))
+    for _ in range(settings.max_epochs):
+        stack.epoch()
+        loss = stack.validation_loss()
+        epochs[alive] += 1
+        better = loss < lowest[alive] - 1e-4
+        best[alive[better]] = stack.flat[better]
+        lowest[alive[better]] = loss[better]
+        waited[alive] = torch.where(better, 0, waited[alive] + 1)
+        keep = waited[alive] < settings.patience
+        if not keep.all():
+            alive = alive[keep]
+            stack.keep(keep)
+        if not len(alive):
+            break
+    return [
+        Network(
+            layers=_folded(stack.unpacked(best[k]), part, job.task),
+            n_epochs=int(epochs[k]),
+            validation_loss=float(lowest[k]),
+        )
+        for k, (job, part) in enumerate(zip(jobs, inputs, strict=True))
+    ]
+
+
+def _folded(
+    layers: list[tuple[NDArray[np.float64], NDArray[np.float64]]], inputs: Inputs, task: Task
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Return layers on raw activations; classes without training rows score minus infinity."""
+    layers = [inputs.fold(*layers[0]), *layers[1:]]
+    weight, bias = layers[-1]
+    if task.n_classes > 2:
+        present = np.isin(np.arange(task.n_classes), np.asarray(task.codes)[task.trains])
+        weight, bias = layers[-1]
+        layers[-1] = (weight, np.where(present, bias, -np.inf))
+    return list(layers)

@@ -1,0 +1,62 @@
+"""A ridge probe: least squares on the labels, whose whole penalty path costs one decomposition."""
+
+from typing import Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.readout import LinearReadout
+
+
+class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
+    """Read a label off activations by penalised least squares on labels -1 and +1, one per class.
+
+    The objective is *weighted mean squared error + penalty x |standardised weights|^2*, so one penalty means
+    the same at every number of rows. Scores are in label units: above zero speaks for the class; their size
+    is no log-odds, and probabilities need a calibration.
+
+    Parameters
+    ----------
+    penalty : strength of the L2 penalty on standardised weights; above zero.
+
+    Attributes
+    ----------
+    classes_, coef_, intercept_ : as in ``LogisticProbe``; label units per activation unit.
+
+    Raises
+    ------
+    ValueError : a penalty that is not above zero; one class only; NaN or inf in X.
+
+    References
+    ----------
+    Hoerl & Kennard (1970), Ridge regression.
+    """
+
+    def __init__(self, *, penalty: float = 1e-1) -> None:
+        self.penalty = penalty
+
+    def fit(self, X: FloatArray, y: LabelArray, sample_weight: FloatArray | None = None) -> Self:
+        """Fit on X (n_examples, d_model), y (n_examples,); rows of weight zero count as absent."""
+        if not self.penalty > 0:
+            raise ValueError(f"penalty must be above zero, got {self.penalty!r}.")
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            held = f" ({self.classes_[0]!r})" if len(self.classes_) else ""
+            raise ValueError(f"y holds one class only{held}; a probe needs at least two.")
+        signs = np.where(np.eye(len(self.classes_), dtype=bool)[codes], 1.0, -1.0)
+        wanted = signs[:, 1:] if len(self.classes_) == 2 else signs
+        scaler = StandardScaler().fit(X, sample_weight=weights)
+        solver = Ridge(alpha=self.penalty * weights.sum(), solver="cholesky")
+        solver.fit(scaler.transform(X), wanted, sample_weight=weights)
+        self.coef_ = np.atleast_2d(solver.coef_) / scaler.scale_
+        self.intercept_ = np.atleast_1d(solver.intercept_) - self.coef_ @ scaler.mean_
+        return self
