@@ -132,7 +132,7 @@ def _generate_batch(
 ) -> list[dict[str, Any]]:
     """Return the records of one batch, in order of rows and samples."""
     batch = make_batch(rows, pad_id=pad_id(model), padding_side="left")
-    ends = _end_ids(model)
+    ends = end_ids(model)
     seed = hashlib.sha256(f"{settings.seed} {[row.key for row in rows]}".encode()).digest()
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), torch.inference_mode():
@@ -163,7 +163,7 @@ def _generate_batch(
     return records
 
 
-def _end_ids(model: ChatModel) -> list[int]:
+def end_ids(model: ChatModel) -> list[int]:
     """List every id that ends a response, as the model's own generation settings and tokenizer name them."""
     named = [getattr(model.model.generation_config, "eos_token_id", None), model.tokenizer.eos_token_id]
     flat = [n for value in named for n in (value if isinstance(value, list | tuple) else [value])]

@@ -59,16 +59,23 @@ def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     return _json_digest({"content": content, "specials": specials})
 
 
+def text_identity(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
+    """Return the part of the identity that needs no weights: how text becomes token ids."""
+    template = tokenizer.chat_template
+    return {
+        "tokenizer": tokenizer_digest(tokenizer),
+        "chat_template": "" if template is None else _json_digest(template),
+    }
+
+
 def model_identity(
     model: Any, tokenizer: PreTrainedTokenizerBase, *, skip: Collection[str] = ()
 ) -> dict[str, str]:
     """Return the identity under which activations are cached; neither names nor paths are in it."""
-    template = tokenizer.chat_template
     return {
         "weights": weights_digest(model, skip=skip),
         "config": config_digest(model.config),
-        "tokenizer": tokenizer_digest(tokenizer),
-        "chat_template": "" if template is None else _json_digest(template),
+        **text_identity(tokenizer),
         "dtype": str(model.dtype).removeprefix("torch."),
         "attention": str(getattr(model.config, "_attn_implementation", None)),
         "hook_site": HOOK_SITE,

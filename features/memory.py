@@ -41,14 +41,18 @@ def estimate_memory(folder: str | Path, *, dtype: str = "auto", token_budget: in
     if not files:
         raise ModelError(f"{folder}: no safetensors files to estimate from.")
     sizes = [size for file in files for size in _tensor_sizes(file)]
-    config = _config(folder)
-    width = max(int(config.get("hidden_size") or 0), int(config.get("intermediate_size") or 0), 1)
     item = _AS_ASKED.get(dtype) or max(stored for _, stored in sizes)
     return MemoryEstimate(
         n_parameters=sum(n for n, _ in sizes),
         weights=sum(n * (_AS_ASKED.get(dtype) or stored) for n, stored in sizes),
-        batch=8 * width * item * token_budget,
+        batch=batch_bytes(_config(folder), item=item, token_budget=token_budget),
     )
+
+
+def batch_bytes(config: Mapping[str, Any], *, item: int, token_budget: int = 16384) -> int:
+    """Return bytes of one batch of extraction, ``item`` bytes a number: see ``estimate_memory``."""
+    width = max(int(config.get("hidden_size") or 0), int(config.get("intermediate_size") or 0), 1)
+    return 8 * width * item * token_budget
 
 
 def _tensor_sizes(file: Path) -> list[tuple[int, int]]:

@@ -39,9 +39,7 @@ def text_floor(kind: FloorKind, *, penalty: float = PENALTY, seed: int = 0) -> P
     ``penalty`` is the inverse of scikit-learn's C. Raises ValueError for an unknown kind.
     """
     makers: dict[str, Callable[[], list[object]]] = {
-        "words": lambda: [
-            TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
-        ],
+        "words": lambda: [word_vectorizer()],
         "characters": lambda: [TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)],
         "length": lambda: [FunctionTransformer(_lengths), StandardScaler()],
     }
@@ -52,6 +50,11 @@ def text_floor(kind: FloorKind, *, penalty: float = PENALTY, seed: int = 0) -> P
     steps = [(type(step).__name__.lower(), step) for step in makers[kind]()]
     model = LogisticRegression(C=1 / penalty, max_iter=2000, random_state=seed)
     return Pipeline([*steps, ("logistic", model)])
+
+
+def word_vectorizer() -> TfidfVectorizer:
+    """Return an unfitted TF-IDF of single words and pairs, one-letter words included."""
+    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
 
 
 def floor_scores(
