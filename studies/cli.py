@@ -1,5 +1,6 @@
 """The `unsinter` command: one function per verb, no logic; heavy libraries are imported inside the verbs."""
 
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -36,15 +37,19 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/<study name> unless named.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override, as --set seed=1.")] = None,
     jobs: Annotated[int, typer.Option(help="Workers that fit probes.")] = 1,
+    storage: Annotated[str | None, typer.Option(help="Optuna storage URL that tuning fills.")] = None,
 ) -> None:
-    """Run a study: extract, answer, probe, compare, draw, export; goes on where it stopped."""
-    from unsinter.studies.verbs import run_verb
+    """Run a study: extract, answer, probe, tune, compare, report, export; goes on where it stopped."""
+    from unsinter.studies.verbs import RunRequest, run_verb
 
+    asked = RunRequest(
+        study_file=study, demo=demo, out=out, overrides=set_ or [], n_jobs=jobs, storage=storage
+    )
     with progress_bars() as progress:
-        outcome = run_verb(study, demo=demo, out=out, overrides=set_ or [], n_jobs=jobs, progress=progress)
+        outcome = run_verb(asked, progress=progress)
     for table in outcome.tables:
         show_table(*table)
-    show_line(f"Run folder: {outcome.folder}")
+    show_line(f"Report: {outcome.folder / 'report.html'}")
 
 
 @app.command()
@@ -95,14 +100,92 @@ def extract(
 
 @app.command()
 @one_line_errors
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    target: Annotated[str, typer.Option(help="D, C, R or W.")],
+    layer: Annotated[int | None, typer.Option(help="Layer; without it, the selected site.")] = None,
+    position: Annotated[str | None, typer.Option(help="Position; goes with --layer.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model, where the run has several.")] = None,
+    family: Annotated[str | None, typer.Option(help="Probe family, where a site has several.")] = None,
+    tuned: Annotated[bool, typer.Option("--tuned", help="The probe that tuning chose.")] = False,
+    format_: Annotated[str, typer.Option("--format", help="safetensors,onnx,sklearn.")] = "safetensors",
+    out: Annotated[Path | None, typer.Option(help="Folder of exports; RUN/exports unless named.")] = None,
+) -> None:
+    """Write a probe of a finished run: safetensors with its card, and ONNX or scikit-learn beside it."""
+    from unsinter.studies.export_verb import export_verb
+
+    for table in export_verb(
+        run, target=target, model=model, layer=layer, position=position, family=family, tuned=tuned,
+        formats=format_, out=out,
+    ):  # fmt: skip
+        show_table(*table)
+
+
+@app.command()
+@one_line_errors
+def score(
+    probe: Annotated[Path, typer.Argument(help="Exported probe (.safetensors, its card beside it).")],
+    source: Annotated[str | None, typer.Argument(help="- for standard input.")] = None,
+    *,
+    model: Annotated[str, typer.Option(help="Folder or id of the model it was fitted on.")],
+    text: Annotated[list[str] | None, typer.Option(help="A text; may be given again.")] = None,
+    file: Annotated[str | None, typer.Option(help="JSONL, CSV or Parquet, or a text per line.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per text.")] = False,
+) -> None:
+    """Score new texts: per text a line of score, probability, decision and its beginning, tab-separated."""
+    from unsinter.studies.score_verb import score_verb
+
+    with progress_bars() as progress:
+        lines = score_verb(
+            probe, model=model, texts=text or [], file=file, dash=source, stdin=sys.stdin.buffer,
+            as_json=json, progress=progress,
+        )  # fmt: skip
+    for line in lines:
+        typer.echo(line)  # Rich would turn tabs into spaces
+
+
+@app.command()
+@one_line_errors
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+) -> None:
+    """Write a finished run's report again, from its tables; nothing is fitted."""
+    from unsinter.studies.report_verb import report_verb
+
+    show_line(f"Report: {report_verb(run)}")
+
+
+@app.command()
+@one_line_errors
+def transfer(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    kind: Annotated[
+        str | None, typer.Option(help="category, category_held_out, wording or source; all unless named.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for figures; RUN/figures unless named.")] = None,
+    order: Annotated[str, typer.Option(help="given, clustered or alphabetical.")] = "given",
+) -> None:
+    """Show how probes transfer across categories, wordings, sources and models, with heat maps."""
+    from unsinter.studies.transfer_verb import transfer_verb
+
+    outcome = transfer_verb(run, kind=kind, out=out, order=order)
+    for table in outcome.tables:
+        show_table(*table)
+    for figure in outcome.figures:
+        show_line(f"figure: {figure}")
+
+
+@app.command()
+@one_line_errors
 def doctor(
     model: Annotated[str | None, typer.Argument(help="Model folder or id to examine as well.")] = None,
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    study: Annotated[Path | None, typer.Option(help="Predict a study's memory, disk and time.")] = None,
 ) -> None:
     """Show versions, devices, memory; for a model: what it would need and the positions its template has."""
     from unsinter.studies.verbs import doctor_verb
 
-    tables, problems = doctor_verb(model, dtype=dtype)
+    tables, problems = doctor_verb(model, dtype=dtype, study_file=study)
     for table in tables:
         show_table(*table)
     for problem in problems:

@@ -3,71 +3,36 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-SCHEMA_VERSION = 1
-Target = Literal["D", "C", "R", "W"]
-Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-_FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+from unsinter.studies.sections import (
+    FILE_NAME,
+    Controls,
+    Family,
+    ModelSource,
+    Penalty,
+    PromptSource,
+    ReportText,
+    ResponseSource,
+    Section,
+    Target,
+    Tuning,
+)
+
+SCHEMA_VERSION = 2
 
 
 class StudyError(ValueError):
     """A study file, or the data it names, cannot be run as asked."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PromptSource(_Section):
-    """Where the prompts come from."""
-
-    path: tuple[Path, ...] = ()
-    """Files of prompt records (JSONL, CSV, Parquet), read one after the other; empty: the planted prompts."""
-
-    columns: dict[str, str] = {}
-    """Our field to their column, as ``{category: category_unified}``."""
-
-    where: dict[str, tuple[Any, ...]] = {}
-    """Keep only records whose field holds one of these values, as ``{source: [xstest, jbb_benign]}``."""
-
-
-class ResponseSource(_Section):
-    """Where the responses come from: a file, or generation."""
-
-    path: tuple[Path, ...] = ()
-    """Files of response records; empty: the model answers the prompts itself."""
-
-    model: str | None = None
-    """With ``path``: keep the responses of this model only; one model at a time."""
-
-    max_new_tokens: int = Field(default=40, ge=1)
-    """Generation stops at this many tokens."""
-
-    temperature: float = Field(default=0.0, ge=0.0)
-    """Zero is greedy; above zero, sampled with the study's seed."""
-
-
-class ModelSource(_Section):
-    """A model whose activations are read."""
-
-    name: str = Field(pattern=_FILE_NAME)
-    """What tables, figures and files call it."""
-
-    path: str
-    """A folder or a hub id; ``planted:detached`` and ``planted:sintered`` name the shipped models."""
-
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    template: Literal["auto", "chat", "raw"] = "auto"
-
-
-class Study(_Section):
+class Study(Section):
     """One study: data, models, sites, targets, split."""
 
-    name: str = Field(pattern=_FILE_NAME)
+    name: str = Field(pattern=FILE_NAME)
     seed: int = Field(default=0, ge=0, lt=2**32)
     models: tuple[ModelSource, ...] = Field(min_length=1)
     prompts: PromptSource
@@ -75,23 +40,37 @@ class Study(_Section):
     targets: tuple[Target, ...] = Field(default=("D", "C"), min_length=1)
     layers: Literal["all"] | tuple[int, ...] = "all"
     positions: tuple[str, ...] = Field(default=("instruction_end", "template_end"), min_length=1)
-    penalties: tuple[Penalty, ...] = Field(default=(1e-3, 1e-2, 1e-1), min_length=1)
+    family: Family = "logistic"
+    """Which probe reads every site; `tuning` tries the others where asked to."""
+
+    penalties: tuple[Penalty, ...] = Field(default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1)
     """L2 penalties tried; one is chosen inside the training rows (see ``LogisticProbe``)."""
+
+    weighting: Literal["none", "class", "cell"] = "none"
+    """What counts alike in training: all rows, classes in sum, or the cells of harm x refusal in sum."""
 
     test_fraction: float = Field(default=0.25, gt=0.0, lt=0.9)
     """Share of the groups held out; rounded to one in a whole number of folds."""
 
     inner_folds: int = Field(default=3, ge=2)
+    hold_out: tuple[Literal["source", "category"], ...] = ()
+    """Beside the split: each source or category held out in turn, everything chosen on the others (D)."""
+
+    transfer: tuple[Literal["category", "wording", "source"], ...] = ("category", "wording", "source")
+    """Which transfer matrices; one that the data cannot fill is left out and named."""
+
+    controls: Controls = Controls()
+    tuning: Tuning = Tuning()
     bootstrap_draws: int = Field(default=1000, ge=100)
     min_groups: int = Field(default=30, ge=2)
     """Classes, categories and cells with fewer independent groups are not studied."""
 
     on_too_long: Literal["error", "drop"] = "error"
+    report: ReportText = ReportText()
     allow_response_positions: bool = False
     """Let probes read response tokens: such a probe sees the answer it is to predict.
 
-    `extract` in Python reads them (``render(..., responses=...)``); a run still renders prompts without their
-    answers and refuses such a position when it reads the model.
+    Answers then come first and are read behind their prompts; a prompt without one takes no part.
     """
 
     @model_validator(mode="after")
@@ -107,6 +86,10 @@ class Study(_Section):
                 "positions after template_end let a probe read the answer it is to predict; "
                 "drop them or set allow_response_positions: true"
             )
+        if any(p.startswith("response_") for p in self.positions) and self.responses is None:
+            raise ValueError("positions ask for response tokens; add a section 'responses'")
+        if self.family == "mass_mean" and self.weighting != "none":
+            raise ValueError("family mass_mean weighs classes alike already; drop weighting")
         if self.responses and self.responses.path and not self.responses.model:
             raise ValueError("responses.path needs responses.model: whose recorded answers are used")
         return self
@@ -188,7 +171,7 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _known_keys() -> list[str]:
-    sections: tuple[type[BaseModel], ...] = (Study, PromptSource, ResponseSource, ModelSource)
+    sections = (Study, PromptSource, ResponseSource, ModelSource, Controls, Tuning, ReportText)
     return [name for section in sections for name in section.model_fields]
 
 

@@ -1,6 +1,7 @@
 """The prompts of a study, grouped and split once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +9,10 @@ from numpy.typing import NDArray
 from unsinter.features.duplicates import group_prompts
 from unsinter.features.records import PromptRecord
 from unsinter.studies.config import Study, StudyError
+from unsinter.studies.sources import read_recorded_responses
 from unsinter.studies.splits import Split, outer_split
 from unsinter.studies.sweep import Rows
-from unsinter.studies.targets import Target, harm_category, make_target
+from unsinter.studies.targets import Response, Target, harm_category, make_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +23,14 @@ class Dataset:
     ----------
     ids, groups : (n_prompts,).
     split : fold of each prompt; fold 0 is held out and never chosen from.
+    recorded : model -> its recorded answer to each prompt (n_prompts,); empty where models answer themselves.
     """
 
     prompts: tuple[PromptRecord, ...]
     ids: NDArray[np.str_]
     groups: NDArray[np.str_]
     split: Split
+    recorded: Mapping[str, Sequence[Response | None]] = field(default_factory=dict)
 
     @property
     def is_test(self) -> NDArray[np.bool_]:
@@ -64,6 +68,9 @@ def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
             n_folds=max(2, round(1 / study.test_fraction)),
             seed=study.seed,
         ),
+        recorded=read_recorded_responses(study.responses, prompts)
+        if study.responses and study.responses.path
+        else {},
     )
     _refuse_impossible_questions(dataset, study)
     return dataset
@@ -71,8 +78,35 @@ def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
 
 def prompt_target(name: str, dataset: Dataset, study: Study) -> Target:
     """Return D or C, which need no responses."""
-    unanswered = [None] * len(dataset.prompts)
-    return make_target(name, dataset.prompts, unanswered, groups=dataset.groups, min_groups=study.min_groups)
+    return _target(name, dataset, [None] * len(dataset.prompts), study)
+
+
+def recorded_labels(target: Target, dataset: Dataset, study: Study) -> dict[str, NDArray[np.str_]]:
+    """Return the labels that each recorded model's answers give R or W (n_prompts,); empty for D and C."""
+    if target.name not in ("R", "W"):
+        return {}
+    found = {
+        model: _target(target.name, dataset, answers, study, min_groups=1)
+        for model, answers in dataset.recorded.items()
+    }
+    return {model: np.where(np.isin(t.labels, target.classes), t.labels, "") for model, t in found.items()}
+
+
+def _target(
+    name: str,
+    dataset: Dataset,
+    answers: Sequence[Response | None],
+    study: Study,
+    *,
+    min_groups: int | None = None,
+) -> Target:
+    return make_target(
+        name,
+        dataset.prompts,
+        answers,
+        groups=dataset.groups,
+        min_groups=study.min_groups if min_groups is None else min_groups,
+    )
 
 
 def target_rows(dataset: Dataset, target: Target, *, n_folds: int, seed: int) -> Rows:
@@ -114,12 +148,19 @@ def _category(record: PromptRecord) -> str:
 
 
 def _refuse_impossible_questions(dataset: Dataset, study: Study) -> None:
-    """Stop before any compute where the prompts alone show that a target cannot be studied."""
-    for name in ("D", "C"):
-        if name not in study.targets:
-            continue
-        target = prompt_target(name, dataset, study)
-        if (reason := target.refusal_to_fit) is not None:
+    """Stop before any compute where prompts and recorded answers show that a target cannot be studied.
+
+    R and W of answers that are still to be generated cannot be known yet; they are named in the summary.
+    """
+    known = {"D", "C"} | ({"R", "W"} if dataset.recorded else set())
+    answers = dataset.recorded.get(study.responses.model or "") if study.responses else None
+    for name in (name for name in study.targets if name in known):
+        target = _target(name, dataset, answers or [None] * len(dataset.prompts), study)
+        reason = target.refusal_to_fit
+        if reason is None:
+            rows = target_rows(dataset, target, n_folds=study.inner_folds, seed=study.seed)
+            reason = refusal_to_score(target, rows)
+        if reason is not None:
             raise StudyError(
                 f"{reason} (min_groups is {study.min_groups}); drop target {name} or add prompts "
                 "(`unsinter check` counts them)."

@@ -1,58 +1,69 @@
-"""One model of a study: activations, answers, probes, transfer."""
+"""One model of a study: activations, answers, and the finished steps of every question asked of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from unsinter.studies.config import ModelSource, Study
-from unsinter.studies.dataset import Dataset, refusal_to_score, target_rows
-from unsinter.studies.floors import label_floor, text_floors
-from unsinter.studies.outcome import Question, ask, floor_table, prediction_table, result_table
+from unsinter.studies.activation_controls import once, read_layer0_mean, read_random_model
+from unsinter.studies.config import Study
+from unsinter.studies.dataset import Dataset, recorded_labels, refusal_to_score, target_rows
 from unsinter.studies.reading import Reading, read_model
+from unsinter.studies.sections import ModelSource
 from unsinter.studies.settings import Settings
-from unsinter.studies.sweep import FloatArray, SiteFit, chosen, shuffled_labels, sweep
+from unsinter.studies.steps import Step, StepStore
+from unsinter.studies.sweep import Site
+from unsinter.studies.target_fits import TargetInput
+from unsinter.studies.target_step import target_step
 from unsinter.studies.targets import Response, Target, make_target
-from unsinter.studies.transfer import study_transfer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenProbe:
-    """The probe of one target at the site that the training rows chose."""
-
-    target: Target
-    fit: SiteFit
-    examples: FloatArray
-    """A few activations (n, d_model) that the exported file stores to test itself."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ModelOutcome:
-    """Everything one model adds to the run's tables."""
+    """Everything one model adds to the run.
+
+    Attributes
+    ----------
+    targets : name -> what was asked; ``steps`` holds what came out, by the same names.
+    others : transfer and held-out steps, by name.
+    """
 
     name: str
+    path: str
+    template: str
     identity: dict[str, Any]
     extraction: Mapping[str, Any]
     cells: dict[str, int]
-    results: list[pd.DataFrame] = field(default_factory=list)
-    floors: list[pd.DataFrame] = field(default_factory=list)
-    predictions: list[pd.DataFrame] = field(default_factory=list)
-    transfer: pd.DataFrame | None = None
-    probes: list[ChosenProbe] = field(default_factory=list)
+    wording_by_category: dict[str, dict[str, int]]
+    reading: Reading
+    targets: dict[str, TargetInput] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    others: dict[str, Step] = field(default_factory=dict)
     not_studied: dict[str, str] = field(default_factory=dict)
 
 
-def study_model(study: Study, source: ModelSource, dataset: Dataset, settings: Settings) -> ModelOutcome:
+def study_model(
+    study: Study, source: ModelSource, dataset: Dataset, settings: Settings, store: StepStore
+) -> ModelOutcome:
     """Extract, answer, probe and compare for one model."""
     reading = read_model(study, source, dataset, settings)
     outcome = ModelOutcome(
         name=source.name,
+        path=source.path,
+        template=source.template,
         identity=reading.identity,
         extraction=reading.facts,
         cells=count_cells(dataset, reading.responses),
+        wording_by_category=count_wordings(dataset, reading.responses),
+        reading=reading,
     )
+    readers = {
+        "read": reading.activations,
+        "read_layer0": once(lambda: read_layer0_mean(study, reading, settings)),
+        "read_random": once(lambda: read_random_model(study, reading, settings)),
+    }
     for name in study.targets:
         target = make_target(
             name,
@@ -62,76 +73,70 @@ def study_model(study: Study, source: ModelSource, dataset: Dataset, settings: S
             min_groups=study.min_groups,
             is_present=reading.is_present,
         )
-        if (reason := target.refusal_to_fit) is not None:
-            outcome.not_studied[name] = reason
-        else:
-            _study_target(target, study, dataset, reading, settings, outcome)
+        given = _input(target, study, dataset, reading, outcome, readers)
+        if given is not None:
+            outcome.targets[name] = given
+            outcome.steps[name] = target_step(given, study, dataset, settings, store)
     return outcome
 
 
 def count_cells(dataset: Dataset, responses: Sequence[Response | None]) -> dict[str, int]:
     """Return independent groups per cell of D x R, named ``harmful/refusal`` and so on."""
     cells: dict[str, set[str]] = {}
-    for prompt, response, group in zip(dataset.prompts, responses, dataset.groups, strict=True):
-        if prompt.harmful is not None and response is not None and response.refusal is not None:
-            name = f"{'harmful' if prompt.harmful else 'harmless'}/{response.refusal}"
+    for name, group in zip(harm_and_refusal(dataset, responses), dataset.groups, strict=True):
+        if name:
             cells.setdefault(name, set()).add(group)
     return {name: len(groups) for name, groups in sorted(cells.items())}
 
 
-def _study_target(
+def harm_and_refusal(dataset: Dataset, responses: Sequence[Response | None]) -> NDArray[np.str_]:
+    """Return the cell of each prompt (n_prompts,), as ``harmful/refusal``; empty where either is unknown."""
+    return np.array(
+        [
+            f"{harm}/{response.refusal}" if harm and response is not None and response.refusal else ""
+            for harm, response in zip(dataset.harm, responses, strict=True)
+        ],
+        dtype=np.str_,
+    )
+
+
+def count_wordings(dataset: Dataset, responses: Sequence[Response | None]) -> dict[str, dict[str, int]]:
+    """Return independent groups per topic and wording, refusals only."""
+    cells: dict[str, dict[str, set[str]]] = {}
+    for topic, response, group in zip(dataset.topics, responses, dataset.groups, strict=True):
+        if response is not None and response.refusal == "refusal" and response.wording:
+            row = cells.setdefault(topic or "none", {})
+            row.setdefault(response.wording, set()).add(group)
+    return {
+        topic: {wording: len(groups) for wording, groups in sorted(row.items())}
+        for topic, row in sorted(cells.items())
+    }
+
+
+def _input(
     target: Target,
     study: Study,
     dataset: Dataset,
     reading: Reading,
-    settings: Settings,
     outcome: ModelOutcome,
-) -> None:
+    readers: Mapping[str, Any],
+) -> TargetInput | None:
+    """Return what a target is made of; None, with the reason noted, where it cannot be studied."""
+    if (reason := target.refusal_to_fit) is not None:
+        outcome.not_studied[target.name] = reason
+        return None
     rows = target_rows(dataset, target, n_folds=study.inner_folds, seed=study.seed)
     if (reason := refusal_to_score(target, rows)) is not None:
         outcome.not_studied[target.name] = reason
-        return
-    question = ask(
-        outcome.name,
-        target,
-        rows,
-        ids=dataset.ids,
-        groups=dataset.groups,
-        n_draws=study.bootstrap_draws,
-        seed=study.seed,
-    )
-    fits = _fit_sites(question, study, reading, settings)
-    floors = text_floors(target, [prompt.prompt for prompt in dataset.prompts], rows)
-    if target.name in ("R", "W"):
-        floors.append(label_floor("harm", target, dataset.harm, rows))
-        floors.append(label_floor("category", target, dataset.topics, rows))
-    outcome.floors.append(floor_table(question, floors))
-    outcome.results.append(result_table(question, fits, floors))
-    outcome.predictions.append(prediction_table(question, fits))
-    best = chosen(fits)
-    X = reading.activations(*best.site)
-    outcome.probes.append(ChosenProbe(target=target, fit=best, examples=X[rows.test[:8]]))
-    if target.name == "D" and "C" in study.targets:
-        present = np.flatnonzero(reading.is_present)
-        outcome.transfer = study_transfer(outcome.name, dataset, X, best, study, present=present)
-
-
-def _fit_sites(question: Question, study: Study, reading: Reading, settings: Settings) -> list[SiteFit]:
-    sites = [(layer, position) for position in study.positions for layer in reading.layers]
-    done = 0
-
-    def on_site() -> None:
-        nonlocal done
-        done += 1
-        settings.progress(f"{question.model}: probes for {question.target.name}", done, len(sites))
-
-    return sweep(
-        reading.activations,
-        sites,
-        question.target,
-        question.rows,
-        penalties=study.penalties,
-        control_labels=shuffled_labels(question.target, question.rows, question.groups, seed=study.seed),
-        n_jobs=settings.n_jobs,
-        on_site=on_site,
+        return None
+    sites: list[Site] = [(layer, position) for position in study.positions for layer in reading.layers]
+    return TargetInput(
+        model=outcome.name,
+        target=target,
+        rows=rows,
+        sites=sites,
+        cells=harm_and_refusal(dataset, reading.responses),
+        answers=recorded_labels(target, dataset, study),
+        content={"identity": reading.identity, "rows": list(reading.extraction.keys)},
+        **readers,
     )

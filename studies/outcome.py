@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from unsinter.probes.metrics import group_draws, percentile_interval
+from unsinter.probes.calibration import brier, expected_calibration_error
+from unsinter.probes.metrics import balanced_accuracy, group_draws, percentile_interval
+from unsinter.probes.thresholds import rates_at
 from unsinter.studies.floors import Floor
-from unsinter.studies.sweep import FloatArray, Rows, SiteFit, chosen, score
+from unsinter.studies.sweep import NAN, FloatArray, Rows, SiteFit, chosen, score
 from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS
 from unsinter.studies.targets import Target
 
@@ -69,6 +71,7 @@ def floor_table(question: Question, floors: Sequence[Floor]) -> pd.DataFrame:
                 "model": question.model,
                 "target": question.target.name,
                 "floor": floor.name,
+                "kind": floor.kind,
                 "metric": question.metric,
                 "score": value,
                 "score_low": low,
@@ -80,10 +83,28 @@ def floor_table(question: Question, floors: Sequence[Floor]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FLOORS))
 
 
-def result_table(question: Question, fits: Sequence[SiteFit], floors: Sequence[Floor]) -> pd.DataFrame:
-    """Return one row per fitted probe; the floor is the best of the text floors, which favours the floor."""
-    best = max(floors, key=lambda floor: _value_and_draws(question, floor.scores)[0])
+def result_table(
+    question: Question,
+    fits: Sequence[SiteFit],
+    floors: Sequence[Floor],
+    *,
+    tuned: SiteFit | None = None,
+    p_values: FloatArray | None = None,
+) -> pd.DataFrame:
+    """Return one row per fitted probe, the tuned one last.
+
+    The floor is the best of the text and label floors on the held-out rows, which favours the floor.
+
+    Parameters
+    ----------
+    p_values : (n_fits,) in the order of ``fits``, then of ``tuned``; None where the study asked for none.
+    """
+    best = max(
+        (floor for floor in floors if floor.kind != "activation"),
+        key=lambda floor: _value_and_draws(question, floor.scores)[0],
+    )
     floor_value, floor_draws = _value_and_draws(question, best.scores)
+    activations = {f.name: _value_and_draws(question, f.scores)[0] for f in floors if f.kind == "activation"}
     selected = chosen(fits)
     shared = {
         "model": question.model,
@@ -92,13 +113,20 @@ def result_table(question: Question, fits: Sequence[SiteFit], floors: Sequence[F
         "metric": question.metric,
         "floor": floor_value,
         "floor_name": best.name,
+        "layer0_mean": activations.get("layer0_mean", NAN),
+        "random_model": activations.get("random_model", NAN),
         "n_train": len(question.rows.train),
         "n_test": len(question.rows.test),
         "groups_test": len(np.unique(question.groups[question.rows.test])),
     }
+    everything = [*fits, *([tuned] if tuned else [])]
+    p_values = np.full(len(everything), NAN) if p_values is None else p_values
     rows = [
-        shared | _fit_row(question, fit, floor_value, floor_draws) | {"selected": fit is selected}
-        for fit in fits
+        shared
+        | _fit_row(question, fit, floor_value, floor_draws)
+        | _decision_row(question, fit)
+        | {"p_value": float(p), "selected": fit is selected, "tuned": fit is tuned}
+        for fit, p in zip(everything, p_values, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(RESULTS))
 
@@ -106,7 +134,7 @@ def result_table(question: Question, fits: Sequence[SiteFit], floors: Sequence[F
 def prediction_table(question: Question, fits: Sequence[SiteFit]) -> pd.DataFrame:
     """Return one row per held-out score and class."""
     target, test = question.target, question.rows.test
-    classes = [target.classes[1]] if target.is_binary else sorted(target.classes)
+    classes = target.order[1:] if target.is_binary else target.order
     parts = []
     for fit in fits:
         scores = fit.scores[:, None] if target.is_binary else fit.scores
@@ -116,6 +144,7 @@ def prediction_table(question: Question, fits: Sequence[SiteFit]) -> pd.DataFram
                     {
                         "model": question.model,
                         "target": target.name,
+                        "family": fit.family,
                         "layer": fit.site[0],
                         "position": fit.site[1],
                         "id": question.ids[test],
@@ -134,6 +163,7 @@ def _fit_row(question: Question, fit: SiteFit, floor_value: float, floor_draws: 
     low, high = percentile_interval(draws)
     gain_low, gain_high = percentile_interval(draws - floor_draws)
     return {
+        "family": fit.family,
         "layer": fit.site[0],
         "position": fit.site[1],
         "penalty": fit.penalty,
@@ -141,12 +171,39 @@ def _fit_row(question: Question, fit: SiteFit, floor_value: float, floor_draws: 
         "score": value,
         "score_low": low,
         "score_high": high,
-        "control": fit.control_score,
+        "control": fit.controls.control,
+        "selectivity": value - fit.controls.control,
+        "shuffled": fit.controls.shuffled,
+        "code_bits": fit.controls.code_bits,
+        "compression": fit.controls.compression,
         "gain": value - floor_value,
         "gain_low": gain_low,
         "gain_high": gain_high,
         "beats_floor": bool(gain_low > 0),
         "converged": fit.converged,
+        "trial": fit.trial,
+    }
+
+
+def _decision_row(question: Question, fit: SiteFit) -> dict[str, Any]:
+    """Return what the scores are worth as decisions and probabilities, by thresholds of the training rows."""
+    operation, codes = fit.operation, question.target.codes[question.rows.test]
+    probabilities = operation.calibration.probabilities(fit.scores)
+    strict = (NAN, NAN)
+    if question.target.is_binary:
+        predicted = (fit.scores > operation.threshold).astype(int)
+        strict = rates_at(fit.scores, codes == 1, operation.strict_threshold)
+    else:
+        predicted = fit.scores.argmax(axis=1)
+    return {
+        "balanced_accuracy": float(balanced_accuracy(predicted, codes)[0]),
+        "tpr_at_1_fpr": strict[0],
+        "fpr_there": strict[1],
+        "brier": brier(probabilities, codes),
+        "ece": expected_calibration_error(probabilities, codes),
+        "threshold": operation.threshold,
+        "calibration_slope": operation.calibration.slope,
+        "calibration_intercept": operation.calibration.intercept,
     }
 
 

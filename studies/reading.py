@@ -13,10 +13,11 @@ from unsinter.features.generate import GenerationSettings, generate_responses
 from unsinter.features.model import ChatModel, load_model
 from unsinter.features.records import ResponseRecord
 from unsinter.features.rendering import RenderedPrompt, render
-from unsinter.studies.config import ModelSource, Study
+from unsinter.studies.config import Study, StudyError
 from unsinter.studies.dataset import Dataset
+from unsinter.studies.sections import ModelSource
 from unsinter.studies.settings import Settings
-from unsinter.studies.sources import find_model, label_record, read_recorded_responses
+from unsinter.studies.sources import find_model, label_record
 from unsinter.studies.sweep import FloatArray
 from unsinter.studies.targets import Response
 
@@ -28,9 +29,12 @@ class Reading:
     Attributes
     ----------
     is_present : (n_prompts,) false for prompts that were dropped as too long.
+    rendered : the prompts that are present, as tokens.
     facts : how the extraction went, for the summary.
     """
 
+    model: ChatModel
+    rendered: Sequence[RenderedPrompt]
     extraction: Extraction
     is_present: NDArray[np.bool_]
     responses: Sequence[Response | None]
@@ -44,7 +48,10 @@ class Reading:
 
     def activations(self, layer: int, position: str) -> FloatArray:
         """Return (n_prompts, d_model) float32; rows that are not present hold zeros and take no part."""
-        values = self.extraction.activations(layer, position)
+        return self.spread(self.extraction.activations(layer, position))
+
+    def spread(self, values: FloatArray) -> FloatArray:
+        """Return values (n_present, d_model) as (n_prompts, d_model), zeros where no prompt is present."""
         if self.is_present.all():
             return values
         everything = np.zeros((len(self.is_present), values.shape[1]), dtype=values.dtype)
@@ -53,22 +60,46 @@ class Reading:
 
 
 def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Settings) -> Reading:
-    """Load the model, extract what the cache lacks, and collect or generate an answer per prompt."""
+    """Load the model, extract what the cache lacks, and collect or generate an answer per prompt.
+
+    Where the study allows response positions and asks for one, the answers come first and are read behind
+    their prompts; a prompt without an answer is then not present.
+    """
     model = load_model(find_model(source), dtype=source.dtype)
     rendered = render([(p.id, p.prompt) for p in dataset.prompts], model, template=source.template)
+    answers = None
+    if any(position.startswith("response_") for position in study.positions):
+        settings.on_read()
+        answers = _answers(study, source, model, rendered, dataset, settings)
+        rendered = _behind_prompts(answers, dataset, model, source)
     extraction = extract_into_cache(study, source, model, rendered, settings)
-    settings.on_read()
+    if answers is None:
+        settings.on_read()
     kept = set(extraction.ids)
     is_present = np.array([prompt.id in kept for prompt in dataset.prompts])
     fitting = [row for row in rendered if row.id in kept]
-    responses = _answers(study, source, model, fitting, dataset, settings)
     return Reading(
+        model=model,
+        rendered=fitting,
         extraction=extraction,
         is_present=is_present,
-        responses=responses,
+        responses=answers or _answers(study, source, model, fitting, dataset, settings),
         identity=dict(model.identity),
         facts=extraction_facts(model, extraction),
     )
+
+
+def _behind_prompts(
+    answers: Sequence[Response | None], dataset: Dataset, model: ChatModel, source: ModelSource
+) -> list[RenderedPrompt]:
+    """Render every prompt that has an answer, with the answer's tokens behind it."""
+    texts = {p.id: a.opening for p, a in zip(dataset.prompts, answers, strict=True) if a and a.opening}
+    prompts = [(p.id, p.prompt) for p in dataset.prompts if p.id in texts]
+    if not prompts:
+        raise StudyError(
+            "positions ask for response tokens, and no prompt of the study has an answer's text."
+        )
+    return render(prompts, model, template=source.template, responses=texts)
 
 
 def extract_into_cache(
@@ -125,7 +156,7 @@ def _answers(
     if study.responses is None:
         return [None] * len(dataset.prompts)
     if study.responses.path:
-        return read_recorded_responses(study.responses, dataset.prompts)
+        return list(dataset.recorded[study.responses.model or ""])
     how = GenerationSettings(
         max_new_tokens=study.responses.max_new_tokens,
         temperature=study.responses.temperature,

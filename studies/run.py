@@ -1,44 +1,62 @@
-"""The main job: records, split, one outcome per model, files."""
+"""The main job: records, split, one outcome per model, comparisons, files, report."""
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from unsinter.studies.comparison_steps import compare_models, compare_within
 from unsinter.studies.config import SCHEMA_VERSION, Study
 from unsinter.studies.dataset import Dataset, make_dataset
+from unsinter.studies.facts import data_licences
+from unsinter.studies.fingerprint import study_fingerprint
 from unsinter.studies.model_study import ModelOutcome, study_model
+from unsinter.studies.report import write_report
 from unsinter.studies.run_folder import RunFolder
+from unsinter.studies.run_outputs import write_outputs
 from unsinter.studies.settings import Settings
 from unsinter.studies.sources import read_study_prompts
+from unsinter.studies.steps import Step, StepStore
 from unsinter.studies.versions import describe_machine, package_versions
 
 
 def run_study(study: Study, settings: Settings) -> dict[str, Any]:
     """Run a study into ``settings.folder`` and return its summary.
 
-    Activations and answers already on disk are used again, so an interrupted run goes on where it stopped.
+    Activations, answers and finished steps on disk are used again: an interrupted run goes on where it
+    stopped, a finished one is only read, and a changed report is only written anew.
 
     Raises
     ------
     StudyError, RecordError, ExtractionError, CacheError : bad input, before anything is written for it.
     """
+    fingerprint = study_fingerprint(study)
+    folder = RunFolder.claim(settings.folder, study, fingerprint=fingerprint)
+    if (finished := folder.finished_summary()) is not None:
+        if folder.report_is_stale():
+            folder.write_study()
+            write_report(folder.path)
+        return finished
     started = time.monotonic()
     dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
-    folder = RunFolder.claim(settings.folder, study)
-    told = replace(settings, on_read=lambda: folder.start(split_table(dataset)))
+    told = replace(
+        settings, on_read=lambda: folder.start(split_table(dataset)), progress=folder.timed(settings.progress)
+    )
+    store = StepStore(folder=settings.folder / "steps")
     outcomes = []
     for source in study.models:
-        step = time.monotonic()
-        outcomes.append(study_model(study, source, dataset, told))
-        folder.log("model", model=source.name, seconds=round(time.monotonic() - step, 1))
-    write_tables(folder, outcomes)
-    summary = summarise(study, dataset, outcomes, seconds=time.monotonic() - started)
-    folder.write_outcomes(outcomes, summary)
-    folder.log("done", seconds=round(time.monotonic() - started, 1))
+        outcome = study_model(study, source, dataset, told, store)
+        compare_within(outcome, study, dataset, told, store)
+        outcomes.append(outcome)
+    crossed = compare_models(outcomes, study, dataset, store)
+    tables = collect_tables(outcomes, crossed)
+    summary = summarise(study, dataset, outcomes, tables)
+    summary |= {"seconds": round(time.monotonic() - started, 1), "fingerprint": fingerprint}
+    write_outputs(folder, outcomes, tables, summary)
+    folder.log("done", seconds=summary["seconds"])
     return summary
 
 
@@ -54,46 +72,50 @@ def split_table(dataset: Dataset) -> pd.DataFrame:
     )
 
 
-def write_tables(folder: RunFolder, outcomes: Sequence[ModelOutcome]) -> None:
-    """Write results, floors, predictions and transfer; a table that no model filled is not written."""
-    for name in ("results", "floors", "predictions"):
-        parts = [table for outcome in outcomes for table in getattr(outcome, name)]
-        if parts:
-            folder.write_table(name, pd.concat(parts, ignore_index=True))
-    matrices = [outcome.transfer for outcome in outcomes if outcome.transfer is not None]
-    if matrices:
-        folder.write_table("transfer", pd.concat(matrices, ignore_index=True))
+def collect_tables(outcomes: Sequence[ModelOutcome], crossed: Step | None) -> dict[str, pd.DataFrame]:
+    """Return the run's tables by name, the steps' parts one below the other; empty ones are left out."""
+    parts: dict[str, list[pd.DataFrame]] = {}
+    steps = [step for o in outcomes for step in (*o.steps.values(), *o.others.values())]
+    for step in [*steps, *([crossed] if crossed else [])]:
+        for name, table in step.tables.items():
+            if len(table):
+                parts.setdefault(name, []).append(table)
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 
 def summarise(
-    study: Study, dataset: Dataset, outcomes: Sequence[ModelOutcome], *, seconds: float
+    study: Study, dataset: Dataset, outcomes: Sequence[ModelOutcome], tables: Mapping[str, pd.DataFrame]
 ) -> dict[str, Any]:
     """Return what `summary.json` holds: one entry per model, and what the numbers rest on."""
     return {
         "schema_version": SCHEMA_VERSION,
         "study": study.name,
         "seed": study.seed,
-        "seconds": round(seconds, 1),
         "prompts": len(dataset.prompts),
         "groups": len(set(dataset.groups)),
         "split_digest": dataset.split.digest,
         "held_out_prompts": int(dataset.is_test.sum()),
+        "licences": data_licences(dataset.prompts),
         "machine": describe_machine(),
         "versions": package_versions(),
-        "models": {outcome.name: _summarise_model(outcome) for outcome in outcomes},
+        "models": {outcome.name: _summarise_model(outcome, tables) for outcome in outcomes},
     }
 
 
-def _summarise_model(outcome: ModelOutcome) -> dict[str, Any]:
-    selected = [row for table in outcome.results for row in json.loads(_selected(table))]
+def _summarise_model(outcome: ModelOutcome, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    results = tables.get("results")
+    own = None if results is None else results[results["model"] == outcome.name]
     return {
         "identity": outcome.identity,
         "extraction": outcome.extraction,
         "groups_per_cell": outcome.cells,
-        "selected": selected,
+        "wording_by_category": outcome.wording_by_category,
+        "selected": [] if own is None else _records(own[own["selected"]]),
+        "tuned": [] if own is None else _records(own[own["tuned"]]),
         "not_studied": outcome.not_studied,
     }
 
 
-def _selected(table: pd.DataFrame) -> str:
-    return str(table[table["selected"]].to_json(orient="records"))
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
+    return records

@@ -24,6 +24,9 @@ class Settings:
     folder: Path
     cache_root: Path
     n_jobs: int = 1
+    storage: str | None = None
+    """Optuna storage that tuning fills; None: a journal in the run's folder."""
+
     progress: Progress = silent
     on_read: Callable[[], None] = nothing
     """Called when a model has been read without complaint; before that nothing is written to the folder."""

@@ -9,8 +9,9 @@ from unsinter.features.labelling.label import label_response
 from unsinter.features.labelling.rules import find_moves, wording_of
 from unsinter.features.readers import read_prompts, read_responses
 from unsinter.features.records import PromptRecord, ResponseRecord
-from unsinter.studies.config import ModelSource, PromptSource, ResponseSource, StudyError
+from unsinter.studies.config import StudyError
 from unsinter.studies.planted import MODELS, demo_prompts, model_folder
+from unsinter.studies.sections import ModelSource, PromptSource, ResponseSource
 from unsinter.studies.targets import Response
 
 
@@ -47,27 +48,32 @@ def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]
     return kept
 
 
-def read_recorded_responses(source: ResponseSource, prompts: Sequence[PromptRecord]) -> list[Response | None]:
-    """Return the recorded answer of one model to each prompt (n_prompts,), None where it has none.
+def read_recorded_responses(
+    source: ResponseSource, prompts: Sequence[PromptRecord]
+) -> dict[str, list[Response | None]]:
+    """Return the answer of every recorded model to each prompt (n_prompts,), None where it has none.
 
     A label that the file carries is kept (it may be human); wording comes from our rules, and only on
     refusals. Labels that are neither refusal nor compliance (a refutation, say) count as unknown, and so does
-    a prompt that the model answered more than once (merged duplicates, say) with answers that differ in kind.
+    a prompt that a model answered more than once (merged duplicates, say) with answers that differ in kind.
+
+    Raises
+    ------
+    StudyError : ``source.model`` is in no record, or answered none of the study's prompts.
     """
-    records = read_responses(source.path)
-    models = sorted({record.model for record in records if record.model})
-    if source.model not in models:
-        raise StudyError(
-            f"responses.model {source.model!r} is in no record; the files hold {', '.join(models)}."
-        )
-    by_prompt: dict[str, list[ResponseRecord]] = {}
-    for record in records:
-        if record.model == source.model:
-            by_prompt.setdefault(record.prompt_id, []).append(record)
-    answers = [by_prompt.get(prompt.id, []) for prompt in prompts]
-    if not any(answers):
+    by_model: dict[str, dict[str, list[ResponseRecord]]] = {}
+    for record in read_responses(source.path):
+        if record.model:
+            by_model.setdefault(record.model, {}).setdefault(record.prompt_id, []).append(record)
+    if source.model not in by_model:
+        held = ", ".join(sorted(by_model))
+        raise StudyError(f"responses.model {source.model!r} is in no record; the files hold {held}.")
+    if not any(prompt.id in by_model[source.model] for prompt in prompts):
         raise StudyError(f"responses.path: no response of {source.model!r} names one of the study's prompts.")
-    return [_agreed([label_record(r, p) for r in rs]) for rs, p in zip(answers, prompts, strict=True)]
+    return {
+        model: [_agreed([label_record(r, p) for r in answers.get(p.id, [])]) for p in prompts]
+        for model, answers in sorted(by_model.items())
+    }
 
 
 def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
@@ -76,10 +82,11 @@ def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
     if record.label is None:
         ours = label_response(opening, prompt=prompt.prompt)
         provenance = " ".join(f"{key}={value}" for key, value in sorted(ours.provenance.items()))
-        return Response(refusal=ours.refusal, wording=ours.wording, label_source=provenance)
+        return Response(refusal=ours.refusal, wording=ours.wording, label_source=provenance, opening=opening)
     refusal = THREE_WAY.get(record.label)
     wording = wording_of(opening, find_moves(opening)) if opening and refusal == "refusal" else None
-    return Response(refusal=refusal, wording=wording, label_source=record.label_source or "unnamed")
+    source = record.label_source or "unnamed"
+    return Response(refusal=refusal, wording=wording, label_source=source, opening=opening)
 
 
 def _agreed(answers: Sequence[Response]) -> Response | None:

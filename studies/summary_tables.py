@@ -12,7 +12,8 @@ HEADER = (
     "value",
     "best floor",
     "gain over floor",
-    "control",
+    "control task",
+    "p",
     "site",
     "beats floor",
 )
@@ -24,7 +25,11 @@ def summary_tables(summary: Mapping[str, Any]) -> list[Table]:
         f"{summary['study']}: {summary['prompts']} prompts in {summary['groups']} groups, "
         f"{summary['held_out_prompts']} held out, seed {summary['seed']}"
     )
-    rows = [_probe_row(name, row) for name, model in summary["models"].items() for row in model["selected"]]
+    rows = [
+        _probe_row(name, row)
+        for name, model in summary["models"].items()
+        for row in (*model["selected"], *model["tuned"])
+    ]
     tables: list[Table] = [(title, HEADER, rows)]
     cells = [
         [name, cell, str(groups)]
@@ -43,6 +48,10 @@ def summary_tables(summary: Mapping[str, Any]) -> list[Table]:
     return tables
 
 
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
 def _probe_row(model: str, row: Mapping[str, Any]) -> list[str]:
     return [
         model,
@@ -51,7 +60,12 @@ def _probe_row(model: str, row: Mapping[str, Any]) -> list[str]:
         f"{row['score']:.3f} [{row['score_low']:.3f}, {row['score_high']:.3f}]",
         f"{row['floor']:.3f} {row['floor_name']}",
         f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]",
-        f"{row['control']:.3f}",
-        f"layer {row['layer']}, {row['position']}",
+        _number(row["control"], ".3f"),
+        _number(row["p_value"], ".3f"),
+        f"layer {row['layer']}, {row['position']}{_tuned(row)}",
         "yes" if row["beats_floor"] else "NO",
     ]
+
+
+def _tuned(row: Mapping[str, Any]) -> str:
+    return f", tuned {row['family']}" if row["tuned"] else ""

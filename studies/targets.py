@@ -28,6 +28,9 @@ class Response:
 
     label_source: str
 
+    opening: str | None = None
+    """The answer's text as far as it is known; read only where a study asks for response positions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -54,6 +57,19 @@ class Target:
     def is_binary(self) -> bool:
         """True for two classes: scored by AUROC, else by macro-F1."""
         return len(self.classes) == 2
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Classes in the order of their codes: of two the positive one last, of more sorted."""
+        return self.classes if self.is_binary else tuple(sorted(self.classes))
+
+    @property
+    def codes(self) -> NDArray[np.intp]:
+        """Place of each label in ``order`` (n_examples,); -1 where masked."""
+        codes = np.full(len(self.labels), -1, dtype=np.intp)
+        for code, name in enumerate(self.order):
+            codes[self.labels == name] = code
+        return codes
 
     @property
     def refusal_to_fit(self) -> str | None:

@@ -9,10 +9,12 @@ from typing import Any
 from unsinter.cache import default_root
 from unsinter.features.model import load_model
 from unsinter.features.rendering import render
-from unsinter.studies.config import ModelSource, StudyError, load_study
+from unsinter.studies.config import StudyError, load_study
 from unsinter.studies.doctor import examine_machine, examine_model, memory_needed
+from unsinter.studies.forecast_verb import forecast_study
 from unsinter.studies.reading import extract_into_cache, extraction_facts
 from unsinter.studies.run import run_study
+from unsinter.studies.sections import ModelSource
 from unsinter.studies.settings import Progress, Settings
 from unsinter.studies.sources import find_model, read_study_prompts
 from unsinter.studies.summary_tables import summary_tables
@@ -32,21 +34,31 @@ def demo_study_file() -> Path:
     return Path(str(resources.files("unsinter.studies") / "demo.yaml"))
 
 
-def run_verb(
-    study_file: Path | None,
-    *,
-    demo: bool,
-    out: Path | None,
-    overrides: Sequence[str],
-    n_jobs: int,
-    progress: Progress,
-) -> RunOutcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What `unsinter run` was given."""
+
+    study_file: Path | None
+    demo: bool = False
+    out: Path | None = None
+    overrides: Sequence[str] = ()
+    n_jobs: int = 1
+    storage: str | None = None
+
+
+def run_verb(asked: RunRequest, *, progress: Progress) -> RunOutcome:
     """Run a study file, or the embedded study."""
-    if demo == (study_file is not None):
+    if asked.demo == (asked.study_file is not None):
         raise StudyError("name a study file or give --demo, one of the two.")
-    study = load_study(study_file or demo_study_file(), overrides=overrides)
-    folder = out or Path("runs") / study.name
-    settings = Settings(folder=folder, cache_root=default_root(), n_jobs=n_jobs, progress=progress)
+    study = load_study(asked.study_file or demo_study_file(), overrides=asked.overrides)
+    folder = asked.out or Path("runs") / study.name
+    settings = Settings(
+        folder=folder,
+        cache_root=default_root(),
+        n_jobs=asked.n_jobs,
+        storage=asked.storage,
+        progress=progress,
+    )
     summary = run_study(study, settings)
     return RunOutcome(folder=folder, tables=summary_tables(summary))
 
@@ -89,11 +101,15 @@ def _extraction_row(facts: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def doctor_verb(model: str | None, *, dtype: str) -> tuple[list[Table], list[str]]:
-    """Examine the machine, and a model where one is named; return tables and problems in words."""
+def doctor_verb(
+    model: str | None, *, dtype: str, study_file: Path | None = None
+) -> tuple[list[Table], list[str]]:
+    """Examine the machine, and a model or study where one is named; return tables and problems in words."""
     findings = examine_machine(default_root())
     tables: list[Table] = [("this machine", ("what", "state"), [(f.subject, f.state) for f in findings])]
     problems = [f"{f.subject}: {f.state}" for f in findings if f.is_problem]
+    if study_file is not None:
+        tables += forecast_study(study_file)
     if model is None:
         return tables, problems
     folder = find_model(ModelSource(name=Path(model).name, path=model))

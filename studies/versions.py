@@ -14,7 +14,9 @@ PACKAGES = (
     "tokenizers",
     "safetensors",
     "numpy",
+    "scipy",
     "scikit-learn",
+    "optuna",
     "pandas",
 )
 

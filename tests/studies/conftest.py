@@ -33,7 +33,9 @@ def write_study(tmp_path, few_prompts):
     def write(*, prompts=None, model="planted:detached", **changes):
         data = tmp_path / "prompts.jsonl"
         lines = [json.dumps(record) for record in (few_prompts if prompts is None else prompts)]
-        data.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        text = "\n".join(lines) + "\n"
+        if not data.is_file() or data.read_text(encoding="utf-8") != text:
+            data.write_text(text, encoding="utf-8")  # a file that is written again counts as changed
         study = {
             "name": "small",
             "models": [{"name": "tiny", "path": str(model), "dtype": "float32"}],
@@ -43,6 +45,7 @@ def write_study(tmp_path, few_prompts):
             "layers": [0, 2],
             "penalties": [0.01],
             "bootstrap_draws": 100,
+            "controls": {"permutations": 100},
             "min_groups": 10,
         }
         path = tmp_path / "study.yaml"

@@ -1,7 +1,8 @@
 import pytest
 import yaml
 
-from unsinter.studies.config import ModelSource, StudyError, load_study
+from unsinter.studies.config import StudyError, load_study
+from unsinter.studies.sections import ModelSource
 from unsinter.studies.sources import find_model
 
 MINIMAL = {

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
 
-from unsinter.probes import LogisticProbe
+from unsinter.probes.calibration import Calibration
 from unsinter.studies.floors import Floor
 from unsinter.studies.outcome import ask, floor_table, prediction_table, result_table
-from unsinter.studies.sweep import Rows, SiteFit
+from unsinter.studies.sweep import Operation, Rows, SiteControls, SiteFit
 from unsinter.studies.targets import Target
 
 RNG = np.random.default_rng(0)
@@ -28,9 +28,23 @@ def question(labels=LABELS, classes=("harmless", "harmful"), groups=None):
     )
 
 
-def fit(layer, scores, inner_score=0.5):
-    return SiteFit(site=(layer, "template_end"), penalty=0.1, inner_score=inner_score, probe=LogisticProbe(),
-                   scores=scores, control_score=0.5, converged=True)  # fmt: skip
+def fit(layer, scores, inner_score=0.5, **changes):
+    operation = Operation(
+        threshold=0.5, strict_threshold=1.2, calibration=Calibration(slope=2.0, intercept=-1.0)
+    )
+    given = {
+        "site": (layer, "template_end"),
+        "family": "logistic",
+        "penalty": 0.1,
+        "inner_score": inner_score,
+        "scores": scores,
+        "layers": (),
+        "operation": operation,
+        "controls": SiteControls(control=0.6, shuffled=0.5, code_bits=100.0, compression=2.0),
+        "converged": True,
+        "examples": np.empty((0, 4)),
+    }
+    return SiteFit(**given | changes)
 
 
 NOISE = RNG.normal(size=200)
@@ -82,3 +96,39 @@ def test_each_class_has_its_own_scores_in_the_predictions():
         np.testing.assert_array_equal(part["score"], scores[:, column].astype(np.float32))
         assert part["id"].tolist() == [f"p{i}" for i in range(200, 400)]
         assert part["truth"].tolist() == labels[200:].tolist()
+
+
+def test_controls_stand_beside_the_score_and_selectivity_is_the_difference():
+    row = result_table(question(), [fit(1, PERFECT)], [WEAK]).loc[0]
+    assert row["selectivity"] == pytest.approx(row["score"] - 0.6)
+    assert row[["control", "shuffled", "code_bits", "compression"]].tolist() == [0.6, 0.5, 100.0, 2.0]
+
+
+def test_activation_controls_are_shown_and_are_no_floor():
+    rivals = [WEAK, Floor(name="random_model", kind="activation", scores=PERFECT)]
+    row = result_table(question(), [fit(1, GOOD.scores)], rivals).loc[0]
+    assert (row["floor_name"], row["random_model"]) == ("length", 1.0)
+    assert np.isnan(row["layer0_mean"])
+    assert set(floor_table(question(), rivals)["kind"]) == {"text", "activation"}
+
+
+def test_decisions_and_probabilities_are_scikit_learns_at_the_thresholds_of_the_training_rows():
+    scores = GOOD.scores
+    row = result_table(question(), [fit(1, scores)], [WEAK]).loc[0]
+    probabilities = 1 / (1 + np.exp(1 - 2 * scores))
+    assert row["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(TRUTH, scores > 0.5))
+    assert row["tpr_at_1_fpr"] == pytest.approx((scores > 1.2)[TRUTH == 1].mean())
+    assert row["fpr_there"] == pytest.approx((scores > 1.2)[TRUTH == 0].mean())
+    assert row["brier"] == pytest.approx(brier_score_loss(TRUTH, probabilities))
+    assert (row["threshold"], row["calibration_slope"], row["calibration_intercept"]) == (0.5, 2.0, -1.0)
+
+
+def test_the_tuned_probe_has_a_row_of_its_own_and_its_own_p_value():
+    tuned = fit(2, PERFECT, 0.9, family="mlp", penalty=float("nan"), trial=7)
+    table = result_table(
+        question(), [fit(1, GOOD.scores, 0.8)], [WEAK], tuned=tuned, p_values=np.array([0.04, 0.01])
+    )
+    assert table["selected"].tolist() == [True, False]
+    assert table["tuned"].tolist() == [False, True]
+    assert table["trial"].tolist() == [-1, 7]
+    assert table["p_value"].tolist() == [0.04, 0.01]

@@ -11,7 +11,8 @@ from unsinter.probes.export import load_probe
 from unsinter.studies.config import load_study
 from unsinter.studies.run import run_study
 from unsinter.studies.settings import Settings
-from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRANSFER
+from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS
+from unsinter.studies.transfer.columns import TRANSFER
 
 
 @pytest.fixture
@@ -34,11 +35,13 @@ def test_a_run_writes_the_files_and_columns_of_the_contract(write_study, run_her
     }.items():  # fmt: skip
         assert list(tables[name].columns) == list(columns)
     assert json.loads((folder / "summary.json").read_text()) == summary
-    assert summary["schema_version"] == 1
+    assert summary["schema_version"] == 2
     assert {path.name for path in (folder / "figures").iterdir()} == {
         "layers.svg",
         "layers.png",
-        "layers-tiny.svg", "layers-tiny.png", "transfer-tiny.svg", "transfer-tiny.png",
+        "layers-tiny.svg", "layers-tiny.png",
+        *(f"transfer-tiny-{kind}.{end}" for kind in ("category", "category_held_out")
+          for end in ("svg", "png")),
     }  # fmt: skip
     assert (tables["results"].groupby("target")["selected"].sum() == 1).all()
 

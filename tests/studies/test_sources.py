@@ -3,7 +3,7 @@ import json
 import pytest
 
 from unsinter.features.records import PromptRecord
-from unsinter.studies.config import ResponseSource
+from unsinter.studies.sections import ResponseSource
 from unsinter.studies.sources import read_recorded_responses
 
 PROMPTS = [PromptRecord(id=f"p{i}", prompt=f"text {i}", harmful=True, category="fraud") for i in range(3)]

@@ -1,0 +1,149 @@
+"""Control task and shuffled labels: what a probe scores where there is nothing to find."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.metrics import auroc, macro_f1
+from unsinter.probes.tasks import Task
+
+FEWEST_GROUPS = 30
+"""Groups of two or more labelled training rows that a control task needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlTask:
+    """Random labels per group, and which rows of each group train and which are scored.
+
+    Attributes
+    ----------
+    codes : (n_examples,) the group's random class; -1 outside the task.
+    fit_rows, score_rows : row indices, both training rows of the study; every group has rows in both.
+    """
+
+    codes: NDArray[np.intp]
+    n_classes: int
+    fit_rows: NDArray[np.intp]
+    score_rows: NDArray[np.intp]
+
+    @property
+    def task(self) -> Task:
+        """What to fit."""
+        weights = np.zeros(len(self.codes))
+        weights[self.fit_rows] = 1
+        return Task(codes=self.codes, n_classes=self.n_classes, weights=weights)
+
+    def score(self, scores: FloatArray) -> float:
+        """Return the AUROC or macro-F1 of scores (n_examples,) or (n_examples, n_classes) of all rows.
+
+        Selectivity is the probe's score less this, in the same metric.
+        """
+        truth, held = self.codes[self.score_rows], np.asarray(scores)[self.score_rows]
+        found = auroc(held, truth == 1) if held.ndim == 1 else macro_f1(held.argmax(axis=1), truth)
+        return float(found[0])
+
+
+def refusal_to_control(codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp]) -> str | None:
+    """Return why these training rows allow no control task, in words; None where they do."""
+    n_groups = len(_families(codes, groups, rows))
+    if n_groups >= FEWEST_GROUPS:
+        return None
+    return (
+        f"a control task needs {FEWEST_GROUPS} groups with two or more labelled training rows, "
+        f"got {n_groups}; there is no control and no selectivity"
+    )
+
+
+def control_task(
+    codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp], *, n_classes: int, seed: int
+) -> ControlTask | None:
+    """Return a control task (Hewitt & Liang 2019, 1909.03368), or None (see ``refusal_to_control``).
+
+    Every group gets one random class, in the shares that the target's classes have in these rows. Groups
+    never straddle the study's split, so the task lives inside the training rows: half of each group's rows
+    (rounded up) train, the others are scored. Only a probe that can memorise what the rows of a group share,
+    its surface, does well.
+
+    Parameters
+    ----------
+    codes, groups : (n_examples,) the target's class codes, -1 where missing, and groups.
+    rows : training rows of the target.
+    """
+    families = _families(codes, groups, rows)
+    if len(families) < FEWEST_GROUPS:
+        return None
+    rng = np.random.default_rng(seed)
+    dealt = rng.permutation(_quota(np.asarray(codes)[np.concatenate(families)], n_classes, len(families)))
+    found = np.full(len(codes), -1, dtype=np.intp)
+    fit, scored = [], []
+    for family, code in zip(families, dealt, strict=True):
+        found[family] = code
+        shuffled = rng.permutation(family)
+        half = (len(family) + 1) // 2
+        fit.append(shuffled[:half])
+        scored.append(shuffled[half:])
+    return ControlTask(
+        codes=found,
+        n_classes=n_classes,
+        fit_rows=np.sort(np.concatenate(fit)),
+        score_rows=np.sort(np.concatenate(scored)),
+    )
+
+
+def shuffled_codes(
+    codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp], *, seed: int
+) -> NDArray[np.intp]:
+    """Return codes (n_examples,) shuffled over whole groups within the training rows, -1 everywhere else.
+
+    Score a probe of these on the *true* held-out labels, the very rows and truth of the score beside it, so
+    that the training labels are all that differs. Shuffled held-out labels would add chance of their own and
+    hide what the control is for: held-out labels that reach a fit. One draw strays from chance by more than
+    the test rows' noise, as a random direction can lie along the true one by luck; average a few seeds.
+    """
+    codes, rows = np.asarray(codes), np.asarray(rows)
+    rows = rows[codes[rows] >= 0]
+    found = np.full(len(codes), -1, dtype=np.intp)
+    found[rows] = shuffle_over_groups(codes[rows], np.asarray(groups)[rows], seed=seed)
+    return found
+
+
+def shuffle_over_groups(labels: LabelArray, groups: LabelArray, *, seed: int) -> LabelArray:
+    """Return labels (n,) dealt out again in blocks, group after group in a random order.
+
+    Rows that shared a group get labels that shared one, so labels stay as clustered as they were (to within
+    the edges of blocks), but tell nothing of their new rows, not even how large the row's group is. Labels
+    are reordered inside each block: where every group is a twin pair, moving blocks alone changes nothing.
+    """
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    dealt = [rng.permutation(labels[members[k]]) for k in rng.permutation(len(members))]
+    shuffled = labels.copy()
+    shuffled[np.concatenate([members[k] for k in rng.permutation(len(members))])] = np.concatenate(dealt)
+    return shuffled
+
+
+def _families(codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Return the labelled training rows of each group that has two or more of them."""
+    rows = np.asarray(rows)[np.asarray(codes)[rows] >= 0]
+    if not len(rows):
+        return []
+    _, index = np.unique(np.asarray(groups)[rows], return_inverse=True)
+    order = np.argsort(index, kind="stable")
+    return [part for part in np.split(rows[order], np.cumsum(np.bincount(index))[:-1]) if len(part) > 1]
+
+
+def _quota(codes: LabelArray, n_classes: int, n: int) -> NDArray[np.intp]:
+    """Return ``n`` class codes in the shares of ``codes``, by largest remainder; two of each class present.
+
+    Two, so that a class stays one whatever a rounding does to its share.
+    """
+    exact = np.bincount(codes, minlength=n_classes) / len(codes) * n
+    counts = np.floor(exact).astype(int)
+    counts[np.argsort(counts - exact, kind="stable")[: n - counts.sum()]] += 1
+    for rare in np.flatnonzero((exact > 0) & (counts < 2)):
+        missing = 2 - counts[rare]
+        counts[rare] += missing
+        counts[counts.argmax()] -= missing
+    return np.repeat(np.arange(n_classes), counts)

@@ -1,0 +1,99 @@
+"""One look for every figure: names, colours that colour-blind readers tell apart, type for a phone."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+TITLES = {
+    "D": "D  harmful or harmless",
+    "C": "C  category of harm",
+    "R": "R  refused or answered",
+    "W": "W  wording of the refusal",
+}
+METRICS = {"auroc": "AUROC", "macro_f1": "macro-F1"}
+
+INK, MUTED, LINE, PAPER = "#1b2129", "#5b6673", "#d9dee5", "#fffefd"
+SERIES = ("#0072b2", "#c44e00", "#00805e", "#a8437f", "#9a6b00", "#4a5a6a")
+"""Okabe and Ito's hues, darkened until each has a contrast of 4.5 to 1 with white paper."""
+
+CELLS = {
+    ("harmful", "refusal"): (SERIES[1], "o", "harmful, refused"),
+    ("harmful", "compliance"): (SERIES[3], "^", "harmful, answered"),
+    ("harmless", "refusal"): (SERIES[4], "s", "harmless, refused"),
+    ("harmless", "compliance"): (SERIES[0], "D", "harmless, answered"),
+}
+"""Cell of D x R -> colour, marker, name."""
+
+GAP = "\u00a0" * 3
+"""Space that HTML does not fold."""
+
+PANEL_WIDTH = 3.5
+"""Inches of one panel: as wide as a phone, so that 8 points of type are shown at 11 pixels."""
+
+TYPE = 8.0
+"""Points of the smallest type in a panel."""
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour per name, in order of first appearance; they repeat after the sixth."""
+    return {name: SERIES[i % len(SERIES)] for i, name in enumerate(dict.fromkeys(names))}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Set type, grid and plain text for the figures made inside; leaves the caller's settings alone."""
+    settings = {
+        **sns.axes_style("whitegrid"),
+        "font.family": "sans-serif",
+        # The widest face that a page is likely to show the type in: room measured by it is enough for others.
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": TYPE,
+        "axes.titlesize": TYPE + 1,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": TYPE,
+        "xtick.labelsize": TYPE,
+        "ytick.labelsize": TYPE,
+        "legend.fontsize": TYPE,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.titlecolor": INK,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "axes.edgecolor": LINE,
+        "grid.color": LINE,
+        "grid.linewidth": 0.6,
+        "axes.facecolor": "none",
+        "figure.facecolor": "none",
+        # A category called "$x$" is a name, not a formula.
+        "text.parse_math": False,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "unsinter",
+    }
+    with mpl.rc_context(), warnings.catch_warnings():
+        # From the defaults: a theme that the caller set must not change a figure.
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings)
+        # Type stays type in our SVG files: whoever shows them has the glyphs that matplotlib's font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def panel(height: float, *, width: float = PANEL_WIDTH) -> tuple[Figure, Axes]:
+    """Return a figure of one panel, sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axis = figure.subplots()
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    return figure, axis
+
+
+def shorten(name: str, length: int = 40) -> str:
+    """Return the name, cut with an ellipsis where it is longer than ``length`` characters."""
+    name = " ".join(name.split())
+    return name if len(name) <= length else name[: length - 1].rstrip() + "…"

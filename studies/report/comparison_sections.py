@@ -1,0 +1,237 @@
+"""Across categories, sources, wordings and models: what a probe says where it was not trained."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pandas as pd
+
+from unsinter.studies.heat_plots import transfer_heat
+from unsinter.studies.plot_style import SERIES, colours
+from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
+from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.report.figures import PageFigure, page_figure
+from unsinter.studies.report.numbers import (
+    NOTHING,
+    control_text,
+    gain_text,
+    is_number,
+    score_text,
+    with_interval,
+)
+from unsinter.studies.score_plots import DotRow, dot_rows
+
+KINDS = {
+    "category": "trained on one category of harm, tested on another",
+    "category_held_out": "trained on all categories but one, tested on that one",
+    "wording": "trained on refusals of one wording, tested on another",
+    "source": "trained on one source of prompts, tested on another",
+}
+
+DOTS = (
+    Key(mark="dot", name="probe and 95 % interval, above the words"),
+    Key(mark="ring", name="not above the words"),
+    Key(mark="bar", name="words alone"),
+)
+
+
+def transfer_blocks(evidence: Evidence) -> list[Block]:
+    """Return the matrices of each model and kind at the site chosen for D, and every cell as a table."""
+    blocks: list[Block] = []
+    table = evidence["transfer"]
+    if table.empty:
+        return blocks
+    at_site = table[table["selected"] | (table["reader"] == "words")]
+    for model in evidence.models:
+        for kind in KINDS:
+            cells = at_site[(at_site["model"] == model) & (at_site["kind"] == kind)]
+            if len(cells) and kind == "category_held_out":
+                blocks.append(_left_out(model, kind, cells))
+            elif len(cells):
+                blocks.append(_matrices(model, kind, cells, control=_controls(evidence, [model])))
+                blocks.append(_cells(model, kind, cells[cells["reader"] == "probe"]))
+    return blocks
+
+
+def _left_out(model: str, kind: str, cells: pd.DataFrame) -> Panels:
+    """Return dots, not a matrix: each category is tested once."""
+    words = cells[cells["reader"] == "words"].set_index("tested_on")["auroc"].to_dict()
+    probe = cells[cells["reader"] == "probe"].to_dict("records")
+    title = f"{model}: {KINDS[kind]}"
+    dots = [
+        _dot(row, label=row["tested_on"], floor=words.get(row["tested_on"]), colour=SERIES[0])
+        for row in probe
+    ]
+    name = f"transfer-{model}-{kind}"
+    figure = page_figure(
+        dot_rows(dots, xlabel="AUROC on the left-out category"), name=name, alt=_dots_alt(title, dots)
+    )
+    caption = (
+        "The category took no part in training; in choosing the site it did. "
+        "The stricter test leaves it out there too."
+    )
+    return Panels(figures=[figure], legend=DOTS, caption=caption, title=title)
+
+
+def _dot(row: dict[str, Any], *, label: Any, floor: Any, colour: str) -> DotRow:
+    return DotRow(
+        label=str(label),
+        value=row["auroc"],
+        low=row["low"],
+        high=row["high"],
+        floor=floor if is_number(floor) else float("nan"),
+        control=float("nan"),
+        colour=colour,
+        stands=bool(is_number(row["gain_low"]) and row["gain_low"] > 0),
+    )
+
+
+def _dots_alt(title: str, dots: Sequence[DotRow]) -> str:
+    said = "; ".join(f"{dot.label} {score_text(dot.value)}, words {score_text(dot.floor)}" for dot in dots)
+    return f"AUROC of D, {title}: {said}."
+
+
+def transfer_figures(model: str, kind: str, cells: pd.DataFrame) -> list[PageFigure]:
+    """Return the matrix of the probe, that of the words alone, and the paired difference.
+
+    The one place that knows how a transfer matrix is drawn.
+    """
+    probe, words = (cells[cells["reader"] == reader] for reader in ("probe", "words"))
+    wanted = (
+        ("probe", probe, "auroc", "Probe on activations"),
+        ("words", words, "auroc", "Words alone"),
+        ("gain", probe, "gain", "Probe minus words, hundredths"),
+    )
+    return [
+        page_figure(
+            transfer_heat(part, value),
+            name=f"transfer-{model}-{kind}-{name}",
+            alt=f"{title}: {model}, {KINDS[kind]}. {_summed_up(part, value)}",
+            title=title,
+        )
+        for name, part, value, title in wanted
+        if len(part) and part[value].notna().any()
+    ]
+
+
+def _summed_up(cells: pd.DataFrame, value: str) -> str:
+    off = cells[cells["trained_on"] != cells["tested_on"]]
+    off = off if len(off) else cells
+    low, middle, high = off[value].quantile([0, 0.5, 1])
+    write = gain_text if value == "gain" else score_text
+    return f"Median where the two differ {write(middle)}, from {write(low)} to {write(high)}."
+
+
+def _matrices(model: str, kind: str, cells: pd.DataFrame, *, control: str) -> Panels:
+    probe = cells[cells["reader"] == "probe"]
+    off = probe[probe["trained_on"] != probe["tested_on"]]
+    off = off if len(off) else probe
+    above = int((off["gain_low"] > 0).sum())
+    site = f"layer {probe['layer'].iloc[0]}, {probe['position'].iloc[0]}" if len(probe) else "no probe"
+    caption = (
+        "AUROC of a probe of harm trained on the row's prompts against harmless ones, tested on the "
+        f"column's, at the site chosen for D ({site}). {_summed_up(probe, 'auroc') if len(probe) else ''} "
+        f"The probe's interval is above the words in {above} of {len(off)} cells where the two differ; "
+        "cells are not corrected for their number. Differences whose interval holds zero "
+        "are left without colour: there shared words may explain the transfer."
+        f"{control}"
+    )
+    figures = transfer_figures(model, kind, cells)
+    return Panels(figures=figures, caption=caption, title=f"{model}: {KINDS[kind]}", columns=3)
+
+
+def _cells(model: str, kind: str, probe: pd.DataFrame) -> Grid:
+    rows = []
+    for row in probe.to_dict("records"):
+        gain = with_interval(row, "gain", "gain_low", "gain_high")
+        tone = "good" if is_number(row["gain_low"]) and row["gain_low"] > 0 else "quiet"
+        counts = [row.get("n_train_positive"), row.get("n_test_positive")]
+        rows.append(
+            [
+                row["trained_on"],
+                row["tested_on"],
+                with_interval(row, "auroc", "low", "high"),
+                Cell(text=gain, tone=tone),
+                *(NOTHING if n is None else f"{n:.0f}" for n in counts),
+            ]
+        )
+    header = ("trained on", "tested on", "AUROC", "gain over words", "n trained", "n tested")
+    return Grid(title=f"Every cell: {model}, {KINDS[kind]}", header=header, rows=rows, folded=True)
+
+
+def held_out_blocks(evidence: Evidence) -> list[Block]:
+    """Return dots per left-out source or category, beside what the words score there."""
+    figures = []
+    palette = colours(evidence.models)
+    for model in evidence.models:
+        for kind in ("source", "category"):
+            rows = evidence.of("held_out", model=model, kind=kind)
+            rows = rows[rows["words"].notna()] if len(rows) else rows
+            if rows.empty:
+                continue
+            dots = [
+                _dot(row, label=row["held_out"], floor=row["words"], colour=palette[model])
+                for row in rows.to_dict("records")
+            ]
+            title = f"{model}: one {kind} left out"
+            figure = dot_rows(dots, xlabel="AUROC on the left-out rows")
+            name = f"held-out-{model}-{kind}"
+            figures.append(page_figure(figure, name=name, alt=_dots_alt(title, dots), title=title))
+    if not figures:
+        return []
+    return [
+        Panels(
+            figures=figures, legend=DOTS, caption=f"{_HELD_OUT}{_controls(evidence, list(evidence.models))}"
+        )
+    ]
+
+
+_HELD_OUT = (
+    "Harmful or harmless (D) on prompts of a source or category that took no part in training or in "
+    "choosing the site. A drop from the score above means that part of it was the source, not the harm."
+)
+
+
+def _controls(evidence: Evidence, models: Collection[str]) -> str:
+    rows = evidence.of("results", target="D", selected=True)
+    said = [
+        f"{row['model']} {control_text(row)}" for row in rows.to_dict("records") if row["model"] in models
+    ]
+    return f" Control of D at its chosen site: {', '.join(said)}." if said else ""
+
+
+def cross_model_blocks(evidence: Evidence) -> list[Block]:
+    """Return the table of probes carried from one model to another, beside floor and control there."""
+    table = evidence["cross_model"]
+    if table.empty:
+        return []
+    rows = [_cross_row(evidence, row) for row in table.to_dict("records")]
+    return [
+        Grid(
+            title="Carried probes",
+            caption="A probe of one model, carried to another by a linear map between their activations. "
+            "Native: the probe trained there. R²: how much of the activations the map explains.",
+            header=("question", "carried", "from", "to", "native", "best floor there", "control there", "R²"),
+            stacked=True,
+            rows=rows,
+        )
+    ]
+
+
+def _cross_row(evidence: Evidence, row: dict[str, Any]) -> list[str | Cell]:
+    there = evidence.of("results", model=row["to_model"], target=row["target"], selected=True)
+    beside = there.iloc[0].to_dict() if len(there) else {}
+    sides = [f"{row[f'{side}_model']}, layer {row[f'{side}_layer']}" for side in ("from", "to")]
+    if not (is_number(beside.get("floor")) and is_number(beside.get("control"))):
+        hidden = Cell(text="not shown: no floor or control", tone="quiet")
+        return [str(row["target"]), hidden, *sides, *[NOTHING] * 4]
+    above = is_number(row["low"]) and row["low"] > beside["floor"]
+    text = f"{with_interval(row, 'auroc', 'low', 'high')}, {'' if above else 'not '}above the floor"
+    return [
+        str(row["target"]),
+        Cell(text=text, tone="good" if above else "bad"),
+        *sides,
+        score_text(row["native"]),
+        f"{score_text(beside['floor'])} {beside['floor_name']}",
+        control_text(beside),
+        score_text(row["r2"]),
+    ]

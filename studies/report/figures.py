@@ -1,0 +1,86 @@
+"""A figure as part of a page: type stays type, colours follow the page's scheme, nothing is fetched."""
+
+import io
+import re
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from unsinter.studies.plot_style import INK, LINE, MUTED, PAPER, SERIES, drawing
+
+VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    LINE: "--line",
+    PAPER: "--paper",
+    **{colour: f"--series-{number}" for number, colour in enumerate(SERIES)},
+}
+"""Colours of our figures -> the page's variable, so that a dark scheme changes both."""
+
+LEGIBLE = 11.0
+"""Pixels of the smallest type; a figure that would show it smaller scrolls inside its box."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFigure:
+    """One figure, ready to be put into the page."""
+
+    name: str
+    svg: Markup
+    min_width: int
+    """Pixels below which the smallest type is no longer legible."""
+
+    width: int
+    """Pixels at which type has the size of the text around it."""
+
+    title: str = ""
+    """What the page writes above it."""
+
+
+def page_figure(figure: Figure, *, name: str, alt: str, title: str = "") -> PageFigure:
+    """Return the figure as inline SVG with ``alt`` as its text alternative.
+
+    ``name`` makes its ids its own: many figures share one page.
+    """
+    buffer = io.StringIO()
+    with drawing():
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        texts = (artist for artist in figure.findobj(Text) if isinstance(artist, Text))
+        smallest = min((float(text.get_fontsize()) for text in texts if _is_shown(text)), default=8.0)
+    points = 72.0 * figure.get_figwidth()
+    return PageFigure(
+        name=name,
+        svg=_inline(buffer.getvalue(), name=name, alt=alt),
+        min_width=round(LEGIBLE / smallest * points),
+        width=round(1.3 * LEGIBLE / smallest * points),
+        title=title,
+    )
+
+
+def _is_shown(text: Text) -> bool:
+    return bool(text.get_text().strip()) and text.get_visible()
+
+
+def _inline(svg: str, *, name: str, alt: str) -> Markup:
+    body = svg[svg.index("<svg") :]
+    size = re.search(r'viewBox="([^"]+)"', body)
+    body = re.sub(r"<metadata>.*?</metadata>", "", body[body.index(">") + 1 :], flags=re.DOTALL)
+    # Tags only: what stands between them are names of the user's, to be left as they are.
+    body = re.sub(r"<[^>]+>", lambda tag: _on_page(tag.group(), name), body)
+    box = size.group(1) if size else "0 0 100 100"
+    return Markup(f'<svg viewBox="{box}" role="img" aria-label="{escape(alt)}">{body}')
+
+
+def _on_page(tag: str, name: str) -> str:
+    tag = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", tag).replace("xlink:href", "href")
+    tag = re.sub(r"font-family: [^;\"]+", "font-family: var(--sans)", tag)
+    for colour, variable in VARIABLES.items():
+        tag = tag.replace(colour, f"var({variable})")
+    return tag
+
+
+def variable(colour: str) -> str:
+    """Return the page's variable for a colour of our figures, as CSS."""
+    return f"var({VARIABLES[colour]})"

@@ -1,0 +1,151 @@
+"""What a run cannot say, and why: gathered from what is missing as much as from what is there."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from unsinter.studies.cells import ENOUGH
+from unsinter.studies.plot_style import TITLES
+from unsinter.studies.report.answer import ASKS, Claim
+from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.report.numbers import floor_phrase, is_number, score_text
+
+OFF_DIAGONAL = {"harmful/compliance": "harmful but answered", "harmless/refusal": "harmless but refused"}
+ABSENT = {
+    "transfer": "Whether a probe carries over from one category to another: no transfer matrix was made.",
+    "held_out": "How detection does on a source of prompts it never saw: none was left out.",
+    "cross_model": "Whether a probe carries over from one model to another: no pair of models was compared.",
+    "trials": "Whether a tuned or non-linear probe would do better: nothing was tuned.",
+}
+
+Gap = tuple[str, str]
+"""What it concerns, and what cannot be said."""
+
+
+def find_gaps(evidence: Evidence, claims: Sequence[Claim]) -> list[Gap]:
+    """Return every gap of a run, the gravest first."""
+    return [
+        *_undecided(evidence),
+        *_planted(evidence),
+        *_claims(claims),
+        *_not_studied(evidence),
+        *_small_cells(evidence),
+        *_doubts(evidence),
+        *_dropped(evidence),
+        *_without_floor(evidence),
+        *(("the run", why) for table, why in ABSENT.items() if evidence[table].empty),
+    ]
+
+
+def undecided_line(evidence: Evidence) -> str | None:
+    """Return the line that says that separation is not judged; None where verdicts were made."""
+    if evidence.has_verdicts:
+        return None
+    return (
+        "This report does not decide whether the two are separate: it shows what can be read from the "
+        "activations, and two things that can both be read may still be one."
+    )
+
+
+def _undecided(evidence: Evidence) -> Iterator[Gap]:
+    if undecided_line(evidence) is not None:
+        yield "every model", "Separate or fused: no separation verdict is part of this run."
+
+
+def _planted(evidence: Evidence) -> Iterator[Gap]:
+    for model in evidence.study.get("models", ()):
+        if str(model.get("path", "")).startswith("planted:"):
+            yield (
+                str(model.get("name")),
+                (
+                    "How trained models refuse: this one was planted, its true answer is known, and it "
+                    "serves to check the tool."
+                ),
+            )
+
+
+def _claims(claims: Sequence[Claim]) -> Iterator[Gap]:
+    for claim in claims:
+        phrase = ASKS[claim.target]
+        if not claim.shown:
+            yield claim.model, f"{_upper(phrase)}: {claim.against[0]}, so no score is shown."
+        elif not claim.stands:
+            yield (
+                claim.model,
+                f"That the activations tell {phrase} beyond the floor: {', '.join(claim.against)}.",
+            )
+        else:
+            yield from _caveats(claim)
+
+
+def _caveats(claim: Claim) -> Iterator[Gap]:
+    row = claim.row
+    for name in ("layer0_mean", "random_model"):
+        if is_number(row.get(name)) and row[name] >= row["score_low"]:
+            yield (
+                claim.model,
+                (
+                    f"That the model computes {ASKS[claim.target]}: {floor_phrase(name)} reaches "
+                    f"{score_text(row[name])}, within the interval of the probe."
+                ),
+            )
+
+
+def _not_studied(evidence: Evidence) -> Iterator[Gap]:
+    for model, part in evidence.models.items():
+        for target, reason in (part.get("not_studied") or {}).items():
+            yield model, f"{_upper(ASKS.get(target, target))} ({target}) was not studied: {reason}."
+
+
+def _small_cells(evidence: Evidence) -> Iterator[Gap]:
+    for model, part in evidence.models.items():
+        cells = part.get("groups_per_cell") or {}
+        if not cells:
+            yield model, "Anything about refusals: it has no labelled responses."
+            continue
+        small = [
+            f"{name}: {cells.get(cell, 0)}"
+            for cell, name in OFF_DIAGONAL.items()
+            if cells.get(cell, 0) < ENOUGH
+        ]
+        if small:
+            yield (
+                model,
+                (
+                    "Whether detection and refusal differ: too few groups where they disagree "
+                    f"({', '.join(small)}; {ENOUGH} are needed)."
+                ),
+            )
+
+
+def _doubts(evidence: Evidence) -> Iterator[Gap]:
+    results = evidence["results"]
+    if results.empty:
+        yield "the run", "Anything: no probe was fitted."
+        return
+    for (model, target), rows in results.groupby(["model", "target"], sort=False):
+        name = TITLES.get(str(target), str(target))[:1]
+        if stuck := int((~rows["converged"].astype(bool)).sum()):
+            yield (
+                str(model),
+                f"{name}: {stuck} of {len(rows)} fits did not converge; their scores are lower bounds.",
+            )
+        picked: list[dict[str, Any]] = rows[rows["selected"]].to_dict("records")
+        if picked and not is_number(picked[0].get("p_value")):
+            yield str(model), f"{name}: how often shuffled labels score as high; no permutation was run."
+
+
+def _without_floor(evidence: Evidence) -> Iterator[Gap]:
+    for row in evidence["held_out"].to_dict("records"):
+        if not is_number(row["words"]):
+            yield row["model"], f"Detection on {row['held_out']}, left out: the words have no score there."
+
+
+def _dropped(evidence: Evidence) -> Iterator[Gap]:
+    for model, part in evidence.models.items():
+        if dropped := (part.get("extraction") or {}).get("dropped"):
+            listed = ", ".join(map(str, dropped[:5])) + (", …" if len(dropped) > 5 else "")
+            yield model, f"The {len(dropped)} prompts that were dropped as too long: {listed}."
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

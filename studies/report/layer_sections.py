@@ -1,0 +1,118 @@
+"""Scores by layer, and detection against refusal: the pictures behind the chosen scores."""
+
+import pandas as pd
+
+from unsinter.studies.plot_style import CELLS, TITLES, colours
+from unsinter.studies.plots import layer_panel
+from unsinter.studies.report.answer import judge
+from unsinter.studies.report.blocks import Block, Key, Panels
+from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.report.figures import page_figure, variable
+from unsinter.studies.report.numbers import control_text, floor_phrase, score_of, score_text, site_of
+from unsinter.studies.score_plots import two_axes
+
+
+def layer_blocks(evidence: Evidence) -> list[Block]:
+    """Return the curves of each model: one panel per question."""
+    blocks: list[Block] = []
+    for model in evidence.models:
+        figures = []
+        rows = evidence.of("results", model=model)
+        if rows.empty:
+            continue
+        for target in (name for name in TITLES if name in set(rows["target"])):
+            part = rows[rows["target"] == target]
+            if not all(judge(model, target, row).shown for row in part[part["selected"]].to_dict("records")):
+                continue
+            figure = layer_panel(
+                part, evidence.of("floors", model=model, target=target), title=TITLES[target]
+            )
+            figures.append(
+                page_figure(figure, name=f"layers-{model}-{target}", alt=_curve_alt(model, target, part))
+            )
+        if not figures:
+            continue
+        blocks.append(Panels(figures=figures, legend=_curve_legend(rows), caption=_CURVES, title=model))
+    return blocks
+
+
+_CURVES = (
+    "Held-out score by layer, band: 95 % interval over groups. A curve matters where its band lies above "
+    "the dashed line. The ring is the site chosen inside the training rows; the best-looking layer of a "
+    "curve was not chosen by anyone and is no result."
+)
+
+
+def _curve_alt(model: str, target: str, rows: pd.DataFrame) -> str:
+    picked = rows[rows["selected"]]
+    if picked.empty:
+        return f"Held-out score of {target} by layer in {model}."
+    row = picked.iloc[0].to_dict()
+    return (
+        f"Held-out score of {target} by layer in {model}: {score_of(row)} at the chosen site, "
+        f"{site_of(row)}; best floor {score_text(row['floor'])} from {floor_phrase(row['floor_name'])}; "
+        f"control {control_text(row)}."
+    )
+
+
+def _curve_legend(rows: pd.DataFrame) -> list[Key]:
+    keys = [
+        Key(mark="line", name=name, colour=variable(colour))
+        for name, colour in colours(rows["position"]).items()
+    ]
+    keys += [Key(mark="dashed", name="best floor"), Key(mark="ring", name="chosen in training")]
+    if "shuffled" in rows:
+        keys += [
+            Key(
+                mark="dotted",
+                name="control (task, or shuffled labels where groups are too small)",
+                colour="var(--muted)",
+            ),
+            Key(mark="dashdot", name="shuffled labels", colour="var(--muted)"),
+        ]
+    return keys
+
+
+def axes_blocks(evidence: Evidence) -> list[Block]:
+    """Return one picture per model: detection score against refusal score at the site chosen for D."""
+    figures, counts = [], []
+    for model in evidence.models:
+        points = axis_points(evidence, model)
+        if points.empty:
+            continue
+        n = points.groupby(["harm", "answer"]).size()
+        said = ", ".join(f"{name} {n.get(cell, 0)}" for cell, (_, _, name) in CELLS.items())
+        counts.append(f"{model}: {said}")
+        alt = f"Detection score against refusal score of held-out prompts of {model} ({said})."
+        figures.append(page_figure(two_axes(points), name=f"axes-{model}", alt=alt, title=model))
+    if not figures:
+        return []
+    marks = ("dot", "triangle", "square", "diamond")
+    legend = [
+        Key(mark=mark, name=name, colour=variable(colour))
+        for mark, (colour, _, name) in zip(marks, CELLS.values(), strict=True)
+    ]
+    caption = (
+        "Each mark is a held-out prompt, read at the site chosen for D by a probe of harm (across) and a "
+        "probe of refusal (up). Look at the two off-diagonal cells: if the model held one thing only, "
+        "triangles and squares would lie on the line that the other two cells span; where they leave it, "
+        f"two things can be read. This is a picture, not a test. Prompts per cell: {'; '.join(counts)}."
+    )
+    return [Panels(figures=figures, legend=legend, caption=caption)]
+
+
+def axis_points(evidence: Evidence, model: str) -> pd.DataFrame:
+    """Return a model's held-out prompts with both scores at the site chosen for D, and their true cell."""
+    chosen = evidence.of("results", model=model, target="D", selected=True)
+    scores = evidence.of("predictions", model=model)
+    if chosen.empty or scores.empty:
+        return pd.DataFrame()
+    row = chosen.loc[chosen["inner_score"].idxmax()]
+    here = scores[(scores["layer"] == row["layer"]) & (scores["position"] == row["position"])]
+    if "family" in here:
+        here = here[here["family"] == row["family"]]
+    sides = {}
+    for target, names in {"D": ("detection", "harm"), "R": ("refusal", "answer")}.items():
+        part = here[here["target"] == target].drop_duplicates("id")
+        sides[target] = part.set_index("id")[["score", "truth"]].set_axis(list(names), axis=1)
+    return sides["D"].join(sides["R"], how="inner")

@@ -1,0 +1,125 @@
+"""The page, from a run folder's files alone."""
+
+import os
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from unsinter.studies.report.answer import Claim, answer, make_claims
+from unsinter.studies.report.blocks import Section
+from unsinter.studies.report.comparison_sections import cross_model_blocks, held_out_blocks, transfer_blocks
+from unsinter.studies.report.evidence import Evidence, ReportError, read_evidence
+from unsinter.studies.report.gaps import find_gaps, undecided_line
+from unsinter.studies.report.layer_sections import axes_blocks, layer_blocks
+from unsinter.studies.report.reproduce_sections import glossary_blocks, reproduce_blocks
+from unsinter.studies.report.score_sections import score_blocks
+from unsinter.studies.report.study_sections import (
+    cell_blocks,
+    tuning_blocks,
+    verdict_blocks,
+    wording_blocks,
+)
+
+QUESTION = (
+    "When a model refuses, is what it noticed (the request is harmful) represented apart from how it will "
+    "say no, and is that one thing or a different thing for every category of harm?"
+)
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` of a finished run and return its path; nothing is fitted again.
+
+    Raises
+    ------
+    ReportError : the folder holds no finished run, or the page cannot be written.
+    """
+    page = render_report(read_evidence(folder))
+    target = folder / "report.html"
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_text(page, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise ReportError(f"{target} cannot be written ({error}); make room and run again.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def render_report(evidence: Evidence) -> str:
+    """Return the page: one HTML text that asks for nothing else."""
+    environment = Environment(
+        loader=PackageLoader("unsinter.studies.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["numbers"] = _numbers
+    claims = make_claims(evidence)
+    style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+    return environment.get_template("report.html.j2").render(
+        style=Markup(style),
+        summary=evidence.summary,
+        models=list(evidence.models),
+        question=QUESTION,
+        answer=answer(claims),
+        undecided=undecided_line(evidence),
+        gaps=find_gaps(evidence, claims),
+        sections=make_sections(evidence, claims),
+        version=version("unsinter"),
+    )
+
+
+def _numbers(text: str) -> Markup:
+    """Mark up scores and gains with their intervals, so that a line never breaks inside one."""
+    pattern = r"[+\u2212]?(?:1?\.\d{3})(?: \[[^\]]+\])?"
+    return Markup(re.sub(pattern, r'<span class="number">\g<0></span>', str(escape(text))))
+
+
+def make_sections(evidence: Evidence, claims: Sequence[Claim]) -> list[Section]:
+    """Return the sections that have something to show, in reading order."""
+    sections = [
+        Section(
+            anchor="scores", short="Scores", title="What came out", blocks=score_blocks(evidence, claims)
+        ),
+        Section(anchor="cells", short="Cells", title="What it rests on", blocks=cell_blocks(evidence)),
+        Section(anchor="layers", short="Layers", title="Layer by layer", blocks=layer_blocks(evidence)),
+        Section(
+            anchor="axes", short="Two axes", title="Detection against refusal", blocks=axes_blocks(evidence)
+        ),
+        Section(
+            anchor="verdicts", short="Verdicts", title="Separation verdicts", blocks=verdict_blocks(evidence)
+        ),
+        Section(
+            anchor="wording", short="Wording", title="Wording by category", blocks=wording_blocks(evidence)
+        ),
+        Section(
+            anchor="transfer",
+            short="Transfer",
+            title="From one category to another",
+            blocks=transfer_blocks(evidence),
+        ),
+        Section(
+            anchor="held-out",
+            short="Left out",
+            title="On what it never saw",
+            blocks=held_out_blocks(evidence),
+        ),
+        Section(
+            anchor="cross-model",
+            short="Across models",
+            title="From one model to another",
+            blocks=cross_model_blocks(evidence),
+        ),
+        Section(anchor="tuning", short="Tuning", title="Tuning", blocks=tuning_blocks(evidence)),
+        Section(
+            anchor="reproduce", short="Reproduce", title="How to reproduce", blocks=reproduce_blocks(evidence)
+        ),
+        Section(anchor="words", short="Words", title="Words", blocks=glossary_blocks()),
+    ]
+    return [section for section in sections if section.blocks]

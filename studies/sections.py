@@ -1,0 +1,125 @@
+"""The sections of a study file: each a frozen pydantic model that refuses unknown keys."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Target = Literal["D", "C", "R", "W"]
+Family = Literal["logistic", "ridge", "mass_mean"]
+TunedFamily = Literal["logistic", "ridge", "mass_mean", "mlp"]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Count = Annotated[int, Field(ge=1)]
+Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class Section(BaseModel):
+    """A part of a study file; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PromptSource(Section):
+    """Where the prompts come from."""
+
+    path: tuple[Path, ...] = ()
+    """Files of prompt records (JSONL, CSV, Parquet), read one after the other; empty: the planted prompts."""
+
+    columns: dict[str, str] = {}
+    """Our field to their column, as ``{category: category_unified}``."""
+
+    where: dict[str, tuple[Any, ...]] = {}
+    """Keep only records whose field holds one of these values, as ``{source: [xstest, jbb_benign]}``."""
+
+
+class ResponseSource(Section):
+    """Where the responses come from: a file, or generation."""
+
+    path: tuple[Path, ...] = ()
+    """Files of response records; empty: the model answers the prompts itself."""
+
+    model: str | None = None
+    """With ``path``: keep the responses of this model only; one model at a time."""
+
+    max_new_tokens: int = Field(default=40, ge=1)
+    """Generation stops at this many tokens."""
+
+    temperature: float = Field(default=0.0, ge=0.0)
+    """Zero is greedy; above zero, sampled with the study's seed."""
+
+
+class ModelSource(Section):
+    """A model whose activations are read."""
+
+    name: str = Field(pattern=FILE_NAME)
+    """What tables, figures and files call it."""
+
+    path: str
+    """A folder or a hub id; ``planted:detached`` and ``planted:sintered`` name the shipped models."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    template: Literal["auto", "chat", "raw"] = "auto"
+
+
+class Controls(Section):
+    """What stands beside every score; all on unless the study says otherwise."""
+
+    control_task: bool = True
+    """Random labels per group (Hewitt & Liang 2019): a score far below the probe's is selectivity."""
+
+    shuffled: bool = True
+    """The target's labels shuffled over groups."""
+
+    code_length: bool = True
+    """Online description length (Voita & Titov 2020), bits."""
+
+    layer0_mean: bool = True
+    """A probe on the mean token embedding: what the words are, before any block has read them together."""
+
+    random_model: bool = True
+    """A probe on the same architecture with freshly drawn weights."""
+
+    permutations: int = Field(default=1000, ge=0)
+    """Permutations of whole held-out groups behind each p-value; 0 gives none."""
+
+
+class Tuning(Section):
+    """What tuning may try beside the sweep; ranges are (low, high), lists are tried as they are."""
+
+    trials: int = Field(default=0, ge=0)
+    """How many trials are finished, pruned ones among them; 0 tunes nothing. More may be asked for later."""
+
+    families: tuple[TunedFamily, ...] = Field(default=("logistic", "ridge", "mass_mean", "mlp"), min_length=1)
+    widths: tuple[Count, ...] = Field(default=(16, 64, 256), min_length=1)
+    """Hidden units per layer of an MLP."""
+
+    depths: tuple[Count, ...] = Field(default=(1, 2), min_length=1)
+    """Hidden layers of an MLP."""
+
+    dropouts: tuple[Share, Share] = (0.0, 0.5)
+    weight_decays: tuple[Penalty, Penalty] = (1e-5, 1e-1)
+    learning_rates: tuple[Penalty, Penalty] = (1e-4, 1e-2)
+    reductions: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 64, 256), min_length=1)
+    """Principal components read instead of all units, 0 for all; what rows or units forbid is left out."""
+
+    batch: int = Field(default=4, ge=1)
+    """Trials chosen together, from the finished batches before them; the trials depend on it."""
+
+    pruning: bool = True
+    """Stop a trial whose folds so far score below the median of the earlier trials' at the same fold."""
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> Self:
+        for name in ("dropouts", "weight_decays", "learning_rates"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is a range from low to high, got {low:g} to {high:g}")
+        return self
+
+
+class ReportText(Section):
+    """Words of the report; they change no number."""
+
+    question: str | None = None
+    """The study's question, shown first; unset: the question of the targets."""

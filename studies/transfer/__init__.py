@@ -1,0 +1,17 @@
+"""Does a probe of one category, wording, source or model read another one?"""
+
+from unsinter.studies.transfer.across_models import ModelSide, cross_model_table
+from unsinter.studies.transfer.held_out import held_out_tables
+from unsinter.studies.transfer.matrices import transfer_tables
+from unsinter.studies.transfer.plans import KINDS, Kind, Plan, Side
+
+__all__ = [
+    "KINDS",
+    "Kind",
+    "ModelSide",
+    "Plan",
+    "Side",
+    "cross_model_table",
+    "held_out_tables",
+    "transfer_tables",
+]

@@ -1,0 +1,137 @@
+"""Leave one source or one category out: site and penalty are chosen, and the probe fitted, without it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.probes.metrics import auroc, group_draws, percentile_interval
+from unsinter.probes.tasks import Task
+from unsinter.studies.dataset import Dataset
+from unsinter.studies.settings import Progress, silent
+from unsinter.studies.sweep import ReadSite, Site
+from unsinter.studies.transfer.columns import HELD_OUT
+from unsinter.studies.transfer.fits import linear_scores
+from unsinter.studies.transfer.hold_outs import HeldOut, HeldOutKind, hold_outs
+from unsinter.studies.transfer.plans import RowIndex, Side
+from unsinter.studies.transfer.word_reader import WORD_PENALTIES, WordReader
+
+
+def held_out_tables(
+    model: str,
+    read: ReadSite,
+    sites: Sequence[Site],
+    dataset: Dataset,
+    present: RowIndex,
+    *,
+    kinds: Sequence[HeldOutKind] = ("source", "category"),
+    penalties: Sequence[float],
+    inner_folds: int,
+    n_draws: int,
+    seed: int,
+    min_groups: int,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Return the columns of ``HELD_OUT``: D on each source and category that had no say in its probe.
+
+    Layer, position and penalty are chosen on grouped inner folds of the rows that remain, the penalty of the
+    words likewise; the held-out rows are scored once. A source or category with fewer than ``min_groups``
+    groups, or whose absence leaves too few to train on, adds no row.
+    """
+    splits = [
+        split
+        for kind in kinds
+        for split in hold_outs(
+            kind, dataset, present, inner_folds=inner_folds, seed=seed, min_groups=min_groups
+        )
+    ]
+    if not splits:
+        return pd.DataFrame(columns=list(HELD_OUT))
+    inner = np.empty((len(splits), len(sites), len(penalties)))
+    for number, site in enumerate(sites):
+        inner[:, number] = inner_scores(read(*site), splits, penalties=penalties)
+        progress(f"{model}: sources and categories held out", number + 1, len(sites))
+    picks = [divmod(int(np.argmax(found)), len(penalties)) for found in inner]
+    reader = WordReader([prompt.prompt for prompt in dataset.prompts])
+    rows = []
+    for split, found, (place, number) in zip(splits, inner, picks, strict=True):
+        chosen = {"penalty": penalties[number], "inner_score": found[place, number]}
+        layer, position = sites[place]
+        scores = _final_scores(read(layer, position), split, penalty=penalties[number])
+        words = _chosen_words(reader, split)
+        draws = group_draws(dataset.groups[split.tested], n_draws=n_draws, seed=seed)
+        names = {"model": model, "layer": layer, "position": position}
+        rows.append(names | chosen | _row(split, scores, words, draws))
+    return pd.DataFrame(rows)[list(HELD_OUT)]
+
+
+def inner_scores(X: FloatArray, splits: Sequence[HeldOut], *, penalties: Sequence[float]) -> FloatArray:
+    """Return mean inner AUROC (n_splits, n_penalties) at one site; every fold of every split is one task."""
+    used = np.unique(np.concatenate([split.train for split in splits]))
+    tasks = [
+        _task(used, split.train[split.inner != fold], split.harmful)
+        for split in splits
+        for fold in np.unique(split.inner)
+    ]
+    found = iter(linear_scores(X[used], tasks, penalties))
+    means = []
+    for split in splits:
+        validated = [
+            np.searchsorted(used, split.train[split.inner == fold]) for fold in np.unique(split.inner)
+        ]
+        means.append(split.fold_scores([next(found)[:, rows] for rows in validated]))
+    return np.array(means)
+
+
+def _final_scores(X: FloatArray, split: HeldOut, *, penalty: float) -> FloatArray:
+    used = np.r_[split.train, split.tested]
+    codes = np.r_[split.harmful[split.train], np.full(len(split.tested), -1)].astype(int)
+    (scores,) = linear_scores(X[used], [Task(codes=codes, n_classes=2)], [penalty])
+    return scores[0, len(split.train) :]
+
+
+def _chosen_words(reader: WordReader, split: HeldOut) -> FloatArray:
+    folds = []
+    for fold in np.unique(split.inner):
+        train, held_out = split.train[split.inner != fold], split.train[split.inner == fold]
+        folds.append(reader.scores(_side(train, split), held_out, penalties=WORD_PENALTIES))
+    penalty = WORD_PENALTIES[int(np.argmax(split.fold_scores(folds)))]
+    return reader.scores(_side(split.train, split), split.tested, penalties=[penalty])[0]
+
+
+def _row(split: HeldOut, scores: FloatArray, words: FloatArray, draws: FloatArray) -> dict[str, Any]:
+    truth = np.arange(len(split.tested)) < len(split.test.positive)
+    value, floor = (float(auroc(found, truth)[0]) for found in (scores, words))
+    drawn, floor_drawn = (auroc(found, truth, weights=draws) for found in (scores, words))
+    low, high = percentile_interval(drawn)
+    gain_low, gain_high = percentile_interval(drawn - floor_drawn)
+    return {
+        "kind": split.kind,
+        "held_out": split.value,
+        "auroc": value,
+        "low": low,
+        "high": high,
+        "words": floor,
+        "gain": value - floor,
+        "gain_low": gain_low,
+        "gain_high": gain_high,
+        "positives": split.positives,
+        "negatives": split.negatives,
+        "n_train": len(split.train),
+        "n_test_positive": len(split.test.positive),
+        "n_test_negative": len(split.test.negative),
+        "split_digest": split.digest,
+    }
+
+
+def _task(used: RowIndex, train: RowIndex, harmful: FloatArray) -> Task:
+    codes = np.full(len(used), -1)
+    codes[np.searchsorted(used, train)] = harmful[train]
+    return Task(codes=codes, n_classes=2)
+
+
+def _side(train: RowIndex, split: HeldOut) -> Side:
+    harmful = split.harmful[train].astype(bool)
+    return Side(positive=train[harmful], negative=train[~harmful])

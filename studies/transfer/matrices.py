@@ -1,0 +1,240 @@
+"""Transfer matrices at every site: one fit per row of a matrix, all its cells from one product."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.dataset import Dataset
+from unsinter.studies.settings import Progress, silent
+from unsinter.studies.sweep import ReadSite, Site
+from unsinter.studies.transfer.board import Board, intervals
+from unsinter.studies.transfer.columns import TRANSFER
+from unsinter.studies.transfer.fits import linear_scores, side_task
+from unsinter.studies.transfer.hold_outs import values_of
+from unsinter.studies.transfer.plans import (
+    KINDS,
+    OTHERS,
+    Examples,
+    Kind,
+    Labels,
+    Plan,
+    RowIndex,
+    Side,
+    category_plans,
+    source_plan,
+    wording_plan,
+)
+from unsinter.studies.transfer.word_reader import WordReader
+
+
+def transfer_tables(
+    model: str,
+    read: ReadSite,
+    sites: Sequence[Site],
+    dataset: Dataset,
+    best: Site,
+    wordings: Labels | None,
+    present: RowIndex,
+    *,
+    kinds: Sequence[Kind] = KINDS,
+    penalty: float,
+    n_draws: int,
+    seed: int,
+    min_groups: int,
+    answered: NDArray[np.bool_] | None = None,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Return the columns of ``TRANSFER``: matrices of the probe at every site, and of the words.
+
+    A kind that has fewer than two categories, wordings or sources with enough groups adds no row.
+
+    Parameters
+    ----------
+    best : the site chosen for D inside the training rows; marks ``selected``.
+    wordings : (n_prompts,) wording of each refusal, empty where not refused; None leaves that kind out.
+    present : rows that have activations.
+    penalty : L2 penalty of every probe, as chosen for D inside the training rows.
+    answered : (n_prompts,) prompts that were answered; None takes those without a wording.
+
+    Raises
+    ------
+    LeakageError : a group trains and tests.
+    """
+    plans = study_plans(
+        dataset, wordings, present, kinds=kinds, seed=seed, min_groups=min_groups, answered=answered
+    )
+    boards = [Board(plan, dataset.groups, n_draws=n_draws, seed=seed) for plan in plans]
+    texts = WordReader([prompt.prompt for prompt in dataset.prompts])
+    words = Reader(name="words", scores=[_word_scores(texts, board) for board in boards])
+    parts = matrix_tables(boards, words, floor=None)
+    for done, site in enumerate(sites, start=1):
+        scores = probe_scores(read(*site), boards, penalty=penalty)
+        probe = Reader(name="probe", scores=scores, site=site, is_selected=site == best)
+        parts += matrix_tables(boards, probe, floor=words)
+        progress(f"{model}: transfer", done, len(sites))
+    if not parts:
+        return pd.DataFrame(columns=list(TRANSFER))
+    table = pd.concat(parts, ignore_index=True).assign(model=model)
+    return table.loc[table["kind"].isin(kinds), list(TRANSFER)].reset_index(drop=True)
+
+
+def study_plans(
+    dataset: Dataset,
+    wordings: Labels | None,
+    present: RowIndex,
+    *,
+    kinds: Sequence[Kind] = KINDS,
+    seed: int,
+    min_groups: int,
+    answered: NDArray[np.bool_] | None = None,
+) -> list[Plan]:
+    """Return the matrices that a study's prompts allow; categories where only ``category_held_out`` is asked.
+
+    That matrix is normalised by the diagonal of the first, so both are planned together.
+    """
+    examples = examples_of(dataset, present)
+    plans: list[Plan | None] = []
+    if {"category", "category_held_out"} & set(kinds):
+        plans += (
+            category_plans(examples, values_of("category", dataset), min_groups=min_groups, seed=seed) or []
+        )
+    if "wording" in kinds and wordings is not None:
+        answered = wordings == "" if answered is None else answered
+        plans.append(wording_plan(examples, wordings, answered, min_groups=min_groups, seed=seed))
+    if "source" in kinds:
+        plans.append(source_plan(examples, values_of("source", dataset), min_groups=min_groups, seed=seed))
+    return [plan for plan in plans if plan is not None]
+
+
+def examples_of(dataset: Dataset, present: RowIndex) -> Examples:
+    """Return the arrays of a dataset that plans are made from."""
+    is_present = np.zeros(len(dataset.ids), dtype=bool)
+    is_present[present] = True
+    return Examples(
+        ids=dataset.ids,
+        groups=dataset.groups,
+        harm=dataset.harm,
+        is_test=dataset.is_test,
+        is_present=is_present,
+    )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Reader:
+    """One reader of all matrices: what it scores, and the cells once they are computed.
+
+    Attributes
+    ----------
+    scores : per matrix, (n_trained, n_tested) over the rows of its board.
+    cells : kind -> (n_trained, n_columns, 1 + n_draws) AUROCs.
+    """
+
+    name: str
+    scores: Sequence[FloatArray]
+    site: Site = (-1, "")
+    is_selected: bool = False
+    cells: dict[str, FloatArray] | None = None
+
+    def count(self, boards: Sequence[Board]) -> dict[str, FloatArray]:
+        """Return ``cells``, computed on the first call."""
+        if self.cells is None:
+            self.cells = {
+                board.plan.kind: np.array([board.cells(row) for row in scores])
+                for board, scores in zip(boards, self.scores, strict=True)
+            }
+        return self.cells
+
+
+def matrix_tables(boards: Sequence[Board], reader: Reader, *, floor: Reader | None) -> list[pd.DataFrame]:
+    """Return one table per matrix of a reader, each cell paired with the floor's."""
+    cells = reader.count(boards)
+    floor_cells = None if floor is None else floor.count(boards)
+    tables = []
+    for board in boards:
+        kind = board.plan.kind
+        found = _pick(board.plan, cells[kind])
+        low, high = intervals(found[:, 1:]).T
+        under = None if floor_cells is None else _pick(board.plan, floor_cells[kind])
+        gain = np.full((len(found), 3), np.nan)
+        if under is not None:
+            gain = np.c_[found[:, 0] - under[:, 0], intervals(found[:, 1:] - under[:, 1:])]
+        # The diagonal of the columns at this training size: that of the categories where one is held out.
+        ceiling = normalised(
+            found[:, 0], _ceilings(board.plan, cells["category" if "category" in kind else kind])
+        )
+        table = _frame(board.plan).assign(auroc=found[:, 0], low=low, high=high, normalised=ceiling)
+        table = table.assign(gain=gain[:, 0], gain_low=gain[:, 1], gain_high=gain[:, 2], reader=reader.name)
+        layer, position = reader.site
+        tables.append(table.assign(layer=layer, position=position, selected=reader.is_selected))
+    return tables
+
+
+def normalised(auroc: FloatArray, ceilings: FloatArray) -> FloatArray:
+    """Return (auroc - 0.5) / (ceiling - 0.5): 1 is no loss, 0 is chance.
+
+    ``ceilings`` (n_cells, 1 + n_draws) are the diagonal of each cell's column with its draws. Where its 95 %
+    interval reaches 0.5 the column has nothing to transfer and the ratio would be noise: NaN.
+    """
+    usable = intervals(ceilings[:, 1:])[:, 0] > 0.5
+    return np.where(usable, (auroc - 0.5) / np.where(usable, ceilings[:, 0] - 0.5, 1.0), np.nan)
+
+
+def probe_scores(X: FloatArray, boards: Sequence[Board], *, penalty: float) -> list[FloatArray]:
+    """Return per matrix the scores (n_trained, n_tested) of probes of X (n_examples, d_model).
+
+    Every row of every matrix is one task of one solve.
+    """
+    used = np.unique(np.concatenate([_used(board) for board in boards])) if boards else np.array([], np.intp)
+    place = np.full(len(X), -1, dtype=np.intp)
+    place[used] = np.arange(len(used))
+    tasks = [side_task(side, place) for board in boards for side in board.plan.trained.values()]
+    scores = iter(linear_scores(X[used], tasks, [penalty]))
+    return [np.array([next(scores)[0][place[board.rows]] for _ in board.plan.trained]) for board in boards]
+
+
+def _used(board: Board) -> RowIndex:
+    sides: list[Side] = list(board.plan.trained.values())
+    return np.concatenate([board.rows, *(np.r_[side.positive, side.negative] for side in sides)])
+
+
+def _word_scores(texts: WordReader, board: Board) -> FloatArray:
+    return np.array([texts.scores(side, board.rows)[0] for side in board.plan.trained.values()])
+
+
+def _pick(plan: Plan, cells: FloatArray) -> FloatArray:
+    """Return (n_cells, 1 + n_draws) in the order of ``plan.cells``."""
+    rows, columns = _indices(plan)
+    return cells[rows, columns]
+
+
+def _ceilings(plan: Plan, diagonal: FloatArray) -> FloatArray:
+    """Return each cell's column on the diagonal (n_cells, 1 + n_draws)."""
+    _, columns = _indices(plan)
+    return diagonal[columns, columns]
+
+
+def _indices(plan: Plan) -> tuple[list[int], list[int]]:
+    rows, columns = list(plan.trained), list(plan.tested)
+    return [rows.index(row) for row, _ in plan.cells], [columns.index(column) for _, column in plan.cells]
+
+
+def _frame(plan: Plan) -> pd.DataFrame:
+    number: Callable[[RowIndex], int] = len
+    return pd.DataFrame(
+        {
+            "kind": plan.kind,
+            "trained_on": OTHERS if plan.kind == "category_held_out" else row,
+            "tested_on": column,
+            "n_train_positive": number(plan.trained[row].positive),
+            "n_train_negative": number(plan.trained[row].negative),
+            "n_test_positive": number(plan.tested[column].positive),
+            "n_test_negative": number(plan.tested[column].negative),
+            "train_borrows": plan.trained[row].borrows,
+            "test_borrows": plan.tested[column].borrows,
+        }
+        for row, column in plan.cells
+    )

@@ -1,0 +1,199 @@
+"""Which rows train each row of a transfer matrix, and which test each of its columns."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.studies.splits import LeakageError
+
+Kind: TypeAlias = Literal["category", "category_held_out", "wording", "source"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Labels: TypeAlias = NDArray[np.str_]
+RowIndex: TypeAlias = NDArray[np.intp]
+
+OTHERS = "all others"
+SIDE_GROUPS = 5
+"""Fewest groups of a category, wording or source on each side of the split: a bootstrap of fewer is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Harmful and harmless rows that train a row of the matrix or test a column."""
+
+    positive: RowIndex
+    negative: RowIndex
+    borrows: str = ""
+    """The class whose rows are shared by all, not the category's, wording's or source's own; or empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One transfer matrix before any fit.
+
+    Attributes
+    ----------
+    trained : name of a row -> its training rows; the same number of each class in every row of the matrix.
+    tested : name of a column -> its held-out rows.
+    """
+
+    kind: Kind
+    trained: Mapping[str, Side]
+    tested: Mapping[str, Side]
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """(row, column) of every cell; a row of all other categories is tested on the one it lacks."""
+        if self.kind == "category_held_out":
+            return [(name, name) for name in self.trained]
+        return [(row, column) for row in self.trained for column in self.tested]
+
+    def refuse_leakage(self, groups: Labels) -> None:
+        """Raise LeakageError where a group (groups: (n_examples,)) both trains and tests."""
+        trained, tested = (
+            {group for side in sides.values() for group in groups[np.r_[side.positive, side.negative]]}
+            for sides in (self.trained, self.tested)
+        )
+        if shared := sorted(trained & tested):
+            raise LeakageError(shared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """What plans are made from; every array is (n_examples,).
+
+    Attributes
+    ----------
+    harm : ``harmful``, ``harmless`` or empty where unknown.
+    is_test : held out by the study's split.
+    is_present : has activations.
+    """
+
+    ids: Labels
+    groups: Labels
+    harm: Labels
+    is_test: NDArray[np.bool_]
+    is_present: NDArray[np.bool_]
+
+    def pool(self, mask: NDArray[np.bool_], *, test: bool) -> RowIndex:
+        """Return present rows of the mask on one side, by id: the order of a file changes no draw."""
+        rows = np.flatnonzero(mask & self.is_present & (self.is_test == test))
+        return rows[np.argsort(self.ids[rows], kind="stable")]
+
+    def has_enough(self, mask: NDArray[np.bool_], *, min_groups: int) -> bool:
+        """Whether the mask holds ``min_groups`` groups, and a few on each side of the split."""
+        train, test = (len(np.unique(self.groups[self.pool(mask, test=side)])) for side in (False, True))
+        return train + test >= min_groups and min(train, test) >= SIDE_GROUPS
+
+
+def category_plans(
+    examples: Examples, categories: Labels, *, min_groups: int, seed: int
+) -> tuple[Plan, Plan] | None:
+    """Plan "category i against harmless" tested on j, and all other categories tested on j.
+
+    Categories (n_examples,) count on harmful rows. All rows of the first matrix see equally many harmful
+    examples and the same harmless ones; a row of the second sees that many of each category but one. None
+    where fewer than two categories have enough groups.
+    """
+    harmful, harmless = examples.harm == "harmful", examples.harm == "harmless"
+    masks = {name: harmful & (categories == name) for name in _names(categories[harmful])}
+    masks = {n: mask for n, mask in masks.items() if examples.has_enough(mask, min_groups=min_groups)}
+    against = {test: examples.pool(harmless, test=test) for test in (False, True)}
+    if len(masks) < 2 or not all(map(len, against.values())):
+        return None
+    drawn = draw_equally({name: examples.pool(mask, test=False) for name, mask in masks.items()}, seed=seed)
+    tested = {
+        name: Side(positive=examples.pool(mask, test=True), negative=against[True], borrows="harmless")
+        for name, mask in masks.items()
+    }
+    rows = {name: drawn[name] for name in drawn}
+    others = {name: np.concatenate([rows[o] for o in rows if o != name]) for name in rows}
+    alone, rest = (
+        {n: Side(positive=p, negative=against[False], borrows="harmless") for n, p in found.items()}
+        for found in (rows, others)
+    )
+    return (
+        Plan(kind="category", trained=alone, tested=tested),
+        Plan(kind="category_held_out", trained=rest, tested=tested),
+    )
+
+
+def wording_plan(
+    examples: Examples, wordings: Labels, answered: NDArray[np.bool_], *, min_groups: int, seed: int
+) -> Plan | None:
+    """Plan D trained on refusals of wording k, tested on refusals of wording k'.
+
+    Positives are harmful prompts refused in that wording (wordings: (n_examples,), empty where not refused).
+    Negatives are harmless prompts refused in the same wording, if every wording has enough of them: then
+    refusing and its words are the same for both classes, and only harm tells them apart. Otherwise they are
+    the harmless prompts that were answered, for all wordings (``borrows`` says "harmless"): a probe may then
+    read refusing instead of harm, and the matrix still tells whether it reads the wording.
+    """
+    harmful, harmless = examples.harm == "harmful", examples.harm == "harmless"
+    refused = {name: wordings == name for name in _names(wordings[harmful])}
+    refused = {
+        n: mask for n, mask in refused.items() if examples.has_enough(mask & harmful, min_groups=min_groups)
+    }
+    if len(refused) < 2:
+        return None
+    positive = {n: mask & harmful for n, mask in refused.items()}
+    own = {n: mask & harmless for n, mask in refused.items()}
+    if all(examples.has_enough(mask, min_groups=min_groups) for mask in own.values()):
+        return _plan("wording", examples, positive, own, {}, seed=seed)
+    shared = harmless & answered
+    if not examples.has_enough(shared, min_groups=min_groups):
+        return None
+    borrowed = dict.fromkeys(refused, "harmless")
+    return _plan("wording", examples, positive, dict.fromkeys(refused, shared), borrowed, seed=seed)
+
+
+def source_plan(examples: Examples, sources: Labels, *, min_groups: int, seed: int) -> Plan | None:
+    """Plan D trained on source i, tested on source j (sources: (n_examples,), empty where unknown).
+
+    A source that lacks harmful or harmless groups borrows that class from all sources, on the same side of
+    the split (``borrows`` says which); one that has enough of neither is left out.
+    """
+    masks: dict[str, dict[str, NDArray[np.bool_]]] = {"harmful": {}, "harmless": {}}
+    borrowed = {}
+    for name in _names(sources):
+        own = {harm: (sources == name) & (examples.harm == harm) for harm in masks}
+        has = {harm: examples.has_enough(mask, min_groups=min_groups) for harm, mask in own.items()}
+        if any(has.values()):
+            borrowed[name] = next((harm for harm in masks if not has[harm]), "")
+            for harm in masks:
+                masks[harm][name] = own[harm] if has[harm] else examples.harm == harm
+    if len(borrowed) < 2:
+        return None
+    return _plan("source", examples, masks["harmful"], masks["harmless"], borrowed, seed=seed)
+
+
+def draw_equally(pools: Mapping[str, RowIndex], *, seed: int) -> dict[str, RowIndex]:
+    """Draw as many rows from every pool as the smallest holds; equal pools give equal draws."""
+    size = min(len(pool) for pool in pools.values())
+    return {
+        name: np.sort(np.random.default_rng(seed).choice(pool, size=size, replace=False))
+        for name, pool in pools.items()
+    }
+
+
+def _plan(
+    kind: Kind,
+    examples: Examples,
+    positive: Mapping[str, NDArray[np.bool_]],
+    negative: Mapping[str, NDArray[np.bool_]],
+    borrowed: Mapping[str, str],
+    *,
+    seed: int,
+) -> Plan:
+    sides = []
+    for test in (False, True):
+        pools = [{n: examples.pool(mask, test=test) for n, mask in m.items()} for m in (positive, negative)]
+        up, down = pools if test else (draw_equally(pool, seed=seed) for pool in pools)
+        sides.append({n: Side(positive=up[n], negative=down[n], borrows=borrowed.get(n, "")) for n in up})
+    return Plan(kind=kind, trained=sides[0], tested=sides[1])
+
+
+def _names(labels: Iterable[str]) -> list[str]:
+    return sorted({str(label) for label in labels} - {""})

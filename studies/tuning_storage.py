@@ -1,0 +1,140 @@
+"""Where trials are kept: a journal file, or any storage Optuna opens by URL."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+JOURNAL = "trials.journal"
+_ATTEMPTS = 5
+
+
+class TuningError(ValueError):
+    """Tuning cannot be done as asked."""
+
+
+@contextmanager
+def open_storage(url: str | None, folder: Path) -> Iterator[BaseStorage]:
+    """Open the storage of a URL; of None, the journal in ``folder``, which is made where it is missing.
+
+    Parameters
+    ----------
+    url : ``journal:PATH``, ``redis://...`` (a journal there), or a database URL of SQLAlchemy as Optuna takes
+        it; ``postgresql://`` is read by the driver of the extra ``postgres``.
+
+    Raises
+    ------
+    TuningError : no such kind of storage, its driver is not installed, or it cannot be opened.
+    """
+    storage = _journal(folder / JOURNAL) if url is None else _of_url(url)
+    try:
+        yield storage
+    finally:
+        if isinstance(storage, RDBStorage):
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def _of_url(url: str) -> BaseStorage:
+    kind, colon, rest = url.partition(":")
+    if not colon or not rest:
+        raise TuningError(
+            "--storage takes a URL as sqlite:///trials.db, postgresql://host/name or journal:PATH, "
+            f"got {url!r}."
+        )
+    if kind == "journal":
+        return _journal(Path(rest))
+    if kind in ("redis", "rediss", "unix"):
+        return _redis(url)
+    return _database(url)
+
+
+class _SystemLock(JournalFileOpenLock):
+    """A lock that the operating system lets go of when its process is killed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._system = FileLock(f"{path}.guard")
+
+    def acquire(self) -> bool:
+        """Wait for the lock and hold it."""
+        self._system.acquire()
+        return True
+
+    def release(self) -> None:
+        """Let go of the lock."""
+        self._system.release()
+
+
+def _journal(path: Path) -> BaseStorage:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=_SystemLock(path)))
+    except (OSError, ValueError, KeyError) as error:
+        raise TuningError(
+            f"{path} cannot be opened as a journal of trials ({_one_line(error)}); "
+            "name another with --storage."
+        ) from error
+
+
+def _redis(url: str) -> BaseStorage:
+    from optuna.storages.journal import JournalRedisBackend
+
+    try:
+        return JournalStorage(JournalRedisBackend(url))
+    except ImportError as error:
+        raise TuningError(
+            "--storage redis:// needs a driver that is not installed: pip install redis."
+        ) from error
+    except Exception as error:
+        if not type(error).__module__.startswith("redis"):
+            raise
+        raise TuningError(
+            f"--storage {_without_secret(url)} cannot be opened ({_one_line(error)})."
+        ) from error
+
+
+def _database(url: str) -> BaseStorage:
+    if url.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+psycopg://" + url.partition("://")[2]
+    # Trials of several processes are written one after the other: wait for one's turn rather than fail.
+    options: dict[str, Any] = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return RDBStorage(url, engine_kwargs=options)
+        except ImportError as error:
+            raise TuningError(
+                f"--storage {_without_secret(url)} needs a database driver that is not installed "
+                f"({_one_line(error)}); for PostgreSQL: pip install 'unsinter[postgres]'."
+            ) from error
+        except (SQLAlchemyError, ValueError, RuntimeError) as error:
+            # Processes that open an empty database at once make its tables twice: all but one are told so.
+            if attempt == _ATTEMPTS or not _is_a_race(error):
+                raise TuningError(
+                    f"--storage {_without_secret(url)} cannot be opened ({_one_line(error)})."
+                ) from error
+            time.sleep(0.2 * attempt)
+    raise AssertionError("unreachable")
+
+
+def _is_a_race(error: Exception) -> bool:
+    text = str(error).lower()
+    return "already exists" in text or "unique constraint" in text or "locked" in text
+
+
+def _without_secret(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return repr(url.rpartition("@")[2])
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,277 @@
+"""What the page says, held against numbers that were planted in the tables."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+import seaborn as sns
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unsinter.studies.report import ReportError, write_report
+from unsinter.studies.report.answer import answer, judge, make_claims
+from unsinter.studies.report.evidence import read_evidence
+from unsinter.studies.report.numbers import gain_text, p_text, score_text
+
+
+class _Text(HTMLParser):
+    """Everything a reader can see or hear: text, and the alternatives of figures."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts, self.hidden = [], 0
+
+    def handle_starttag(self, tag, attrs):
+        self.hidden += tag in ("style", "script")
+        self.parts += [value for name, value in attrs if name == "aria-label"]
+
+    def handle_endtag(self, tag):
+        self.hidden -= tag in ("style", "script")
+
+    def handle_data(self, data):
+        if not self.hidden:
+            self.parts.append(data)
+
+
+def text_of(folder):
+    return text_in(write_report(folder).read_text(encoding="utf-8"))
+
+
+def text_in(page):
+    reader = _Text()
+    reader.feed(page)
+    return re.sub(r"\s+", " ", "".join(reader.parts))
+
+
+@pytest.fixture
+def bare(tmp_path, write_bare_run):
+    """A run to be changed: one model, one question."""
+    return write_bare_run(tmp_path / "bare")
+
+
+def change(folder, table, **columns):
+    file = folder / f"{table}.parquet"
+    pd.read_parquet(file).assign(**columns).to_parquet(file, index=False)
+
+
+def summarise(folder, **changes):
+    file = folder / "summary.json"
+    summary = json.loads(file.read_text(encoding="utf-8"))
+    summary["models"]["encoder"] |= changes
+    file.write_text(json.dumps(summary), encoding="utf-8")
+
+
+def test_the_answer_names_what_stands_with_its_smallest_gain_and_what_falls_short(full_run):
+    first, second = answer(make_claims(read_evidence(full_run)))
+    assert first == (
+        "In both models the activations tell, better than any floor, whether a request is harmful "
+        "(+.053 [+.034, +.075]), which category of harm it is (+.202 [+.139, +.282]) and whether the model "
+        "refuses (+.053 [+.033, +.072]); in detached only, how a refusal is worded (+.106 [+.072, +.146])."
+    )
+    assert second == (
+        "What falls short: how a refusal is worded in sintered, where .751 [.690, .802] does not beat "
+        "the category alone (.745)."
+    )
+
+
+def test_a_run_in_which_nothing_beats_its_floor_says_so(bare_run):
+    text = text_of(bare_run)
+    assert "Nothing in this run is read from the activations better than its best floor reads it." in text
+    assert "where .970 [.962, .978] does not beat the words of the prompt (.967)" in text
+    assert "does not beat its floor" in text
+    assert "beats its floor" not in text.replace("does not beat its floor", "")
+
+
+def test_every_planted_score_stands_beside_its_floor_and_its_control(full_run, full_page):
+    table = pd.read_parquet(full_run / "results.parquet")
+    text = text_in(full_page)
+    for row in table[table["selected"]].to_dict("records"):
+        parts = (
+            f"{score_text(row['score'])} [{score_text(row['score_low'])}, {score_text(row['score_high'])}]",
+            f"{score_text(row['floor'])} {row['floor_name']}",
+            f"{gain_text(row['gain'])} [{gain_text(row['gain_low'])}, {gain_text(row['gain_high'])}]",
+            score_text(row["control"]),
+        )
+        assert re.search(r"\s*".join(map(re.escape, parts)), text), parts
+
+
+@pytest.mark.parametrize("missing", ["control", "floor"])
+def test_a_score_without_its_control_or_floor_is_printed_nowhere(bare, missing):
+    change(bare, "results", **{missing: np.nan, "score": 0.8123, "score_low": 0.8071, "score_high": 0.8199})
+    text = text_of(bare)
+    assert f"not shown: no {missing}" in text
+    assert f"Whether a request is harmful: no {missing}, so no score is shown." in text
+    assert not re.search(r"\.812|\.807|\.820", text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"beats_floor": False}, "does not beat its floor"),
+        ({"beats_floor": True, "p_value": 0.21}, "does not stand: p = .210 over all sites"),
+        ({"beats_floor": True, "control": 0.99}, "does not stand: no better than its control, .990"),
+        ({"beats_floor": True}, "beats its floor"),
+    ],
+)
+def test_a_score_stands_only_above_floor_control_and_chance(bare, changes, said):
+    change(bare, "results", **changes)
+    text = text_of(bare)
+    assert f"AUROC{said}" in text.replace(" AUROC ", "AUROC").replace(" does", "does").replace(
+        " beats", "beats"
+    )
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda run: change(run, "results", converged=False), "D: 14 of 14 fits did not converge"),
+        (lambda run: change(run, "results", p_value=np.nan), "no permutation was run"),
+        (lambda run: change(run, "results", layer0_mean=0.968), "the mean of layer 0 reaches .968"),
+        (lambda run: summarise(run, not_studied={"W": "too few <b>"}), "(W) was not studied: too few <b>."),
+        (
+            lambda run: summarise(run, extraction={"dropped": ["p-17"]}),
+            "1 prompts that were dropped as too long: p-17",
+        ),
+        (
+            lambda run: summarise(run, groups_per_cell={"harmful/refusal": 90, "harmless/refusal": 29}),
+            "(harmful but answered: 0, harmless but refused: 29; 30 are needed)",
+        ),
+        (lambda run: (run / "results.parquet").unlink(), "Anything: no probe was fitted."),
+    ],
+    ids=["unconverged", "no p", "layer 0", "not studied", "dropped", "small cells", "no results"],
+)
+def test_what_could_not_be_said_is_listed_with_its_reason(bare, break_it, said):
+    if said.startswith("the mean"):
+        change(bare, "results", beats_floor=True)
+    assert said not in text_of(bare)
+    break_it(bare)
+    assert said in text_of(bare)
+
+
+def test_tables_that_a_run_did_not_write_are_named_as_gaps(bare_run, full_page):
+    missing = ("no transfer matrix was made", "none was left out", "no pair of models", "nothing was tuned")
+    bare, full = text_of(bare_run), text_in(full_page)
+    assert all(words in bare and words not in full for words in missing)
+
+
+def test_the_verdict_is_shown_only_where_there_is_one(bare):
+    undecided = "This report does not decide whether the two are separate"
+    text = text_of(bare)
+    assert undecided in text
+    assert "Separation verdicts" not in text
+    rows = [
+        ("encoder", "D, R", 4, "template_end", "separable"),
+        ("encoder", "D, R", 5, "template_end", "shared"),
+    ]
+    table = pd.DataFrame(rows, columns=["model", "pair", "layer", "position", "verdict"])
+    table.to_parquet(bare / "verdicts.parquet", index=False)
+    text = text_of(bare)
+    assert undecided not in text
+    assert re.search(r"Separation verdicts.*4\s*separable\s*5\s*shared", text)
+
+
+def test_verdicts_that_cannot_be_shown_are_not_passed_over_in_silence(bare):
+    pd.DataFrame({"model": ["encoder"], "answer": ["apart"]}).to_parquet(
+        bare / "verdicts.parquet", index=False
+    )
+    assert "This report does not decide whether the two are separate" in text_of(bare)
+
+
+def test_a_left_out_source_without_a_floor_is_not_drawn_but_named(bare):
+    row = {"model": "encoder", "kind": "source", "held_out": "forum", "auroc": 0.9, "low": 0.8, "high": 0.95}
+    rows = [row | {"words": 0.7, "gain": 0.2, "gain_low": 0.1, "gain_high": 0.3}]
+    rows += [
+        row | {"held_out": "wiki", "words": np.nan, "gain": np.nan, "gain_low": np.nan, "gain_high": np.nan}
+    ]
+    pd.DataFrame(rows).to_parquet(bare / "held_out.parquet", index=False)
+    text = text_of(bare)
+    assert "one source left out: forum .900, words .700." in text
+    assert "Detection on wiki, left out: the words have no score there." in text
+
+
+def test_the_budget_and_every_trial_are_in_the_page(full_run, full_page):
+    trials = pd.read_parquet(full_run / "trials.parquet")
+    assert f"All {len(trials)} trials" in full_page
+    for model, target, number, params in trials[["model", "target", "number", "params"]].to_numpy():
+        width = json.loads(params)["width"]
+        row = (
+            rf">{model}</td>\s*<td[^>]*>{target}</td>\s*<td[^>]*>{number}</td>(?:\s*<td[^>]*>[^<]*</td>){{4}}"
+        )
+        assert re.search(rf"{row}\s*<td[^>]*>width {width}, lr ", full_page), (model, target, number)
+
+
+def test_names_from_the_data_are_never_markup(full_page):
+    assert "<script" not in full_page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; " in full_page
+
+
+def test_writing_again_gives_the_same_bytes_whatever_theme_the_caller_set(bare):
+    first = write_report(bare).read_bytes()
+    with mpl.rc_context():
+        sns.set_theme(context="talk", style="dark", palette="pastel")
+        assert write_report(bare).read_bytes() == first
+
+
+def test_the_page_stays_small_enough_to_be_sent(full_page):
+    assert len(full_page.encode()) < 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda run: (run / "summary.json").unlink(), "holds no finished run"),
+        (lambda run: (run / "summary.json").write_text("{"), "summary.json is damaged"),
+        (lambda run: (run / "summary.json").write_text('{"schema_version": 1}'), "has schema_version 1"),
+        (lambda run: (run / "study.yaml").write_text("- a\n"), "study.yaml is no study file"),
+        (lambda run: (run / "floors.parquet").write_bytes(b"PAR1"), "floors.parquet cannot be read"),
+        (
+            lambda run: pd.DataFrame({"model": ["a"]}).to_parquet(run / "floors.parquet"),
+            "has no column target",
+        ),
+        (lambda run: (run / "report.html").mkdir(), "report.html cannot be written"),
+    ],
+    ids=["unfinished", "damaged summary", "schema", "study", "damaged table", "columns", "unwritable"],
+)
+def test_a_folder_that_is_no_sound_run_is_refused_in_one_sentence(bare, damage, message):
+    damage(bare)
+    with pytest.raises(ReportError, match=message):
+        write_report(bare)
+    assert not list(bare.glob(".*"))
+
+
+def test_the_verb_writes_the_page_and_refuses_what_is_no_run(unsinter, refused, bare, tmp_path):
+    done = unsinter("report", bare)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"Report: {bare / 'report.html'}"
+    refused("report", tmp_path, parts=["holds no finished run", "run its study first"])
+
+
+@given(st.floats(-2, 2, allow_nan=False))
+def test_a_printed_number_is_within_half_a_thousandth_of_the_truth(value):
+    for text in (score_text(value), gain_text(value)):
+        assert abs(float(text.replace("\u2212", "-")) - value) <= 0.0005 + 1e-12
+    assert gain_text(value)[0] in "+\u2212"
+
+
+def test_a_p_value_is_never_printed_as_zero():
+    assert (p_text(0.0002), p_text(0.004), p_text(float("nan"))) == ("p < .001", "p = .004", "\u2013")
+
+
+def test_missing_numbers_in_a_row_do_not_make_a_claim_stand():
+    row = {"score": 0.9, "floor": 0.5, "control": float("nan"), "beats_floor": True}
+    claim = judge("m", "D", row)
+    assert not claim.stands
+    assert not claim.shown
+
+
+def test_a_real_small_run_gets_a_report_of_its_own_numbers(write_study, unsinter, private_cache):
+    done = unsinter("run", write_study(), "--out", "small")
+    assert done.returncode == 0, done.stderr
+    folder = write_study().parent / "here" / "small"
+    table = pd.read_parquet(folder / "results.parquet")
+    row = table[table["selected"] & (table["target"] == "D")].iloc[0]
+    assert f"{score_text(row['score'])} [{score_text(row['score_low'])}" in text_of(folder)

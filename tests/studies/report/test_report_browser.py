@@ -1,0 +1,263 @@
+"""The page in a real browser: Debian's Chromium, headless, one session for all tests."""
+
+import base64
+import itertools
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+)  # fmt: skip
+PHONE, DESK, PAPER = 390, 1280, 688
+"""Pixels across: a phone, a desk, A4 between its margins."""
+
+FIGURES = """
+return [...document.querySelectorAll('main svg[role=img]')].map(svg => {
+  const box = svg.getBoundingClientRect();
+  const shapes = svg.querySelectorAll('path, use, image, rect').length;
+  return {name: svg.getAttribute('aria-label') || '', width: box.width, height: box.height, shapes};
+}).filter(f => !f.name.trim() || f.width < 150 || f.height < 40 || f.shapes < 5);
+"""
+SMALL_TYPE = """
+const shown = [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() &&
+  [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()));
+return shown.map(e => {
+  let size = parseFloat(getComputedStyle(e).fontSize);
+  const svg = e.closest('svg[viewBox]');
+  if (svg) size *= svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+  return [Math.round(100 * size) / 100, e.textContent.slice(0, 40)];
+}).filter(([size]) => size < arguments[0]);
+"""
+OVERLAPS = """
+const found = [];
+for (const svg of document.querySelectorAll('main svg[role=img]')) {
+  const texts = [...svg.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()]);
+  texts.forEach(([a, p], i) => texts.slice(i + 1).forEach(([b, q]) => {
+    const wide = Math.min(p.right, q.right) - Math.max(p.left, q.left);
+    const high = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
+    if (wide > 1 && high > 2) found.push([a, b]);
+  }));
+}
+return found;
+"""
+CUT_TEXT = """
+return [...document.querySelectorAll('main svg[role=img]')].flatMap(svg => {
+  const box = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll('text')].filter(t => {
+    const r = t.getBoundingClientRect();
+    const across = r.left < box.left - 1 || r.right > box.right + 1;
+    return across || r.top < box.top - 1 || r.bottom > box.bottom + 1;
+  }).map(t => t.textContent);
+});
+"""
+CONTRAST = """
+const light = c => { c /= 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
+const rgb = s => (s.match(/[\\d.]+/g) || []).map(Number);
+const luminance = s => { const [r, g, b] = rgb(s); return .2126*light(r) + .7152*light(g) + .0722*light(b); };
+const ground = e => {
+  for (; e; e = e.parentElement) {
+    const s = getComputedStyle(e).backgroundColor, c = rgb(s);
+    if (c.length === 3 || c[3] > 0.9) return s;
+  }
+  return 'rgb(255, 255, 255)';
+};
+return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() &&
+  [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())).map(e => {
+  const style = getComputedStyle(e), inside = e.closest('svg[role=img]');
+  // Numbers inside a heat map's cells or a bar stand on the figure's own colour.
+  if (inside && (/#0b0b0b|#ffffff|--paper/.test(e.getAttribute('style')))) return null;
+  const a = luminance(inside ? style.fill : style.color), b = luminance(ground(inside || e));
+  return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), e.textContent.slice(0, 40)];
+}).filter(pair => pair && pair[0] < 4.5);
+"""
+HEADINGS = "return [...document.querySelectorAll('h1, h2, h3, h4')].map(h => Number(h.tagName[1]));"
+LINKS = """
+return [...document.querySelectorAll('[href]')].map(a => a.getAttribute('href')).filter(h =>
+  !(h.startsWith('#') && document.getElementById(h.slice(1))) && !h.startsWith('data:'));
+"""
+TWINS = """
+const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
+return ids.filter((id, i) => ids.indexOf(id) !== i);
+"""
+WIDE = """
+const inner = [...document.querySelectorAll('main svg[role=img]')];
+return inner.filter(svg => svg.getBoundingClientRect().right > innerWidth + 1).map(svg => svg.ariaLabel);
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not (CHROMIUM.is_file() and DRIVER.is_file()):
+        pytest.skip("no Chromium with its driver (Debian: chromium, chromium-driver)")
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    profile = tempfile.mkdtemp()
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
+    yield driver
+    driver.quit()
+    shutil.rmtree(profile, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", params=["full", "bare"])
+def page(request, tmp_path_factory, full_page, bare_page):
+    """The page of a full run, and of one that found nothing."""
+    file = tmp_path_factory.mktemp("page") / "report.html"
+    file.write_text({"full": full_page, "bare": bare_page}[request.param], encoding="utf-8")
+    return file
+
+
+def show(browser, file, *, width=DESK, dark=False, media=""):
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": scheme})
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get(file.as_uri())
+
+
+def complaints(browser, file):
+    """Console messages of a load of the page."""
+    show(browser, file)
+    return [
+        entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")
+    ]
+
+
+def requests(browser, file):
+    """Addresses that a load of the page asks for, but for the file itself and what it carries."""
+    show(browser, file)
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert file.as_uri() in asked
+    return [url for url in asked if url != file.as_uri() and not url.startswith("data:")]
+
+
+def poor_figures(browser, file, width):
+    show(browser, file, width=width)
+    return browser.execute_script(FIGURES)
+
+
+def too_wide(browser, file, width):
+    show(browser, file, width=width)
+    wide = browser.execute_script("return document.scrollingElement.scrollWidth")
+    return [wide] if wide > width else []
+
+
+def on_phone(browser, file, script, *arguments):
+    show(browser, file, width=PHONE)
+    return browser.execute_script(script, *arguments)
+
+
+def in_scheme(browser, file, *, dark):
+    show(browser, file, dark=dark)
+    return browser.execute_script(CONTRAST)
+
+
+def disorder(browser, file):
+    show(browser, file)
+    levels = browser.execute_script(HEADINGS)
+    jumps = [pair for pair in itertools.pairwise(levels) if pair[1] > pair[0] + 1]
+    return jumps if levels[:1] == [1] and levels.count(1) == 1 else [levels]
+
+
+def on_desk(browser, file, script):
+    show(browser, file)
+    return browser.execute_script(script)
+
+
+def on_paper(browser, file):
+    show(browser, file, width=PAPER, media="print")
+    return browser.execute_script(WIDE)
+
+
+CHECKS = {
+    "console": complaints,
+    "requests": requests,
+    "figures at a desk": lambda b, f: poor_figures(b, f, DESK),
+    "figures on a phone": lambda b, f: poor_figures(b, f, PHONE),
+    "width on a phone": lambda b, f: too_wide(b, f, PHONE),
+    "width on the smallest phone": lambda b, f: too_wide(b, f, 320),
+    "small type on a phone": lambda b, f: on_phone(b, f, SMALL_TYPE, 10.95),
+    "overlapping type on a phone": lambda b, f: on_phone(b, f, OVERLAPS),
+    "cut type on a phone": lambda b, f: on_phone(b, f, CUT_TEXT),
+    "contrast in the light": lambda b, f: in_scheme(b, f, dark=False),
+    "contrast in the dark": lambda b, f: in_scheme(b, f, dark=True),
+    "headings": disorder,
+    "links": lambda b, f: on_desk(b, f, LINKS),
+    "ids": lambda b, f: on_desk(b, f, TWINS),
+    "cut figures on paper": on_paper,
+}
+NO_POLICY = (r'<meta http-equiv="Content-Security-Policy"[^>]*>', "")
+FAULTS = {
+    "console": [("</main>", "</main><img src='missing.png' alt=''>")],
+    "requests": [NO_POLICY, ("</main>", "</main><img src='http://192.0.2.1/beacon.png' alt=''>")],
+    "figures at a desk": [('aria-label="Held-out score of D', 'aria-label="" data-was="')],
+    "figures on a phone": [(r"(\.drawing svg \{[^}]*)width: 100%", r"\1width: 0")],
+    "width on a phone": [(r"\.scroll \{ overflow-x: auto;", ".scroll {")],
+    "width on the smallest phone": [(r'<p class="question">', '<p class="question" style="width: 330px">')],
+    "small type on a phone": [("min-width: [0-9]+px", "max-width: 250px")],
+    "overlapping type on a phone": [("font-size: 8px", "font-size: 15px")],
+    "cut type on a phone": [("text-anchor: end", "text-anchor: start")],
+    "contrast in the light": [("--muted: #5b6673", "--muted: #a0a8b0")],
+    "contrast in the dark": [("--ink: #e8e6e1", "--ink: #1b2129")],
+    "headings": [("<h2>What came out</h2>", "<h4>What came out</h4>")],
+    "links": [('href="#layers"', 'href="#nowhere"')],
+    "ids": [(r'id="layers-[a-z]+-[A-Z]-', 'id="')],
+    "cut figures on paper": [
+        (r"\.drawing \{ min-width: 0 !important; \}", ".drawing { min-width: 900px !important; }")
+    ],
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_page_is_sound(browser, page, check):
+    assert CHECKS[check](browser, page) == []
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_each_check_sees_its_fault(browser, full_page, tmp_path, check):
+    text = full_page
+    for pattern, replacement in FAULTS[check]:
+        text, n = re.subn(pattern, replacement, text)
+        assert n, f"the fault was not planted: {pattern}"
+    file = tmp_path / "report.html"
+    file.write_text(text, encoding="utf-8")
+    assert CHECKS[check](browser, file) != []
+
+
+def test_names_from_the_data_run_no_script_and_show_as_they_are(browser, page, full_page):
+    show(browser, page)
+    assert browser.execute_script("return document.scripts.length") == 0
+    if page.read_text(encoding="utf-8") == full_page:
+        shown = browser.execute_script("return document.querySelector('main').textContent")
+        assert '<script>alert(1)</script> & "quotes" $x_1$ ünïcode 危害' in shown
+
+
+def test_it_prints_on_a_sane_number_of_pages(browser, page, full_page):
+    show(browser, page)
+    sheet = {"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": True, "preferCSSPageSize": True}
+    pdf = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", sheet)["data"])
+    pages = len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf))
+    is_full = page.read_text(encoding="utf-8") == full_page
+    assert (8 <= pages <= 20) if is_full else (2 <= pages <= 5)
+
+
+def test_a_closed_table_opens_with_the_keyboard_alone(browser, full_page, tmp_path):
+    file = tmp_path / "report.html"
+    file.write_text(full_page, encoding="utf-8")
+    show(browser, file)
+    folded = browser.find_element("css selector", "details summary")
+    folded.send_keys("\n")
+    assert browser.execute_script("return document.querySelector('details').open")

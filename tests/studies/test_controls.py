@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unsinter.probes import LogisticProbe
+from unsinter.probes.metrics import auroc
+from unsinter.studies.controls import control_task, refusal_to_control, shuffled_codes
+
+
+def rows(seed, *, n_groups=60, size=4, n_classes=2):
+    rng = np.random.default_rng(seed)
+    groups = np.array([f"g{i}" for i in np.repeat(np.arange(n_groups), size)])
+    codes = rng.choice(
+        n_classes, p=np.arange(1, n_classes + 1) / sum(range(1, n_classes + 1)), size=len(groups)
+    )
+    return codes, groups
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 5))
+@settings(max_examples=30, deadline=None)
+def test_every_group_has_one_label_and_rows_on_both_sides(seed, n_classes):
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 60, 300)
+    codes = rng.integers(-1, n_classes, 300)
+    train = np.flatnonzero(groups % 4 > 0)
+    control = control_task(codes, groups, train, n_classes=n_classes, seed=seed)
+    if control is None:
+        assert "30 groups" in refusal_to_control(codes, groups, train)
+        return
+    used = np.r_[control.fit_rows, control.score_rows]
+    assert np.isin(used, train).all()
+    assert len(set(used)) == len(used)
+    assert (codes[used] >= 0).all()
+    assert set(groups[control.fit_rows]) == set(groups[control.score_rows])
+    assert all(len(set(control.codes[used][groups[used] == g])) == 1 for g in set(groups[used]))
+    assert (control.codes[np.setdiff1d(np.arange(300), used)] == -1).all()
+    np.testing.assert_array_equal(np.flatnonzero(control.task.trains), control.fit_rows)
+
+
+def test_the_groups_have_the_class_balance_of_the_target():
+    codes, groups = rows(0, n_groups=100, n_classes=3)
+    control = control_task(codes, groups, np.arange(400), n_classes=3, seed=0)
+    per_group = [control.codes[groups == g][0] for g in np.unique(groups)]
+    np.testing.assert_allclose(np.bincount(per_group) / 100, np.bincount(codes) / 400, atol=0.01)
+
+
+def test_a_rare_class_keeps_two_groups():
+    codes, groups = np.zeros(160, dtype=int), np.repeat(np.arange(40), 4)
+    codes[0] = 1
+    control = control_task(codes, groups, np.arange(160), n_classes=2, seed=0)
+    assert len(set(groups[control.codes == 1])) == 2
+
+
+def control_score(X, codes, groups):
+    found = []
+    for seed in range(10):
+        control = control_task(codes, groups, np.arange(len(codes)), n_classes=2, seed=seed)
+        fit = LogisticProbe(penalty=1e-3).fit(X[control.fit_rows], control.codes[control.fit_rows])
+        found.append(control.score(fit.decision_function(X)))
+    return np.mean(found)
+
+
+def test_a_probe_that_memorises_surfaces_does_well_and_one_that_reads_the_label_does_not():
+    """Wide surfaces, one of a kind per group, can be memorised; one column that holds the label cannot."""
+    codes, groups = rows(1)
+    rng = np.random.default_rng(1)
+    surface = rng.normal(size=(60, 200))[np.repeat(np.arange(60), 4)] + 0.1 * rng.normal(size=(240, 200))
+    assert control_score(surface, codes, groups) > 0.95
+    label_only = codes[:, None] + 0.1 * rng.normal(size=(240, 1))
+    assert control_score(label_only, codes, groups) == pytest.approx(0.5, abs=0.06)
+
+
+def test_many_classes_are_scored_by_macro_f1():
+    codes, groups = rows(2, n_classes=3)
+    control = control_task(codes, groups, np.arange(240), n_classes=3, seed=0)
+    assert control.score(np.eye(3)[control.codes]) == 1.0
+    assert control.score(np.eye(3)[(control.codes + 1) % 3]) == 0.0
+
+
+def test_too_few_groups_of_two_give_no_control_and_the_reason_in_words():
+    codes = np.zeros(100, dtype=int)
+    codes[::2] = 1
+    single = np.arange(100)
+    assert control_task(codes, single, np.arange(100), n_classes=2, seed=0) is None
+    reason = refusal_to_control(codes, single, np.arange(100))
+    assert reason.startswith("a control task needs 30 groups with two or more labelled training rows, got 0")
+    pairs = np.repeat(np.arange(50), 2)
+    assert refusal_to_control(codes, pairs, np.arange(60)) is None
+    assert "got 29" in refusal_to_control(codes, pairs, np.arange(58))
+
+
+def test_one_seed_is_one_task():
+    codes, groups = rows(3)
+    one, same, other = (
+        control_task(codes, groups, np.arange(240), n_classes=2, seed=seed).codes for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+def test_shuffled_labels_are_those_of_training_rows_and_tell_nothing_of_held_out_ones():
+    rng = np.random.default_rng(4)
+    groups = np.repeat(np.arange(150), 2)
+    codes = np.tile([0, 1], 150)  # every group a twin pair
+    X = rng.normal(size=(300, 5)) + 2 * codes[:, None] * np.eye(5)[0]
+    train, test = np.arange(200), np.arange(200, 300)
+    found = []
+    for seed in range(60):
+        shuffled = shuffled_codes(codes, groups, train, seed=seed)
+        assert (shuffled[test] == -1).all()
+        np.testing.assert_array_equal(np.bincount(shuffled[train]), np.bincount(codes[train]))
+        fit = LogisticProbe().fit(X[train], shuffled[train])
+        found.append(auroc(fit.decision_function(X[test]), codes[test] == 1)[0])
+    assert np.mean(found) == pytest.approx(0.5, abs=4 * np.std(found) / np.sqrt(60))
+    true = LogisticProbe().fit(X[train], codes[train])
+    assert auroc(true.decision_function(X[test]), codes[test] == 1)[0] > 0.85
