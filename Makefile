@@ -19,7 +19,7 @@ demo: setup
 	$(BIN)/unsinter run --demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: setup
 	$(BIN)/python -m pytest -m "not slow" -x -q

@@ -4,12 +4,21 @@ import re
 
 import pytest
 
-from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRANSFER
+from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRIALS
+from unsinter.studies.transfer.columns import CROSS_MODEL, HELD_OUT, TRANSFER
 
 
 @pytest.mark.parametrize(
     ("name", "columns"),
-    [("results", RESULTS), ("floors", FLOORS), ("predictions", PREDICTIONS), ("transfer", TRANSFER)],
+    [
+        ("results", RESULTS),
+        ("floors", FLOORS),
+        ("predictions", PREDICTIONS),
+        ("trials", TRIALS),
+        ("transfer", TRANSFER),
+        ("held_out", HELD_OUT),
+        ("cross_model", CROSS_MODEL),
+    ],
 )
 def test_every_column_is_documented_with_its_meaning(repository, name, columns):
     page = (repository / "docs" / "columns.md").read_text(encoding="utf-8")
