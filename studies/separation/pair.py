@@ -1,0 +1,84 @@
+"""Two labellings of the same rows whose representations are to be told apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.probes.arrays import FloatArray
+
+CELLS = ("both", "first_only", "second_only", "neither")
+"""Names of the cells (z, w) = (1, 1), (1, 0), (0, 1), (0, 0), in the order of ``Pair.cells``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two binary factors over the rows of a study.
+
+    Attributes
+    ----------
+    z, w : (n,) codes of the first and second factor: 1, 0, or -1 where missing, which masks the row.
+    groups : (n,) what stays on one side of every split.
+    strata : (n,) category of each row, held fixed in every comparison; None where there is none to hold.
+    text : (n, p) features of the text alone; None where no text is given, and then no claim beyond it.
+    z_sure, w_sure : probability that an observed label is the true one, by (code 0, code 1), from a confusion
+        matrix against people; None takes the labels as they are.
+
+    Raises
+    ------
+    ValueError : lengths differ, a code is none of 1, 0, -1, or a probability is not above one half.
+    """
+
+    name: str
+    z: NDArray[np.integer]
+    w: NDArray[np.integer]
+    groups: NDArray[np.generic]
+    strata: NDArray[np.generic] | None = None
+    text: FloatArray | None = None
+    z_sure: tuple[float, float] | None = None
+    w_sure: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.z)
+        for name in ("w", "groups", "strata", "text"):
+            value = getattr(self, name)
+            if value is not None and len(value) != n:
+                raise ValueError(f"{name} must have one entry per row of z, got {len(value)} for {n}.")
+        for name in ("z", "w"):
+            if not np.isin(getattr(self, name), (-1, 0, 1)).all():
+                raise ValueError(
+                    f"{name} must hold 1, 0 or -1 (missing), got {np.unique(getattr(self, name))}."
+                )
+        for name in ("z_sure", "w_sure"):
+            sure = getattr(self, name)
+            if sure is not None and not all(0.5 < p <= 1 for p in sure):
+                raise ValueError(f"{name} must hold two probabilities above .5 and up to 1, got {sure}.")
+        if self.text is not None and not np.isfinite(self.text).all():
+            raise ValueError("text holds NaN or inf; leave those features out.")
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Rows where both factors are known."""
+        return np.flatnonzero((np.asarray(self.z) >= 0) & (np.asarray(self.w) >= 0))
+
+    @property
+    def cells(self) -> NDArray[np.intp]:
+        """Cell of each of ``rows``, as a place in ``CELLS``."""
+        return cell_codes(self.z[self.rows], self.w[self.rows])
+
+    def groups_per_cell(self) -> dict[str, int]:
+        """Return independent groups in each cell."""
+        groups, cells = self.groups[self.rows], self.cells
+        return {name: len(np.unique(groups[cells == code])) for code, name in enumerate(CELLS)}
+
+    def phi(self) -> float:
+        """Return the correlation of the factors over ``rows``; NaN where one is constant."""
+        z, w = self.z[self.rows].astype(float), self.w[self.rows].astype(float)
+        if len(z) == 0 or z.std() == 0 or w.std() == 0:
+            return float("nan")
+        return float(np.corrcoef(z, w)[0, 1])
+
+
+def cell_codes(z: NDArray[np.integer], w: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Return the place in ``CELLS`` of factors (n,) that are both known."""
+    return np.asarray((1 - z) * 2 + (1 - w), dtype=np.intp)

@@ -1,0 +1,139 @@
+"""The decision rule, as one table: evidence with its bands in, a verdict and its reason out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from unsinter.studies.separation.site_verdict import Estimate, Evidence, Verdict
+
+CHANCE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Thresholds of the verdict; the defaults are those whose error rates are published.
+
+    Attributes
+    ----------
+    effect_floor : AUROC above chance that a whole band must clear before a factor counts as there.
+    margin : half-width around chance inside which a whole band counts as nothing there.
+    min_groups : independent groups needed in each of the two cells where the factors disagree.
+    level : of the bands, together over all sites and statistics of a pair.
+    n_folds, n_draws, seed : of cross-fitting and bootstrap.
+    n_imputations : labellings drawn where labels are known to err.
+    near_copies : share of rows with a near copy in another group above which nothing is said.
+    """
+
+    effect_floor: float = 0.10
+    margin: float = 0.15
+    min_groups: int = 30
+    level: float = 0.95
+    n_folds: int = 5
+    n_draws: int = 1000
+    seed: int = 0
+    n_imputations: int = 10
+    near_copies: float = 0.10
+
+    def above(self, estimate: Estimate) -> bool:
+        """Return whether the whole band lies above chance by more than the floor."""
+        return estimate.low > CHANCE + self.effect_floor
+
+    def inside(self, estimate: Estimate) -> bool:
+        """Return whether the whole band lies within the margin around chance."""
+        return estimate.low > CHANCE - self.margin and estimate.high < CHANCE + self.margin
+
+
+class _Row(NamedTuple):
+    verdict: Verdict
+    holds: Callable[[Rule, Evidence], bool]
+    seen: str
+    needs_bits: tuple[str, ...]
+
+
+_TABLE = (
+    _Row(
+        "neither",
+        lambda rule, e: rule.inside(e.a) and rule.inside(e.b),
+        "neither factor is read once the other is held fixed",
+        (),
+    ),
+    _Row(
+        "first-only",
+        lambda rule, e: rule.above(e.a) and rule.inside(e.b),
+        "the first factor is read, the second is not once the first is held fixed",
+        ("first",),
+    ),
+    _Row(
+        "second-only",
+        lambda rule, e: rule.inside(e.a) and rule.above(e.b),
+        "the second factor is read, the first is not once the second is held fixed",
+        ("second",),
+    ),
+    _Row(
+        "shared",
+        lambda rule, e: (
+            rule.above(e.a) and rule.above(e.b) and rule.inside(e.o_first) and rule.inside(e.o_second)
+        ),
+        "both are read, and where they disagree neither probe follows its own factor",
+        ("first", "second"),
+    ),
+    _Row(
+        "separable",
+        lambda rule, e: all(rule.above(x) for x in (e.a, e.b, e.o_first, e.o_second)),
+        "both are read, and where they disagree each probe follows its own factor",
+        ("first", "second"),
+    ),
+)
+
+
+def decide(evidence: Evidence, rule: Rule) -> tuple[Verdict, str]:
+    """Return the verdict and its reason in words: the first row of the table that holds, else undetermined.
+
+    A verdict that a factor is there needs usable bits beyond the text, where the text was given.
+    """
+    for row in _TABLE:
+        if row.holds(rule, evidence):
+            blocked = [factor for factor in row.needs_bits if not _beyond(evidence, factor)]
+            if blocked:
+                return "undetermined", _not_beyond_text(evidence, blocked)
+            return row.verdict, row.seen
+    return "undetermined", _why(evidence, rule)
+
+
+def _beyond(evidence: Evidence, factor: str) -> bool:
+    bits: Estimate = getattr(evidence, f"bits_{factor}")
+    return bool(np.isnan(bits.value) or bits.low > 0)
+
+
+def _not_beyond_text(evidence: Evidence, factors: list[str]) -> str:
+    told = []
+    for factor in factors:
+        bits: Estimate = getattr(evidence, f"bits_{factor}")
+        told.append(f"{factor} {bits.value:.3f} [{bits.low:.3f}, {bits.high:.3f}]")
+    return f"the activations add no usable bits to the text ({', '.join(told)})"
+
+
+def _why(evidence: Evidence, rule: Rule) -> str:
+    """Return which band leaves the question open."""
+    for name, factor in (("a", "first"), ("b", "second")):
+        estimate: Estimate = getattr(evidence, name)
+        if np.isnan(estimate.value):
+            return f"no rows to compare the {factor} factor in with the other held fixed"
+        if not rule.above(estimate) and not rule.inside(estimate):
+            return (
+                f"the {factor} factor may or may not be there with the other held fixed ({_told(estimate)})"
+            )
+    first, second = evidence.o_first, evidence.o_second
+    if first.high < CHANCE or second.high < CHANCE:
+        follows = "second" if first.high < CHANCE else "first"
+        return (
+            f"where the factors disagree both probes read mostly the {follows} one "
+            f"({_told(first)} and {_told(second)})"
+        )
+    return f"too few rows where the factors disagree ({_told(first)} and {_told(second)} there)"
+
+
+def _told(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
