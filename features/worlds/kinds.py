@@ -133,8 +133,8 @@ WORLDS: Mapping[str, WorldKind] = MappingProxyType(
         "position": _kind(
             "shared",
             _together,
-            "x = a (z + w) u, where each row is read at one of two positions and u is turned by 90 degrees at "
-            "the other: z read at one and w at the other look separate.",
+            "x = a (z + w) u, where each row is read at one of two positions and u is turned by 90 degrees "
+            "at the other: z read at one and w at the other look separate.",
             defaults={"position_mixing": 0.5},
             one_axis=True,
         ),

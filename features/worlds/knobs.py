@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import sqrt
+from numbers import Integral
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -101,15 +102,15 @@ class Knobs:
     def __post_init__(self) -> None:
         for name in _WHOLE:
             value = getattr(self, name)
-            if isinstance(value, bool) or value != int(value):
+            if isinstance(value, bool) or not isinstance(value, Integral):
                 raise TypeError(f"{name} must be a whole number, got {value!r}.")
         for name, (low, high, ends) in _RANGES.items():
             for value in each(getattr(self, name) if getattr(self, name) is not None else 0.5):
                 _check_range(name, value, low, high, ends)
         if self.d < self.n_axes + 2:
             raise ValueError(
-                f"d must be at least {self.n_axes + 2} with {self.n_categories} categories, one dimension for "
-                f"every planted axis, got {self.d}; raise d or lower n_categories."
+                f"d must be at least {self.n_axes + 2} with {self.n_categories} categories, so that every "
+                f"planted axis has a dimension, got {self.d}; raise d or lower n_categories."
             )
         self._check_cells()
 
@@ -123,7 +124,7 @@ class Knobs:
             raise ValueError(f"zero_cell must be one of {', '.join(CELLS)} or None, got {self.zero_cell!r}.")
         if self.cells is None:
             return
-        if len(self.cells) != 4 or any(size < 0 or size != int(size) for size in self.cells):
+        if len(self.cells) != 4 or not all(isinstance(size, Integral) and size >= 0 for size in self.cells):
             raise ValueError(f"cells must be four counts of groups ({', '.join(CELLS)}), got {self.cells!r}.")
         both, first, second, neither = self.cells
         if 0 in (both + first, second + neither, both + second, first + neither):

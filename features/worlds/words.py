@@ -14,8 +14,8 @@ WORD_GAIN = 3.0
 
 
 def leak_loadings(knobs: Knobs) -> NDArray[np.float64]:
-    """Return log-odds (2, n_words) that z = 1 and w = 1 add, each to a quarter of the words, by turns + and -."""
-    quarter = knobs.n_words // 4
+    """Return log-odds (2, n_words) that z = 1 and w = 1 add, each to a quarter of the words."""
+    quarter = knobs.n_words // 4  # signs alternate so that no factor makes a text longer
     signs = np.where(np.arange(quarter) % 2, -1.0, 1.0)
     loadings = np.zeros((2, knobs.n_words))
     for place, leak in enumerate(each(knobs.text_leak)):
