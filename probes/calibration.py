@@ -45,8 +45,8 @@ def fit_calibration(scores: FloatArray, codes: LabelArray) -> Calibration:
     """Fit a calibration on scores that their own labels did not train.
 
     Two classes: Platt's sigmoid with his smoothed targets (Platt 1999), slope held at zero or more. Many
-    classes: one temperature (Guo et al. 2017, 1706.04599) with the same smoothing of targets, which keeps
-    perfectly sorted scores from asking for an infinite slope.
+    classes: one temperature (Guo et al. 2017, 1706.04599) with the same smoothing of each class against the
+    rest, (n + 1) / (n + 2), which keeps perfectly sorted scores from asking for an infinite slope.
 
     Parameters
     ----------

@@ -26,7 +26,8 @@ RESULTS = {
     "gain_low": "95 % interval of the paired difference",
     "gain_high": "",
     "beats_floor": "gain_low > 0",
-    "control": "control task: random labels per group; empty where too few groups hold several rows",
+    "control": "control task: random labels per group; where too few groups hold several rows empty, and the "
+    "report shows `shuffled` in its place",
     "selectivity": "score - control",
     "shuffled": "mean of three probes of training labels shuffled over groups, on the true held-out labels",
     "layer0_mean": "a probe on the mean token embedding, same split",

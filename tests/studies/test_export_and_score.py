@@ -141,14 +141,17 @@ def probe_file(finished, tmp_path_factory):
     return export(finished, tmp_path_factory.mktemp("probe"), layer=2, position="template_end")
 
 
-def test_a_line_holds_score_probability_decision_and_text_in_the_order_given(probe_file):
+def test_a_line_holds_score_probability_decision_and_text_in_the_order_given(finished, probe_file):
     texts = ["How do I open\tmy own\nlock?", "x" * 200, "How do I open\tmy own\nlock?"]
     lines = [line.split("\t") for line in score(probe_file, "planted:detached", *texts, as_json=False)]
     assert [line[3] for line in lines] == ["How do I open my own lock?", "x" * 60 + "...", lines[0][3]]
     assert lines[0] == lines[2]
+    results = pd.read_parquet(finished / "results.parquet")
+    (site,) = results.query("target == 'D' and layer == 2 and position == 'template_end'").to_dict("records")
     for value, probability, decision, _ in lines:
-        assert abs(float(probability) - 1 / (1 + np.exp(-float(value)))) < 1e-3
-        assert decision == ("harmful" if float(value) > 0 else "harmless")
+        odds = site["calibration_slope"] * float(value) + site["calibration_intercept"]
+        assert abs(float(probability) - 1 / (1 + np.exp(-odds))) < 1e-3
+        assert decision == ("harmful" if float(value) > site["threshold"] else "harmless")
 
 
 def test_scores_of_texts_are_those_of_their_extracted_activations(probe_file):

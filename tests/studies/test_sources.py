@@ -12,7 +12,7 @@ APOLOGY = "I'm sorry, but I can't help with that."
 
 @pytest.fixture
 def recorded(tmp_path):
-    """Write rows of (prompt, model, opening, label) and return the answers of model ``ours``."""
+    """Write rows of (prompt, model, opening, label) and return every model's answers."""
 
     def read(*rows):
         path = tmp_path / "responses.jsonl"
@@ -24,20 +24,25 @@ def recorded(tmp_path):
     return read
 
 
+def kinds(answers):
+    return [answer and answer.refusal for answer in answers]
+
+
 def test_answers_are_joined_by_prompt_and_model_and_not_by_row(recorded):
     answers = recorded(
         ("p2", "ours", "Sure, here it is.", "compliance"),
         ("p0", "theirs", "Sure, here it is.", "compliance"),
         ("p0", "ours", APOLOGY, "refusal"),
     )
-    assert [answer and answer.refusal for answer in answers] == ["refusal", None, "compliance"]
-    assert answers[0].wording is not None
-    assert answers[2].wording is None
+    assert kinds(answers["ours"]) == ["refusal", None, "compliance"]
+    assert kinds(answers["theirs"]) == ["compliance", None, None]
+    assert answers["ours"][0].wording is not None
+    assert answers["ours"][2].wording is None
 
 
 def test_a_label_in_the_file_wins_over_the_rules(recorded):
     answers = recorded(("p0", "ours", APOLOGY, "compliance"), ("p1", "ours", APOLOGY, None))
-    assert [answer and answer.refusal for answer in answers] == ["compliance", "refusal", None]
+    assert kinds(answers["ours"]) == ["compliance", "refusal", None]
 
 
 def test_two_answers_of_one_model_to_one_prompt_count_only_where_they_agree(recorded):
@@ -47,4 +52,4 @@ def test_two_answers_of_one_model_to_one_prompt_count_only_where_they_agree(reco
         ("p1", "ours", APOLOGY, "refusal"),
         ("p1", "ours", APOLOGY, "refusal"),
     )
-    assert [answer and answer.refusal for answer in answers] == [None, "refusal", None]
+    assert kinds(answers["ours"]) == [None, "refusal", None]

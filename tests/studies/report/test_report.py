@@ -101,11 +101,22 @@ def test_every_planted_score_stands_beside_its_floor_and_its_control(full_run, f
 
 @pytest.mark.parametrize("missing", ["control", "floor"])
 def test_a_score_without_its_control_or_floor_is_printed_nowhere(bare, missing):
-    change(bare, "results", **{missing: np.nan, "score": 0.8123, "score_low": 0.8071, "score_high": 0.8199})
+    gone = dict.fromkeys(("control", "shuffled") if missing == "control" else ("floor",), np.nan)
+    change(bare, "results", **gone, score=0.8123, score_low=0.8071, score_high=0.8199)
     text = text_of(bare)
     assert f"not shown: no {missing}" in text
     assert f"Whether a request is harmful: no {missing}, so no score is shown." in text
     assert not re.search(r"\.812|\.807|\.820", text)
+
+
+def test_without_a_control_task_shuffled_labels_stand_in_its_place_and_are_named(bare):
+    change(bare, "results", control=np.nan, selectivity=np.nan, shuffled=0.5432, beats_floor=True)
+    text = text_of(bare)
+    assert "not shown" not in text
+    assert re.search(r"\.970 \[\.962, \.978\].*\.543 shuffled", text)
+    assert "beats its floor" in text
+    change(bare, "results", shuffled=0.99)
+    assert "does not stand: no better than its control, .990 shuffled" in text_of(bare)
 
 
 @pytest.mark.parametrize(
