@@ -17,14 +17,14 @@ def simultaneous_band(
     seed: int,
     extra_variance: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return (low, high), each (n_sites,): together they cover the true values of all sites with this level.
+    """Return (low, high), each (n_sites,): each side holds for all sites at once with this level.
 
     Whole groups are drawn, through a normal multiplier per group on the sum of its rows' influence. That is
     the cluster bootstrap to first order, and costs one product for all sites and draws: nothing is sorted
     again. The half-width of a band is its standard error times one critical value, the quantile of the
-    largest standardised deviation of a draw (max-T). A verdict asks for several statistics together, each
-    beyond its own limit: such a rule errs no more often than one of them (Berger 1982), so the bands of
-    different statistics need no further widening.
+    largest standardised deviation of a draw (max-T). A verdict asks for several limits together, each beyond
+    its own threshold: such a rule errs no more often than a single one of them (Berger 1982, and two
+    one-sided tests for "nothing there"), so the level is that of a limit and no band is widened further.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def _critical_value(summed: FloatArray, *, level: float, n_draws: int, seed: int
     length = np.sqrt((summed**2).sum(axis=1, keepdims=True))
     moving = (summed[length[:, 0] > 0] / length[length[:, 0] > 0]).astype(np.float32)
     if len(moving) < 2:
-        return float(norm.ppf(0.5 + level / 2))
+        return float(norm.ppf(level))
     draws = np.random.default_rng(seed).standard_normal((summed.shape[1], n_draws), dtype=np.float32)
-    return float(np.quantile(np.abs(moving @ draws).max(axis=0), level))
+    return float(np.quantile(np.abs(moving @ draws).max(axis=0), 2 * level - 1))
 
 
 def _sum_by_group(influence: FloatArray, group: NDArray[np.intp], n_groups: int) -> FloatArray:

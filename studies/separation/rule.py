@@ -20,7 +20,7 @@ class Rule:
     effect_floor : AUROC above chance that a whole band must clear before a factor counts as there.
     margin : half-width around chance inside which a whole band counts as nothing there.
     min_groups : independent groups needed in each of the two cells where the factors disagree.
-    level : of the bands, together over all sites and statistics of a pair.
+    level : confidence of each limit of a band, for all sites at once.
     n_folds, n_draws, seed : of cross-fitting and bootstrap.
     n_imputations : labellings drawn where labels are known to err.
     near_copies : share of rows with a near copy in another group above which nothing is said.

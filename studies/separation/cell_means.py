@@ -1,0 +1,141 @@
+"""The algebra of one fold: directions of both factors from adjusted cell means and one factored metric."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unsinter.probes.shrunk_metric import ShrunkMetric
+
+
+class Probe(NamedTuple):
+    """What a direction contrasts, and across what it must hold.
+
+    Weights are of the means of the cells both, first_only, second_only, neither.
+    """
+
+    contrast: tuple[float, float, float, float]
+    across: tuple[tuple[float, float, float, float], ...]
+
+
+# With two equally frequent values, their difference adds a quarter of its square to the covariance; of two
+# differences, each holds in half of the rows.
+_HALF = 8**-0.5
+PROBES = (
+    Probe((0.5, 0.5, -0.5, -0.5), ((_HALF, -_HALF, 0, 0), (0, 0, _HALF, -_HALF))),
+    Probe((0.5, -0.5, 0.5, -0.5), ((_HALF, 0, -_HALF, 0), (0, _HALF, 0, -_HALF))),
+    Probe((1.0, 0.0, -1.0, 0.0), ()),
+    Probe((0.0, 1.0, 0.0, -1.0), ()),
+)
+"""The probes of ``comparison``: of each factor, and of the first at either value of the second."""
+
+
+class Direction(NamedTuple):
+    """One probe's direction and what is needed to tell how training rows turn it.
+
+    Attributes
+    ----------
+    v : (d,) of length 1 within cells.
+    length : of the raw direction.
+    back : (d,) by which a turn along itself is taken out.
+    leverage : (n,) weight of each training row's residual in the raw contrast.
+    change : (k, k) in the span of the cell means, from the metric between rows to that of the probe.
+    """
+
+    v: Tensor
+    length: float
+    back: Tensor
+    leverage: Tensor
+    change: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellMeans:
+    """Least-squares means of cells and strata over the training rows of a fold.
+
+    Attributes
+    ----------
+    seen : (n, d) standardised training rows; ``H`` (n, k) their indicators of cell and stratum.
+    means : (k, d); ``solved`` (k, d) the same times the inverse of the metric.
+    products : (k, k) of means and solved.
+    explained : (k, k) A with A'A the second moments of the indicators: A @ means is what they explain.
+    """
+
+    metric: ShrunkMetric
+    seen: Tensor
+    H: Tensor
+    inverse: Tensor
+    means: Tensor
+    solved: Tensor
+    products: Tensor
+    explained: Tensor
+
+    @classmethod
+    def fit(cls, metric: ShrunkMetric, seen: Tensor, H: Tensor) -> "CellMeans":
+        """Fit means to rows (n, d) with indicators H (n, k), the first four of them the cells."""
+        moments = H.T @ H
+        inverse = torch.linalg.pinv(moments, hermitian=True)
+        means = inverse @ (H.T.float() @ seen).double()
+        solved = metric.solve(means)
+        values, turn = torch.linalg.eigh(moments / len(seen))
+        return cls(
+            metric=metric,
+            seen=seen,
+            H=H,
+            inverse=inverse,
+            means=means,
+            solved=solved,
+            products=means @ solved.T,
+            explained=values.clamp_min(0).sqrt()[:, None] * turn.T,
+        )
+
+    @property
+    def centre(self) -> Tensor:
+        """The middle of the four cells at the mean stratum (d,)."""
+        return self.means[:4].mean(dim=0) + self.H[:, 4:].mean(dim=0) @ self.means[4:]
+
+    def direction(self, probe: Probe) -> Direction:
+        """Return the direction of a probe: its contrast times the inverse of the probe's metric.
+
+        That metric is G - (1 - shrinkage) explained + across, a change of low rank within the span of the
+        means (Woodbury), so that no further matrix of size d is factored.
+        """
+        contrast = self._padded([probe.contrast])[0]
+        across = self._padded(probe.across)
+        P = torch.cat([self.explained, across])
+        weight = torch.full((len(P),), 1.0, dtype=torch.float64)
+        weight[: len(self.explained)] = -1 / (1 - self.metric.shrinkage)
+        change = P.T @ torch.linalg.solve(torch.diag(weight) + P @ self.products @ P.T, P)
+        raw = contrast - contrast @ self.products @ change
+        spread = across @ self.products @ raw
+        square = raw @ self.products @ contrast - spread @ spread
+        length = float(square.clamp_min(1e-12).sqrt())
+        back = (contrast - spread @ across) / length
+        return Direction(
+            v=raw @ self.solved / length,
+            length=length,
+            back=(back - back @ self.products @ change) @ self.solved,
+            leverage=self.H @ (self.inverse @ contrast),
+            change=change,
+        )
+
+    def pull(self, direction: Direction, difference: Tensor) -> NDArray[np.float32]:
+        """Return how each training row (n,) changes a mean difference (d,) along the unit direction.
+
+        In standard deviations per unit of the row's weight; the metric is taken as fixed.
+        """
+        solved = self.metric.solve(difference[None])[0]
+        turned = solved - (self.means @ solved) @ direction.change @ self.solved
+        turned -= (difference @ direction.v) * direction.back
+        residual = self.seen @ turned.float() - (self.H @ (self.means @ turned)).float()
+        return np.asarray((residual.double() * direction.leverage / direction.length).float().numpy())
+
+    def _padded(self, rows: tuple[tuple[float, ...], ...] | list[tuple[float, ...]]) -> Tensor:
+        """Return weights of cells (m, 4) as weights of all means (m, k)."""
+        padded = torch.zeros((len(rows), len(self.means)), dtype=torch.float64)
+        if len(rows):
+            padded[:, :4] = torch.tensor(rows, dtype=torch.float64)
+        return padded
