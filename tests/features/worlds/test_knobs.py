@@ -36,7 +36,7 @@ KNOBS = st.fixed_dictionaries(
 
 
 @given(name=st.sampled_from(sorted(WORLDS)), knobs=KNOBS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_whatever_is_accepted_gives_a_whole_world(name, knobs):
     low, high = attainable(knobs["rate_first"], knobs["rate_second"])
     assume(low <= knobs["phi"] <= high)
