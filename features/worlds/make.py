@@ -56,7 +56,8 @@ def make_world(
     if kind.lexical:
         image = draw_image(settings, scene.massive, placing)
         X += text @ image
-        u_z, u_w = (_unit(loading @ image) for loading in leak_loadings(settings))
+        first, second = leak_loadings(settings) @ image
+        u_z, u_w = _unit(first, otherwise=u_z), _unit(second, otherwise=u_w)
     noise = each(settings.label_noise)
     world = World(
         name=name,
@@ -175,9 +176,10 @@ def _second_axis(scene: Scene, cosine: float) -> NDArray[np.float32]:
     return (cosine * scene.plane[0] + sqrt(1 - cosine**2) * scene.plane[1]).astype(np.float32)
 
 
-def _unit(vector: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Return the vector at length 1; zero stays zero."""
-    return (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(np.float32)
+def _unit(vector: NDArray[np.floating[Any]], *, otherwise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vector at length 1, or ``otherwise`` where it is zero."""
+    length = float(np.linalg.norm(vector))
+    return (vector / length).astype(np.float32) if length else otherwise
 
 
 def _told_apart(world: World, rng: np.random.Generator) -> World:
