@@ -15,7 +15,7 @@ class Concept:
     Attributes
     ----------
     rows : (n_examples, d_model) float64, centred; inside each level of another label where one was given.
-    labels : (n_examples, n_columns) centred alike; columns of unit variance, uncorrelated, that span the label.
+    labels : (n_examples, n_columns) centred alike; uncorrelated columns of unit variance that span the label.
     centre : (d_model,) mean of the rows as they came.
     """
 
@@ -60,7 +60,7 @@ def finite_matrix(X: FloatArray) -> FloatArray:
 
 
 def class_codes(y: LabelArray, n: int, *, name: str) -> NDArray[np.intp]:
-    """Return codes (n,) from 0 of the labels; ValueError, with ``name``, on another length or a missing label."""
+    """Return codes (n,) from 0; ValueError naming ``name`` where a length differs or a label is missing."""
     y = np.asarray(y)
     if y.shape != (n,):
         raise ValueError(f"{name} must hold one label for each of {n} rows, got shape {y.shape}.")

@@ -19,6 +19,9 @@ STILL_THERE = 0.6
 """AUROC of a fresh probe of the erased factor above which the erasure did not work and says nothing."""
 
 _SPLITS = 3
+_PENALTY = 1.0
+"""Between 0.1 and 10 the AUROC of planted factors is highest or within .02 of it here, for d of 128 to 2304."""
+
 _READS = {
     "whole": ("first", "second"),
     "first_erased": ("first", "second"),
@@ -133,8 +136,8 @@ def _three_splits(codes: Mapping[str, LabelArray], groups: LabelArray, *, seed: 
     for cell in range(4):
         if (n := len(np.unique(groups[cells == cell]))) < _SPLITS:
             raise ValueError(
-                f"the cell z={cell // 2}, w={cell % 2} holds {n} groups; erasure needs at least {_SPLITS}, one "
-                "for each split."
+                f"the cell z={cell // 2}, w={cell % 2} holds {n} groups; erasure needs at least "
+                f"{_SPLITS}, one for each split."
             )
     names = [f"{row:09d}" for row in range(len(groups))]
     split = outer_split(
@@ -154,8 +157,10 @@ def _scores(
     folds: NDArray[np.intp],
     seed: int,
 ) -> dict[tuple[str, str], FloatArray]:
-    """Return scores (n,) by (what was erased, factor read), each row by an eraser and a probe of other groups."""
-    scores = {(erased, factor): np.empty(len(X)) for erased, read in _READS.items() for factor in read}
+    """Return scores (n,) by (what was erased, factor read); eraser and probe have not seen a row's group."""
+    scores: dict[tuple[str, str], FloatArray] = {
+        (erased, factor): np.empty(len(X)) for erased, read in _READS.items() for factor in read
+    }
     cells = (2 * codes["first"] + codes["second"]).astype(str)
     for test in range(_SPLITS):
         fit, probe, scored = (np.flatnonzero(folds == (test + step) % _SPLITS) for step in (1, 2, 0))
@@ -167,7 +172,7 @@ def _scores(
             if erased in erasers:
                 seen, unseen = erasers[erased](seen), erasers[erased](unseen)
             for factor in read:
-                ridge = RidgeProbe(penalty=1.0).fit(seen, codes[factor][probe], sample_weight=weights)
+                ridge = RidgeProbe(penalty=_PENALTY).fit(seen, codes[factor][probe], sample_weight=weights)
                 scores[erased, factor][scored] = ridge.decision_function(unseen)
     return scores
 

@@ -17,6 +17,6 @@ class Interval(NamedTuple):
 
 
 def from_draws(draws: FloatArray, *, level: float = 0.95) -> Interval:
-    """Return the interval of draws (1 + n_draws,), of which the first is the value on the rows as they are."""
+    """Return the interval of draws (1 + n_draws,), of which the first is the value itself."""
     low, high = percentile_interval(np.asarray(draws[1:]), level=level)
     return Interval(float(draws[0]), low, high)
