@@ -151,7 +151,7 @@ def _shrunk(covariance: FloatArray, *, n: int, d: int) -> FloatArray:
     """Return the covariance (r, r) of n rows, shrunk towards the identity of all d columns."""
     trace, power = np.trace(covariance), np.square(covariance).sum()
     spread = power - trace**2 / d
-    # Unbounded, the weight of the sample turns negative near isotropy, and eigenvalues with it.
+    # Unbounded, the sample's weight turns negative near isotropy: what varies more would count as less.
     weight = min(max(1 - trace**2 / n / spread, 0.0), 1.0) if spread > 0 else 0.0
     shrunk: FloatArray = weight * covariance + (1 - weight) * trace / d * np.eye(len(covariance))
     return shrunk

@@ -98,8 +98,8 @@ def split_half_reliability(halves: FloatArray) -> FloatArray:
     """Return the reliability (n_factors,) of directions from halves (n_splits, 2, n_factors, d).
 
     It is Spearman-Brown's 2 r / (1 + r), with r the cosine of the two halves' directions, averaged over
-    splits: the share of the squared length of the direction from all rows that is no sampling noise. NaN where r is
-    not above -1, or no split has both directions.
+    splits: the share of the squared length of the direction from all rows that is no sampling noise. NaN
+    where r is not above -1, or no split has both directions.
 
     References
     ----------

@@ -20,7 +20,7 @@ STILL_THERE = 0.6
 
 _SPLITS = 3
 _PENALTY = 1.0
-"""Between 0.1 and 10 the AUROC of planted factors is highest or within .02 of it here, for d of 128 to 2304."""
+"""Of ridge probes: in planted worlds at most .05 AUROC below the best of .1, 1 and 10, they up to .14."""
 
 _READS = {
     "whole": ("first", "second"),
