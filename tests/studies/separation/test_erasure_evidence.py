@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from unsinter.studies.separation.erasure_evidence import _three_splits, erasure_evidence
+from unsinter.studies.separation.held_out_areas import area_inside, drawn_weights
+
+
+def world(n, d, phi, *, seed=0, shared=False, length=2.0):
+    """Two factors on orthogonal axes, or both on one axis as their sum; noise of unit deviation."""
+    rng = np.random.default_rng(seed)
+    z = rng.integers(0, 2, n)
+    w = np.where(rng.random(n) < (1 + phi) / 2, z, 1 - z)
+    u, v = np.linalg.qr(rng.normal(size=(d, 2))).Q.T
+    s, t = 2 * z - 1, 2 * w - 1
+    signal = np.outer(s + t, u) / 2 if shared else np.outer(s, u) + np.outer(t, v)
+    return rng.normal(size=(n, d)) + length * signal, z, w
+
+
+def test_separate_factors_survive_each_others_erasure_and_the_erased_one_is_gone():
+    X, z, w = world(6000, 16, 0.3)
+    found = erasure_evidence(X, z, w, groups=np.arange(6000))
+    assert found.kept_first.value > 0.98
+    assert found.kept_second.value > 0.98
+    assert found.check_first.value < 0.6
+    assert found.check_second.value < 0.6
+    assert not found.void
+    assert found.reason == ""
+
+
+def test_one_shared_axis_does_not_survive():
+    X, z, w = world(6000, 16, 0.3, shared=True)
+    found = erasure_evidence(X, z, w, groups=np.arange(6000))
+    assert not found.void
+    assert found.kept_first.high < 0.4
+    assert found.kept_second.high < 0.4
+    assert found.kept_first_random.low > 0.9
+    assert found.kept_first_permuted.low > 0.9
+    assert found.kept_second_permuted.low > 0.9
+
+
+def test_a_shared_axis_of_few_correlated_rows_looks_separate_but_is_void():
+    X, z, w = world(300, 256, 0.9, shared=True)
+    found = erasure_evidence(X, z, w, groups=np.arange(300))
+    assert found.kept_first.value > 0.75
+    assert found.check_second.value > 0.6
+    assert found.void
+    assert "the second factor is still read with AUROC 0." in found.reason
+
+
+def test_a_factor_that_is_not_there_has_nothing_to_keep():
+    X, _, w = world(900, 16, 0.0)
+    z = np.random.default_rng(9).integers(0, 2, 900)
+    found = erasure_evidence(X, z, w, groups=np.arange(900))
+    assert np.isnan(found.kept_first.value)
+    assert "the first factor is not read before erasure" in found.reason
+    assert found.kept_second.value > 0.9
+
+
+def test_duplicates_on_two_sides_would_be_read_where_nothing_is_there():
+    """Every row six times under labels at random: grouped, nothing is read."""
+    rng = np.random.default_rng(0)
+    X, (z, w) = (
+        np.repeat(rng.normal(size=(150, 64)), 6, axis=0),
+        np.repeat(rng.integers(0, 2, (2, 150)), 6, 1),
+    )
+    found = erasure_evidence(X, z, w, groups=np.repeat(np.arange(150), 6))
+    leaking = erasure_evidence(X, z, w, groups=np.arange(900))
+    assert found.before_first.low < 0.5 < found.before_first.high
+    assert leaking.before_first.low > 0.7
+
+
+def test_every_row_is_scored_by_an_eraser_and_a_probe_of_other_groups():
+    z, w = np.random.default_rng(0).integers(0, 2, (2, 300))
+    groups = np.repeat(np.arange(100), 3)
+    folds = _three_splits({"first": z, "second": w}, groups, seed=0)
+    assert set(folds) == {0, 1, 2}
+    assert (np.ptp(folds.reshape(100, 3), axis=1) == 0).all()
+
+
+def test_missing_labels_are_left_out_and_any_type_of_group_will_do():
+    X, z, w = world(600, 16, 0.5)
+    plain = erasure_evidence(X, z, w, groups=np.arange(600))
+    more = np.concatenate([X, np.full((9, 16), np.nan)])
+    masked = erasure_evidence(
+        more, np.r_[z, -np.ones(9, int)], np.r_[w, np.ones(9, int)], groups=[f"{i:04d}" for i in range(609)]
+    )
+    assert masked == plain
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    X, z, w = world(600, 16, 0.5)
+    assert erasure_evidence(X, z, w, groups=np.arange(600), seed=3) == erasure_evidence(
+        X, z, w, groups=np.arange(600), seed=3
+    )
+
+
+def test_the_area_inside_strata_is_scikit_learns_averaged_by_pairs():
+    rng = np.random.default_rng(0)
+    scores, positive, strata = rng.normal(size=500).round(1), rng.integers(0, 2, 500), rng.integers(0, 3, 500)
+    counts = rng.integers(0, 4, size=(3, 500)).astype(float)
+    expected = []
+    for weight in counts:
+        parts = []
+        for s in range(3):
+            rows = np.repeat(np.flatnonzero(strata == s), weight[strata == s].astype(int))
+            n1, n0 = (positive[rows] == 1).sum(), (positive[rows] == 0).sum()
+            parts.append((n1 * n0 / (n1 + n0), roc_auc_score(positive[rows], scores[rows])))
+        expected.append(sum(a * b for a, b in parts) / sum(a for a, _ in parts))
+    np.testing.assert_allclose(area_inside(scores, positive, strata, weights=counts), expected)
+
+
+def test_draws_take_whole_groups():
+    weights = drawn_weights(np.repeat(np.arange(20), 4), n_draws=30, seed=0)
+    np.testing.assert_array_equal(weights[0], 1)
+    assert (np.ptp(weights.reshape(31, 20, 4), axis=2) == 0).all()
+    np.testing.assert_array_equal(weights.sum(axis=1), 80)
+
+
+def test_the_interval_of_a_share_covers_what_new_worlds_show():
+    """Over worlds the share varies as much as one world's interval says, within a factor of two."""
+    found = [
+        erasure_evidence(*world(600, 8, 0.3, seed=s, length=0.7), groups=np.arange(600)) for s in range(12)
+    ]
+    values = np.array([f.before_first.value for f in found])
+    half_widths = np.array([(f.before_first.high - f.before_first.low) / 2 for f in found])
+    assert 0.5 < half_widths.mean() / (1.96 * values.std()) < 2
+
+
+X, Z, W = world(60, 4, 0.0)
+WITH_NAN = np.where(np.arange(60)[:, None] == 7, np.nan, X)
+
+
+@pytest.mark.parametrize(
+    ("X", "z", "w", "message"),
+    [
+        (WITH_NAN, Z, W, "NaN or inf"),
+        (X, Z + 1, W, "z must hold 1, 0 or -1"),
+        (X, Z, 0.5 * W, "w must hold 1, 0 or -1"),
+        (X[:50], Z, W, "a group per row"),
+        (X, Z, Z, "the cell z=0, w=1 holds 0 groups"),
+        (X, np.ones(60, int), W, "the cell z=0, w=0 holds 0 groups"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(X, z, w, message):
+    with pytest.raises(ValueError, match=message):
+        erasure_evidence(X, z, w, groups=np.arange(60))
