@@ -26,7 +26,7 @@ def compare_within(
     """Add the transfer matrices and the held-out sources and categories of one model to its outcome."""
     if "D" not in outcome.steps:
         return
-    parts = _parts(outcome, study, dataset)
+    parts = comparison_parts(outcome, study, dataset)
     facts = outcome.steps["D"].facts
     best: Site = (facts["layer"], facts["position"])
     penalty = facts["penalty"] if study.family == "logistic" else _OTHER_PENALTY
@@ -146,11 +146,11 @@ def _kinds(study: Study) -> tuple[Kind, ...]:
     return (*study.transfer, "category_held_out") if "category" in study.transfer else study.transfer
 
 
-def _parts(outcome: ModelOutcome, study: Study, dataset: Dataset) -> dict[str, Any]:
+def comparison_parts(outcome: ModelOutcome, study: Study, dataset: Dataset) -> dict[str, Any]:
     """Return what every comparison within a model is made of."""
     return {
-        "content": outcome.targets["D"].content,
-        "sites": [list(site) for site in outcome.targets["D"].sites],
+        "content": {"identity": outcome.identity, "rows": list(outcome.reading.extraction.keys)},
+        "sites": [[layer, position] for position in study.positions for layer in outcome.reading.layers],
         "present": outcome.reading.is_present,
         "split": dataset.split.digest,
         "groups": dataset.groups,

@@ -18,6 +18,7 @@ from unsinter.studies.sections import (
     ReportText,
     ResponseSource,
     Section,
+    Separation,
     Target,
     Tuning,
 )
@@ -61,6 +62,7 @@ class Study(Section):
 
     controls: Controls = Controls()
     tuning: Tuning = Tuning()
+    separation: Separation = Separation()
     bootstrap_draws: int = Field(default=1000, ge=100)
     min_groups: int = Field(default=30, ge=2)
     """Classes, categories and cells with fewer independent groups are not studied."""
@@ -171,7 +173,7 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _known_keys() -> list[str]:
-    sections = (Study, PromptSource, ResponseSource, ModelSource, Controls, Tuning, ReportText)
+    sections = (Study, PromptSource, ResponseSource, ModelSource, Controls, Tuning, Separation, ReportText)
     return [name for section in sections for name in section.model_fields]
 
 

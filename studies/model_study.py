@@ -27,7 +27,8 @@ class ModelOutcome:
     Attributes
     ----------
     targets : name -> what was asked; ``steps`` holds what came out, by the same names.
-    others : transfer and held-out steps, by name.
+    others : transfer, held-out and separation steps, by name.
+    not_separated : pair of factors -> why it has no verdict.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ModelOutcome:
     steps: dict[str, Step] = field(default_factory=dict)
     others: dict[str, Step] = field(default_factory=dict)
     not_studied: dict[str, str] = field(default_factory=dict)
+    not_separated: dict[str, str] = field(default_factory=dict)
 
 
 def study_model(

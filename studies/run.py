@@ -17,6 +17,7 @@ from unsinter.studies.model_study import ModelOutcome, study_model
 from unsinter.studies.report import write_report
 from unsinter.studies.run_folder import RunFolder
 from unsinter.studies.run_outputs import write_outputs
+from unsinter.studies.separation_steps import separate_factors
 from unsinter.studies.settings import Settings
 from unsinter.studies.sources import read_study_prompts
 from unsinter.studies.steps import Step, StepStore
@@ -50,6 +51,7 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
     for source in study.models:
         outcome = study_model(study, source, dataset, told, store)
         compare_within(outcome, study, dataset, told, store)
+        separate_factors(outcome, study, dataset, told, store)
         outcomes.append(outcome)
     crossed = compare_models(outcomes, study, dataset, store)
     tables = collect_tables(outcomes, crossed)
@@ -113,6 +115,7 @@ def _summarise_model(outcome: ModelOutcome, tables: Mapping[str, pd.DataFrame]) 
         "selected": [] if own is None else _records(own[own["selected"]]),
         "tuned": [] if own is None else _records(own[own["tuned"]]),
         "not_studied": outcome.not_studied,
+        "not_separated": outcome.not_separated,
     }
 
 

@@ -29,6 +29,7 @@ OUTPUTS = (
             "transfer",
             "held_out",
             "cross_model",
+            "verdicts",
         )
     ),
     "figures",

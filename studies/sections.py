@@ -11,6 +11,8 @@ TunedFamily = Literal["logistic", "ridge", "mass_mean", "mlp"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Sure = Annotated[float, Field(gt=0.5, le=1.0)]
+SeparatedPair = Literal["D-R", "D-W", "C-W", "D-topic"]
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -82,6 +84,40 @@ class Controls(Section):
 
     permutations: int = Field(default=1000, ge=0)
     """Permutations of whole held-out groups behind each p-value; 0 gives none."""
+
+
+class Separation(Section):
+    """Which pairs get a verdict, and its thresholds; the defaults are those with published error rates."""
+
+    pairs: tuple[SeparatedPair, ...] = ("D-R", "D-W", "C-W", "D-topic")
+    """Pairs whose labels the study has; the others are left out. Empty: no verdicts."""
+
+    effect_floor: float = Field(default=0.10, ge=0.0, lt=0.5)
+    """AUROC above chance that a whole band must clear before a factor counts as read."""
+
+    margin: float = Field(default=0.15, gt=0.0, lt=0.5)
+    """Half-width around chance within which a whole band counts as nothing read."""
+
+    min_groups: int = Field(default=30, ge=10)
+    """Independent groups needed in each cell where the two factors disagree."""
+
+    level: float = Field(default=0.95, gt=0.5, lt=1.0)
+    """Confidence of each limit of a band, for all sites at once."""
+
+    folds: int = Field(default=5, ge=2)
+    draws: int = Field(default=1000, ge=100)
+    imputations: int = Field(default=10, ge=2)
+    """Labellings drawn where ``sure`` says that labels err."""
+
+    sure: dict[Target, tuple[Sure, Sure]] = {}
+    """Target -> probability that an observed negative, and positive, label is right, from people's labels."""
+
+    erased_contrasts: int = Field(default=8, ge=0)
+    """Contrasts per pair, those with most groups where the factors disagree, that erasure is tried on."""
+
+    def sure_of(self, factor: str) -> tuple[float, float] | None:
+        """Return how sure the labels of a factor are; None where they are taken as they are."""
+        return next((sure for name, sure in self.sure.items() if name == factor), None)
 
 
 class Tuning(Section):

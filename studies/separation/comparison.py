@@ -1,6 +1,6 @@
 """Which rows a statistic compares, by whose probe, and with what held fixed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,10 @@ class Comparison:
     probe: int
     positive: NDArray[np.bool_]
     blocks: NDArray[np.intp]
+
+    def of(self, rows: NDArray[np.bool_]) -> "Comparison":
+        """Return the comparison over some of the rows (n,)."""
+        return replace(self, positive=self.positive[rows], blocks=self.blocks[rows])
 
     def block_weights(self) -> dict[int, float]:
         """Return the weight of each block with both classes: n1 n0 / (n1 + n0), in sum 1.

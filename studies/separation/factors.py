@@ -1,0 +1,156 @@
+"""The pairs of factors that a study asks about, from the labels of one model."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import HashingVectorizer
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.association import cramers_v
+from unsinter.studies.dataset import Dataset
+from unsinter.studies.sections import Separation
+from unsinter.studies.separation.pair import Pair
+from unsinter.studies.separation.site_verdict import NAN
+from unsinter.studies.targets import Response
+
+_TEXT_FEATURES = 4096
+"""Columns that words and pairs of words are hashed into: no vocabulary is fitted that could see test rows."""
+
+_NAMED = 0.8
+"""Share of rows on each side of D that must carry a topic before comparisons are held within one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One contrast of a pair: a class of each factor against the rest.
+
+    Attributes
+    ----------
+    name : D-R, D-W, C-W or D-topic.
+    first_class, second_class : the classes coded 1.
+    cramers_v : bias-corrected, of the whole second factor with the topic; NaN where it is the topic itself.
+    """
+
+    name: str
+    first_class: str
+    second_class: str
+    pair: Pair
+    cramers_v: float = NAN
+
+    @property
+    def letters(self) -> tuple[str, str]:
+        """The two factors' names."""
+        first, _, second = self.name.partition("-")
+        return first, second
+
+
+def study_pairs(
+    dataset: Dataset,
+    responses: Sequence[Response | None],
+    settings: Separation,
+    *,
+    targets: Sequence[str],
+    is_present: NDArray[np.bool_],
+) -> tuple[list[Asked], dict[str, str]]:
+    """Return every contrast that the study asks for, and why a pair has none.
+
+    A class is set against the rest if it occurs in ``min_groups`` groups. Wording counts where the model
+    refused, category where the prompt is harmful; elsewhere they are missing.
+    """
+    labels = _labels(dataset, responses, is_present)
+    text = text_features([prompt.prompt for prompt in dataset.prompts])
+    found: list[Asked] = []
+    left_out: dict[str, str] = {}
+    for name in settings.pairs:
+        first, _, second = name.partition("-")
+        if not {first, second} <= {*targets, "topic"}:
+            continue
+        z, w = labels[first], labels[second]
+        known = (z != "") & (w != "")
+        if constant := [side for side, own in ((first, z), (second, w)) if len(np.unique(own[known])) < 2]:
+            left_out[name] = f"{constant[0]} has fewer than two values on the rows where both are known"
+            continue
+        topics = labels["topic"]
+        strata = topics if _holds_topics(z, topics, known) and name in ("D-R", "D-W") else None
+        v = NAN if second == "topic" else _association(w, topics, known)
+        for z_class, w_class in _classes(z, w, known, dataset.groups, settings.min_groups):
+            pair = Pair(
+                name=name,
+                z=_codes(z, z_class, known),
+                w=_codes(w, w_class, known),
+                groups=dataset.groups,
+                strata=strata,
+                text=text,
+                z_sure=settings.sure_of(first),
+                w_sure=settings.sure_of(second),
+            )
+            found.append(Asked(name=name, first_class=z_class, second_class=w_class, pair=pair, cramers_v=v))
+    return found, left_out
+
+
+def text_features(texts: Sequence[str]) -> FloatArray:
+    """Return hashed counts of words and pairs of words (n, 4096), rows of length 1."""
+    vectors = HashingVectorizer(n_features=_TEXT_FEATURES, ngram_range=(1, 2), alternate_sign=False)
+    return np.asarray(vectors.transform(texts).toarray(), dtype=np.float32)
+
+
+def _labels(
+    dataset: Dataset, responses: Sequence[Response | None], is_present: NDArray[np.bool_]
+) -> dict[str, NDArray[np.str_]]:
+    """Return the label of each prompt (n,) by factor; empty where missing."""
+    refusals = np.array([(r.refusal or "") if r else "" for r in responses], dtype=np.str_)
+    wordings = np.array([(r.wording or "") if r else "" for r in responses], dtype=np.str_)
+    harmful = dataset.harm == "harmful"
+    found = {
+        "D": dataset.harm,
+        "C": np.where(harmful, dataset.topics, ""),
+        "R": np.where(np.isin(refusals, ("refusal", "compliance")), refusals, ""),
+        "W": np.where(refusals == "refusal", wordings, ""),
+        "topic": dataset.topics,
+    }
+    return {name: np.where(is_present, labels, "") for name, labels in found.items()}
+
+
+def _classes(
+    z: NDArray[np.str_],
+    w: NDArray[np.str_],
+    known: NDArray[np.bool_],
+    groups: NDArray[np.str_],
+    min_groups: int,
+) -> Iterator[tuple[str, str]]:
+    """Yield classes of both factors to set against the rest; of two classes only the positive one."""
+    for z_class in _one_or_each(z, known, groups, min_groups):
+        for w_class in _one_or_each(w, known, groups, min_groups):
+            yield z_class, w_class
+
+
+def _one_or_each(
+    labels: NDArray[np.str_], known: NDArray[np.bool_], groups: NDArray[np.str_], min_groups: int
+) -> list[str]:
+    names = [str(name) for name in np.unique(labels[known])]
+    for positive in ("harmful", "refusal"):
+        if positive in names:
+            return [positive]
+    frequent = [name for name in names if len(np.unique(groups[known & (labels == name)])) >= min_groups]
+    return frequent[1:] if len(names) == 2 and len(frequent) == 2 else frequent
+
+
+def _codes(labels: NDArray[np.str_], name: str, known: NDArray[np.bool_]) -> NDArray[np.int8]:
+    return np.where(known, (labels == name).astype(np.int8), np.int8(-1)).astype(np.int8)
+
+
+def _holds_topics(z: NDArray[np.str_], topics: NDArray[np.str_], known: NDArray[np.bool_]) -> bool:
+    """Return whether harmful and harmless rows alike carry topics, so that one can be held fixed."""
+    return all(
+        (topics[known & (z == side)] != "").mean() >= _NAMED
+        for side in ("harmful", "harmless")
+        if (known & (z == side)).any()
+    )
+
+
+def _association(w: NDArray[np.str_], topics: NDArray[np.str_], known: NDArray[np.bool_]) -> float:
+    rows = known & (topics != "")
+    value = cramers_v(topics[rows].tolist(), w[rows].tolist()) if rows.any() else None
+    return NAN if value is None else value

@@ -1,0 +1,147 @@
+"""Rows of ``verdicts.parquet``: one per contrast and site, and the pair's summary over its contrasts."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from unsinter.studies.separation.factors import Asked
+from unsinter.studies.separation.pair import CELLS
+from unsinter.studies.separation.site_evidence import SiteEvidence
+from unsinter.studies.separation.site_verdict import NAN, UNKNOWN, Estimate, Evidence, SiteVerdict
+
+_STYLE_INVARIANT = _CATEGORY_GENERAL = 0.7
+"""What the lower limit of a transfer must reach for the flag beside "separable"."""
+
+
+def verdict_rows(
+    asked: Sequence[Asked],
+    verdicts: Sequence[Sequence[SiteVerdict]],
+    more: Mapping[tuple[int, int, str], SiteEvidence],
+) -> list[dict[str, Any]]:
+    """Return rows of the table but for the model's name: summaries first, pair by pair.
+
+    Parameters
+    ----------
+    verdicts : per contrast, one per site.
+    more : what was measured at chosen sites only, by (place of the contrast, layer, position).
+    """
+    rows = []
+    for name in dict.fromkeys(contrast.name for contrast in asked):
+        places = [place for place, contrast in enumerate(asked) if contrast.name == name]
+        told = [
+            [
+                _contrast_row(asked[place], found, more.get((place, found.layer, found.position)))
+                for found in verdicts[place]
+            ]
+            for place in places
+        ]
+        if len(places) == 1:
+            rows += [row | {"is_summary": True} for row in told[0]]
+            continue
+        rows += [summary_row([own[site] for own in told]) for site in range(len(told[0]))]
+        rows += [row for own in told for row in own]
+    return rows
+
+
+def _contrast_row(asked: Asked, found: SiteVerdict, more: SiteEvidence | None) -> dict[str, Any]:
+    first, second = asked.letters
+    extra = more or SiteEvidence()
+    separable = found.verdict == "separable"
+    return {
+        "pair": asked.name,
+        "first": first,
+        "second": second,
+        "first_class": asked.first_class,
+        "second_class": asked.second_class,
+        "is_summary": False,
+        "layer": found.layer,
+        "position": found.position,
+        "verdict": found.verdict,
+        "reason": found.reason,
+        **{f"groups_{cell}": found.groups_per_cell.get(cell, 0) for cell in CELLS},
+        "phi": found.phi,
+        "cramers_v": asked.cramers_v,
+        "stratified": found.is_stratified,
+        **_estimates({name: getattr(found.evidence, name) for name in Evidence.__slots__}),
+        **_estimates({"transfer_category": extra.transfer_category, "cosine": extra.cosine}),
+        "cosine_noise_free": extra.cosine_noise_free,
+        "cosine_null_low": extra.cosine_null_low,
+        "cosine_null_high": extra.cosine_null_high,
+        "reliability_first": extra.reliability_first,
+        "reliability_second": extra.reliability_second,
+        "cosine_position": extra.cosine_position,
+        "kept_first": extra.kept_first,
+        "kept_second": extra.kept_second,
+        "check_first": extra.check_first,
+        "check_second": extra.check_second,
+        "erased_site": more is not None,
+        "style_invariant": separable and found.evidence.transfer_second.low >= _STYLE_INVARIANT,
+        "category_general": separable and extra.transfer_category.low >= _CATEGORY_GENERAL,
+    }
+
+
+def _estimates(named: Mapping[str, Estimate]) -> dict[str, float]:
+    columns: dict[str, float] = {}
+    for name, found in named.items():
+        columns |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return columns
+
+
+def summary_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return one row for a pair at one site, from the rows of its contrasts.
+
+    The verdict is that of the contrasts that are decided, where they agree; where they differ it is
+    undetermined and the reason names them. Values are means over contrasts, limits the lowest and highest
+    limit of any of them, groups the fewest in any.
+    """
+    verdict, reason = _agreement(rows)
+    summary = dict(rows[0])
+    summary |= {"first_class": _common(rows, "first_class"), "second_class": _common(rows, "second_class")}
+    summary |= {"is_summary": True, "verdict": verdict, "reason": reason}
+    for column, value in rows[0].items():
+        if column.startswith("groups_"):
+            summary[column] = min(row[column] for row in rows)
+        elif isinstance(value, float):
+            summary[column] = _over(column, [row[column] for row in rows])
+    for flag in ("stratified", "erased_site", "style_invariant", "category_general"):
+        summary[flag] = all(row[flag] for row in rows)
+    return summary
+
+
+def _over(column: str, values: Sequence[float]) -> float:
+    finite = [value for value in values if np.isfinite(value)]
+    if not finite:
+        return NAN
+    if column.endswith("_low"):
+        return min(finite)
+    return max(finite) if column.endswith("_high") else float(np.mean(finite))
+
+
+def _common(rows: Sequence[dict[str, Any]], column: str) -> str:
+    values = {row[column] for row in rows}
+    return values.pop() if len(values) == 1 else "all"
+
+
+def _agreement(rows: Sequence[dict[str, Any]]) -> tuple[str, str]:
+    decided = [row for row in rows if row["verdict"] != "undetermined"]
+    open_rows = [row for row in rows if row["verdict"] == "undetermined"]
+    if not decided:
+        (reason, n), *_ = Counter(row["reason"] for row in open_rows).most_common(1)
+        return "undetermined", f"{n} of {len(rows)} contrasts: {reason}"
+    verdicts = dict.fromkeys(row["verdict"] for row in decided)
+    if len(verdicts) > 1:
+        told = [f"{verdict} for {_names(decided, verdict)}" for verdict in verdicts]
+        return "undetermined", f"the contrasts differ: {'; '.join(told)}"
+    (verdict,) = verdicts
+    rest = f"; {len(open_rows)} undetermined" if open_rows else ""
+    return verdict, f"{len(decided)} of {len(rows)} contrasts ({_names(decided, verdict)}){rest}"
+
+
+def _names(rows: Sequence[dict[str, Any]], verdict: str) -> str:
+    own = [row for row in rows if row["verdict"] == verdict]
+    several = len({row["first_class"] for row in rows}) > 1
+    return ", ".join(
+        f"{row['first_class']} and {row['second_class']}" if several else row["second_class"] for row in own
+    )
