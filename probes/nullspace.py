@@ -107,10 +107,8 @@ def _probe(rows: FloatArray, codes: LabelArray, train: LabelArray) -> tuple[Floa
 
 def _new_directions(coef: FloatArray, basis: FloatArray, *, n: int) -> FloatArray:
     """Return the ``n`` strongest directions (d, n) of coef, orthonormal, and orthogonal to the basis."""
+    contrasts = coef - coef.mean(axis=0) if len(coef) > 1 else coef
+    found = np.linalg.svd(contrasts, full_matrices=False)[2][:n].T
     # A scaler folded into the weights points them back into what is gone already.
-    fresh = coef - (coef @ basis) @ basis.T
-    found = np.linalg.svd(fresh - fresh.mean(axis=0) if len(fresh) > 1 else fresh, full_matrices=False)[2][
-        :n
-    ].T
-    again: FloatArray = np.linalg.qr(found - basis @ (basis.T @ found)).Q
-    return again
+    fresh: FloatArray = np.linalg.qr(found - basis @ (basis.T @ found)).Q
+    return fresh

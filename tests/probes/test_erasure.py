@@ -165,6 +165,15 @@ def test_within_makes_the_covariance_with_the_label_vanish_at_fixed_levels():
     assert np.linalg.norm(erased[z == 1].mean(axis=0) - erased[z == 0].mean(axis=0)) > 3
 
 
+def test_within_levels_the_metric_is_the_covariance_within_them():
+    X, z, w = two_factors(900, 12, 0.8)
+    inside = X - np.stack([X[z == k].mean(axis=0) for k in (0, 1)])[z]
+    W = fractional_matrix_power(inside.T @ inside / 900, -0.5)
+    a = W @ inside.T @ w / np.linalg.norm(W @ inside.T @ w)
+    expected = X - (X - X.mean(axis=0)) @ (np.linalg.inv(W) @ np.outer(a, a) @ W).T
+    np.testing.assert_allclose(fit_leace(X, w, within=z, shrinkage=False)(X), expected, atol=1e-8)
+
+
 def test_mean_projection_is_orthogonal_off_the_span_of_class_means():
     X, y = mixed(k=3)
     eraser = fit_mean_projection(X, y)

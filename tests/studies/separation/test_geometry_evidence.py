@@ -39,6 +39,8 @@ def test_correlated_labels_pull_the_plain_cosine_down_but_not_the_one_without_no
     X, z, w = world(d=400, phi=0.9)
     found = geometry_evidence(X, z, w, groups=np.arange(len(X)))
     assert found.cosine.high < -0.3
+    middle, width = (found.cosine.low + found.cosine.high) / 2, found.cosine.high - found.cosine.low
+    assert middle == pytest.approx(found.cosine.value, abs=width / 5)
     assert found.disattenuated.low < 0 < found.disattenuated.high
 
 
