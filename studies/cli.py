@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from unsinter.studies.cache_cli import cache_app
 from unsinter.studies.screen import one_line_errors, progress_bars, show_line, show_table
 
 app = typer.Typer(name="unsinter", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-cache_app = typer.Typer(no_args_is_help=True, help="What the activation cache holds; checks and clean-up.")
 app.add_typer(cache_app, name="cache")
 
 
@@ -177,6 +177,27 @@ def transfer(
 
 @app.command()
 @one_line_errors
+def separate(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    pair: Annotated[str | None, typer.Option(help="D-R, D-W, C-W or D-topic; all unless named.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model, where the run has several.")] = None,
+    contrasts: Annotated[bool, typer.Option("--contrasts", help="A line per class pair as well.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for figures; RUN/figures unless named.")] = None,
+) -> None:
+    """Show whether two things are represented apart: verdicts by site, evidence, what stays open."""
+    from unsinter.studies.separate_verb import separate_verb
+
+    outcome = separate_verb(run, pair=pair, model=model, contrasts=contrasts, out=out)
+    for line in outcome.lines:
+        show_line(line)
+    for table in outcome.tables:
+        show_table(*table)
+    for figure in outcome.figures:
+        show_line(f"figure: {figure}")
+
+
+@app.command()
+@one_line_errors
 def doctor(
     model: Annotated[str | None, typer.Argument(help="Model folder or id to examine as well.")] = None,
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
@@ -192,53 +213,3 @@ def doctor(
         show_line(f"problem: {problem}")
     if problems:
         raise typer.Exit(1)
-
-
-@cache_app.command("ls")
-@one_line_errors
-def cache_ls() -> None:
-    """List what the cache holds: model, rows, layers, positions, bytes."""
-    from unsinter.studies.cache_verbs import ls_verb
-
-    show_table(*ls_verb())
-
-
-@cache_app.command("verify")
-@one_line_errors
-def cache_verify(
-    check_only: Annotated[bool, typer.Option("--check-only", help="Move nothing aside.")] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Rebuild a lost manifest.")] = False,
-) -> None:
-    """Check every byte and move damaged or foreign files to quarantine; exit code 1 where there were any."""
-    from unsinter.studies.cache_verbs import verify_verb
-
-    with progress_bars() as progress:
-        sentence, report = verify_verb(quarantine=not check_only, rebuild=rebuild, progress=progress)
-    for finding in report.findings:
-        show_line(f"{finding.kind}: {finding.message}")
-    for path in report.moved:
-        show_line(f"moved to {path}")
-    show_line(sentence)
-    if not report.is_sound:
-        raise typer.Exit(1)
-
-
-@cache_app.command("gc")
-@one_line_errors
-def cache_gc(
-    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
-    quarantined: Annotated[bool, typer.Option("--quarantined", help="Quarantined files too.")] = False,
-) -> None:
-    """Remove what no study names; shows the list and asks first."""
-    from unsinter.studies.cache_verbs import gc_verb
-    from unsinter.studies.sizes import size_text
-
-    table, found = gc_verb(remove=False, quarantined=quarantined)
-    show_table(*table)
-    if not found.candidates:
-        return
-    if yes or typer.confirm(f"Remove these {len(found.candidates)} files ({size_text(found.n_bytes)})?"):
-        _, done = gc_verb(remove=True, quarantined=quarantined)
-        show_line(f"removed {len(done.candidates)} files, {size_text(done.n_bytes)}")
-    else:
-        show_line("nothing was removed")

@@ -1,12 +1,13 @@
 """What `transfer` does: the matrices of a finished run as tables and heat maps."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from unsinter.studies.plots import save_figure
+from unsinter.studies.run_tables import read_run_table
 from unsinter.studies.tables import Table
 from unsinter.studies.transfer.columns import CROSS_MODEL, HELD_OUT, TRANSFER
 from unsinter.studies.transfer.plans import KINDS
@@ -40,9 +41,9 @@ def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) 
         raise TransferError(f"--order must be one of {', '.join(ORDERS)}, got {order!r}.")
     if kind is not None and kind not in KINDS:
         raise TransferError(f"--kind must be one of {', '.join(KINDS)}, got {kind!r}.")
-    transfer = read_run_table(run, "transfer", TRANSFER)
-    held_out = read_run_table(run, "held_out", HELD_OUT)
-    cross_model = read_run_table(run, "cross_model", CROSS_MODEL)
+    transfer = read_run_table(run, "transfer", columns=TRANSFER, error=TransferError)
+    held_out = read_run_table(run, "held_out", columns=HELD_OUT, error=TransferError)
+    cross_model = read_run_table(run, "cross_model", columns=CROSS_MODEL, error=TransferError)
     if transfer is held_out is cross_model is None:
         raise TransferError(
             f"{run} holds no transfer: D was not studied, or no two categories, wordings or sources "
@@ -59,30 +60,6 @@ def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) 
     if kind is None and cross_model is not None:
         tables.append(cross_model_screen(cross_model))
     return TransferOutcome(tables=tables, figures=figures)
-
-
-def read_run_table(run: Path, name: str, columns: Collection[str]) -> pd.DataFrame | None:
-    """Return ``name.parquet`` of a finished run; None where the run has none.
-
-    Raises
-    ------
-    TransferError : no run, an unfinished one, or a table without these columns.
-    """
-    if not run.is_dir() or not (run / "study.yaml").is_file():
-        raise TransferError(
-            f"{run} is no run folder (it holds no study.yaml); name one that `unsinter run` wrote."
-        )
-    if not (run / "summary.json").is_file():
-        raise TransferError(
-            f"{run} holds an unfinished run (no summary.json); run the study again, it goes on."
-        )
-    path = run / f"{name}.parquet"
-    if not path.is_file():
-        return None
-    table = pd.read_parquet(path)
-    if missing := [column for column in columns if column not in table.columns]:
-        raise TransferError(f"{path} lacks the column {missing[0]!r}; run the study again with this version.")
-    return table
 
 
 def _matrices(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRIALS
+from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRIALS, VERDICTS
 from unsinter.studies.transfer.columns import CROSS_MODEL, HELD_OUT, TRANSFER
 
 
@@ -18,6 +18,7 @@ from unsinter.studies.transfer.columns import CROSS_MODEL, HELD_OUT, TRANSFER
         ("transfer", TRANSFER),
         ("held_out", HELD_OUT),
         ("cross_model", CROSS_MODEL),
+        ("verdicts", VERDICTS),
     ],
 )
 def test_every_column_is_documented_with_its_meaning(repository, name, columns):
