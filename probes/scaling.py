@@ -81,11 +81,11 @@ def fit_scalers(columns: Columns, tasks: Sequence[Task], *, standardize: bool) -
 def leading_directions(values: Tensor, *, n: int) -> tuple[Tensor, Tensor]:
     """Return the leading eigenvectors (d, k) and eigenvalues (k,) of the second moments of values (rows, d).
 
-    Exact for d up to 512, else by subspace iteration (Halko et al. 2011, arXiv:0909.4061, algorithm 4.4),
+    Exact for d up to 128, else by subspace iteration (Halko et al. 2011, arXiv:0909.4061, algorithm 4.4),
     which is all that a preconditioner needs.
     """
     rows, d = values.shape
-    if d <= 512:
+    if d <= 128:
         eigenvalues, vectors = torch.linalg.eigh(values.T @ values / rows)
         return vectors.flip(1), eigenvalues.flip(0).clamp_min(0)
     generator = torch.Generator(device=values.device).manual_seed(0)

@@ -15,7 +15,7 @@ from unsinter.probes.scaling import Columns, fit_scalers, leading_directions, sh
 from unsinter.probes.tasks import Task
 
 _DIRECTIONS = 64
-"""Leading directions that the preconditioner knows where d is above 512."""
+"""Leading directions that the preconditioner knows where d is above 128."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,9 @@ N_ROWS = 120
 N_SHARDS = 15
 
 
-def start(root: Path, log: Path, *, at: float = 0.0, locks: str = "kernel") -> subprocess.Popen:
-    """Start a process that fills root, computing from time `at`."""
-    arguments = [str(root), str(log), str(N_ROWS), str(at), locks]
+def start(root: Path, log: Path, *, together: int = 1, locks: str = "kernel") -> subprocess.Popen:
+    """Start a process that fills root; of several `together` none goes on before all hold a first shard."""
+    arguments = [str(root), str(log), str(N_ROWS), str(together), locks]
     return subprocess.Popen([sys.executable, str(FILLING_PROCESS), *arguments], stderr=subprocess.PIPE)
 
 
@@ -117,20 +117,18 @@ def test_processes_filling_at_once_end_with_the_bytes_of_one_and_no_row_twice(
 ):
     root = tmp_path / "cache"
     logs = [tmp_path / f"log{number}" for number in range(n_processes)]
-    together = time.time() + 1.5
-    for process in [start(root, log, at=together) for log in logs]:
+    for process in [start(root, log, together=n_processes) for log in logs]:
         finish(process)
     assert every_file(root) == unbroken
     lines = [line for log in logs for line in computed(log)]
     assert len(lines) == len(set(lines)) == N_SHARDS
-    assert sum(bool(computed(log)) for log in logs) >= 2  # they did share the work
+    assert all(computed(log) for log in logs)  # they did share the work
 
 
 def test_processes_without_working_locks_still_end_with_the_same_bytes(tmp_path, unbroken):
     root = tmp_path / "cache"
     logs = [tmp_path / f"log{number}" for number in range(3)]
-    together = time.time() + 1.5
-    for process in [start(root, log, at=together, locks="none") for log in logs]:
+    for process in [start(root, log, together=len(logs), locks="none") for log in logs]:
         finish(process)
     assert {name: raw for name, raw in every_file(root).items() if "locks" not in name} == {
         name: raw for name, raw in unbroken.items() if "locks" not in name
