@@ -72,7 +72,7 @@ class Plan:
 class Share(NamedTuple):
     """How often something happened, and the exact 95 % interval of how often it would."""
 
-    count: int
+    times: int
     value: float
     low: float
     high: float

@@ -45,7 +45,7 @@ def test_the_kinds_of_a_plan_plant_every_verdict_but_silence():
 def test_too_few_prompts_are_foreseen_to_settle_nothing_and_the_reason_is_given():
     rows = plan_table(Plan(cells=(150, 8, 8, 150), d=24, n_worlds=2))
     assert [row.world for row in rows] == list(PLANNED)
-    assert all(row.undetermined.value == 1 and row.wrong.count == row.right.count == 0 for row in rows)
+    assert all(row.undetermined.value == 1 and row.wrong.times == row.right.times == 0 for row in rows)
     assert all("30" in row.reason for row in rows)  # independent groups that a cell needs
 
 
@@ -57,13 +57,13 @@ def ample():
 
 
 def test_ample_prompts_are_foreseen_to_settle_every_question(ample):
-    assert all(row.right.count >= 2 and row.wrong.count == 0 for row in ample[1])
+    assert all(row.right.times >= 2 and row.wrong.times == 0 for row in ample[1])
 
 
 def test_shares_add_up_and_a_reason_is_given_only_where_a_call_was_not_right(ample):
     for row in ample[1]:
-        assert row.right.count + row.wrong.count + row.undetermined.count == 3
-        assert (row.reason == "") == (row.right.count == 3)
+        assert row.right.times + row.wrong.times + row.undetermined.times == 3
+        assert (row.reason == "") == (row.right.times == 3)
 
 
 def test_two_jobs_foresee_what_one_does(ample):
