@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from unsinter.features.worlds import WORLDS, cells
-from unsinter.studies.plan import PLANNED, Plan, _commonest, binomial_share, parse_cells, plan_table
+from unsinter.studies.plan import PLANNED, Plan, _commonest, _row, binomial_share, parse_cells, plan_table
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 20), (1, 20), (19, 20), (20, 20), (37, 80), (1, 1)])
@@ -108,3 +108,10 @@ def test_a_plan_that_cannot_be_is_refused_in_words(settings, words):
 def test_a_size_that_no_world_can_have_is_refused_before_it_is_judged():
     with pytest.raises(ValueError, match="both values of z and of w"):
         plan_table(Plan(cells=(50, 0, 50, 0), n_worlds=1))
+
+
+def test_right_false_and_open_calls_are_counted_apart():
+    calls = [("shared", "seen"), ("separable", "b"), ("undetermined", "c"), ("undetermined", "c (0.5)")]
+    row = _row("shared", calls)
+    assert (row.right.times, row.wrong.times, row.undetermined.times) == (1, 1, 2)
+    assert row.reason == "c"
