@@ -101,3 +101,9 @@ def test_errors_of_labellers_do_not_depend_on_the_truth_nor_on_each_other():
     assert chi2_contingency(np.histogram2d(first, second, 2)[0]).pvalue > 1e-3
     assert chi2_contingency(np.histogram2d(first, cell, (2, 4))[0]).pvalue > 1e-3
     assert chi2_contingency(np.histogram2d(second, cell, (2, 4))[0]).pvalue > 1e-3
+
+
+def test_by_default_the_noisy_world_has_z_wrong_in_5_and_w_in_15_per_cent_of_rows():
+    world = make_world("shared_noisy", n=20_000, **LABELS_ONLY)
+    assert np.mean(world.z != world.true_z) == pytest.approx(0.05, abs=0.01)
+    assert np.mean(world.w != world.true_w) == pytest.approx(0.15, abs=0.01)
