@@ -48,8 +48,8 @@ class ShrunkMetric:
         if self.rows is None:
             return torch.cholesky_solve(B.T, self.factor).T
         # G = a I + X'X c: its inverse through the smaller matrix of inner products (Woodbury).
-        seen = torch.cholesky_solve(self.rows.double() @ B.T, self.factor)
-        return (B - (self.rows.double().T @ seen).T) / self.identity
+        rows = self.rows.double()
+        return (B - (rows.T @ torch.cholesky_solve(rows @ B.T, self.factor)).T) / self.identity
 
 
 def fit_metrics(X: Tensor, folds: LabelArray) -> list[ShrunkMetric]:

@@ -3,12 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-
-from unsinter.probes.shrunk_metric import ShrunkMetric
 
 
 class Probe(NamedTuple):
@@ -58,38 +54,34 @@ class CellMeans:
 
     Attributes
     ----------
-    seen : (n, d) standardised training rows; ``H`` (n, k) their indicators of cell and stratum.
-    means : (k, d); ``solved`` (k, d) the same times the inverse of the metric.
+    H : (n, k) indicators of cell and stratum of the training rows, the first four columns the cells.
+    inverse : (k, k) of their second moments.
+    means : (k, d); ``solved`` (k, d) the same times the inverse of the metric between rows.
     products : (k, k) of means and solved.
-    explained : (k, k) A with A'A the second moments of the indicators: A @ means is what they explain.
+    explained : (k, k) A such that A @ means is the part of the covariance that cells and strata explain.
+    shrinkage : of the metric.
     """
 
-    metric: ShrunkMetric
-    seen: Tensor
     H: Tensor
     inverse: Tensor
     means: Tensor
     solved: Tensor
     products: Tensor
     explained: Tensor
+    shrinkage: float
 
     @classmethod
-    def fit(cls, metric: ShrunkMetric, seen: Tensor, H: Tensor) -> "CellMeans":
-        """Fit means to rows (n, d) with indicators H (n, k), the first four of them the cells."""
-        moments = H.T @ H
-        inverse = torch.linalg.pinv(moments, hermitian=True)
-        means = inverse @ (H.T.float() @ seen).double()
-        solved = metric.solve(means)
-        values, turn = torch.linalg.eigh(moments / len(seen))
+    def of(cls, H: Tensor, inverse: Tensor, means: Tensor, solved: Tensor, shrinkage: float) -> "CellMeans":
+        """Return the means with everything derived from them."""
+        values, turn = torch.linalg.eigh(H.T @ H / len(H))
         return cls(
-            metric=metric,
-            seen=seen,
             H=H,
             inverse=inverse,
             means=means,
             solved=solved,
             products=means @ solved.T,
             explained=values.clamp_min(0).sqrt()[:, None] * turn.T,
+            shrinkage=shrinkage,
         )
 
     @property
@@ -107,7 +99,7 @@ class CellMeans:
         across = self._padded(probe.across)
         P = torch.cat([self.explained, across])
         weight = torch.full((len(P),), 1.0, dtype=torch.float64)
-        weight[: len(self.explained)] = -1 / (1 - self.metric.shrinkage)
+        weight[: len(self.explained)] = -1 / (1 - self.shrinkage)
         change = P.T @ torch.linalg.solve(torch.diag(weight) + P @ self.products @ P.T, P)
         raw = contrast - contrast @ self.products @ change
         spread = across @ self.products @ raw
@@ -122,16 +114,21 @@ class CellMeans:
             change=change,
         )
 
-    def pull(self, direction: Direction, difference: Tensor) -> NDArray[np.float32]:
-        """Return how each training row (n,) changes a mean difference (d,) along the unit direction.
+    def turned(self, direction: Direction, difference: Tensor, solved: Tensor) -> Tensor:
+        """Return (d,): its product with a training row's residual, by leverage, is the row's pull.
 
-        In standard deviations per unit of the row's weight; the metric is taken as fixed.
+        ``solved`` is the mean difference (d,) times the inverse of the metric, which is taken as fixed.
         """
-        solved = self.metric.solve(difference[None])[0]
-        turned = solved - (self.means @ solved) @ direction.change @ self.solved
-        turned -= (difference @ direction.v) * direction.back
-        residual = self.seen @ turned.float() - (self.H @ (self.means @ turned)).float()
-        return np.asarray((residual.double() * direction.leverage / direction.length).float().numpy())
+        found = solved - (self.means @ solved) @ direction.change @ self.solved
+        return found - (difference @ direction.v) * direction.back
+
+    def pull(self, direction: Direction, along: Tensor, turned: Tensor) -> Tensor:
+        """Return how each training row (n,) changes a mean difference along the unit direction.
+
+        In standard deviations per unit of the row's weight; ``along`` (n,) is the rows times ``turned``.
+        """
+        residual = along - (self.H @ (self.means @ turned)).float()
+        return residual * (direction.leverage / direction.length).float()
 
     def _padded(self, rows: tuple[tuple[float, ...], ...] | list[tuple[float, ...]]) -> Tensor:
         """Return weights of cells (m, 4) as weights of all means (m, k)."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.shrunk_metric import fit_metrics
+from unsinter.probes.shrunk_metric import ShrunkMetric, fit_metrics
 from unsinter.studies.separation.cell_means import PROBES, CellMeans
 from unsinter.studies.separation.comparison import Comparison
 
@@ -64,7 +64,7 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
     strata add up), so that what category alone explains is in neither means nor metric. A score is in
     standard deviations within a cell, measured from the middle of the four cells.
 
-    A site costs one factorisation per fold; a further design costs a few products.
+    A site costs one factorisation per fold; all designs are solved together.
 
     Parameters
     ----------
@@ -87,12 +87,50 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
         kept, held_out = folds != fold, folds == fold
         seen = metric.standardise(x[torch.as_tensor(kept)])
         unseen = metric.standardise(x[torch.as_tensor(held_out)])
-        for design, fit in zip(designs, found, strict=True):
-            means = CellMeans.fit(metric, seen, design.indicators(kept))
+        differences = _differences(designs, held_out, unseen)
+        fitted = _fit(metric, [design.indicators(kept) for design in designs], seen, differences)
+        turned, wanted = [], []
+        for design, fit, (means, difference, solved) in zip(designs, found, fitted, strict=True):
             directions = [means.direction(probe) for probe in PROBES]
             V = torch.stack([direction.v for direction in directions])
             fit.scores[:, held_out] = (unseen @ V.T.float() - (V @ means.centre).float()).T.numpy()
             for place, comparison in enumerate(design.comparisons):
-                weights = torch.as_tensor(comparison.row_weights()[held_out])
-                fit.pull[place, kept] += means.pull(directions[comparison.probe], weights @ unseen.double())
+                direction = directions[comparison.probe]
+                turned.append(means.turned(direction, difference[place], solved[place]))
+                wanted.append((fit, place, means, direction))
+        if turned:
+            along = seen @ torch.stack(turned).T.float()
+            for column, (fit, place, means, direction) in enumerate(wanted):
+                fit.pull[place, kept] += means.pull(direction, along[:, column], turned[column]).numpy()
     return found
+
+
+def _differences(designs: Sequence[Design], held_out: NDArray[np.bool_], unseen: Tensor) -> list[Tensor]:
+    """Return the mean differences (n_comparisons, d) over the held-out rows, for each design."""
+    weights = [c.row_weights()[held_out] for design in designs for c in design.comparisons]
+    if not weights:
+        return [unseen.new_zeros((0, unseen.shape[1])).double() for _ in designs]
+    D = torch.as_tensor(np.stack(weights)) @ unseen.double()
+    return list(torch.split(D, [len(design.comparisons) for design in designs]))
+
+
+def _fit(
+    metric: ShrunkMetric, indicators: Sequence[Tensor], seen: Tensor, differences: Sequence[Tensor]
+) -> list[tuple[CellMeans, Tensor, Tensor]]:
+    """Return means, differences and solved differences of each design, all solved in one call."""
+    sums = torch.split(
+        (torch.cat(list(indicators), dim=1).T.float() @ seen).double(), [H.shape[1] for H in indicators]
+    )
+    inverses = [torch.linalg.pinv(H.T @ H, hermitian=True) for H in indicators]
+    means = [inverse @ total for inverse, total in zip(inverses, sums, strict=True)]
+    solved = torch.split(
+        metric.solve(torch.cat([*means, *differences])), [len(m) for m in [*means, *differences]]
+    )
+    return [
+        (
+            CellMeans.of(H, inverses[i], means[i], solved[i], metric.shrinkage),
+            differences[i],
+            solved[len(means) + i],
+        )
+        for i, H in enumerate(indicators)
+    ]

@@ -1,7 +1,7 @@
 """The verdict on pairs of factors at every site: directions fitted once, scores resampled many times."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -144,7 +144,8 @@ def _text_scores(family: _Family) -> list[CrossFit] | None:
     text = family.contrasts[0].pair.text
     if text is None:
         return None
-    return cross_fitted(text[family.rows], _designs(family), family.folds)
+    designs = [replace(design, comparisons=()) for design in _designs(family)]
+    return cross_fitted(text[family.rows], designs, family.folds)
 
 
 def _judge_family(

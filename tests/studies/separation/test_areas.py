@@ -19,7 +19,9 @@ def no_pull(scores):
 def test_rows_are_compared_within_their_block_only_and_blocks_weigh_by_their_pairs():
     rng = np.random.default_rng(0)
     positive, blocks = rng.random(300) < 0.4, rng.integers(-1, 3, 300)
-    scores = (rng.normal(size=(2, 300)) + positive + 50 * blocks).round(1)  # ties within, gulfs between blocks
+    scores = (rng.normal(size=(2, 300)) + positive + 50 * blocks).round(
+        1
+    )  # ties within, gulfs between blocks
     found = held_fixed_area(scores, no_pull(scores), comparison(positive, blocks))
     for site in range(2):
         parts, weights = [], []

@@ -7,7 +7,9 @@ from unsinter.studies.splits import straddling
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=12, max_size=120), st.integers(0, 9))
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=12, max_size=120), st.integers(0, 9)
+)
 def test_no_group_stands_in_two_folds_and_folds_hold_equally_many_groups(rows, seed):
     groups, kinds = (np.array(column) for column in zip(*rows, strict=True))
     folds = deal_groups(groups, kinds, n_folds=4, seed=seed)
