@@ -16,7 +16,8 @@ class MLPProbe(ClassifierMixin, BaseEstimator):
     """Read a label off activations with a small ReLU network.
 
     Columns are standardised and reduced to leading principal components of the training rows; both are
-    folded into the first layer, so a fitted probe acts on raw activations.
+    folded into the first layer, so a fitted probe acts on raw activations. A linear map of all columns takes
+    the network's place where it has the lower validation loss: components may have lost a weak signal.
 
     Parameters
     ----------
@@ -28,7 +29,8 @@ class MLPProbe(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : (n_classes,) labels in the order of the columns of ``predict_proba``.
     layers_ : weight (n_out, n_in) and bias (n_out,) of every layer in float64, ReLU between; the last has
-        one output (log-odds of ``classes_[1]``, nats) for two classes, else one logit per class.
+        one output (log-odds of ``classes_[1]``, nats) for two classes, else one logit per class. Just one
+        where a linear map took the network's place.
     n_epochs_ : epochs trained.
 
     Raises

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, FloatArray, LabelArray
-from unsinter.probes.mlp_inputs import Inputs, reduced_inputs
+from unsinter.probes.mlp_inputs import Inputs, reduced_inputs, without_absent
+from unsinter.probes.mlp_linear import linear_map
 from unsinter.probes.mlp_step import Stack
 from unsinter.probes.mlp_validation import validation_rows
 from unsinter.probes.tasks import Task
@@ -93,7 +94,8 @@ class Network:
     Attributes
     ----------
     layers : weight (n_out, n_in) and bias (n_out,) in float64, ReLU between; the last gives log-odds of
-        class 1 (1 output) for two classes, else one logit per class.
+        class 1 (1 output) for two classes, else one logit per class. One alone where a linear map of all
+        columns had a lower validation loss than the network on components.
     validation_loss : lowest validation loss, nats.
     """
 
@@ -187,7 +189,10 @@ def train_networks(X: FloatArray, jobs: Sequence[Job], settings: MLPSettings) ->
         members = [k for k, own in enumerate(shapes) if own == shape]
         trained = _train_alike([jobs[k] for k in members], [inputs[k] for k in members], settings)
         networks.update(zip(members, trained, strict=True))
-    return [networks[k] for k in range(len(jobs))]
+    return [
+        _or_linear(networks[k], layers[job.layer], job, part)
+        for k, (job, part) in enumerate(zip(jobs, inputs, strict=True))
+    ]
 
 
 def _train_alike(jobs: Sequence[Job], inputs: Sequence[Inputs], settings: MLPSettings) -> list[Network]:
@@ -227,14 +232,17 @@ def _train_alike(jobs: Sequence[Job], inputs: Sequence[Inputs], settings: MLPSet
     ]
 
 
+def _or_linear(network: Network, X: FloatArray, job: Job, inputs: Inputs) -> Network:
+    """Return the network, or the linear map that has a lower loss on the rows that stopped it."""
+    found = linear_map(X, job.task, job.validation, inputs)
+    if found is None or found.loss >= network.validation_loss:
+        return network
+    layers = without_absent([(found.weight, found.bias)], job.task)
+    return Network(layers=layers, n_epochs=network.n_epochs, validation_loss=found.loss)
+
+
 def _folded(
     layers: list[tuple[NDArray[np.float64], NDArray[np.float64]]], inputs: Inputs, task: Task
 ) -> list[tuple[FloatArray, FloatArray]]:
     """Return layers on raw activations; classes without training rows score minus infinity."""
-    layers = [inputs.fold(*layers[0]), *layers[1:]]
-    weight, bias = layers[-1]
-    if task.n_classes > 2:
-        present = np.isin(np.arange(task.n_classes), np.asarray(task.codes)[task.trains])
-        weight, bias = layers[-1]
-        layers[-1] = (weight, np.where(present, bias, -np.inf))
-    return list(layers)
+    return without_absent([inputs.fold(*layers[0]), *layers[1:]], task)

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, FloatArray
+from unsinter.probes.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,17 @@ def leading_components(Z: torch.Tensor, components: int) -> tuple[torch.Tensor, 
     _, values, right = torch.linalg.svd(Z @ draw, full_matrices=False)
     size = float((values[:components].square().mean() / len(Z)).sqrt())
     return draw @ right[:components].T, max(size, 1e-12)
+
+
+def without_absent(
+    layers: list[tuple[FloatArray, FloatArray]], task: Task
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Return layers whose classes without training rows score minus infinity."""
+    if task.n_classes > 2:
+        present = np.isin(np.arange(task.n_classes), np.asarray(task.codes)[task.trains])
+        weight, bias = layers[-1]
+        layers[-1] = (weight, np.where(present, bias, -np.inf))
+    return layers
 
 
 def _first_bad(held: FloatArray, rows: NDArray[np.intp]) -> int:
