@@ -62,7 +62,12 @@ def make_data(
     harm = np.asarray(harmful)
     words = np.asarray(wording, dtype=np.str_)
     words = words[:, None] if words.ndim == 1 else words
-    sizes = {"harmful": len(harm), "categories": len(categories), "wording": len(words), "groups": len(groups)}
+    sizes = {
+        "harmful": len(harm),
+        "categories": len(categories),
+        "wording": len(words),
+        "groups": len(groups),
+    }
     if len(set(sizes.values())) > 1 or words.ndim != 2 or not len(harm):
         raise ValueError(f"labels need one entry per prompt each; got {sizes} and wording {words.shape}.")
     if not np.isin(harm, (-1, 0, 1)).all():

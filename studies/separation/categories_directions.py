@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.studies.separation.categories_areas import NAN, UNKNOWN, Estimate, estimate
+from unsinter.studies.separation.categories_areas import NAN, UNKNOWN, Estimate, debiased, estimate
 from unsinter.studies.separation.categories_contrast import Contrast
 
 _BLOCK = 100
@@ -85,8 +85,8 @@ def direction_evidence(
         rank_one_axis=estimate(np.append(np.median(one), one), level=level),
         rank_no_axis=estimate(np.append(np.median(none), none), level=level),
         p_one_axis=float((1 + (one >= rank).sum()) / (1 + len(one))),
-        rank_corrected=estimate(effective_rank(cleaned), level=level),
-        share=estimate(common_share(cleaned), level=level),
+        rank_corrected=debiased(effective_rank(cleaned), level=level, bounds=(1.0, float(len(cells)))),
+        share=debiased(common_share(cleaned), level=level, bounds=(-1.0, 1.0)),
         reliability=float(np.median(np.diag(pure) / np.maximum(np.diag(gram), 1e-30))),
     )
 

@@ -47,6 +47,16 @@ class Refusals:
         centre: FloatArray = (totals / np.maximum(counts, 1))[self.category]
         return (X - centre).astype(X.dtype)
 
+    def share_in_category(self, positive: BoolArray, train: BoolArray) -> FloatArray:
+        """Return the share (m,) of a style among the training refusals of each row's category.
+
+        It is what the category alone tells of the style; zero where a category has no training row.
+        """
+        weights = np.where(train, self.count, 0.0)
+        hits, total = (np.bincount(self.category, weights=w) for w in (weights * positive, weights))
+        share: FloatArray = (hits / np.maximum(total, 1e-12))[self.category]
+        return share
+
     def outside_each_category(self) -> list[BoolArray]:
         """Return, category by category, the rows (m,) of other categories and of groups it does not hold."""
         parts = []
@@ -78,7 +88,9 @@ def make_refusals(data: CategoryData, folds: NDArray[np.intp], *, min_groups: in
         style=names[pairs[:, 1]] if len(names) else np.array([], dtype=np.str_),
         groups=data.groups[prompt],
     )
-    return _choose(found, names, data.categories[prompts], styles, n_categories=len(held), min_groups=min_groups)
+    return _choose(
+        found, names, data.categories[prompts], styles, n_categories=len(held), min_groups=min_groups
+    )
 
 
 def rarer_side(refusals: Refusals, name: str) -> int:
@@ -108,7 +120,9 @@ def _choose(
             f"too few groups in off-style cells: {most} of the rarer side summed over categories, {min_groups} "
             "are needed; sample several answers per prompt or add prompts"
         )
-    value = cramers_v(categories.tolist(), styles.tolist())
+    # A style seen once or twice would add a column and so shrink the measure: it counts no more than here.
+    common = np.isin(styles, asked) if len(asked) > 1 else np.ones(len(styles), dtype=bool)
+    value = cramers_v(categories[common].tolist(), styles[common].tolist())
     return Refusals(
         prompt=found.prompt,
         count=found.count,

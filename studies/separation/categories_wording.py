@@ -31,6 +31,7 @@ class WordingEvidence:
     within : the same over pairs of one category only, by probes trained with the category held fixed.
     transfer : the same pairs, scored by probes that never saw their category.
     pooled_by, by_wording, transfer_by : each style's, with bands that hold for all styles at once.
+    category_alone : AUROC over the pooled pairs of a score that knows the category and nothing else.
     gap : pooled minus within, paired.
     cramers_v : of category and wording, bias-corrected; 1 if one tells the other, 0 if it says nothing.
     n_off_style : groups of the rarer side of a style, summed over categories, in the style with the fewest.
@@ -40,6 +41,7 @@ class WordingEvidence:
     pooled: Estimate = UNKNOWN
     within: Estimate = UNKNOWN
     transfer: Estimate = UNKNOWN
+    category_alone: Estimate = UNKNOWN
     gap: Estimate = UNKNOWN
     pooled_by: Mapping[str, Estimate] = field(default_factory=dict)
     by_wording: Mapping[str, Estimate] = field(default_factory=dict)
@@ -85,6 +87,7 @@ def wording_evidence(
     cells = refusals.fold * len(elsewhere) + refusals.category
     found = {
         "pooled": areas(pooled, refusals.fold, refusals.fold),
+        "category": areas(_category_scores(refusals, outside), refusals.fold, refusals.fold),
         "within": areas(within, refusals.fold, cells),
         "transfer": areas(across, refusals.category, refusals.category),
     }
@@ -94,6 +97,7 @@ def wording_evidence(
         pooled=estimate(means["pooled"], level=rule.level),
         within=estimate(means["within"], level=rule.level),
         transfer=estimate(means["transfer"], level=rule.level),
+        category_alone=estimate(means["category"], level=rule.level),
         gap=estimate(means["pooled"] - means["within"], level=rule.level),
         pooled_by=bands["pooled"],
         by_wording=bands["within"],
@@ -121,10 +125,22 @@ def fixed_weights(refusals: Refusals, positive: BoolArray, train: BoolArray) -> 
     The category then tells nothing of the side. A category counts n1 n0 / (n1 + n0); with one side only, not.
     """
     weights = np.where(train, refusals.count, 0.0)
-    sums = [np.bincount(refusals.category, weights=weights * side)[refusals.category] for side in (positive, ~positive)]
+    sums = [
+        np.bincount(refusals.category, weights=weights * side)[refusals.category]
+        for side in (positive, ~positive)
+    ]
     other = np.where(positive, sums[1], sums[0])
     fixed: FloatArray = weights * other / np.maximum(sums[0] + sums[1], 1e-12)
     return fixed / max(fixed.sum(), 1e-12)
+
+
+def _category_scores(refusals: Refusals, parts: list[BoolArray]) -> FloatArray:
+    return np.array(
+        [
+            [refusals.share_in_category(refusals.is_of(name), train) for train in parts]
+            for name in refusals.names
+        ]
+    )
 
 
 def _held_out_scores(
