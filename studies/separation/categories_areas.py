@@ -73,6 +73,8 @@ def debiased(values: FloatArray, *, level: float, bounds: tuple[float, float]) -
     A ratio of noisy lengths is off by as much again in a draw as in the data, so its draws lie around twice
     the error. All three numbers are kept inside ``bounds``.
     """
+    if not np.isfinite(values[0]) or not np.isfinite(values[1:]).any():
+        return UNKNOWN
     middle, low, high = np.nanquantile(values[1:], [0.5, (1 - level) / 2, (1 + level) / 2])
     found = np.clip(2 * values[0] - np.array([middle, high, low]), *bounds)
     return Estimate(*map(float, found))

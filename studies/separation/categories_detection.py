@@ -1,4 +1,4 @@
-"""Does a probe of harm in one category read harm in another, and does one global probe do as well as its own?"""
+"""Does a probe of harm in one category read harm in another, and does one global probe do as well?"""
 
 from dataclasses import dataclass
 

@@ -99,7 +99,8 @@ def effective_rank(grams: FloatArray) -> FloatArray:
     """
     lengths = np.sqrt(np.maximum(np.diagonal(grams, axis1=1, axis2=2), 0))
     usable = (lengths > 0).all(axis=1)
-    unit = grams / np.where(usable[:, None, None], lengths[:, :, None] * lengths[:, None, :], 1.0)
+    lengths[~usable] = 1.0
+    unit = grams / (lengths[:, :, None] * lengths[:, None, :])
     values = np.maximum(np.linalg.eigvalsh(unit), 0)
     p = values / np.maximum(values.sum(axis=1, keepdims=True), 1e-30)
     entropy = -(p * np.log(np.maximum(p, 1e-30))).sum(axis=1)
@@ -144,7 +145,7 @@ def noise_gram(found: Directions) -> FloatArray:
 
 
 def _common(V: FloatArray, pure: FloatArray) -> FloatArray:
-    """Return (k, d) directions on one axis, the mean's, each as long as its agreement with the others says."""
+    """Return (k, d) directions on one axis, the mean's, each as long as it agrees with the others."""
     k = len(V)
     apart = pure - np.diag(np.diag(pure))
     length = np.sqrt(max(apart.sum() / (k * (k - 1)), 1e-30))
@@ -216,6 +217,6 @@ def _permuted_labels(
 def _deviation(X: FloatArray, cells: list[tuple[NDArray[np.intp], NDArray[np.intp]]]) -> FloatArray:
     """Return the pooled deviation (d,) inside the cells; 1 for a column that never varies."""
     sides = [side for cell in cells for side in cell]
-    squares = sum(((X[side] - X[side].mean(axis=0)) ** 2).sum(axis=0, dtype=float) for side in sides)
-    deviation = np.sqrt(squares / sum(map(len, sides))).astype(X.dtype)
+    residuals = np.concatenate([X[side] - X[side].mean(axis=0) for side in sides])
+    deviation = np.sqrt((residuals**2).mean(axis=0, dtype=float))
     return np.where(deviation > 1e-12, deviation, 1.0).astype(X.dtype)

@@ -47,14 +47,10 @@ class Refusals:
         centre: FloatArray = (totals / np.maximum(counts, 1))[self.category]
         return (X - centre).astype(X.dtype)
 
-    def share_in_category(self, positive: BoolArray, train: BoolArray) -> FloatArray:
-        """Return the share (m,) of a style among the training refusals of each row's category.
-
-        It is what the category alone tells of the style; zero where a category has no training row.
-        """
-        weights = np.where(train, self.count, 0.0)
-        hits, total = (np.bincount(self.category, weights=w) for w in (weights * positive, weights))
-        share: FloatArray = (hits / np.maximum(total, 1e-12))[self.category]
+    def share_in_category(self, positive: BoolArray) -> FloatArray:
+        """Return the share (m,) of a style among the refusals of each row's category."""
+        hits, total = (np.bincount(self.category, weights=self.count * side) for side in (positive, True))
+        share: FloatArray = (hits / np.maximum(total, 1))[self.category]
         return share
 
     def outside_each_category(self) -> list[BoolArray]:
@@ -117,8 +113,8 @@ def _choose(
     elif not asked:
         most = max(scarce.values())
         reason = (
-            f"too few groups in off-style cells: {most} of the rarer side summed over categories, {min_groups} "
-            "are needed; sample several answers per prompt or add prompts"
+            f"too few groups in off-style cells: {most} of the rarer side summed over categories, "
+            f"{min_groups} are needed; sample several answers per prompt or add prompts"
         )
     # A style seen once or twice would add a column and so shrink the measure: it counts no more than here.
     common = np.isin(styles, asked) if len(asked) > 1 else np.ones(len(styles), dtype=bool)

@@ -1,4 +1,4 @@
-"""Is the wording of refusals readable: on pooled rows, with the category held fixed, and across categories?"""
+"""Is the wording of refusals readable on pooled rows, with the category held fixed, across categories?"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,8 @@ class WordingEvidence:
     within : the same over pairs of one category only, by probes trained with the category held fixed.
     transfer : the same pairs, scored by probes that never saw their category.
     pooled_by, by_wording, transfer_by : each style's, with bands that hold for all styles at once.
-    category_alone : AUROC over the pooled pairs of a score that knows the category and nothing else.
+    category_alone : AUROC over the pooled pairs of each category's share of the style, over these very rows:
+        the most that a score which knows the category and nothing else could reach.
     gap : pooled minus within, paired.
     cramers_v : of category and wording, bias-corrected; 1 if one tells the other, 0 if it says nothing.
     n_off_style : groups of the rarer side of a style, summed over categories, in the style with the fewest.
@@ -87,7 +88,7 @@ def wording_evidence(
     cells = refusals.fold * len(elsewhere) + refusals.category
     found = {
         "pooled": areas(pooled, refusals.fold, refusals.fold),
-        "category": areas(_category_scores(refusals, outside), refusals.fold, refusals.fold),
+        "category": areas(_category_scores(refusals), np.zeros_like(refusals.fold), refusals.fold),
         "within": areas(within, refusals.fold, cells),
         "transfer": areas(across, refusals.category, refusals.category),
     }
@@ -134,13 +135,9 @@ def fixed_weights(refusals: Refusals, positive: BoolArray, train: BoolArray) -> 
     return fixed / max(fixed.sum(), 1e-12)
 
 
-def _category_scores(refusals: Refusals, parts: list[BoolArray]) -> FloatArray:
-    return np.array(
-        [
-            [refusals.share_in_category(refusals.is_of(name), train) for train in parts]
-            for name in refusals.names
-        ]
-    )
+def _category_scores(refusals: Refusals) -> FloatArray:
+    """Return (n_styles, 1, m)."""
+    return np.array([[refusals.share_in_category(refusals.is_of(name))] for name in refusals.names])
 
 
 def _held_out_scores(

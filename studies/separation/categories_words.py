@@ -26,8 +26,8 @@ def wording_sentence(result: AcrossResult, *, site: str) -> str:
         return f"At {site} it cannot be told whether wording is detached from category: {result.reason}."
     numbers = (
         f"the style of a refusal is read with AUROC {told(found.pooled)} on pooled refusals (the category "
-        f"alone gives {found.category_alone.value:.2f}), {told(found.within)} within one category, and "
-        f"{told(found.transfer)} within a category that the probe never saw"
+        f"alone gives at most {found.category_alone.value:.2f}), {told(found.within)} within one category, "
+        f"and {told(found.transfer)} within a category that the probe never saw"
     )
     lead = {
         "detached": f"At {site} wording is detached from category",
@@ -60,8 +60,8 @@ def detection_sentence(result: AcrossResult) -> str:
     )
     return (
         f"Harm is read within a category with AUROC {told(probes.own)}; over {len(probes.names)} categories "
-        f"{shared} (effective rank {axes.rank:.1f}, one axis and noise would give "
-        f"{axes.rank_one_axis.value:.1f}, no direction {axes.rank_no_axis.value:.1f}){loss}, and one global "
+        f"{shared} (effective rank {axes.rank:.2f}, one axis and noise would give "
+        f"{axes.rank_one_axis.value:.2f}, no direction {axes.rank_no_axis.value:.2f}){loss}, and one global "
         f"probe of equal training size differs by {probes.global_gain.value:+.3f} "
         f"[{probes.global_gain.low:+.3f}, {probes.global_gain.high:+.3f}]."
     )
