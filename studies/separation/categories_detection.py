@@ -138,4 +138,6 @@ def _normalised(cells: FloatArray, diagonal: FloatArray, *, level: float) -> Est
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = (cells - CHANCE) / np.where(ceilings > 0, ceilings, NAN)[None]
     apart = ~np.eye(len(cells), dtype=bool) & usable[None]
-    return estimate(np.nanmedian(ratios[apart], axis=0), level=level)
+    found, told = np.full(cells.shape[2], NAN), np.isfinite(ratios[apart]).any(axis=0)
+    found[told] = np.nanmedian(ratios[apart][:, told], axis=0)
+    return estimate(found, level=level)
