@@ -32,11 +32,11 @@ def decide(wording: WordingEvidence, rule: AcrossRule) -> tuple[Decision, str]:
 def groups_wanted(wording: WordingEvidence, rule: AcrossRule) -> int | None:
     """Return about how many groups of the rarer side would narrow the within-category interval to an answer.
 
-    The half-width falls with the root of their number. None where the estimate itself lies between floor and
-    margin, which no sample size resolves.
+    The half-width falls with the root of their number; it must fit between the estimate and the margin, or
+    between the estimate and the floor below it. None where the estimate lies below the margin.
     """
-    distance = abs(wording.within.value - CHANCE)
-    room = rule.margin - distance if distance < rule.effect_floor else distance - rule.effect_floor
+    above = wording.within.value - CHANCE
+    room = max(rule.margin - abs(above), above - rule.effect_floor)
     if not room > 0.01:
         return None
     half = (wording.within.high - wording.within.low) / 2
@@ -56,7 +56,7 @@ def _why(wording: WordingEvidence, single: list[str], rule: AcrossRule) -> str:
     more = (
         f"about {wanted} would tell; sample several answers per prompt"
         if wanted
-        else "more of them would hardly tell, as the value itself lies between the two limits"
+        else "more of them would not tell, as the value itself lies below chance"
     )
     return (
         f"within a category wording may or may not be readable ({within}); {wording.n_off_style} groups of "

@@ -16,7 +16,7 @@ K = 6
 
 @pytest.fixture
 def make_world():
-    """Make twins of K categories whose directions lie on a common axis to the given share of their variance."""
+    """Make twins of K categories; the given share of their directions' variance lies on one axis."""
 
     def make(share, *, seed=0, m=100, d=48, strengths=None):
         rng = np.random.default_rng(seed)
