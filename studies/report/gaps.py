@@ -70,8 +70,8 @@ def _undetermined(evidence: Evidence) -> Iterator[Gap]:
         if void:
             yield (
                 model,
-                f"What each factor keeps when the other is erased ({', '.join(void)}): a factor could still be "
-                f"read after its own erasure (above {score_text(VOID)}), so that this test says nothing.",
+                f"What each factor keeps when the other is erased ({', '.join(void)}): a factor could still "
+                f"be read after its own erasure (above {score_text(VOID)}), so that this test says nothing.",
             )
 
 
