@@ -81,7 +81,7 @@ def _maps(evidence: Evidence, model: str, parts: list[tuple[str, pd.DataFrame]])
         "One cell per site, layer by position. Outlined: the site that was chosen in training for the first "
         "factor (for the second, or where erasure was run, where that is no site here), not for its verdict."
     )
-    return Panels(figures=figures, legend=legend, caption=caption, title=f"{model}: verdict maps")
+    return Panels(figures=figures, legend=legend, caption=caption, title=f"{model}: verdict maps", columns=3)
 
 
 def _colour(verdict: str) -> str:
