@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.tables import Table
 from unsinter.studies.report.verdict_evidence import evidence_texts
+from unsinter.studies.tables import Table
 from unsinter.studies.verdict_words import (
     LOOKS,
     chosen_site,

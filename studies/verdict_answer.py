@@ -89,11 +89,8 @@ def across_rows(across: pd.DataFrame, model: str) -> list[dict[str, Any]]:
 
 def _across_answer(row: dict[str, Any]) -> str:
     statement = str(row["statement"]).strip().rstrip(".")
-    if row["decision"] == "cannot tell":
-        return (
-            f"Whether {row['model']} is detached or sintered across categories cannot be told: {statement}."
-        )
-    return f"Across categories, {row['model']} is {row['decision']}: {statement}."
+    told = {"cannot tell": "detached or sintered cannot be told"}.get(row["decision"], row["decision"])
+    return f"{row['model']}, over all categories: {told}. {statement[:1].upper()}{statement[1:]}."
 
 
 def _at_chosen_site(rows: pd.DataFrame, results: pd.DataFrame | None) -> str:

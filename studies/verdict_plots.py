@@ -1,6 +1,7 @@
 """The verdict map layer by position, and the evidence by layer: drawn from the verdicts' table only."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 import seaborn as sns
@@ -13,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from unsinter.studies.plot_style import INK, LINE, MUTED, PANEL_WIDTH, PAPER, SERIES, drawing, panel, shorten
 from unsinter.studies.verdict_words import LOOKS, STATISTICS, Thresholds
 
-CURVES = {
+CURVES: dict[str, tuple[str, Literal["-", "--"], str]] = {
     "a": (SERIES[0], "-", "o"),
     "b": (SERIES[1], "-", "s"),
     "o_first": (SERIES[2], "--", "^"),
@@ -115,7 +116,7 @@ def draw_map(axis: Axes, rows: pd.DataFrame, *, chosen: Site | None, cell: float
             box = Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.6, zorder=3)
             axis.add_patch(box)
     is_tight = cell < _ROOM_FOR_WORDS
-    axis.set(xlim=(-0.53, len(positions) - 0.47), ylim=(-0.56, len(layers) - 0.44), ylabel="layer")
+    axis.set(xlim=(-0.54, len(positions) - 0.46), ylim=(-0.6, len(layers) - 0.4), ylabel="layer")
     axis.set_xticks(
         range(len(positions)), [shorten(name, 22) for name in positions],
         rotation=60 if is_tight else 0, ha="right" if is_tight else "center", rotation_mode="anchor",

@@ -29,6 +29,9 @@ class Grid:
     stacked: bool = False
     """On a phone each row becomes a card of its own instead."""
 
+    wrapped: bool = False
+    """The last column is text of some length and wraps."""
+
     kind: str = "grid"
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from unsinter.studies.tables import VERDICTS
+
 SCHEMA = 2
 """The version of the tables that the report reads."""
 
@@ -21,6 +23,7 @@ TABLES = (
     "trials",
     "split",
     "verdicts",
+    "across_categories",
 )
 NEEDED = {
     "results": "model target classes metric family layer position inner_score score score_low score_high "
@@ -32,10 +35,11 @@ NEEDED = {
     "cross_model": "target from_model from_layer to_model to_layer auroc low high native r2",
     "trials": "model target number state value family layer position params seconds",
     "split": "id group category held_out",
+    "across_categories": "model layer position selected decision statement pooled pooled_low pooled_high "
+    "within within_low within_high crossed crossed_low crossed_high effective_rank effective_rank_null_low "
+    "effective_rank_null_high share_common share_common_low share_common_high",
 }
 """Table -> columns without which the report would be silent about something."""
-
-VERDICT_COLUMNS = ("model", "pair", "layer", "position", "verdict")
 
 
 class ReportError(ValueError):
@@ -67,7 +71,7 @@ class Evidence:
     def has_verdicts(self) -> bool:
         """True where separation was judged, in columns that the report can show."""
         verdicts = self.tables["verdicts"]
-        return len(verdicts) > 0 and set(VERDICT_COLUMNS) <= set(verdicts)
+        return len(verdicts) > 0 and set(VERDICTS) <= set(verdicts)
 
     @property
     def models(self) -> dict[str, Any]:

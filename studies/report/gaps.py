@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pandas as pd
+
 from unsinter.studies.cells import ENOUGH
 from unsinter.studies.plot_style import TITLES
 from unsinter.studies.report.answer import ASKS, Claim
 from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.numbers import floor_phrase, is_number, score_text
+from unsinter.studies.report.verdict_evidence import is_void
+from unsinter.studies.verdict_words import VOID, factors_of, reasons_of, summary_rows
 
 OFF_DIAGONAL = {"harmful/compliance": "harmful but answered", "harmless/refusal": "harmless but refused"}
 ABSENT = {
@@ -25,6 +29,7 @@ def find_gaps(evidence: Evidence, claims: Sequence[Claim]) -> list[Gap]:
     """Return every gap of a run, the gravest first."""
     return [
         *_undecided(evidence),
+        *_undetermined(evidence),
         *_planted(evidence),
         *_claims(claims),
         *_not_studied(evidence),
@@ -49,6 +54,33 @@ def undecided_line(evidence: Evidence) -> str | None:
 def _undecided(evidence: Evidence) -> Iterator[Gap]:
     if undecided_line(evidence) is not None:
         yield "every model", "Separate or fused: no separation verdict is part of this run."
+
+
+def _undetermined(evidence: Evidence) -> Iterator[Gap]:
+    """Yield why sites stay undetermined, counted, and which erasures say nothing."""
+    if not evidence.has_verdicts:
+        return
+    for model in evidence.models:
+        void = []
+        for pair, rows in summary_rows(evidence.of("verdicts", model=model)).groupby("pair", sort=False):
+            if reasons := reasons_of(rows):
+                yield model, _open_sites(str(pair), rows, reasons)
+            if any(is_void(row) for row in rows.to_dict("records")):
+                void.append(str(pair))
+        if void:
+            yield (
+                model,
+                f"What each factor keeps when the other is erased ({', '.join(void)}): a factor could still "
+                f"be read after its own erasure (above {score_text(VOID)}), so that this test says nothing.",
+            )
+
+
+def _open_sites(pair: str, rows: pd.DataFrame, reasons: Sequence[tuple[str, int]]) -> str:
+    first, second = factors_of(rows)
+    n = sum(count for _, count in reasons)
+    is_one = len(reasons) == 1
+    told = "; ".join(reason if is_one else f"{reason} ({count})" for reason, count in reasons)
+    return f"Whether {first} and {second} are apart ({pair}), at {n} of {len(rows)} sites: {told}."
 
 
 def _planted(evidence: Evidence) -> Iterator[Gap]:

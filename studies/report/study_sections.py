@@ -1,4 +1,4 @@
-"""What the scores rest on: cells, wordings, trials and verdicts."""
+"""What the scores rest on: cells, wordings and trials."""
 
 import json
 from typing import Any
@@ -11,20 +11,12 @@ from unsinter.studies.plot_style import SERIES, TITLES, colours
 from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
 from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.figures import page_figure, variable
-from unsinter.studies.report.numbers import NOTHING, score_text
+from unsinter.studies.report.numbers import score_text
 from unsinter.studies.report.score_sections import score_grids
 from unsinter.studies.tuning_plots import tuning_history
 
 ANSWERS = {"refusal": "refused", "partial_refusal": "partly refused", "compliance": "answered"}
 OFF_DIAGONAL = ("harmful/compliance", "harmless/refusal")
-VERDICTS = {
-    "separable": "good",
-    "shared": "bad",
-    "first-only": "quiet",
-    "second-only": "quiet",
-    "neither": "quiet",
-    "undetermined": "quiet",
-}
 
 
 def cell_blocks(evidence: Evidence) -> list[Block]:
@@ -171,24 +163,3 @@ def _parameters(text: Any) -> str:
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in values.items()
     )
-
-
-def verdict_blocks(evidence: Evidence) -> list[Block]:
-    """Return one map per model and pair, layer by position; nothing where no verdict was made."""
-    if not evidence.has_verdicts:
-        return []
-    verdicts = evidence["verdicts"]
-    blocks: list[Block] = []
-    for (model, pair), part in verdicts.groupby(["model", "pair"], sort=False):
-        positions = list(dict.fromkeys(part["position"]))
-        table = part.pivot_table(index="layer", columns="position", values="verdict", aggfunc="first")
-        rows = [
-            [str(layer), *(_verdict(cells.get(position)) for position in positions)]
-            for layer, cells in table.iterrows()
-        ]
-        blocks.append(Grid(title=f"{model}: {pair}", header=("layer", *positions), rows=rows))
-    return blocks
-
-
-def _verdict(verdict: Any) -> str | Cell:
-    return Cell(text=verdict, tone=VERDICTS.get(verdict, "quiet")) if isinstance(verdict, str) else NOTHING

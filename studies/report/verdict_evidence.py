@@ -23,7 +23,8 @@ INTERVALS = {
 def evidence_texts(row: Mapping[Any, Any]) -> dict[str, str]:
     """Return every statistic of one row of the verdicts' table by name, bands in brackets."""
     return {
-        "verdict": _verdict(row),
+        "verdict": str(row["verdict"]),
+        "besides": _besides(row),
         **{
             name: with_interval(row, column, f"{column}_low", f"{column}_high")
             for name, column in INTERVALS.items()
@@ -38,10 +39,10 @@ def evidence_texts(row: Mapping[Any, Any]) -> dict[str, str]:
     }
 
 
-def _verdict(row: Mapping[Any, Any]) -> str:
+def _besides(row: Mapping[Any, Any]) -> str:
     also = {"style_invariant": "style-invariant", "category_general": "category-general"}
     named = [name for column, name in also.items() if row[column] is True or row[column] == 1]
-    return ", ".join([str(row["verdict"]), *named])
+    return ", ".join(named) or NOTHING
 
 
 def _two(row: Mapping[Any, Any], name: str) -> str:

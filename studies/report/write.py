@@ -3,12 +3,14 @@
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from unsinter.studies.report.across_sections import across_blocks
 from unsinter.studies.report.answer import Claim, answer, make_claims
 from unsinter.studies.report.blocks import Section
 from unsinter.studies.report.comparison_sections import cross_model_blocks, held_out_blocks, transfer_blocks
@@ -17,12 +19,9 @@ from unsinter.studies.report.gaps import find_gaps, undecided_line
 from unsinter.studies.report.layer_sections import axes_blocks, layer_blocks
 from unsinter.studies.report.reproduce_sections import glossary_blocks, reproduce_blocks
 from unsinter.studies.report.score_sections import score_blocks
-from unsinter.studies.report.study_sections import (
-    cell_blocks,
-    tuning_blocks,
-    verdict_blocks,
-    wording_blocks,
-)
+from unsinter.studies.report.study_sections import cell_blocks, tuning_blocks, wording_blocks
+from unsinter.studies.report.verdict_sections import verdict_blocks
+from unsinter.studies.verdict_answer import LIMITS, across_answers, says_something, separation_answers
 
 QUESTION = (
     "When a model refuses, is what it noticed (the request is harmful) represented apart from how it will "
@@ -68,10 +67,41 @@ def render_report(evidence: Evidence) -> str:
         models=list(evidence.models),
         question=QUESTION,
         answer=answer(claims),
+        separation=answer_separation(evidence),
         undecided=undecided_line(evidence),
         gaps=find_gaps(evidence, claims),
         sections=make_sections(evidence, claims),
         version=version("unsinter"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeparationAnswer:
+    """What stands at the top of the page on separation; empty where nothing was judged.
+
+    Attributes
+    ----------
+    headlines : a sentence per model on all categories.
+    models : each model with a sentence per pair.
+    limits : what these do not show; empty where no site has a verdict.
+    """
+
+    headlines: Sequence[str] = ()
+    models: Sequence[tuple[str, Sequence[str]]] = ()
+    limits: str = ""
+
+
+def answer_separation(evidence: Evidence) -> SeparationAnswer:
+    """Return what a run says of separation, in sentences that can be quoted."""
+    models, across = list(evidence.models), evidence["across_categories"]
+    headlines = [] if across.empty else across_answers(across, models)
+    if not evidence.has_verdicts:
+        return SeparationAnswer(headlines=headlines)
+    verdicts, results = evidence["verdicts"], evidence["results"]
+    return SeparationAnswer(
+        headlines=headlines,
+        models=separation_answers(verdicts, None if results.empty else results, models),
+        limits=LIMITS if says_something(verdicts) else "",
     )
 
 
@@ -91,6 +121,12 @@ def make_sections(evidence: Evidence, claims: Sequence[Claim]) -> list[Section]:
         Section(anchor="layers", short="Layers", title="Layer by layer", blocks=layer_blocks(evidence)),
         Section(
             anchor="axes", short="Two axes", title="Detection against refusal", blocks=axes_blocks(evidence)
+        ),
+        Section(
+            anchor="across",
+            short="Categories",
+            title="Detached or sintered, over all categories",
+            blocks=across_blocks(evidence),
         ),
         Section(
             anchor="verdicts", short="Verdicts", title="Separation verdicts", blocks=verdict_blocks(evidence)

@@ -1,15 +1,18 @@
 """A small real study: a shipped model, some of the planted prompts, few bootstrap draws."""
 
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
 from unsinter.studies.planted import demo_prompts, model_folder
+from unsinter.studies.tables import VERDICTS
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +21,22 @@ def few_prompts():
     prompts = demo_prompts(seed=0)
     kept = sorted({p["group"] for p in prompts})[::2]
     return [p for p in prompts if p["group"] in set(kept)]
+
+
+@pytest.fixture(scope="session")
+def verdict_world():
+    """The module that writes tables of verdicts as a run would."""
+    file = Path(__file__).with_name("verdict_world.py")
+    spec = importlib.util.spec_from_file_location("verdict_world", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def verdicts(verdict_world):
+    """Two models, three pairs each, seven layers by two positions: every verdict occurs."""
+    return verdict_world.verdict_table(VERDICTS)
 
 
 @pytest.fixture

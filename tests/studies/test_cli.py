@@ -26,6 +26,7 @@ VERBS = [
     ("label",),
     ("extract",),
     ("transfer",),
+    ("separate",),
     ("export",),
     ("score",),
     ("doctor",),

@@ -171,8 +171,8 @@ def across_table():
                 "decision": decision,
             }
             row["statement"] = (
-                f"wording is told with AUROC {within:.2f} [{within - 0.04:.2f}, {within + 0.04:.2f}] within a "
-                f"category and {crossed:.2f} on categories left out, against .97 on pooled rows."
+                f"wording is told with AUROC {within:.2f} [{within - 0.04:.2f}, {within + 0.04:.2f}] within "
+                f"a category and {crossed:.2f} on categories left out, against .97 on pooled rows."
             )
             for name, value in (
                 ("pooled", 0.97),

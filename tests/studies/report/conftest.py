@@ -371,8 +371,11 @@ def write_bare_run(folder):
 
 
 @pytest.fixture(scope="session")
-def full_run(tmp_path_factory):
-    return write_full_run(tmp_path_factory.mktemp("report") / "planted")
+def full_run(tmp_path_factory, verdict_world, verdicts):
+    run = write_full_run(tmp_path_factory.mktemp("report") / "planted")
+    verdicts.to_parquet(run / "verdicts.parquet", index=False)
+    verdict_world.across_table().to_parquet(run / "across_categories.parquet", index=False)
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -169,29 +169,6 @@ def test_tables_that_a_run_did_not_write_are_named_as_gaps(bare_run, full_page):
     assert all(words in bare and words not in full for words in missing)
 
 
-def test_the_verdict_is_shown_only_where_there_is_one(bare):
-    undecided = "This report does not decide whether the two are separate"
-    text = text_of(bare)
-    assert undecided in text
-    assert "Separation verdicts" not in text
-    rows = [
-        ("encoder", "D, R", 4, "template_end", "separable"),
-        ("encoder", "D, R", 5, "template_end", "shared"),
-    ]
-    table = pd.DataFrame(rows, columns=["model", "pair", "layer", "position", "verdict"])
-    table.to_parquet(bare / "verdicts.parquet", index=False)
-    text = text_of(bare)
-    assert undecided not in text
-    assert re.search(r"Separation verdicts.*4\s*separable\s*5\s*shared", text)
-
-
-def test_verdicts_that_cannot_be_shown_are_not_passed_over_in_silence(bare):
-    pd.DataFrame({"model": ["encoder"], "answer": ["apart"]}).to_parquet(
-        bare / "verdicts.parquet", index=False
-    )
-    assert "This report does not decide whether the two are separate" in text_of(bare)
-
-
 def test_a_left_out_source_without_a_floor_is_not_drawn_but_named(bare):
     row = {"model": "encoder", "kind": "source", "held_out": "forum", "auroc": 0.9, "low": 0.8, "high": 0.95}
     rows = [row | {"words": 0.7, "gain": 0.2, "gain_low": 0.1, "gain_high": 0.3}]

@@ -1,0 +1,54 @@
+"""Detached or sintered over all categories: what is read on pooled rows against within a category."""
+
+from typing import Any
+
+from unsinter.studies.report.blocks import Block, Cell, Grid, Note
+from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.report.numbers import NOTHING, is_number, with_interval
+from unsinter.studies.verdict_answer import across_answers, across_rows
+
+_TONES = {"detached": "good", "sintered": "bad"}
+
+
+def across_blocks(evidence: Evidence) -> list[Block]:
+    """Return the decision per model and the contrast behind it; nothing where the table was not made."""
+    across = evidence["across_categories"]
+    if across.empty:
+        return []
+    rows = [_row(row) for model in evidence.models for row in across_rows(across, model)]
+    caption = (
+        "Pooled rows mix categories: where a category fixes the wording, a probe of the category alone looks "
+        "like one of wording. Within: rows of one category are compared with each other only. Crossed: "
+        "trained on the other categories. High when pooled and near .5 within is what sintered means; high "
+        "in all three is detached. An effective rank below its null says that categories share directions."
+    )
+    header = (
+        "model", "site", "answer", "pooled", "within a category", "crossed", "effective rank (null)",
+        "share in common",
+    )  # fmt: skip
+    said = [Note(text=sentence) for sentence in across_answers(across, list(evidence.models))]
+    return [
+        *said,
+        Grid(title="Pooled against within a category", caption=caption, header=header, rows=rows),
+    ]
+
+
+def _row(row: dict[str, Any]) -> list[str | Cell]:
+    chosen = " (chosen)" if row["selected"] else ""
+    return [
+        str(row["model"]),
+        f"{row['layer']}, {row['position']}{chosen}",
+        Cell(text=str(row["decision"]), tone=_TONES.get(str(row["decision"]), "quiet")),
+        *(
+            with_interval(row, name, f"{name}_low", f"{name}_high")
+            for name in ("pooled", "within", "crossed")
+        ),
+        _rank(row),
+        with_interval(row, "share_common", "share_common_low", "share_common_high"),
+    ]
+
+
+def _rank(row: dict[str, Any]) -> str:
+    names = ("effective_rank", "effective_rank_null_low", "effective_rank_null_high")
+    value, low, high = (f"{row[name]:.1f}" if is_number(row[name]) else NOTHING for name in names)
+    return f"{value} ({low} to {high})"

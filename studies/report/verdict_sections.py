@@ -1,0 +1,217 @@
+"""Separation verdicts on the page: maps, the rule, evidence by layer, and every number behind each call."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
+from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.report.figures import PageFigure, page_figure, variable
+from unsinter.studies.report.numbers import site_of, with_interval
+from unsinter.studies.report.verdict_evidence import evidence_texts
+from unsinter.studies.verdict_plots import CHANCE, CURVES, evidence_panel, verdict_panel
+from unsinter.studies.verdict_words import (
+    LOOKS,
+    STATISTICS,
+    Thresholds,
+    chosen_site,
+    factor,
+    factors_of,
+    in_words,
+    summary_rows,
+    thresholds_of,
+)
+
+TONES = {"separable": "good", "shared": "bad"}
+_SHORT = {"a": "A", "b": "B", "o_first": "O first", "o_second": "O second"}
+
+
+def verdict_blocks(evidence: Evidence) -> list[Block]:
+    """Return maps, rule and evidence of every model and pair; nothing where no verdict was made."""
+    if not evidence.has_verdicts:
+        return []
+    thresholds = thresholds_of(evidence.study)
+    blocks: list[Block] = []
+    for model in evidence.models:
+        parts = _pairs(evidence, model)
+        if parts:
+            blocks.append(_maps(evidence, model, parts))
+    blocks.append(_rule(thresholds))
+    for model in evidence.models:
+        parts = _pairs(evidence, model)
+        if figures := [figure for pair, rows in parts for figure in _curves(model, pair, rows, thresholds)]:
+            blocks.append(_curve_panels(model, figures, thresholds))
+        for pair, rows in parts:
+            blocks.append(_every_site(model, pair, rows))
+            blocks += _contrasts(evidence, model, pair)
+    return blocks
+
+
+def _pairs(evidence: Evidence, model: str) -> list[tuple[str, pd.DataFrame]]:
+    rows = summary_rows(evidence.of("verdicts", model=model))
+    return [(str(pair), part) for pair, part in rows.groupby("pair", sort=False)]
+
+
+def _results(evidence: Evidence) -> pd.DataFrame | None:
+    return None if evidence["results"].empty else evidence["results"]
+
+
+def _title(pair: str, rows: pd.DataFrame) -> str:
+    first, second = factors_of(rows)
+    return f"{pair}: {first} and {second}"
+
+
+def _maps(evidence: Evidence, model: str, parts: list[tuple[str, pd.DataFrame]]) -> Panels:
+    figures = []
+    for pair, rows in parts:
+        row, _ = chosen_site(rows, _results(evidence))
+        figure = verdict_panel(rows, chosen=(row["layer"], row["position"]))
+        alt = f"Verdicts on {pair} in {model} by layer and position. {'; '.join(_layers_told(rows))}."
+        figures.append(
+            page_figure(figure, name=f"verdicts-{model}-{pair}", alt=alt, title=_title(pair, rows))
+        )
+    found = {verdict for _, rows in parts for verdict in rows["verdict"]}
+    legend = [
+        Key(mark="square", name=f"{look.mark} {name}: {look.meaning}", colour=_colour(name))
+        for name, look in LOOKS.items()
+        if name in found
+    ]
+    caption = (
+        "One cell per site, layer by position. Outlined: the site that was chosen in training for the first "
+        "factor (for the second, or where erasure was run, where that is no site here), not for its verdict."
+    )
+    return Panels(figures=figures, legend=legend, caption=caption, title=f"{model}: verdict maps", columns=3)
+
+
+def _colour(verdict: str) -> str:
+    return "var(--line)" if verdict == "undetermined" else variable(LOOKS[verdict].colour)
+
+
+def _layers_told(rows: pd.DataFrame) -> list[str]:
+    return [
+        f"{position}: {', '.join(f'layer {row.layer} {row.verdict}' for row in part.itertuples())}"
+        for position, part in rows.groupby("position", sort=False)
+    ]
+
+
+def _rule(thresholds: Thresholds) -> Grid:
+    floor = f"{CHANCE + thresholds.effect_floor:.2f}".removeprefix("0")
+    low, high = (f"{CHANCE + way * thresholds.margin:.2f}".removeprefix("0") for way in (-1, 1))
+    needs = {
+        "separable": f"A, B and both O above {floor}",
+        "shared": f"A and B above {floor}, both O between {low} and {high}",
+        "first-only": f"A above {floor}, B between {low} and {high}",
+        "second-only": f"B above {floor}, A between {low} and {high}",
+        "neither": f"A and B between {low} and {high}",
+        "undetermined": (
+            f"anything else; fewer than {thresholds.min_groups} independent groups in a cell where the two "
+            "disagree; or no usable bits beyond the text where a verdict needs a factor to be there"
+        ),
+    }
+    rows = [[f"{LOOKS[name].mark} {name}", LOOKS[name].meaning, said] for name, said in needs.items()]
+    caption = (
+        "A: AUROC of the first factor with the second held fixed. B: of the second with the first held "
+        "fixed. O: AUROC of each factor on the rows where the two disagree: near 1 its probe follows it, "
+        "near .5 both are one quantity, near 0 the probe reads the other. A statistic is above or between "
+        "only where its whole band is; bands hold together over all sites of a pair at "
+        f"{100 * thresholds.level:.0f} %. Erasure alone never decides, and is void where the erased factor "
+        "can still be read."
+    )
+    return Grid(
+        title="The rule",
+        caption=caption,
+        header=("verdict", "meaning", "requires"),
+        rows=rows,
+        stacked=True,
+        wrapped=True,
+    )
+
+
+def _curves(model: str, pair: str, rows: pd.DataFrame, thresholds: Thresholds) -> Iterator[PageFigure]:
+    if rows[list(STATISTICS)].isna().all(axis=None):
+        return
+    for position, part in rows.groupby("position", sort=False):
+        deepest = part.loc[part["layer"].idxmax()]
+        told = ", ".join(
+            f"{name} {with_interval(deepest, column, f'{column}_low', f'{column}_high')}"
+            for column, name in _SHORT.items()
+        )
+        alt = f"Evidence on {pair} by layer in {model} at {position}; at layer {deepest['layer']}: {told}."
+        figure = evidence_panel(part, thresholds, title=f"{pair}, {position}")
+        yield page_figure(figure, name=f"evidence-{model}-{pair}-{position}", alt=alt)
+
+
+def _curve_panels(model: str, figures: list[PageFigure], thresholds: Thresholds) -> Panels:
+    names = {
+        "a": "A: first, second held fixed",
+        "b": "B: second, first held fixed",
+        "o_first": "O: first, where they disagree",
+        "o_second": "O: second, where they disagree",
+    }
+    marks = {"-": "line", "--": "dashed"}
+    legend = [
+        Key(mark=marks[line], name=names[name], colour=variable(colour))
+        for name, (colour, line, _) in CURVES.items()
+    ]
+    floor = f"{CHANCE + thresholds.effect_floor:.2f}".removeprefix("0")
+    legend += [
+        Key(mark="dashed", name=f"floor, {floor}"),
+        Key(mark="square", name="counts as not read", colour="var(--line)"),
+    ]
+    caption = (
+        "Bands hold together over all sites of a pair. A factor is read where its whole band lies above the "
+        "floor, and is not where the whole band lies inside the grey one; between them nothing is said."
+    )
+    return Panels(figures=figures, legend=legend, caption=caption, title=f"{model}: evidence by layer")
+
+
+def _every_site(model: str, pair: str, rows: pd.DataFrame) -> Grid:
+    first, second = factors_of(rows)
+    body: list[list[str | Cell]]
+    records = rows.sort_values(["position", "layer"], kind="stable").to_dict("records")
+    texts = [evidence_texts(row) for row in records]
+    body = [
+        [
+            f"{row['layer']}, {row['position']}",
+            Cell(text=told["verdict"], tone=TONES.get(row["verdict"], "quiet")),
+            *list(told.values())[1:],
+            in_words(row["reason"], first, second),
+        ]
+        for row, told in zip(records, texts, strict=True)
+    ]
+    return Grid(
+        title=f"{model}, {pair}: the evidence behind each verdict ({len(rows)} sites)",
+        caption=f"First: {first}. Second: {second}. AUROC with bands; a dash: could not be measured.",
+        header=("layer, position", *texts[0], "reason"),
+        rows=body,
+        folded=True,
+        wrapped=True,
+    )
+
+
+def _contrasts(evidence: Evidence, model: str, pair: str) -> Iterator[Grid]:
+    """Yield the contrasts that a summary is made of, at the chosen site: which class pairs drive it."""
+    rows = evidence.of("verdicts", model=model, pair=pair)
+    single = rows[~rows["is_summary"].astype(bool)]
+    if single.empty:
+        return
+    body: list[list[str | Cell]] = []
+    for (first, second), part in single.groupby(["first_class", "second_class"], sort=False):
+        row, _ = chosen_site(part, _results(evidence))
+        body.append([f"{first} / {second}", *_contrast_row(row)])
+    site = chosen_site(single, _results(evidence))[0]
+    yield Grid(
+        title=f"{model}, {pair}: class by class ({len(body)} contrasts, {site_of(site)})",
+        header=("class against the rest", "verdict", *_SHORT.values(), "reason"),
+        rows=body,
+        folded=True,
+        wrapped=True,
+    )
+
+
+def _contrast_row(row: dict[str, Any]) -> list[str | Cell]:
+    verdict = str(row["verdict"])
+    reason = in_words(row["reason"], factor(row["first"]), factor(row["second"]))
+    numbers = [with_interval(row, name, f"{name}_low", f"{name}_high") for name in _SHORT]
+    return [Cell(text=verdict, tone=TONES.get(verdict, "quiet")), *numbers, reason]

@@ -1,0 +1,220 @@
+"""What the page says of separation, held against the table of verdicts it was written from."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+import yaml
+
+from unsinter.studies.plot_style import INK
+from unsinter.studies.report import ReportError, write_report
+from unsinter.studies.report.evidence import read_evidence
+from unsinter.studies.report.numbers import score_text
+from unsinter.studies.report.verdict_evidence import evidence_texts
+from unsinter.studies.report.verdict_sections import verdict_blocks
+from unsinter.studies.report.write import answer_separation, make_sections
+from unsinter.studies.tables import VERDICTS
+from unsinter.studies.verdict_answer import LIMITS
+from unsinter.studies.verdict_words import STATISTICS, summary_rows
+
+UNDECIDED = "This report does not decide whether the two are separate"
+
+
+class _Text(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.parts = []
+
+    def handle_starttag(self, tag, attrs):
+        self.parts += [value for name, value in attrs if name == "aria-label"]
+
+    def handle_data(self, data):
+        self.parts.append(data)
+
+
+def text_in(page):
+    reader = _Text()
+    reader.feed(page)
+    return re.sub(r"\s+", " ", "".join(reader.parts))
+
+
+def section(page, anchor):
+    return text_in(page.split(f'id="{anchor}"', 1)[1].split("</section>", 1)[0])
+
+
+@pytest.fixture
+def run(tmp_path, full_run):
+    """A copy of the full run, to be changed."""
+    return shutil.copytree(full_run, tmp_path / "run")
+
+
+def rewrite(run, change):
+    table = change(pd.read_parquet(run / "verdicts.parquet"))
+    table.to_parquet(run / "verdicts.parquet", index=False)
+    return write_report(run).read_text(encoding="utf-8")
+
+
+def test_the_answer_stands_at_the_top_with_what_it_does_not_show(full_page):
+    top = section(full_page, "answer")
+    assert top.index("sintered, over all categories: sintered.") < top.index("Detection is represented apart")
+    for said in (
+        "Detection is represented apart from the refusal decision at 9 of 14 sites of detached "
+        "(shared at none;",
+        "At layer 5, template_end (chosen in training for D): separable.",
+        "Nothing is said of detection and the refusal decision in sintered: undetermined at all "
+        "14 sites (12 ",
+        LIMITS,
+    ):
+        assert said in top
+    assert UNDECIDED not in top
+    assert top.index("Detection is represented apart") < top.index(
+        "the activations tell, better than any floor"
+    )
+
+
+def test_where_nothing_is_decided_the_page_says_only_why(run):
+    def silence(table):
+        return table.assign(verdict="undetermined", reason="few rows")
+
+    top = section(rewrite(run, silence), "answer")
+    assert top.count("Nothing is said of") == 6
+    assert LIMITS not in top
+    assert "represented apart from the refusal" not in top
+
+
+def test_a_run_without_verdicts_has_neither_answer_nor_map(bare_run, bare_page):
+    assert UNDECIDED in bare_page
+    assert "no separation verdict is part of this run" in bare_page
+    assert "Separation verdicts" not in bare_page
+    assert "over all categories" not in bare_page
+    assert answer_separation(read_evidence(bare_run)).models == ()
+
+
+def test_verdicts_that_cannot_be_shown_are_not_passed_over_in_silence(run):
+    page = rewrite(run, lambda table: table.drop(columns="o_first"))
+    assert UNDECIDED in page
+    assert "Separation verdicts" not in page
+
+
+def test_each_map_tells_every_site_in_its_text_alternative(full_page, verdicts):
+    alts = [text for text in re.findall(r'aria-label="([^"]*)"', full_page) if text.startswith("Verdicts on")]
+    assert len(alts) == 6
+    for (model, pair), rows in summary_rows(verdicts).groupby(["model", "pair"]):
+        (alt,) = [text for text in alts if text.startswith(f"Verdicts on {pair} in {model} ")]
+        for position, part in rows.groupby("position", sort=False):
+            told = ", ".join(f"layer {row.layer} {row.verdict}" for row in part.itertuples())
+            assert f"{position}: {told}" in alt
+
+
+def test_every_statistic_of_every_site_stands_in_the_folded_tables(run, verdicts):
+    blocks = verdict_blocks(read_evidence(run))
+    tables = {block.title: block for block in blocks if block.kind == "grid" and "behind each" in block.title}
+    assert len(tables) == 6
+    assert all(table.folded for table in tables.values())
+    for (model, pair), rows in summary_rows(verdicts).groupby(["model", "pair"]):
+        grid = tables[f"{model}, {pair}: the evidence behind each verdict (14 sites)"]
+        shown = {row[0]: [str(cell) for cell in row] for row in grid.rows}
+        for row in rows.to_dict("records"):
+            cells = shown[f"{row['layer']}, {row['position']}"]
+            assert cells[1] == row["verdict"]
+            for name in (*STATISTICS, "transfer_second", "transfer_category", "cosine", "bits_first"):
+                numbers = [score_text(row[f"{name}{end}"]) for end in ("", "_low", "_high")]
+                assert f"{numbers[0]} [{numbers[1]}, {numbers[2]}]" in cells or numbers[0] == "\u2013"
+            if row["verdict"] == "undetermined":
+                assert re.search(r"there|groups|disagree", cells[-1])
+
+
+def test_an_erasure_that_did_not_erase_is_void_and_one_that_did_shows_its_check(verdicts):
+    erased = verdicts[(verdicts["erased_site"] == True) & verdicts["kept_first"].notna()]  # noqa: E712
+    told = evidence_texts(erased.iloc[0].to_dict())
+    assert told["first kept after erasing the second"] == "void: still read at .710"
+    assert told["second kept after erasing the first"] == ".910 (check .530)"
+    sound = evidence_texts(erased.iloc[0].to_dict() | {"check_second": 0.55})
+    assert sound["first kept after erasing the second"] == ".970 (check .550)"
+    unchecked = evidence_texts(erased.iloc[0].to_dict() | {"check_second": float("nan")})
+    assert unchecked["first kept after erasing the second"] == ".970 (not checked)"
+
+
+def test_the_rule_shows_the_thresholds_of_the_study(run):
+    study = yaml.safe_load((run / "study.yaml").read_text(encoding="utf-8"))
+    assert "A, B and both O above .60" in section(write_report(run).read_text(encoding="utf-8"), "verdicts")
+    study["separation"] = {"effect_floor": 0.2, "margin": 0.12, "min_groups": 44}
+    (run / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    text = section(write_report(run).read_text(encoding="utf-8"), "verdicts")
+    assert "A, B and both O above .70" in text
+    assert "A and B above .70, both O between .38 and .62" in text
+    assert "fewer than 44 independent groups" in text
+
+
+def test_reasons_are_counted_among_what_could_not_be_said(run):
+    def spoil(table):
+        own = (
+            (table["model"] == "detached") & (table["pair"] == "D-R") & (table["position"] == "template_end")
+        )
+        deep = own & table["layer"].isin([5, 6])
+        return table.assign(
+            verdict=table["verdict"].mask(deep, "undetermined"),
+            reason=table["reason"].mask(
+                deep, "too few rows where the factors disagree (0.55 [0.3, 0.8] there)"
+            ),
+        )
+
+    silent = section(rewrite(run, spoil), "silent")
+    assert (
+        "Whether detection and the refusal decision are apart (D-R), at 3 of 14 sites: too few "
+        "rows where the "
+        "factors disagree (2); detection may or may not be there with the other held fixed (1)."
+    ) in silent
+    assert ("(D-R), at 14 of 14 sites: 12 groups that are harmless and refused, 30 are needed.") in silent
+    assert (
+        "What each factor keeps when the other is erased (D-R, D-W): a factor could still be read" in silent
+    )
+    assert "no separation verdict is part of this run" not in silent
+
+
+def test_class_by_class_tables_hold_the_contrasts_of_the_chosen_site(run, verdicts):
+    blocks = verdict_blocks(read_evidence(run))
+    (grid,) = [b for b in blocks if b.kind == "grid" and b.title.startswith("detached, D-W: class by class")]
+    single = verdicts[
+        (verdicts["model"] == "detached") & (verdicts["pair"] == "D-W") & ~verdicts["is_summary"]
+        & (verdicts["layer"] == 5) & (verdicts["position"] == "template_end")
+    ]  # fmt: skip
+    assert [row[0] for row in grid.rows] == [f"harmful / {name}" for name in single["second_class"]]
+    assert [str(row[1]) for row in grid.rows] == list(single["verdict"])
+    assert "layer 5, template_end" in grid.title
+
+
+def test_pooled_against_within_is_shown_only_where_it_was_measured(run):
+    page = write_report(run).read_text(encoding="utf-8")
+    text = section(page, "across")
+    assert "sintered5, template_end (chosen)sintered.970 [.930, .990].550 [.510, .570].510 [.470, .530]" in (
+        text.replace("> ", ">").replace(" sintered ", "sintered")
+    ) or re.search(
+        r"sintered\s*\.970 \[\.930, \.990\]\s*\.550 \[\.510, \.570\]\s*\.510 \[\.470, \.530\]", text
+    )
+    assert "2.1 (4.2 to 5.0)" in text
+    (run / "across_categories.parquet").unlink()
+    page = write_report(run).read_text(encoding="utf-8")
+    assert 'id="across"' not in page
+    assert "over all categories:" not in page
+    pd.DataFrame({"model": ["m"]}).to_parquet(run / "across_categories.parquet")
+    with pytest.raises(ReportError, match="has no column layer"):
+        write_report(run)
+
+
+def test_the_two_axes_stay_beside_the_verdicts(full_run):
+    sections = [part.anchor for part in make_sections(read_evidence(full_run), [])]
+    assert {"axes", "across", "verdicts"} <= set(sections)
+
+
+def test_figures_of_verdicts_take_their_colours_from_the_page(full_page):
+    maps = re.findall(r'<svg[^>]*aria-label="(?:Verdicts|Evidence) on.*?</svg>', full_page, flags=re.DOTALL)
+    assert len(maps) == 6 + 10
+    assert all("var(--ink)" in figure and INK not in figure for figure in maps)
+    assert not [colour for figure in maps for colour in re.findall(r"(?:fill|stroke): (#\w+)", figure)]
+
+
+def test_a_column_of_the_contract_that_a_page_needs_is_in_the_tables_list(verdicts):
+    assert list(verdicts.columns) == list(VERDICTS)
