@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from unsinter.studies.across_steps import answer_across
 from unsinter.studies.comparison_steps import compare_models, compare_within
 from unsinter.studies.config import SCHEMA_VERSION, Study
 from unsinter.studies.dataset import Dataset, make_dataset
@@ -52,6 +53,7 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
         outcome = study_model(study, source, dataset, told, store)
         compare_within(outcome, study, dataset, told, store)
         separate_factors(outcome, study, dataset, told, store)
+        answer_across(outcome, study, dataset, told, store)
         outcomes.append(outcome)
     crossed = compare_models(outcomes, study, dataset, store)
     tables = collect_tables(outcomes, crossed)

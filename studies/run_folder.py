@@ -30,6 +30,7 @@ OUTPUTS = (
             "held_out",
             "cross_model",
             "verdicts",
+            "across_categories",
         )
     ),
     "figures",

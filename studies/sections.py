@@ -115,6 +115,15 @@ class Separation(Section):
     erased_contrasts: int = Field(default=8, ge=0)
     """Contrasts per pair, those with most groups where the factors disagree, that erasure is tried on."""
 
+    @model_validator(mode="after")
+    def _floor_below_margin(self) -> Self:
+        if not self.effect_floor < self.margin:
+            raise ValueError(
+                f"effect_floor must be below margin, got {self.effect_floor:g} and {self.margin:g}: what lies "
+                "between them would be read and not read at once"
+            )
+        return self
+
     def sure_of(self, factor: str) -> tuple[float, float] | None:
         """Return how sure the labels of a factor are; None where they are taken as they are."""
         return next((sure for name, sure in self.sure.items() if name == factor), None)

@@ -132,7 +132,7 @@ VERDICTS = {
     "cosine": "of the two double-difference directions, whitened within cells",
     "cosine_low": "95 % interval",
     "cosine_high": "",
-    "cosine_noise_free": "the cosine without sampling noise; may leave [-1, 1]; empty where there is only noise",
+    "cosine_noise_free": "the cosine without sampling noise, beyond [-1, 1] too; empty where all is noise",
     "cosine_null_low": "central 95 % of `cosine` under permuted labels",
     "cosine_null_high": "",
     "reliability_first": "cosine of the first direction with itself over split halves",
