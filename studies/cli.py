@@ -198,6 +198,31 @@ def separate(
 
 @app.command()
 @one_line_errors
+def plan(
+    cells: Annotated[
+        str | None, typer.Option(help="Prompts per cell: both, first only, second only, neither.")
+    ] = None,
+    n: Annotated[int | None, typer.Option(help="Prompts, with --phi in place of --cells.")] = None,
+    phi: Annotated[float | None, typer.Option(help="Correlation of the two factors.")] = None,
+    auc: Annotated[float, typer.Option(help="AUROC of the best possible reader of a factor.")] = 0.95,
+    d: Annotated[int, typer.Option(help="Width of the model.")] = 128,
+    categories: Annotated[int, typer.Option(help="Topics held fixed; 1 holds none.")] = 4,
+    worlds: Annotated[int, typer.Option(help="Planted worlds of each kind.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Workers.")] = 1,
+) -> None:
+    """Show what a study of this size can hope to see: verdicts on planted worlds with as many prompts."""
+    from unsinter.studies.plan_verb import PlanRequest, plan_verb
+
+    asked = PlanRequest(
+        cells=cells, n=n, phi=phi, auc=auc, d=d, n_categories=categories, n_worlds=worlds, seed=seed,
+        n_jobs=jobs,
+    )  # fmt: skip
+    show_table(*plan_verb(asked))
+
+
+@app.command()
+@one_line_errors
 def doctor(
     model: Annotated[str | None, typer.Argument(help="Model folder or id to examine as well.")] = None,
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",

@@ -119,8 +119,8 @@ class Separation(Section):
     def _floor_below_margin(self) -> Self:
         if not self.effect_floor < self.margin:
             raise ValueError(
-                f"effect_floor must be below margin, got {self.effect_floor:g} and {self.margin:g}: what lies "
-                "between them would be read and not read at once"
+                f"effect_floor must be below margin, got {self.effect_floor:g} and {self.margin:g}: what "
+                "lies between them would be read and not read at once"
             )
         return self
 

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from unsinter.features.records import PromptRecord
+from unsinter.studies.config import Study
+from unsinter.studies.dataset import make_dataset
+from unsinter.studies.sections import Separation
+from unsinter.studies.separation.factors import study_pairs, text_features
+from unsinter.studies.targets import Response
+
+STYLES = ("apology", "policy", "advice")
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """480 prompts in 240 twin pairs: harm and its harmless twin share one of three topics."""
+    rng = np.random.default_rng(0)
+    words = [f"word{i}" for i in range(400)]
+    records = []
+    for pair in range(240):
+        for harmful in (True, False):
+            text = " ".join(rng.choice(words, 12)) + (" bad" if harmful else " good")
+            topic = f"topic{pair % 3}"
+            record = {"id": f"{pair}{harmful}", "prompt": text, "harmful": harmful, "group": f"g{pair}"}
+            records.append(PromptRecord(**record, **({"category": topic} if harmful else {"topic": topic})))
+    study = Study.model_validate(
+        {"name": "s", "models": [{"name": "m", "path": "planted:detached"}], "prompts": {}}
+    )
+    return make_dataset(records, study)
+
+
+@pytest.fixture(scope="module")
+def responses(dataset):
+    """Two of three harmful prompts and one of three harmless ones are refused, in styles of their own."""
+    found = []
+    for row, harm in enumerate(dataset.harm):
+        refused = row % 3 != 0 if harm == "harmful" else row % 3 == 0
+        kind = "partial_refusal" if row % 50 == 7 else "refusal" if refused else "compliance"
+        wording = STYLES[row // 6 % 3] if kind == "refusal" else None
+        found.append(Response(refusal=kind, wording=wording, label_source="test"))
+    return found
+
+
+def ask(dataset, responses, *, targets=("D", "C", "R", "W"), present=None, **settings):
+    here = np.ones(len(dataset.ids), dtype=bool) if present is None else present
+    return study_pairs(dataset, responses, Separation(**settings), targets=targets, is_present=here)
+
+
+def test_every_pair_is_asked_class_by_class_and_binary_factors_once(dataset, responses):
+    asked, left_out = ask(dataset, responses)
+    found = {}
+    for contrast in asked:
+        found.setdefault(contrast.name, []).append((contrast.first_class, contrast.second_class))
+    topics = ["topic0", "topic1", "topic2"]
+    assert found["D-R"] == [("harmful", "refusal")]
+    assert found["D-W"] == [("harmful", style) for style in sorted(STYLES)]
+    assert found["C-W"] == [(topic, style) for topic in topics for style in sorted(STYLES)]
+    assert found["D-topic"] == [("harmful", topic) for topic in topics]
+    assert left_out == {}
+
+
+def test_codes_hold_where_both_labels_are_known_and_nowhere_else(dataset, responses):
+    asked = {(c.name, c.second_class): c for c in ask(dataset, responses)[0] if c.first_class == "harmful"}
+    refusals = np.array([r.refusal for r in responses])
+    by_refusal = asked["D-R", "refusal"].pair
+    assert (by_refusal.z[refusals == "partial_refusal"] == -1).all()
+    assert (by_refusal.w[refusals == "refusal"] == 1).all()
+    assert (by_refusal.w[refusals == "compliance"] == 0).all()
+    by_style = asked["D-W", "policy"].pair
+    wordings = np.array([r.wording or "" for r in responses])
+    assert (by_style.w[refusals != "refusal"] == -1).all()
+    assert (by_style.w[wordings == "policy"] == 1).all()
+    assert ((by_style.z == 1) == ((dataset.harm == "harmful") & (refusals == "refusal"))).all()
+
+
+def test_a_topic_is_held_fixed_only_where_both_sides_of_harm_carry_one(dataset, responses):
+    asked, _ = ask(dataset, responses)
+    held = {contrast.name: contrast.pair.strata is not None for contrast in asked}
+    assert held == {"D-R": True, "D-W": True, "C-W": False, "D-topic": False}
+    bare = [record.model_copy(update={"topic": None}) for record in dataset.prompts]
+    without = type(dataset)(
+        prompts=tuple(bare), ids=dataset.ids, groups=dataset.groups, split=dataset.split
+    )
+    asked, left_out = ask(without, responses)
+    assert all(contrast.pair.strata is None for contrast in asked)
+    assert "D-topic" not in {contrast.name for contrast in asked}
+    assert left_out["D-topic"].startswith("D has fewer than two values")
+
+
+def test_pairs_of_targets_that_are_not_studied_are_not_asked(dataset, responses):
+    asked, left_out = ask(dataset, responses, targets=("D", "C"))
+    assert {contrast.name for contrast in asked} == {"D-topic"}
+    assert left_out == {}
+    asked, _ = ask(dataset, [None] * len(responses), targets=("D", "C", "R", "W"))
+    assert {contrast.name for contrast in asked} == {"D-topic"}
+
+
+def test_rare_classes_and_absent_prompts_take_no_part(dataset, responses):
+    rare = [
+        Response(refusal=r.refusal, wording="rare" if r.wording and row < 40 else r.wording, label_source="t")
+        for row, r in enumerate(responses)
+    ]
+    assert "rare" not in {contrast.second_class for contrast in ask(dataset, rare)[0]}
+    present = np.arange(len(dataset.ids)) >= 100
+    for contrast in ask(dataset, responses, present=present)[0]:
+        assert (contrast.pair.z[:100] == -1).all()
+
+
+def test_known_errors_of_labels_reach_the_pairs_they_concern(dataset, responses):
+    asked, _ = ask(dataset, responses, sure={"R": (0.9, 0.95)})
+    sure = {contrast.name: (contrast.pair.z_sure, contrast.pair.w_sure) for contrast in asked}
+    assert sure["D-R"] == (None, (0.9, 0.95))
+    assert sure["D-W"] == (None, None)
+
+
+def test_text_features_are_rows_of_length_one_that_tell_texts_apart():
+    X = text_features(["how do I open a door", "how do I open a lock", "how do I open a door"])
+    np.testing.assert_allclose(np.linalg.norm(X, axis=1), 1, rtol=1e-6)
+    assert (X[0] == X[2]).all()
+    assert (X[0] != X[1]).any()
