@@ -14,7 +14,8 @@ def rows_of(*told, pair="D-R"):
     shared = {"model": "m", "pair": pair, "first": first, "second": second, "position": "template_end"}
     return pd.DataFrame(
         [
-            shared | {"layer": layer, "verdict": verdict, "reason": reason, "is_summary": True, "erased_site": np.nan}
+            shared
+            | {"layer": layer, "verdict": verdict, "reason": reason, "is_summary": True, "erased_site": np.nan}
             for layer, (verdict, reason) in enumerate(told)
         ]
     )  # fmt: skip

@@ -31,12 +31,13 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def responses(dataset):
-    """Two of three harmful prompts and one of three harmless ones are refused, in styles of their own."""
+    """Seven in ten harmful prompts and three in ten harmless ones are refused, in styles drawn at random."""
+    rng = np.random.default_rng(1)
     found = []
     for row, harm in enumerate(dataset.harm):
-        refused = row % 3 != 0 if harm == "harmful" else row % 3 == 0
+        refused = rng.random() < (0.7 if harm == "harmful" else 0.3)
         kind = "partial_refusal" if row % 50 == 7 else "refusal" if refused else "compliance"
-        wording = STYLES[row // 6 % 3] if kind == "refusal" else None
+        wording = str(rng.choice(STYLES)) if kind == "refusal" else None
         found.append(Response(refusal=kind, wording=wording, label_source="test"))
     return found
 
