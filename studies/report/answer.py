@@ -60,8 +60,8 @@ def judge(model: str, target: str, row: dict[str, Any]) -> Claim:
     """Apply the rules to one row of results.
 
     A score stands if the interval of its gain over the best floor is above zero, its p-value (where there is
-    one) is below .05, and its interval is above its control: the control task, or shuffled labels where groups
-    are too small for one. Without floor or either control it is not shown.
+    one) is below .05, and its interval is above its control: the control task, or shuffled labels where
+    groups are too small for one. Without floor or either control it is not shown.
     """
     missing = [name for name in ("floor", "control") if not is_number(row.get(name))]
     if missing or not is_number(row.get("score")):
