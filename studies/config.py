@@ -164,6 +164,8 @@ def _model_path(path: str, origin: Path) -> str:
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
+    if problem["loc"][:1] == ("layers",):
+        return f"layers: use all or a list of whole numbers from 0, got {str(problem['input'])[:80]!r}."
     where = ".".join(str(part) for part in problem["loc"]) or "study"
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=1)

@@ -61,8 +61,11 @@ def _config(source: ModelSource) -> PreTrainedConfig:
     try:
         return AutoConfig.from_pretrained(path)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise StudyError(f"model {source.name!r}: the config of {path} cannot be read ({reason}).") from error
+        reason = " ".join(str(error).split())[:120].rstrip(" .,")
+        raise StudyError(
+            f"model {source.name!r}: the config of {path} cannot be read ({reason}); download it once, "
+            "or name a folder that holds it in models.path."
+        ) from error
 
 
 def _dtype(source: ModelSource, config: object) -> str:

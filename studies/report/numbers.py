@@ -40,9 +40,10 @@ def control_text(row: Mapping[str, Any]) -> str:
 
 
 def gain_text(value: Any) -> str:
-    """Return +.006 or -.093, the sign always written."""
-    text = score_text(value)
-    return text if text[0] in (NOTHING, MINUS) else f"+{text}"
+    """Return +.006 or -.093, the sign always written, of -.0004 too: it tells the side of zero."""
+    if not is_number(value):
+        return NOTHING
+    return f"{MINUS if value < 0 else '+'}{score_text(abs(value))}"
 
 
 def with_interval(row: Mapping[str, Any], name: str, low: str, high: str) -> str:

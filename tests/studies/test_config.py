@@ -35,6 +35,8 @@ def test_a_study_file_is_read_and_its_paths_are_relative_to_it(tmp_path):
         ({"postions": ["template_end"]}, "unknown key 'postions'; did you mean 'positions'"),
         ({"prompts": {"pth": []}}, "unknown key 'prompts.pth'; did you mean 'path'"),
         ({"seed": "many"}, "seed: .*got 'many'"),
+        ({"layers": "some"}, "layers: use all or a list of whole numbers from 0, got 'some'"),
+        ({"layers": [1, "x"]}, "layers: use all or a list of whole numbers from 0"),
         ({"targets": ["D", "X"]}, "targets.1: "),
         ({"models": []}, "models: "),
         ({"prompts": {"path": ["absent.jsonl"]}}, "prompts.path names .*absent.jsonl, which does not exist"),
@@ -80,7 +82,7 @@ def test_a_package_that_is_not_installed_is_named(module):
         find_model(ModelSource(name="mine", path=f"package:{module}/model"))
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "benchmarks.yaml"])
+@pytest.mark.parametrize("name", ["demo.yaml", "benchmarks.yaml", "gemma-2-9b.yaml"])
 def test_the_shipped_study_files_are_valid(repository, name, request):
     if name == "benchmarks.yaml":
         request.getfixturevalue("shared_data")

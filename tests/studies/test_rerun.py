@@ -3,6 +3,9 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 
 import pandas as pd
@@ -108,3 +111,30 @@ def test_the_log_tells_every_step_with_its_seconds(write_study, run_again):
     assert {"tiny: probes for D", "tiny: probes for C"} <= finished
     assert all(line["seconds"] >= 0 for line in lines if line["event"] == "step done")
     assert lines[-1]["event"] == "done"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_stopped_by_ctrl_c_or_killed_goes_on_and_ends_with_the_tables_of_an_unbroken_one(
+    write_study, run_again, tmp_path, private_cache, end
+):
+    """Stopped once the first target is done: that step is used, the rest is made."""
+    path, stopped = write_study(), tmp_path / "stopped"
+    _, unbroken, _ = run_again(path)
+    command = [sys.executable, "-c", "from unsinter.studies.cli import app; app()", "run", str(path)]
+    environment = os.environ | {"UNSINTER_CACHE": str(private_cache)}
+    process = subprocess.Popen(
+        [*command, "--out", str(stopped)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    until = time.monotonic() + 300
+    while not list(stopped.glob("steps/tiny-D-*")) and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.001)
+    process.send_signal(end)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == (130 if end == signal.SIGINT else -end), error.decode()
+    assert b"Traceback" not in error
+    assert not (stopped / "summary.json").exists()
+    kept = stamps(next(stopped.glob("steps/tiny-D-*")))
+    run_study(load_study(path), Settings(folder=stopped, cache_root=private_cache))
+    assert stamps(next(stopped.glob("steps/tiny-D-*"))) == kept
+    for name in ("results.parquet", "predictions.parquet", "transfer.parquet"):
+        pd.testing.assert_frame_equal(pd.read_parquet(stopped / name), pd.read_parquet(unbroken / name))

@@ -242,7 +242,7 @@ def test_the_verb_writes_the_page_and_refuses_what_is_no_run(unsinter, refused, 
 def test_a_printed_number_is_within_half_a_thousandth_of_the_truth(value):
     for text in (score_text(value), gain_text(value)):
         assert abs(float(text.replace("\u2212", "-")) - value) <= 0.0005 + 1e-12
-    assert gain_text(value)[0] in "+\u2212"
+    assert gain_text(value)[0] == ("\u2212" if value < 0 else "+")
 
 
 def test_a_p_value_is_never_printed_as_zero():
