@@ -84,7 +84,7 @@ def direction_evidence(
         rank=rank,
         rank_one_axis=estimate(np.append(np.median(one), one), level=level),
         rank_no_axis=estimate(np.append(np.median(none), none), level=level),
-        p_one_axis=float((1 + (one >= rank).sum()) / (1 + len(one))),
+        p_one_axis=NAN if np.isnan(rank) else float((1 + (one >= rank).sum()) / (1 + len(one))),
         rank_corrected=debiased(effective_rank(cleaned), level=level, bounds=(1.0, float(len(cells)))),
         share=debiased(common_share(cleaned), level=level, bounds=(-1.0, 1.0)),
         reliability=float(np.median(np.diag(pure) / np.maximum(np.diag(gram), 1e-30))),
@@ -145,12 +145,13 @@ def noise_gram(found: Directions) -> FloatArray:
 
 
 def _common(V: FloatArray, pure: FloatArray) -> FloatArray:
-    """Return (k, d) directions on one axis, the mean's, each as long as it agrees with the others."""
-    k = len(V)
-    apart = pure - np.diag(np.diag(pure))
-    length = np.sqrt(max(apart.sum() / (k * (k - 1)), 1e-30))
-    strength = apart.sum(axis=1) / (k - 1) / length
-    axis = V.mean(axis=0)
+    """Return (k, d) directions on the best common axis, each as long as it is without its noise.
+
+    The axis is the leading right singular vector of the unit vectors; rank does not see signs.
+    """
+    unit = V / np.maximum(np.linalg.norm(V, axis=1, keepdims=True), 1e-30)
+    axis = np.linalg.eigh(unit @ unit.T)[1][:, -1] @ unit
+    strength = np.sqrt(np.maximum(np.diag(pure), 0))
     return np.outer(strength, axis / max(float(np.linalg.norm(axis)), 1e-30)).astype(V.dtype)
 
 
