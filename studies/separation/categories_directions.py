@@ -73,18 +73,20 @@ def direction_evidence(
     X = X / _deviation(X, cells)
     found = measure_directions(X, cells, groups)
     gram, noise = found.V @ found.V.T, noise_gram(found)
+    rank = float(effective_rank(gram[None])[0])
+    if np.isnan(rank):
+        return DirectionEvidence()
     pure = gram - noise
     draws = np.concatenate([[gram], _bootstrap(found, common=None, n_draws=n_draws, seed=seed)])
     cleaned = draws - 2 * noise
     cleaned[0] = pure
     one = effective_rank(_bootstrap(found, common=_common(found.V, pure), n_draws=n_draws, seed=seed + 1))
-    rank = float(effective_rank(gram[None])[0])
     none = effective_rank(_permuted(X, cells, groups, seed=seed))
     return DirectionEvidence(
         rank=rank,
         rank_one_axis=estimate(np.append(np.median(one), one), level=level),
         rank_no_axis=estimate(np.append(np.median(none), none), level=level),
-        p_one_axis=NAN if np.isnan(rank) else float((1 + (one >= rank).sum()) / (1 + len(one))),
+        p_one_axis=float((1 + (one >= rank).sum()) / (1 + len(one))),
         rank_corrected=debiased(effective_rank(cleaned), level=level, bounds=(1.0, float(len(cells)))),
         share=debiased(common_share(cleaned), level=level, bounds=(-1.0, 1.0)),
         reliability=float(np.median(np.diag(pure) / np.maximum(np.diag(gram), 1e-30))),

@@ -127,7 +127,7 @@ def test_activations_that_never_vary_have_no_direction_and_no_p():
     sides = [np.arange(start, start + 60) for start in (0, 60, 120, 180)]
     contrast = Contrast(names=("a", "b"), positive=tuple(sides[::2]), negative=tuple(sides[1::2]))
     found = evidence((np.ones((240, 5)), contrast, np.arange(240)))
-    assert np.isnan([found.rank, found.p_one_axis, *found.share, *found.rank_corrected]).all()
+    assert np.isnan([found.rank, found.p_one_axis, *found.share, *found.rank_no_axis]).all()
 
 
 def test_noise_of_twins_is_that_of_repeated_worlds(make_world):
