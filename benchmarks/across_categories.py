@@ -96,7 +96,8 @@ def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
         row["decisions"] = dict(Counter(part["decision"].tolist()))
         for column in SHOWN:
             bounds = [column, f"{column}_low", f"{column}_high"]
-            row[column] = [round(float(part[b].mean()), 3) for b in bounds if b in part]
+            means = [part[b].mean() for b in bounds if b in part]
+            row[column] = [None if np.isnan(mean) else round(float(mean), 3) for mean in means]
         reasons = part["reason"][part["decision"] == "cannot tell"]
         rows.append(row | {"reasons": sorted(set(reasons))[:2]})
     return rows

@@ -73,12 +73,14 @@ def direction_evidence(
     X = X / _deviation(X, cells)
     found = measure_directions(X, cells, groups)
     gram, noise = found.V @ found.V.T, noise_gram(found)
+    rank = float(effective_rank(gram[None])[0])
+    if np.isnan(rank):
+        return DirectionEvidence()
     pure = gram - noise
     draws = np.concatenate([[gram], _bootstrap(found, common=None, n_draws=n_draws, seed=seed)])
     cleaned = draws - 2 * noise
     cleaned[0] = pure
     one = effective_rank(_bootstrap(found, common=_common(found.V, pure), n_draws=n_draws, seed=seed + 1))
-    rank = float(effective_rank(gram[None])[0])
     none = effective_rank(_permuted(X, cells, groups, seed=seed))
     return DirectionEvidence(
         rank=rank,
@@ -145,12 +147,13 @@ def noise_gram(found: Directions) -> FloatArray:
 
 
 def _common(V: FloatArray, pure: FloatArray) -> FloatArray:
-    """Return (k, d) directions on one axis, the mean's, each as long as it agrees with the others."""
-    k = len(V)
-    apart = pure - np.diag(np.diag(pure))
-    length = np.sqrt(max(apart.sum() / (k * (k - 1)), 1e-30))
-    strength = apart.sum(axis=1) / (k - 1) / length
-    axis = V.mean(axis=0)
+    """Return (k, d) directions on the best common axis, each as long as it is without its noise.
+
+    The axis is the leading right singular vector of the unit vectors; rank does not see signs.
+    """
+    unit = V / np.maximum(np.linalg.norm(V, axis=1, keepdims=True), 1e-30)
+    axis = np.linalg.eigh(unit @ unit.T)[1][:, -1] @ unit
+    strength = np.sqrt(np.maximum(np.diag(pure), 0))
     return np.outer(strength, axis / max(float(np.linalg.norm(axis)), 1e-30)).astype(V.dtype)
 
 

@@ -9,6 +9,8 @@ NOT_SHOWN = (
     "Seen by linear probes, on the prompts and categories of this study, by comparing what is there: it says "
     "nothing of other prompts, of what other probes could read, or of what the model uses."
 )
+WIDEST_SHARE = 0.5
+"""A share known no closer than this is not told as a number."""
 
 
 def statement(result: AcrossResult, *, site: str = "this site") -> str:
@@ -48,7 +50,7 @@ def detection_sentence(result: AcrossResult) -> str:
         return f"Harm is not surely read within a category here (AUROC {told(probes.own)})."
     shared = (
         "how much of a category's direction is common is lost in noise"
-        if math.isnan(axes.share.value)
+        if not axes.share.high - axes.share.low < WIDEST_SHARE
         else f"{axes.share.value:.0%} [{axes.share.low:.0%}, {axes.share.high:.0%}] of the variance of a "
         "category's direction lies on the common axis"
     )

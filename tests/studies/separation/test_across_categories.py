@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -309,6 +311,21 @@ def test_the_table_has_the_documented_columns_and_one_row_per_site():
         results["tiny", 1, "template_end"].wording.within.high,
     )
     assert row["within_least"] <= row["within_most"]
+
+
+def test_a_share_lost_in_noise_is_not_told_as_a_number():
+    rng = np.random.default_rng(0)
+    harmful, names = np.tile([1, 0], 200), np.repeat(["a", "b", "c", "d"], 100)
+    X = rng.normal(size=(400, 20))
+    X[harmful == 1, 0] += 2
+    labels = dict(categories=names, wording=[""] * 400, groups=np.arange(400))
+    result = across_categories(X, harmful, **labels, rule=RULE)
+    for share, told in ((Estimate(0.9, 0.1, 1.0), False), (Estimate(0.9, 0.8, 1.0), True)):
+        around = replace(result, directions=replace(result.directions, share=share))
+        probes = replace(result.detection, own=Estimate(0.8, 0.7, 0.9))
+        text = statement(replace(around, detection=probes))
+        assert ("lost in noise" in text) is not told
+        assert ("90% [80%, 100%] of the variance" in text) is told
 
 
 def test_the_statement_holds_the_contrast_and_what_it_does_not_show():

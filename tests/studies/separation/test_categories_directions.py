@@ -107,7 +107,27 @@ def test_no_direction_looks_like_the_permuted_labels(make_world):
     found = [evidence(make_world(0.0, seed=seed, strengths=[0.0] * K), n_draws=100) for seed in range(10)]
     inside = [f.rank_no_axis.low <= f.rank <= f.rank_no_axis.high for f in found]
     assert np.mean(inside) >= 0.7
+    assert np.mean([f.p_one_axis < 0.05 for f in found]) <= 0.2
     assert abs(np.mean([f.reliability for f in found])) < 0.1
+
+
+def test_opposite_directions_share_an_axis_and_not_a_direction():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(240, 30))
+    X[:60, 0] += 2
+    X[120:180, 0] -= 2  # the second category's direction is the first's, turned round
+    sides = [np.arange(start, start + 60) for start in (0, 60, 120, 180)]
+    contrast = Contrast(names=("a", "b"), positive=tuple(sides[::2]), negative=tuple(sides[1::2]))
+    found = evidence((X, contrast, np.arange(240)))
+    assert found.share.value < -0.9
+    assert found.rank_one_axis.low < found.rank < found.rank_one_axis.high
+
+
+def test_activations_that_never_vary_have_no_direction_and_no_p():
+    sides = [np.arange(start, start + 60) for start in (0, 60, 120, 180)]
+    contrast = Contrast(names=("a", "b"), positive=tuple(sides[::2]), negative=tuple(sides[1::2]))
+    found = evidence((np.ones((240, 5)), contrast, np.arange(240)))
+    assert np.isnan([found.rank, found.p_one_axis, *found.share, *found.rank_no_axis]).all()
 
 
 def test_noise_of_twins_is_that_of_repeated_worlds(make_world):
