@@ -1,8 +1,8 @@
 """Time of all verdicts of a large study: 26 layers x 3 positions, n = 2,000, d = 2,304, 1,000 draws.
 
-The pairs are those of a study with 8 categories and 4 wordings: detection against refusal on all rows, against
-each wording on refused rows, each category against each wording, detection against each topic. Activations are
-planted worlds with the text of hashed words' width; reading them from a cache is not timed (see cache.py).
+The pairs are those of a study with 8 categories and 4 wordings: detection against refusal on all rows,
+against each wording on refused rows, each category against each wording, detection against each topic.
+Activations are planted; reading them from a cache is not timed (see cache.py).
 
     python benchmarks/verdict_speed.py --jobs 2 --out benchmarks/results/verdict_speed.json
 """

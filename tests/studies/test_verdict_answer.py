@@ -12,13 +12,13 @@ def rows_of(*told, pair="D-R"):
     """One row per (verdict, reason) at layers 0, 1, ...; no statistics."""
     first, second = pair.split("-")
     shared = {"model": "m", "pair": pair, "first": first, "second": second, "position": "template_end"}
+    shared |= {"is_summary": True, "erased_site": np.nan}
     return pd.DataFrame(
         [
-            shared
-            | {"layer": layer, "verdict": verdict, "reason": reason, "is_summary": True, "erased_site": np.nan}
+            shared | {"layer": layer, "verdict": verdict, "reason": reason}
             for layer, (verdict, reason) in enumerate(told)
         ]
-    )  # fmt: skip
+    )
 
 
 LAST = "At layer {}, template_end (the deepest layer; none was chosen in training): {}."

@@ -79,9 +79,7 @@ def test_a_topic_is_held_fixed_only_where_both_sides_of_harm_carry_one(dataset, 
     held = {contrast.name: contrast.pair.strata is not None for contrast in asked}
     assert held == {"D-R": True, "D-W": True, "C-W": False, "D-topic": False}
     bare = [record.model_copy(update={"topic": None}) for record in dataset.prompts]
-    without = type(dataset)(
-        prompts=tuple(bare), ids=dataset.ids, groups=dataset.groups, split=dataset.split
-    )
+    without = type(dataset)(prompts=tuple(bare), ids=dataset.ids, groups=dataset.groups, split=dataset.split)
     asked, left_out = ask(without, responses)
     assert all(contrast.pair.strata is None for contrast in asked)
     assert "D-topic" not in {contrast.name for contrast in asked}

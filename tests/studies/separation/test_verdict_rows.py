@@ -51,7 +51,10 @@ def test_a_pair_with_one_contrast_has_one_row_which_is_its_summary():
 CALLS = {
     ("separable", "separable"): ("separable", "2 of 2 contrasts (apology, policy)"),
     ("separable", "undetermined"): ("separable", "1 of 2 contrasts (apology); 1 undetermined"),
-    ("separable", "shared"): ("undetermined", "the contrasts differ: separable for apology; shared for policy"),
+    ("separable", "shared"): (
+        "undetermined",
+        "the contrasts differ: separable for apology; shared for policy",
+    ),
     ("undetermined", "undetermined"): ("undetermined", "2 of 2 contrasts: seen"),
 }
 
