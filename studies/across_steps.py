@@ -80,9 +80,7 @@ def _table(
         X = outcome.reading.activations(*site)[outcome.reading.is_present]
         results[outcome.name, *site] = across_site(X, plan)
         settings.progress(f"{outcome.name}: across categories", done + 1, len(sites))
-    table = across_table(results)
-    table.insert(3, "selected", [place == 0 for place in range(len(table))])
-    return table
+    return across_table(results)
 
 
 def _wordings(outcome: ModelOutcome) -> np.ndarray:

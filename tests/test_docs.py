@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from unsinter.studies.separation.categories_table import ACROSS
 from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRIALS, VERDICTS
 from unsinter.studies.transfer.columns import CROSS_MODEL, HELD_OUT, TRANSFER
 
@@ -19,6 +20,7 @@ from unsinter.studies.transfer.columns import CROSS_MODEL, HELD_OUT, TRANSFER
         ("held_out", HELD_OUT),
         ("cross_model", CROSS_MODEL),
         ("verdicts", VERDICTS),
+        ("across_categories", ACROSS),
     ],
 )
 def test_every_column_is_documented_with_its_meaning(repository, name, columns):

@@ -4,7 +4,7 @@ from typing import Any
 
 from unsinter.studies.report.blocks import Block, Cell, Grid, Note
 from unsinter.studies.report.evidence import Evidence
-from unsinter.studies.report.numbers import NOTHING, is_number, with_interval
+from unsinter.studies.report.numbers import NOTHING, is_number, score_text, with_interval
 from unsinter.studies.verdict_answer import across_answers, across_rows
 
 _TONES = {"detached": "good", "sintered": "bad"}
@@ -18,13 +18,15 @@ def across_blocks(evidence: Evidence) -> list[Block]:
     rows = [_row(row) for model in evidence.models for row in across_rows(across, model)]
     caption = (
         "Pooled rows mix categories: where a category fixes the wording, a probe of the category alone looks "
-        "like one of wording. Within: rows of one category are compared with each other only. Crossed: "
-        "trained on the other categories. High when pooled and near .5 within is what sintered means; high "
-        "in all three is detached. An effective rank below its null says that categories share directions."
+        "like one of wording; category alone is the most that one could reach. Within: rows of one category "
+        "are compared with each other only. Unseen category: the same, by probes trained on the others. As "
+        "high as the category alone when pooled and near .5 within is what sintered means; high in all three "
+        "is detached. Effective rank: how many axes of harm the categories have, beside what a single one "
+        "would give with as much noise; share in common: of a category's own axis."
     )
     header = (
-        "model", "site", "answer", "pooled", "within a category", "crossed", "effective rank (null)",
-        "share in common",
+        "model", "site", "answer", "pooled", "category alone", "within a category", "unseen category",
+        "effective rank (one axis)", "share in common",
     )  # fmt: skip
     said = [Note(text=sentence) for sentence in across_answers(across, list(evidence.models))]
     return [
@@ -39,16 +41,15 @@ def _row(row: dict[str, Any]) -> list[str | Cell]:
         str(row["model"]),
         f"{row['layer']}, {row['position']}{chosen}",
         Cell(text=str(row["decision"]), tone=_TONES.get(str(row["decision"]), "quiet")),
-        *(
-            with_interval(row, name, f"{name}_low", f"{name}_high")
-            for name in ("pooled", "within", "crossed")
-        ),
+        with_interval(row, "pooled", "pooled_low", "pooled_high"),
+        score_text(row["category_alone"]),
+        *(with_interval(row, name, f"{name}_low", f"{name}_high") for name in ("within", "wording_transfer")),
         _rank(row),
-        with_interval(row, "share_common", "share_common_low", "share_common_high"),
+        with_interval(row, "common_share", "common_share_low", "common_share_high"),
     ]
 
 
 def _rank(row: dict[str, Any]) -> str:
-    names = ("effective_rank", "effective_rank_null_low", "effective_rank_null_high")
+    names = ("rank", "rank_one_axis_low", "rank_one_axis_high")
     value, low, high = (f"{row[name]:.1f}" if is_number(row[name]) else NOTHING for name in names)
     return f"{value} ({low} to {high})"

@@ -36,8 +36,9 @@ NEEDED = {
     "trials": "model target number state value family layer position params seconds",
     "split": "id group category held_out",
     "across_categories": "model layer position selected decision statement pooled pooled_low pooled_high "
-    "within within_low within_high crossed crossed_low crossed_high effective_rank effective_rank_null_low "
-    "effective_rank_null_high share_common share_common_low share_common_high",
+    "category_alone within within_low within_high wording_transfer wording_transfer_low "
+    "wording_transfer_high rank rank_one_axis_low rank_one_axis_high common_share common_share_low "
+    "common_share_high",
 }
 """Table -> columns without which the report would be silent about something."""
 

@@ -29,6 +29,7 @@ def evidence_texts(row: Mapping[Any, Any]) -> dict[str, str]:
             name: with_interval(row, column, f"{column}_low", f"{column}_high")
             for name, column in INTERVALS.items()
         },
+        "cosine without noise; by chance": _cosines(row),
         "reliability of the directions": _two(row, "reliability"),
         "cosine across positions": score_text(row["cosine_position"]),
         "first kept after erasing the second": _kept(row, "first", "second"),
@@ -43,6 +44,13 @@ def _besides(row: Mapping[Any, Any]) -> str:
     also = {"style_invariant": "style-invariant", "category_general": "category-general"}
     named = [name for column, name in also.items() if row[column] is True or row[column] == 1]
     return ", ".join(named) or NOTHING
+
+
+def _cosines(row: Mapping[Any, Any]) -> str:
+    if not is_number(row["cosine"]):
+        return NOTHING
+    low, high = (score_text(row[f"cosine_null_{end}"]) for end in ("low", "high"))
+    return f"{score_text(row['cosine_noise_free'])}; {low} to {high}"
 
 
 def _two(row: Mapping[Any, Any], name: str) -> str:

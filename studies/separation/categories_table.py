@@ -15,8 +15,9 @@ ModelSite: TypeAlias = tuple[str, int, str]
 _LOW = "interval of the rule's level, over groups"
 ACROSS = {
     "model": "name of the model in the study file",
-    "layer": "site of the activations",
-    "position": "",
+    "layer": "as in results",
+    "position": "as in results",
+    "selected": "the site that the training rows chose for wording",
     "decision": "detached, sintered or cannot tell",
     "reason": "what the decision rests on, in words",
     "pooled": "AUROC of one style of refusal against the rest, mean over styles, pairs of any category",
@@ -75,8 +76,11 @@ ACROSS = {
 
 
 def across_table(results: Mapping[ModelSite, AcrossResult]) -> pd.DataFrame:
-    """Return the columns of ``ACROSS``, one row per (model, layer, position), in the order given."""
-    return pd.DataFrame([_row(site, result) for site, result in results.items()], columns=list(ACROSS))
+    """Return the columns of ``ACROSS``, one row per (model, layer, position), the first selected."""
+    rows = [
+        _row(site, result) | {"selected": place == 0} for place, (site, result) in enumerate(results.items())
+    ]
+    return pd.DataFrame(rows, columns=list(ACROSS))
 
 
 def _row(site: ModelSite, result: AcrossResult) -> dict[str, Any]:

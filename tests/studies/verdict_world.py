@@ -80,6 +80,9 @@ def site_row(shared, world, layer, position, rng):
         for name in (
             "reliability_first",
             "reliability_second",
+            "cosine_noise_free",
+            "cosine_null_low",
+            "cosine_null_high",
             "cosine_position",
             "kept_first",
             "kept_second",
@@ -118,6 +121,9 @@ def site_row(shared, world, layer, position, rng):
     row |= {
         "reliability_first": 0.9 * rise,
         "reliability_second": 0.85 * rise,
+        "cosine_noise_free": 0.21 * rise,
+        "cosine_null_low": -0.3,
+        "cosine_null_high": 0.3,
         "cosine_position": 0.4,
         "erased_site": is_erased,
     }
@@ -177,10 +183,10 @@ def across_table():
             for name, value in (
                 ("pooled", 0.97),
                 ("within", within),
-                ("crossed", crossed),
-                ("share_common", 0.7),
+                ("wording_transfer", crossed),
+                ("common_share", 0.7),
             ):
                 row |= {name: value, f"{name}_low": value - 0.04, f"{name}_high": value + 0.02}
-            row |= {"effective_rank": 2.1, "effective_rank_null_low": 4.2, "effective_rank_null_high": 5.0}
+            row |= {"category_alone": 0.88, "rank": 2.1, "rank_one_axis_low": 1.0, "rank_one_axis_high": 1.2}
             rows.append(row)
     return pd.DataFrame(rows)
