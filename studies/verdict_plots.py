@@ -32,6 +32,9 @@ CHANCE = 0.5
 _CELL = 0.21
 """Inches of a cell's height."""
 
+_LETTER = 0.059
+"""Inches that a letter of a position's name takes."""
+
 _ROOM_FOR_WORDS = 0.95
 """Inches of a cell's width above which it shows the verdict's name beside its mark."""
 
@@ -115,7 +118,7 @@ def draw_map(axis: Axes, rows: pd.DataFrame, *, chosen: Site | None, cell: float
         if site == chosen:
             box = Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.6, zorder=3)
             axis.add_patch(box)
-    is_tight = cell < _ROOM_FOR_WORDS
+    is_tight = _labels_are_tight(positions, cell)
     axis.set(xlim=(-0.54, len(positions) - 0.46), ylim=(-0.6, len(layers) - 0.4), ylabel="layer")
     axis.set_xticks(
         range(len(positions)), [shorten(name, 22) for name in positions],
@@ -168,7 +171,13 @@ def _sites(rows: pd.DataFrame) -> tuple[list[str], list[int]]:
     return list(dict.fromkeys(rows["position"])), sorted(set(rows["layer"]))
 
 
+def _labels_are_tight(positions: Sequence[str], cell: float) -> bool:
+    """Return whether names beside each other would touch at ``cell`` inches apart."""
+    return max(len(shorten(name, 22)) for name in positions) * _LETTER > cell
+
+
 def _height(layers: Sequence[int], positions: Sequence[str]) -> float:
     longest = max(len(shorten(name, 22)) for name in positions)
-    is_tight = (max(PANEL_WIDTH, 0.6 + 0.3 * len(positions)) - 0.6) / len(positions) < _ROOM_FOR_WORDS
+    cell = (max(PANEL_WIDTH, 0.6 + 0.3 * len(positions)) - 0.6) / len(positions)
+    is_tight = _labels_are_tight(positions, cell)
     return _CELL * len(layers) + (0.15 + 0.06 * longest if is_tight else 0.35)

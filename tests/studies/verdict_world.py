@@ -154,6 +154,7 @@ def verdict_rows(seed=0):
             for position in POSITIONS:
                 for layer in LAYERS:
                     here = OVERRIDES.get((model, pair, layer, position), world)
+                    here = "first" if (model, pair, b) == ("detached", "D-W", "redirect") else here
                     yield site_row(named, here, layer, position, rng)
 
 
