@@ -98,6 +98,9 @@ class Separation(Section):
     margin: float = Field(default=0.15, gt=0.0, lt=0.5)
     """Half-width around chance within which a whole band counts as nothing read."""
 
+    least_bits: float = Field(default=0.01, ge=0.0)
+    """Usable bits per row beyond the text that a whole band must exceed before a factor counts as read."""
+
     min_groups: int = Field(default=30, ge=10)
     """Independent groups needed in each cell where the two factors disagree."""
 

@@ -59,6 +59,7 @@ def rule_of(study: Study) -> Rule:
     return Rule(
         effect_floor=own.effect_floor,
         margin=own.margin,
+        least_bits=own.least_bits,
         min_groups=own.min_groups,
         level=own.level,
         n_folds=own.folds,

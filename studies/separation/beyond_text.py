@@ -5,8 +5,10 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 
-_RIDGE = 1e-3
-"""Penalty per row that keeps the weights of separable rows finite."""
+_RIDGE = 1e-4
+"""Penalty per row, on inputs of unit deviation, that keeps the weights of separable rows finite.
+
+So small that a text which tells everything leaves less than a hundredth of a bit to be gained."""
 
 _STEPS = 25
 
@@ -31,6 +33,8 @@ def bits_beyond(
 
 def _log_probability(X: FloatArray, truth: NDArray[np.integer], folds: NDArray[np.intp]) -> FloatArray:
     """Return nats of each row's true class (n_sites, n) by fits on the other folds."""
+    spread = X.std(axis=1, keepdims=True)
+    X = (X - X.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
     X = np.concatenate([X, np.ones((*X.shape[:2], 1))], axis=2).astype(np.float64)
     margin = np.empty(X.shape[:2])
     for fold in np.unique(folds):

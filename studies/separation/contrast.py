@@ -13,7 +13,7 @@ from unsinter.studies.separation.comparison import (
     WHERE_SECOND,
     Comparison,
 )
-from unsinter.studies.separation.directions import Design
+from unsinter.studies.separation.directions import CrossFit, Design
 from unsinter.studies.separation.pair import CELLS, Pair, cell_codes
 from unsinter.studies.separation.rule import Rule
 
@@ -52,18 +52,51 @@ class Contrast:
         return self.pair.groups[self.rows]
 
     def designs(self) -> list[Design]:
-        """Return what directions are fitted to and tested by, one per labelling."""
+        """Return what directions are fitted to and tested by: one per labelling, or one per factor of it."""
+        found = []
+        for labelling in self.labellings:
+            cells, asked = cell_codes(labelling.z, labelling.w), self.comparisons(labelling)
+            if not self.is_finer:
+                found.append(Design(cells=cells, strata=self.strata, comparisons=asked))
+                continue
+            for finer, own in (
+                (self.pair.first_within, [c for c in asked if c.probe != SECOND]),
+                (self.pair.second_within, [c for c in asked if c.probe == SECOND]),
+            ):
+                strata = self._combined(*([] if self.strata is None else [self.strata]), *self._own(finer))
+                found.append(Design(cells=cells, strata=strata, comparisons=own))
+        return found
+
+    def plain_designs(self) -> list[Design]:
+        """Return one design per labelling that compares nothing."""
         return [
-            Design(
-                cells=cell_codes(found.z, found.w), strata=self.strata, comparisons=self.comparisons(found)
-            )
+            Design(cells=cell_codes(found.z, found.w), strata=self.strata, comparisons=())
             for found in self.labellings
         ]
+
+    def joined(self, fits: Sequence[CrossFit]) -> list[CrossFit]:
+        """Return one fit per labelling from those of ``designs``, in the order of ``comparisons``."""
+        if not self.is_finer:
+            return list(fits)
+        return [self._joined(*fits[i : i + 2]) for i in range(0, len(fits), 2)]
+
+    def _joined(self, first: CrossFit, second: CrossFit) -> CrossFit:
+        scores = first.scores.copy()
+        scores[SECOND] = second.scores[SECOND]
+        parts = {True: iter(second.pull), False: iter(first.pull)}
+        probes = [comparison.probe for comparison in self.comparisons(self.labellings[0])]
+        return CrossFit(scores, np.stack([next(parts[probe == SECOND]) for probe in probes]))
+
+    @property
+    def is_finer(self) -> bool:
+        """Whether a factor is read with finer labels than the other factor held fixed."""
+        return self.pair.first_within is not None or self.pair.second_within is not None
 
     def comparisons(self, labelling: Labelling) -> list[Comparison]:
         """Return what is compared: each factor with the other held fixed, and where they disagree."""
         z, w = labelling.z, labelling.w
-        given_w, given_z = self._blocks(w), self._blocks(z)
+        given_w = self._blocks(w, *self._own(self.pair.first_within))
+        given_z = self._blocks(z, *self._own(self.pair.second_within))
         disagree = np.where(z != w, self._blocks(np.zeros_like(z)), -1)
         asked = (
             ("a", FIRST, z, given_w),
@@ -78,12 +111,21 @@ class Contrast:
             for name, probe, truth, blocks in asked
         ]
 
-    def _blocks(self, fixed: NDArray[np.integer]) -> NDArray[np.intp]:
-        """Return blocks (n,) of rows that share ``fixed`` and their stratum; -1 where there is no stratum."""
+    def _own(self, finer: NDArray[np.generic] | None) -> list[NDArray[np.generic]]:
+        return [] if finer is None else [finer[self.rows]]
+
+    def _blocks(self, *fixed: NDArray[np.generic]) -> NDArray[np.intp]:
+        """Return blocks (n,) of rows that share all of ``fixed`` and their stratum; -1 without a stratum."""
         if self.strata is None:
-            return np.asarray(fixed, dtype=np.intp)
-        blocks = self.strata * 2 + fixed
-        return np.where(self.unnamed, -1, blocks)
+            return self._combined(*fixed)
+        return np.where(self.unnamed, -1, self._combined(self.strata, *fixed))
+
+    @staticmethod
+    def _combined(*labels: NDArray[np.generic]) -> NDArray[np.intp]:
+        """Return codes (n,) from 0 of the combinations of labels that occur."""
+        columns = [np.unique(label, return_inverse=True)[1] for label in labels]
+        _, codes = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+        return np.asarray(codes, dtype=np.intp)
 
 
 def make_contrast(pair: Pair, rule: Rule) -> Contrast:
@@ -100,8 +142,11 @@ def make_contrast(pair: Pair, rule: Rule) -> Contrast:
     )
 
 
-def find_obstacle(pair: Pair, rule: Rule) -> str | None:
-    """Return why this pair can have no verdict whatever the activations, in words; None where it can."""
+def find_obstacle(pair: Pair, rule: Rule, groups: NDArray[np.generic] | None = None) -> str | None:
+    """Return why this pair can have no verdict, in words; None where it can.
+
+    ``groups`` are independent units of the pair's rows other than its own, near copies put together.
+    """
     rows = pair.rows
     z, w = pair.z[rows], pair.w[rows]
     for name, factor in (("first", z), ("second", w)):
@@ -110,7 +155,7 @@ def find_obstacle(pair: Pair, rule: Rule) -> str | None:
                 f"is {factor[0]} in every row" if len(rows) else "and the second are known together in no row"
             )
             return f"the {name} factor {only}; two values are needed"
-    counts = pair.groups_per_cell()
+    counts = pair.groups_per_cell(groups)
     for name in ("first_only", "second_only"):
         if counts[name] < rule.min_groups:
             return _too_few(name, counts[name], rule.min_groups)
@@ -120,7 +165,7 @@ def find_obstacle(pair: Pair, rule: Rule) -> str | None:
             return _too_few(name, counts[name], least)
     if pair.strata is None:
         return None
-    held = _held_fixed(pair, rows)
+    held = _held_fixed(pair, rows, groups)
     for name, n_groups in held.items():
         if n_groups < rule.min_groups:
             return f"with category held fixed, {_too_few(name, n_groups, rule.min_groups)}"
@@ -137,10 +182,11 @@ def _too_few(cell: str, found: int, needed: int) -> str:
     return f"{found} independent groups where {told}; {needed} are needed"
 
 
-def _held_fixed(pair: Pair, rows: NDArray[np.intp]) -> dict[str, int]:
+def _held_fixed(pair: Pair, rows: NDArray[np.intp], groups: NDArray[np.generic] | None) -> dict[str, int]:
     """Return groups per off-diagonal cell in strata that hold both of these cells."""
     assert pair.strata is not None
-    strata, cells, groups = pair.strata[rows], pair.cells, pair.groups[rows]
+    strata, cells = pair.strata[rows], pair.cells
+    groups = pair.groups[rows] if groups is None else groups
     codes = {name: CELLS.index(name) for name in ("first_only", "second_only")}
     there = [set(strata[cells == code]) for code in codes.values()]
     usable = np.isin(strata, list((there[0] & there[1]) - {""}))

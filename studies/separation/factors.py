@@ -5,18 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import HashingVectorizer
 
-from unsinter.probes.arrays import FloatArray
 from unsinter.studies.association import cramers_v
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.sections import Separation
 from unsinter.studies.separation.pair import Pair
 from unsinter.studies.separation.site_verdict import NAN
 from unsinter.studies.targets import Response
-
-_TEXT_FEATURES = 4096
-"""Columns that words and pairs of words are hashed into: no vocabulary is fitted that could see test rows."""
 
 _NAMED = 0.8
 """Share of rows on each side of D that must carry a topic before comparisons are held within one."""
@@ -57,10 +52,11 @@ def study_pairs(
     """Return every contrast that the study asks for, and why a pair has none.
 
     A class is set against the rest if it occurs in ``min_groups`` groups. Wording counts where the model
-    refused, category where the prompt is harmful; elsewhere they are missing.
+    refused, category where the prompt is harmful; elsewhere they are missing. Where a factor has several
+    classes, the other one is read with the very class held fixed, not only "this one or another".
     """
     labels = _labels(dataset, responses, is_present)
-    text = text_features([prompt.prompt for prompt in dataset.prompts])
+    text = [prompt.prompt for prompt in dataset.prompts]
     found: list[Asked] = []
     left_out: dict[str, str] = {}
     for name in settings.pairs:
@@ -82,18 +78,14 @@ def study_pairs(
                 w=_codes(w, w_class, known),
                 groups=dataset.groups,
                 strata=strata,
+                first_within=w if name in ("C-W", "D-topic") else None,
+                second_within=z if name == "C-W" else None,
                 text=text,
                 z_sure=settings.sure_of(first),
                 w_sure=settings.sure_of(second),
             )
             found.append(Asked(name=name, first_class=z_class, second_class=w_class, pair=pair, cramers_v=v))
     return found, left_out
-
-
-def text_features(texts: Sequence[str]) -> FloatArray:
-    """Return hashed counts of words and pairs of words (n, 4096), rows of length 1."""
-    vectors = HashingVectorizer(n_features=_TEXT_FEATURES, ngram_range=(1, 2), alternate_sign=False)
-    return np.asarray(vectors.transform(texts).toarray(), dtype=np.float32)
 
 
 def _labels(

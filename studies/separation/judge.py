@@ -1,7 +1,6 @@
 """The verdict on pairs of factors at every site: directions fitted once, scores resampled many times."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -9,34 +8,17 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.bands import simultaneous_band
-from unsinter.studies.separation.contrast import Contrast, find_obstacle, make_contrast
-from unsinter.studies.separation.directions import CrossFit, Design, cross_fitted
-from unsinter.studies.separation.folds import deal_groups
-from unsinter.studies.separation.near_copies import share_of_near_copies
+from unsinter.studies.separation.contrast import Contrast, find_obstacle
+from unsinter.studies.separation.directions import CrossFit
 from unsinter.studies.separation.pair import Pair
+from unsinter.studies.separation.row_family import RowFamily, SiteFit, family_text, fit_family, make_families
 from unsinter.studies.separation.rule import Rule, decide
 from unsinter.studies.separation.site_verdict import Estimate, Evidence, SiteVerdict
 from unsinter.studies.separation.statistics import contrast_statistics
 from unsinter.studies.sweep import ReadSite, Site
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Family:
-    """Contrasts over the same rows: they share folds and every factorisation.
-
-    Attributes
-    ----------
-    members : places of the pairs.
-    folds : (n,) fold of each row.
-    """
-
-    members: Sequence[int]
-    contrasts: Sequence[Contrast]
-    folds: NDArray[np.intp]
-
-    @property
-    def rows(self) -> NDArray[np.intp]:
-        return self.contrasts[0].rows
+_AREAS = {"a", "b", "o_first", "o_second", "transfer_to_second", "transfer_from_second"}
+"""Statistics that cannot leave [0, 1]."""
 
 
 def judge_arrays(X: FloatArray, pair: Pair, rule: Rule | None = None) -> SiteVerdict:
@@ -77,124 +59,92 @@ def judge_pairs(
     ValueError : activations of another length than the pairs, not a matrix, or with NaN or inf.
     """
     obstacles = [find_obstacle(pair, rule) for pair in pairs]
-    families = _families(pairs, obstacles, rule)
-    texts = {id(family): _text_scores(family) for family in families}
+    families = make_families(pairs, obstacles, rule)
     jobs = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_score_site)(read(*site), site, families, rule) for site in sites
+        delayed(_fit_site)(read(*site), site, len(pairs[0].z), families, rule) for site in sites
     )
-    scored = []
+    fitted = []
     for found in jobs:
-        scored.append(found)
+        fitted.append(found)
         on_site()
     verdicts = [
         [_undetermined(pair, site, obstacle or "") for site in sites]
         for pair, obstacle in zip(pairs, obstacles, strict=True)
     ]
     for number, family in enumerate(families):
-        here = [site[number] for site in scored]
-        told = _judge_family(family, here, texts[id(family)], sites, rule)
-        for place, found in zip(family.members, told, strict=True):
-            verdicts[place] = found
+        texts, here = family_text(family), [site[number] for site in fitted]
+        for place, contrast in enumerate(family.contrasts):
+            text = None if texts is None else texts[place]
+            verdicts[family.members[place]] = _judge_contrast(contrast, place, here, text, sites, rule)
     return verdicts
 
 
-def _families(pairs: Sequence[Pair], obstacles: Sequence[str | None], rule: Rule) -> list[_Family]:
-    by_rows: dict[bytes, list[int]] = {}
-    for place, (pair, obstacle) in enumerate(zip(pairs, obstacles, strict=True)):
-        if obstacle is None:
-            by_rows.setdefault(pair.rows.tobytes(), []).append(place)
-    families = []
-    for places in by_rows.values():
-        contrasts = [make_contrast(pairs[place], rule) for place in places]
-        kinds = np.stack([pairs[place].cells for place in places], axis=1)
-        _, kind = np.unique(kinds, axis=0, return_inverse=True)
-        folds = deal_groups(contrasts[0].groups, kind, n_folds=rule.n_folds, seed=rule.seed)
-        families.append(_Family(members=places, contrasts=contrasts, folds=folds))
-    return families
-
-
-def _score_site(
-    X: FloatArray, site: Site, families: Sequence[_Family], rule: Rule
-) -> list[list[CrossFit] | str]:
-    """Return a fit per design of each family, or why this site has none."""
+def _fit_site(X: FloatArray, site: Site, n: int, families: Sequence[RowFamily], rule: Rule) -> list[SiteFit]:
+    """Return what a site gives each family."""
     X = np.asarray(X)
-    if X.ndim != 2 or not np.isfinite(X).all():
+    if X.ndim != 2 or len(X) != n or not np.isfinite(X).all():
+        why = " with NaN or inf" if X.ndim == 2 and len(X) == n else ""
         raise ValueError(
-            f"activations at layer {site[0]}, {site[1]} must be a matrix of finite numbers, got shape "
-            f"{X.shape}{'' if X.ndim != 2 else ' with NaN or inf'}; extract those rows again."
+            f"activations at layer {site[0]}, {site[1]} must be a matrix of finite numbers with {n} rows, "
+            f"got shape {X.shape}{why}; extract those rows again."
         )
-    return [_score_family(X[family.rows], family, rule) for family in families]
+    return [fit_family(X[family.rows], family, rule) for family in families]
 
 
-def _score_family(X: FloatArray, family: _Family, rule: Rule) -> list[CrossFit] | str:
-    if not (X.std(axis=0) > 0).any():
-        return "the activations are the same in every row"
-    first = family.contrasts[0]
-    copies = share_of_near_copies(X, first.pair.cells, first.groups)
-    if copies > rule.near_copies:
-        return f"{copies:.0%} of the rows are near copies of rows in other groups; put copies into one group"
-    return cross_fitted(X, _designs(family), family.folds)
-
-
-def _designs(family: _Family) -> list[Design]:
-    return [design for contrast in family.contrasts for design in contrast.designs()]
-
-
-def _text_scores(family: _Family) -> list[CrossFit] | None:
-    text = family.contrasts[0].pair.text
-    if text is None:
-        return None
-    designs = [replace(design, comparisons=()) for design in _designs(family)]
-    return cross_fitted(text[family.rows], designs, family.folds)
-
-
-def _judge_family(
-    family: _Family,
-    scored: Sequence[list[CrossFit] | str],
-    text: list[CrossFit] | None,
+def _judge_contrast(
+    contrast: Contrast,
+    place: int,
+    here: Sequence[SiteFit],
+    text: Sequence[FloatArray] | None,
     sites: Sequence[Site],
     rule: Rule,
-) -> list[list[SiteVerdict]]:
-    """Return the verdicts of each contrast of a family at every site."""
-    usable = [place for place, found in enumerate(scored) if not isinstance(found, str)]
-    verdicts = []
-    start = 0
-    for contrast in family.contrasts:
-        own = slice(start, start + len(contrast.labellings))
-        start = own.stop
-        told = [
-            _undetermined(contrast.pair, site, found if isinstance(found, str) else "")
-            for site, found in zip(sites, scored, strict=True)
-        ]
-        if usable:
-            fits = [site[own] for site in scored if not isinstance(site, str)]
-            found = _evidence(fits, None if text is None else text[own], contrast, family.folds, rule)
-            for place, evidence in zip(usable, found, strict=True):
-                told[place] = _decided(contrast, sites[place], evidence, rule)
-        verdicts.append(told)
-    return verdicts
+) -> list[SiteVerdict]:
+    """Return the verdicts of one contrast of a family at every site.
+
+    Sites with groups of their own have no draws in common with the others: their limits are widened to hold
+    for all sites by Bonferroni's rule.
+    """
+    alone = 1 - (1 - rule.level) / len(sites)
+    usable = [site for site, fit in enumerate(here) if not fit.obstacles[place]]
+    together = [site for site in usable if not here[site].share_merged]
+    parts = [(together, rule.level)] + [([site], alone) for site in usable if here[site].share_merged]
+    told = [
+        _undetermined(contrast.pair, site, fit.obstacles[place])
+        for site, fit in zip(sites, here, strict=True)
+    ]
+    for members, level in parts:
+        if not members:
+            continue
+        fits = [here[site].fits[place] for site in members]
+        first = here[members[0]]
+        evidence = _evidence(fits, text, contrast, first, rule, level=level)
+        for site, found in zip(members, evidence, strict=True):
+            told[site] = _decided(contrast, sites[site], found, here[site], rule)
+    return told
 
 
 def _evidence(
     fits: Sequence[Sequence[CrossFit]],
-    text: Sequence[CrossFit] | None,
+    text: Sequence[FloatArray] | None,
     contrast: Contrast,
-    folds: NDArray[np.intp],
+    used: SiteFit,
     rule: Rule,
+    *,
+    level: float,
 ) -> list[Evidence]:
-    """Return the evidence at each site, from its fit per labelling."""
-    statistics, extra = contrast_statistics(fits, text, contrast, folds)
-    bands = {
-        name: simultaneous_band(
+    """Return the evidence at each site, from its fit per labelling and the groups and folds used there."""
+    statistics, extra = contrast_statistics(fits, text, contrast, used.folds)
+    bands: dict[str, tuple[NDArray[np.floating], NDArray[np.floating]]] = {}
+    for name, statistic in statistics.items():
+        low, high = simultaneous_band(
             statistic,
-            contrast.groups,
-            level=rule.level,
+            used.groups,
+            level=level,
             n_draws=rule.n_draws,
             seed=rule.seed,
             extra_variance=extra.get(name),
         )
-        for name, statistic in statistics.items()
-    }
+        bands[name] = (np.clip(low, 0, 1), np.clip(high, 0, 1)) if name in _AREAS else (low, high)
 
     def estimate(name: str, place: int) -> Estimate:
         if name not in statistics:
@@ -210,8 +160,10 @@ def _evidence(
     return found
 
 
-def _decided(contrast: Contrast, site: Site, evidence: Evidence, rule: Rule) -> SiteVerdict:
+def _decided(contrast: Contrast, site: Site, evidence: Evidence, used: SiteFit, rule: Rule) -> SiteVerdict:
     verdict, reason = decide(evidence, rule)
+    if used.share_merged:
+        reason += f"; near copies in other groups were put together ({used.share_merged:.0%} of rows)"
     return SiteVerdict(
         pair=contrast.pair.name,
         layer=site[0],
@@ -219,9 +171,9 @@ def _decided(contrast: Contrast, site: Site, evidence: Evidence, rule: Rule) -> 
         verdict=verdict,
         reason=reason,
         evidence=evidence,
-        groups_per_cell=contrast.pair.groups_per_cell(),
+        groups_per_cell=contrast.pair.groups_per_cell(used.groups),
         phi=contrast.pair.phi(),
-        is_stratified=contrast.strata is not None,
+        is_stratified=contrast.strata is not None or contrast.is_finer,
     )
 
 

@@ -1,7 +1,11 @@
 """Rows that are near copies of rows in other groups: groups that do not hold what belongs together."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from unsinter.probes.arrays import FloatArray
 
@@ -11,11 +15,26 @@ _DIRECTIONS = 128
 _NEAR = 0.1
 """Share of the usual distance between rows of one cell below which two rows are near copies."""
 
+_BLOCK = 1024
 
-def share_of_near_copies(
+
+class Merged(NamedTuple):
+    """Groups after near copies were put together.
+
+    Attributes
+    ----------
+    share : of the rows that have a near copy in another group.
+    groups : (n,) codes of the merged groups.
+    """
+
+    share: float
+    groups: NDArray[np.intp]
+
+
+def merge_near_copies(
     X: FloatArray, cells: NDArray[np.integer], groups: NDArray[np.generic], *, seed: int = 0
-) -> float:
-    """Return the share of rows (n, d) with a near copy in another group.
+) -> Merged:
+    """Put groups that hold near copies of each other's rows (n, d) together.
 
     Near is measured against the median distance between rows of the same cell in different groups, so that
     a tight cluster of rows that a model treats alike is not taken for copies.
@@ -26,25 +45,29 @@ def share_of_near_copies(
         rng = np.random.default_rng(seed)
         Z = Z @ rng.standard_normal((Z.shape[1], _DIRECTIONS), dtype=np.float32)
     _, group = np.unique(groups, return_inverse=True)
-    usual = {}
+    usual = np.zeros(len(Z))
     for cell in np.unique(cells):
-        distances = _distances(Z[cells == cell], Z[cells == cell])
-        apart = group[cells == cell][:, None] != group[cells == cell][None]
-        usual[cell] = float(np.median(distances[apart])) if apart.any() else 0.0
-    nearest = _nearest_elsewhere(Z, group)
-    limit = _NEAR * np.array([usual[cell] for cell in cells])
-    return float((nearest < limit).mean())
+        own = cells == cell
+        apart = group[own][:, None] != group[own][None]
+        usual[own] = np.median(_distances(Z[own], Z[own])[apart]) if apart.any() else 0.0
+    rows, copies = _near_pairs(Z, group, _NEAR * usual)
+    links = coo_array((np.ones(len(rows)), (group[rows], group[copies])), shape=(group.max() + 1,) * 2)
+    _, merged = connected_components(links, directed=False)
+    return Merged(share=len(np.unique(rows)) / len(Z), groups=np.asarray(merged[group], dtype=np.intp))
 
 
-def _nearest_elsewhere(Z: FloatArray, group: NDArray[np.intp]) -> FloatArray:
-    """Return the distance (n,) from each row to the nearest row of another group."""
-    nearest = np.empty(len(Z))
-    for start in range(0, len(Z), 1024):
-        part = slice(start, start + 1024)
-        distances = _distances(Z[part], Z)
-        distances[group[part][:, None] == group[None]] = np.inf
-        nearest[part] = distances.min(axis=1)
-    return nearest
+def _near_pairs(
+    Z: FloatArray, group: NDArray[np.intp], limit: FloatArray
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and their near copies in other groups, as two columns."""
+    found = []
+    for start in range(0, len(Z), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        near = _distances(Z[part], Z) < limit[part][:, None]
+        near &= group[part][:, None] != group[None]
+        rows, copies = np.nonzero(near)
+        found.append((rows + start, copies))
+    return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
 
 
 def _distances(A: FloatArray, B: FloatArray) -> FloatArray:

@@ -1,5 +1,6 @@
 """Two labellings of the same rows whose representations are to be told apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,11 @@ class Pair:
     z, w : (n,) codes of the first and second factor: 1, 0, or -1 where missing, which masks the row.
     groups : (n,) what stays on one side of every split.
     strata : (n,) category of each row, held fixed in every comparison; None where there is none to hold.
-    text : (n, p) features of the text alone; None where no text is given, and then no claim beyond it.
+    first_within, second_within : (n,) finer labels held fixed where the first, or second, factor is read and
+        tested: z is "this category or another" and w "this wording or another", then the wording must be read
+        within every category, not only within "another". None where the factors are as fine as they get.
+    text : (n, p) features of the text alone, or n texts; None where no text is given, and then no claim
+        beyond it.
     z_sure, w_sure : probability that an observed label is the true one, by (code 0, code 1), from a confusion
         matrix against people; None takes the labels as they are.
 
@@ -34,13 +39,15 @@ class Pair:
     w: NDArray[np.integer]
     groups: NDArray[np.generic]
     strata: NDArray[np.generic] | None = None
-    text: FloatArray | None = None
+    first_within: NDArray[np.generic] | None = None
+    second_within: NDArray[np.generic] | None = None
+    text: FloatArray | Sequence[str] | None = None
     z_sure: tuple[float, float] | None = None
     w_sure: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.z)
-        for name in ("w", "groups", "strata", "text"):
+        for name in ("w", "groups", "strata", "first_within", "second_within", "text"):
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 raise ValueError(f"{name} must have one entry per row of z, got {len(value)} for {n}.")
@@ -53,7 +60,11 @@ class Pair:
             sure = getattr(self, name)
             if sure is not None and not all(0.5 < p <= 1 for p in sure):
                 raise ValueError(f"{name} must hold two probabilities above .5 and up to 1, got {sure}.")
-        if self.text is not None and not np.isfinite(self.text).all():
+        if (
+            isinstance(self.text, np.ndarray)
+            and self.text.dtype.kind == "f"
+            and not np.isfinite(self.text).all()
+        ):
             raise ValueError("text holds NaN or inf; leave those features out.")
 
     @property
@@ -66,9 +77,9 @@ class Pair:
         """Cell of each of ``rows``, as a place in ``CELLS``."""
         return cell_codes(self.z[self.rows], self.w[self.rows])
 
-    def groups_per_cell(self) -> dict[str, int]:
-        """Return independent groups in each cell."""
-        groups, cells = self.groups[self.rows], self.cells
+    def groups_per_cell(self, groups: NDArray[np.generic] | None = None) -> dict[str, int]:
+        """Return independent groups in each cell; of other ``groups`` where given, one per row."""
+        groups, cells = (self.groups[self.rows] if groups is None else groups), self.cells
         return {name: len(np.unique(groups[cells == code])) for code, name in enumerate(CELLS)}
 
     def phi(self) -> float:

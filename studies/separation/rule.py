@@ -19,15 +19,17 @@ class Rule:
     ----------
     effect_floor : AUROC above chance that a whole band must clear before a factor counts as there.
     margin : half-width around chance inside which a whole band counts as nothing there.
+    least_bits : usable bits per row beyond the text that a whole band must exceed, where text is given.
     min_groups : independent groups needed in each of the two cells where the factors disagree.
     level : confidence of each limit of a band, for all sites at once.
     n_folds, n_draws, seed : of cross-fitting and bootstrap.
     n_imputations : labellings drawn where labels are known to err.
-    near_copies : share of rows with a near copy in another group above which nothing is said.
+    near_copies : share of rows with a near copy in another group above which such groups are put together.
     """
 
     effect_floor: float = 0.10
     margin: float = 0.15
+    least_bits: float = 0.01
     min_groups: int = 30
     level: float = 0.95
     n_folds: int = 5
@@ -43,6 +45,11 @@ class Rule:
     def inside(self, estimate: Estimate) -> bool:
         """Return whether the whole band lies within the margin around chance."""
         return estimate.low > CHANCE - self.margin and estimate.high < CHANCE + self.margin
+
+    def beyond_text(self, evidence: Evidence, factor: str) -> bool:
+        """Return whether ``first`` or ``second`` is read beyond the text, or no text was given."""
+        bits: Estimate = getattr(evidence, f"bits_{factor}")
+        return bool(np.isnan(bits.value) or bits.low > self.least_bits)
 
 
 class _Row(NamedTuple):
@@ -95,16 +102,11 @@ def decide(evidence: Evidence, rule: Rule) -> tuple[Verdict, str]:
     """
     for row in _TABLE:
         if row.holds(rule, evidence):
-            blocked = [factor for factor in row.needs_bits if not _beyond(evidence, factor)]
+            blocked = [factor for factor in row.needs_bits if not rule.beyond_text(evidence, factor)]
             if blocked:
                 return "undetermined", _not_beyond_text(evidence, blocked)
             return row.verdict, row.seen
     return "undetermined", _why(evidence, rule)
-
-
-def _beyond(evidence: Evidence, factor: str) -> bool:
-    bits: Estimate = getattr(evidence, f"bits_{factor}")
-    return bool(np.isnan(bits.value) or bits.low > 0)
 
 
 def _not_beyond_text(evidence: Evidence, factors: list[str]) -> str:
@@ -112,7 +114,7 @@ def _not_beyond_text(evidence: Evidence, factors: list[str]) -> str:
     for factor in factors:
         bits: Estimate = getattr(evidence, f"bits_{factor}")
         told.append(f"{factor} {bits.value:.3f} [{bits.low:.3f}, {bits.high:.3f}]")
-    return f"the activations add no usable bits to the text ({', '.join(told)})"
+    return f"the activations add no usable bits, or hardly any, to the text ({', '.join(told)})"
 
 
 def _why(evidence: Evidence, rule: Rule) -> str:

@@ -15,7 +15,7 @@ from unsinter.studies.separation.directions import CrossFit
 
 def contrast_statistics(
     fits: Sequence[Sequence[CrossFit]],
-    text: Sequence[CrossFit] | None,
+    text: Sequence[FloatArray] | None,
     contrast: Contrast,
     folds: NDArray[np.intp],
 ) -> tuple[dict[str, Statistic], dict[str, FloatArray]]:
@@ -24,7 +24,7 @@ def contrast_statistics(
     Parameters
     ----------
     fits : per site, a fit per labelling of the contrast.
-    text : a fit of the text alone per labelling; None where no text was given.
+    text : scores (2, n) of the text alone per labelling; None where no text was given.
     folds : (n,) folds of the cross-fitting.
     """
     drawn = [
@@ -42,7 +42,7 @@ def contrast_statistics(
 
 def _of_labelling(
     fits: Sequence[CrossFit],
-    text: CrossFit | None,
+    text: FloatArray | None,
     labelling: Labelling,
     contrast: Contrast,
     folds: NDArray[np.intp],
@@ -57,7 +57,7 @@ def _of_labelling(
     if text is not None:
         z, w = labelling.z, labelling.w
         for name, probe, truth, other in (("first", FIRST, z, w), ("second", SECOND, w, z)):
-            known = np.column_stack([text.scores[probe], other])
+            known = np.column_stack([text[probe], other])
             found[f"bits_{name}"] = mean_statistic(bits_beyond(known, scores[:, probe], truth, folds))
     return found
 

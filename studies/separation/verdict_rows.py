@@ -14,6 +14,9 @@ from unsinter.studies.separation.site_verdict import NAN, Estimate, Evidence, Si
 _STYLE_INVARIANT = _CATEGORY_GENERAL = 0.7
 """What the lower limit of a transfer must reach for the flag beside "separable"."""
 
+_NAMED = 4
+"""Contrasts that a reason names before it counts the rest."""
+
 
 def verdict_rows(
     asked: Sequence[Asked],
@@ -92,9 +95,9 @@ def _estimates(named: Mapping[str, Estimate]) -> dict[str, float]:
 def summary_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return one row for a pair at one site, from the rows of its contrasts.
 
-    The verdict is that of the contrasts that are decided, where they agree; where they differ it is
-    undetermined and the reason names them. Values are means over contrasts, limits the lowest and highest
-    limit of any of them, groups the fewest in any.
+    The verdict is that of the contrasts that are decided, where these are half of them or more and agree;
+    else it is undetermined, and the reason names what they say. Values are means over contrasts, limits the
+    lowest and highest limit of any of them, groups the fewest in any.
     """
     verdict, reason = _agreement(rows)
     summary = dict(rows[0])
@@ -126,22 +129,29 @@ def _common(rows: Sequence[dict[str, Any]], column: str) -> str:
 
 def _agreement(rows: Sequence[dict[str, Any]]) -> tuple[str, str]:
     decided = [row for row in rows if row["verdict"] != "undetermined"]
-    open_rows = [row for row in rows if row["verdict"] == "undetermined"]
-    if not decided:
-        (reason, n), *_ = Counter(row["reason"] for row in open_rows).most_common(1)
-        return "undetermined", f"{n} of {len(rows)} contrasts: {reason}"
+    if len(decided) * 2 < len(rows):
+        reasons = Counter(row["reason"] for row in rows if row["verdict"] == "undetermined")
+        (reason, n), *_ = reasons.most_common(1)
+        said = f"; decided: {_told(decided)}" if decided else ""
+        return "undetermined", f"{n} of {len(rows)} contrasts: {reason}{said}"
     verdicts = dict.fromkeys(row["verdict"] for row in decided)
     if len(verdicts) > 1:
-        told = [f"{verdict} for {_names(decided, verdict)}" for verdict in verdicts]
-        return "undetermined", f"the contrasts differ: {'; '.join(told)}"
+        return "undetermined", f"the contrasts differ: {_told(decided)}"
     (verdict,) = verdicts
-    rest = f"; {len(open_rows)} undetermined" if open_rows else ""
+    rest = f"; {len(rows) - len(decided)} undetermined" if len(decided) < len(rows) else ""
     return verdict, f"{len(decided)} of {len(rows)} contrasts ({_names(decided, verdict)}){rest}"
+
+
+def _told(decided: Sequence[dict[str, Any]]) -> str:
+    verdicts = dict.fromkeys(row["verdict"] for row in decided)
+    return "; ".join(f"{verdict} for {_names(decided, verdict)}" for verdict in verdicts)
 
 
 def _names(rows: Sequence[dict[str, Any]], verdict: str) -> str:
     own = [row for row in rows if row["verdict"] == verdict]
     several = len({row["first_class"] for row in rows}) > 1
-    return ", ".join(
+    names = [
         f"{row['first_class']} and {row['second_class']}" if several else row["second_class"] for row in own
-    )
+    ]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

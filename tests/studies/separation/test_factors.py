@@ -5,7 +5,7 @@ from unsinter.features.records import PromptRecord
 from unsinter.studies.config import Study
 from unsinter.studies.dataset import make_dataset
 from unsinter.studies.sections import Separation
-from unsinter.studies.separation.factors import study_pairs, text_features
+from unsinter.studies.separation.factors import study_pairs
 from unsinter.studies.targets import Response
 
 STYLES = ("apology", "policy", "advice")
@@ -112,8 +112,17 @@ def test_known_errors_of_labels_reach_the_pairs_they_concern(dataset, responses)
     assert sure["D-W"] == (None, None)
 
 
-def test_text_features_are_rows_of_length_one_that_tell_texts_apart():
-    X = text_features(["how do I open a door", "how do I open a lock", "how do I open a door"])
-    np.testing.assert_allclose(np.linalg.norm(X, axis=1), 1, rtol=1e-6)
-    assert (X[0] == X[2]).all()
-    assert (X[0] != X[1]).any()
+def test_where_classes_are_many_the_other_factor_is_read_with_the_very_class_held_fixed(dataset, responses):
+    asked = {contrast.name: contrast for contrast in ask(dataset, responses)[0]}
+    wordings = np.array([r.wording or "" for r in responses])
+    assert (asked["C-W"].pair.first_within[wordings != ""] == wordings[wordings != ""]).all()
+    harmful = dataset.harm == "harmful"
+    assert (asked["C-W"].pair.second_within[harmful] == dataset.topics[harmful]).all()
+    assert (asked["D-topic"].pair.first_within == dataset.topics).all()
+    assert asked["D-topic"].pair.second_within is None
+    assert asked["D-W"].pair.first_within is asked["D-R"].pair.second_within is None
+
+
+def test_the_text_is_that_of_the_prompts(dataset, responses):
+    asked, _ = ask(dataset, responses)
+    assert list(asked[0].pair.text) == [prompt.prompt for prompt in dataset.prompts]

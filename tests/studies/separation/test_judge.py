@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,13 +68,63 @@ def test_category_not_held_fixed_makes_two_factors_of_one_category():
     assert held.evidence.a.high < 0.65
 
 
-def test_copies_in_other_groups_are_refused_and_would_have_been_read():
-    world = make_world("duplicates", n=800, phi=0.3, seed=0)
-    told = judge_arrays(world.X, pair_of(world))
-    assert told.verdict == "undetermined"
-    assert "near copies" in told.reason
-    leaking = judge_arrays(world.X, pair_of(world, text=None), Rule(near_copies=1.0))
+def test_copies_in_other_groups_are_put_together_and_would_else_have_been_read():
+    """Labels belong to originals and copies carry them along: nothing is coded, yet a probe knows copies."""
+    worlds = [make_world("duplicates", n=1600, phi=0.0, seed=seed) for seed in range(4)]
+    told = [judge_arrays(world.X, pair_of(world)) for world in worlds]
+    assert {found.verdict for found in told} <= {"neither", "undetermined"}
+    assert all("near copies in other groups" in found.reason for found in told)
+    assert any(found.verdict == "neither" for found in told)
+    leaking = judge_arrays(worlds[0].X, pair_of(worlds[0], text=None), Rule(near_copies=1.0))
     assert leaking.evidence.a.low > 0.6
+    assert sum(told[0].groups_per_cell.values()) < 0.5 * sum(leaking.groups_per_cell.values())
+
+
+@pytest.fixture
+def category_and_wording():
+    """800 refusals in 8 categories and 4 wordings: each wording follows two categories in 60 % of rows."""
+    rng = np.random.default_rng(0)
+    category = rng.integers(0, 8, 800)
+    wording = np.where(rng.random(800) < 0.6, category // 2, rng.integers(0, 4, 800))
+    axes = np.linalg.qr(rng.normal(size=(64, 12)))[0].T
+    noise = rng.normal(size=(800, 64))
+    return category, wording, noise + 4 * axes[category], axes
+
+
+def judge_class(category, wording, X, *, finer):
+    z, w = (category == 2).astype(int), (wording == 1).astype(int)  # category 3 shares the wording
+    within = {"first_within": wording.astype(str), "second_within": category.astype(str)} if finer else {}
+    return judge_arrays(X, Pair(name="C-W", z=z, w=w, groups=np.arange(len(z)), **within))
+
+
+def test_a_wording_that_only_a_category_tells_is_not_read_once_every_category_is_held_fixed(
+    category_and_wording,
+):
+    """One category against the rest is not enough: another one with the same wording would tell it."""
+    category, wording, X, _ = category_and_wording
+    coarse, fine = (judge_class(category, wording, X, finer=finer) for finer in (False, True))
+    assert coarse.evidence.b.low > 0.6
+    assert fine.evidence.b.low < 0.5 < fine.evidence.b.high
+    assert fine.verdict == "first-only"
+
+
+def test_a_wording_with_an_axis_of_its_own_is_told_apart_from_category(category_and_wording):
+    category, wording, X, axes = category_and_wording
+    found = judge_class(category, wording, X + 4 * axes[8 + wording], finer=True)
+    assert found.verdict == "separable"
+
+
+def test_texts_and_their_features_keep_what_the_words_say_from_being_called_internal():
+    rng = np.random.default_rng(0)
+    z, w = rng.integers(0, 2, 800), rng.integers(0, 2, 800)
+    words = {"z": ("alpha", "beta"), "w": ("gamma", "delta")}
+    texts = [f"{words['z'][a]} {words['w'][b]} filler{rng.integers(50)}" for a, b in zip(z, w, strict=True)]
+    X = rng.normal(size=(800, 32)) + 4 * z[:, None] * np.eye(32)[0] + 4 * w[:, None] * np.eye(32)[1]
+    plain = Pair(name="p", z=z, w=w, groups=np.arange(800))
+    assert judge_arrays(X, plain).verdict == "separable"
+    told = judge_arrays(X, replace(plain, text=texts))
+    assert told.verdict == "undetermined"
+    assert "no usable bits" in told.reason
 
 
 def test_missing_labels_are_masked():
@@ -184,7 +236,7 @@ def test_activations_that_are_no_numbers_are_refused(bad):
     world = make_world("orthogonal", n=400, phi=0.0, seed=0)
     X = world.X.copy()
     X[3, 5] = bad
-    with pytest.raises(ValueError, match="layer 0, given must be a matrix of finite numbers"):
+    with pytest.raises(ValueError, match="layer 0, given must be a matrix of finite numbers with 400 rows"):
         judge_arrays(X, pair_of(world))
 
 

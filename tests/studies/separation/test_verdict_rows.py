@@ -56,14 +56,18 @@ CALLS = {
         "the contrasts differ: separable for apology; shared for policy",
     ),
     ("undetermined", "undetermined"): ("undetermined", "2 of 2 contrasts: seen"),
+    ("separable", "undetermined", "undetermined"): (
+        "undetermined",
+        "2 of 3 contrasts: seen; decided: separable for apology",
+    ),
 }
 
 
 @pytest.mark.parametrize("calls", CALLS)
 def test_the_summary_says_what_the_decided_contrasts_agree_on(calls):
-    contrasts = [asked("D-W", "harmful", style) for style in ("apology", "policy")]
+    contrasts = [asked("D-W", "harmful", style) for style in ("apology", "policy", "advice")[: len(calls)]]
     rows = verdict_rows(contrasts, [[verdict(call)] for call in calls], {})
-    assert [row["is_summary"] for row in rows] == [True, False, False]
+    assert [row["is_summary"] for row in rows] == [True, *[False] * len(calls)]
     assert (rows[0]["verdict"], rows[0]["reason"]) == CALLS[calls]
     assert (rows[0]["first_class"], rows[0]["second_class"]) == ("harmful", "all")
 
