@@ -63,7 +63,8 @@ class Contrast:
                 (self.pair.first_within, [c for c in asked if c.probe != SECOND]),
                 (self.pair.second_within, [c for c in asked if c.probe == SECOND]),
             ):
-                strata = self._combined(*([] if self.strata is None else [self.strata]), *self._own(finer))
+                held = [*([] if self.strata is None else [self.strata]), *self._own(finer)]
+                strata = self._combined(*held) if held else None
                 found.append(Design(cells=cells, strata=strata, comparisons=own))
         return found
 

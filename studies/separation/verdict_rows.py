@@ -108,8 +108,9 @@ def summary_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
             summary[column] = min(row[column] for row in rows)
         elif isinstance(value, float):
             summary[column] = _over(column, [row[column] for row in rows])
-    for flag in ("stratified", "erased_site", "style_invariant", "category_general"):
+    for flag in ("stratified", "style_invariant", "category_general"):
         summary[flag] = all(row[flag] for row in rows)
+    summary["erased_site"] = any(row["erased_site"] for row in rows)
     return summary
 
 

@@ -66,6 +66,7 @@ def write_study(tmp_path, few_prompts):
             "bootstrap_draws": 100,
             "controls": {"permutations": 100},
             "min_groups": 10,
+            "separation": {"pairs": []},
         }
         path = tmp_path / "study.yaml"
         path.write_text(yaml.safe_dump(study | changes), encoding="utf-8")
