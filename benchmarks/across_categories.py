@@ -26,13 +26,13 @@ from unsinter.features.in_memory import InMemoryStore
 from unsinter.features.model import load_model
 from unsinter.features.records import ResponseRecord
 from unsinter.features.rendering import render
+from unsinter.studies.categories.data import make_data
+from unsinter.studies.categories.rule import AcrossRule
+from unsinter.studies.categories.study import across_site, plan_across
+from unsinter.studies.categories.table import across_table
 from unsinter.studies.config import Study
 from unsinter.studies.dataset import Dataset, make_dataset
 from unsinter.studies.planted import MODELS, model_folder
-from unsinter.studies.separation.across_categories import across_site, plan_across
-from unsinter.studies.separation.categories_data import make_data
-from unsinter.studies.separation.categories_rule import AcrossRule
-from unsinter.studies.separation.categories_table import across_table
 from unsinter.studies.sources import label_record, read_study_prompts
 
 POSITIONS = ("instruction_mean", "instruction_end", "template_end")

@@ -6,14 +6,14 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from unsinter.studies.categories.data import make_data
+from unsinter.studies.categories.rule import AcrossRule
+from unsinter.studies.categories.study import AcrossPlan, across_site, plan_across
+from unsinter.studies.categories.table import across_table
 from unsinter.studies.comparison_steps import comparison_parts
 from unsinter.studies.config import Study
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.model_study import ModelOutcome
-from unsinter.studies.separation.across_categories import AcrossPlan, across_site, plan_across
-from unsinter.studies.separation.categories_data import make_data
-from unsinter.studies.separation.categories_rule import AcrossRule
-from unsinter.studies.separation.categories_table import across_table
 from unsinter.studies.settings import Settings
 from unsinter.studies.steps import StepStore, digest_of
 from unsinter.studies.sweep import Site

@@ -26,7 +26,6 @@ LIMITS = (
     "what can be read, not what the model uses; no causal claim is made. An undetermined site is evidence "
     "for neither answer."
 )
-_REASONS_TOLD = 2
 
 
 def separation_answers(
@@ -88,7 +87,7 @@ def across_rows(across: pd.DataFrame, model: str) -> list[dict[str, Any]]:
 
 
 def _across_answer(row: dict[str, Any]) -> str:
-    statement = str(row["statement"]).strip().rstrip(".")
+    statement = str(row["headline"]).strip().rstrip(".")
     told = {"cannot tell": "detached or sintered cannot be told"}.get(row["decision"], row["decision"])
     return f"{row['model']}, over all categories: {told}. {statement[:1].upper()}{statement[1:]}."
 
@@ -102,7 +101,5 @@ def _why(rows: pd.DataFrame) -> str:
     reasons = reasons_of(rows)
     if len(reasons) == 1:
         return reasons[0][0]
-    told = [f"{reason}, {n}" for reason, n in reasons[:_REASONS_TOLD]]
-    if rest := sum(n for _, n in reasons[_REASONS_TOLD:]):
-        told.append(f"other reasons, {rest}")
-    return "; ".join(told)
+    (reason, n), *others = reasons
+    return f"{reason}, {n}; other reasons, {sum(times for _, times in others)}"

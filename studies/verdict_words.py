@@ -94,7 +94,10 @@ def reasons_of(rows: pd.DataFrame) -> list[tuple[str, int]]:
     told: dict[str, list[str]] = defaultdict(list)
     for row in open_rows.to_dict("records"):
         words = in_words(row["reason"], factor(row["first"]), factor(row["second"]))
-        bare = re.sub(r"\s*\([^()]*\d[^()]*\)", "", words).strip().rstrip(".")
+        # Of a summary only what its contrasts share counts, not how many of them or which are decided.
+        shared = re.sub(r"^\d+ of \d+ contrasts: ", "", words).split("; decided:")[0]
+        bare = re.sub(r"\s*\([^()]*\d[^()]*\)", "", shared).strip().rstrip(".")
+        bare = bare.removesuffix("; near copies in other groups were put together")
         told[re.sub(r"\d+(?:[.,]\d+)*", "\u2026", bare)].append(bare)
     counted = [(said[0] if len(set(said)) == 1 else kind, len(said)) for kind, said in told.items()]
     return sorted(counted, key=lambda pair: -pair[1])

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from unsinter.studies.separation.categories_table import ACROSS
+from unsinter.studies.categories.table import ACROSS
 from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRIALS, VERDICTS
 from unsinter.studies.transfer.columns import CROSS_MODEL, HELD_OUT, TRANSFER
 

@@ -5,7 +5,7 @@ from typing import Any
 from unsinter.studies.report.blocks import Block, Cell, Grid, Note
 from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.numbers import NOTHING, is_number, score_text, with_interval
-from unsinter.studies.verdict_answer import across_answers, across_rows
+from unsinter.studies.verdict_answer import across_rows
 
 _TONES = {"detached": "good", "sintered": "bad"}
 
@@ -28,7 +28,11 @@ def across_blocks(evidence: Evidence) -> list[Block]:
         "model", "site", "answer", "pooled", "category alone", "within a category", "unseen category",
         "effective rank (one axis)", "share in common",
     )  # fmt: skip
-    said = [Note(text=sentence) for sentence in across_answers(across, list(evidence.models))]
+    said = [
+        Note(text=f"{model}. {row['statement']}")
+        for model in evidence.models
+        for row in across_rows(across, model)[:1]
+    ]
     return [
         *said,
         Grid(title="Pooled against within a category", caption=caption, header=header, rows=rows),

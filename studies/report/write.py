@@ -107,7 +107,7 @@ def answer_separation(evidence: Evidence) -> SeparationAnswer:
 
 def _numbers(text: str) -> Markup:
     """Mark up scores and gains with their intervals, so that a line never breaks inside one."""
-    pattern = r"[+\u2212]?(?:1?\.\d{3})(?: \[[^\]]+\])?"
+    pattern = r"(?<!\d)[+\u2212]?(?:1?\.\d{3})(?: \[[^\]]+\])?"
     return Markup(re.sub(pattern, r'<span class="number">\g<0></span>', str(escape(text))))
 
 

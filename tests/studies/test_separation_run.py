@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from unsinter.features.labelling.rules import find_moves, wording_of
+from unsinter.studies.categories.table import ACROSS
 from unsinter.studies.config import load_study
 from unsinter.studies.run import run_study
-from unsinter.studies.separation.categories_table import ACROSS
 from unsinter.studies.settings import Settings
 from unsinter.studies.tables import VERDICTS
 

@@ -177,7 +177,7 @@ def across_table():
                 "selected": layer == 5,
                 "decision": decision,
             }
-            row["statement"] = (
+            row["headline"] = row["statement"] = (
                 f"wording is told with AUROC {within:.2f} [{within - 0.04:.2f}, {within + 0.04:.2f}] within "
                 f"a category and {crossed:.2f} on categories left out, against .97 on pooled rows."
             )

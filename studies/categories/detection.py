@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
-from unsinter.studies.separation.categories_areas import (
+from unsinter.studies.categories.areas import (
     CHANCE,
     NAN,
     UNKNOWN,
@@ -16,9 +16,9 @@ from unsinter.studies.separation.categories_areas import (
     estimate,
     stratified_area,
 )
-from unsinter.studies.separation.categories_contrast import Contrast
-from unsinter.studies.separation.categories_data import RowIndex
-from unsinter.studies.separation.categories_rule import AcrossRule
+from unsinter.studies.categories.contrast import Contrast
+from unsinter.studies.categories.data import RowIndex
+from unsinter.studies.categories.rule import AcrossRule
 
 Cells = list[tuple[RowIndex, RowIndex]]
 

@@ -12,12 +12,12 @@ from unsinter.features.in_memory import InMemoryStore
 from unsinter.features.model import load_model
 from unsinter.features.records import ResponseRecord
 from unsinter.features.rendering import render
+from unsinter.studies.categories.data import make_data
+from unsinter.studies.categories.rule import AcrossRule
+from unsinter.studies.categories.study import across_site, plan_across
 from unsinter.studies.config import Study
 from unsinter.studies.dataset import make_dataset
 from unsinter.studies.planted import MODELS, model_folder
-from unsinter.studies.separation.across_categories import across_site, plan_across
-from unsinter.studies.separation.categories_data import make_data
-from unsinter.studies.separation.categories_rule import AcrossRule
 from unsinter.studies.sources import label_record, read_study_prompts
 
 SITES = [(3, "template_end"), (6, "template_end"), (3, "instruction_mean")]

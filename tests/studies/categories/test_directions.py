@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from unsinter.studies.separation.categories_contrast import Contrast, make_contrast
-from unsinter.studies.separation.categories_data import make_data
-from unsinter.studies.separation.categories_directions import (
+from unsinter.studies.categories.contrast import Contrast, make_contrast
+from unsinter.studies.categories.data import make_data
+from unsinter.studies.categories.directions import (
     common_share,
     direction_evidence,
     effective_rank,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.studies.separation.categories_data import CategoryData, RowIndex
+from unsinter.studies.categories.data import CategoryData, RowIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

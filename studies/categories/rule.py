@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from unsinter.studies.separation.categories_areas import CHANCE, Estimate
+from unsinter.studies.categories.areas import CHANCE, Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from unsinter.probes.arrays import BoolArray, FloatArray
 from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
-from unsinter.studies.separation.categories_areas import (
+from unsinter.studies.categories.areas import (
     NAN,
     UNKNOWN,
     Estimate,
@@ -17,8 +17,8 @@ from unsinter.studies.separation.categories_areas import (
     simultaneous,
     stratified_area,
 )
-from unsinter.studies.separation.categories_refusals import Refusals
-from unsinter.studies.separation.categories_rule import AcrossRule
+from unsinter.studies.categories.refusals import Refusals
+from unsinter.studies.categories.rule import AcrossRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

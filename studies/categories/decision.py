@@ -2,9 +2,9 @@
 
 from typing import Literal, TypeAlias
 
-from unsinter.studies.separation.categories_areas import CHANCE, told
-from unsinter.studies.separation.categories_rule import AcrossRule
-from unsinter.studies.separation.categories_wording import WordingEvidence
+from unsinter.studies.categories.areas import CHANCE, told
+from unsinter.studies.categories.rule import AcrossRule
+from unsinter.studies.categories.wording import WordingEvidence
 
 Decision: TypeAlias = Literal["detached", "sintered", "cannot tell"]
 

@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from unsinter.studies.separation.across_categories import AcrossResult
-from unsinter.studies.separation.categories_areas import Estimate
-from unsinter.studies.separation.categories_words import statement
+from unsinter.studies.categories.areas import Estimate
+from unsinter.studies.categories.study import AcrossResult
+from unsinter.studies.categories.words import statement, wording_sentence
 
 ModelSite: TypeAlias = tuple[str, int, str]
 """(model, layer, position)."""
@@ -71,7 +71,8 @@ ACROSS = {
     "common_share_high": "",
     "reliability": "median share of a squared direction that is not noise",
     "detection_reason": "why detection was not compared across categories; or empty",
-    "statement": "the answer in sentences",
+    "headline": "the answer about wording, in one sentence",
+    "statement": "the whole answer, in sentences",
 }
 
 
@@ -119,6 +120,7 @@ def _row(site: ModelSite, result: AcrossResult) -> dict[str, Any]:
         "p_one_axis": axes.p_one_axis,
         "reliability": axes.reliability,
         "detection_reason": result.detection_reason,
+        "headline": wording_sentence(result, site=f"layer {layer}, {position}"),
         "statement": statement(result, site=f"layer {layer}, {position}"),
     }
 

@@ -3,15 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unsinter.studies.separation.across_categories import across_categories, across_site, plan_across
-from unsinter.studies.separation.categories_areas import Estimate
-from unsinter.studies.separation.categories_data import make_data
-from unsinter.studies.separation.categories_decision import decide, groups_wanted
-from unsinter.studies.separation.categories_refusals import make_refusals, rarer_side
-from unsinter.studies.separation.categories_rule import AcrossRule
-from unsinter.studies.separation.categories_table import ACROSS, across_table
-from unsinter.studies.separation.categories_wording import WordingEvidence, fixed_weights
-from unsinter.studies.separation.categories_words import statement
+from unsinter.studies.categories.areas import Estimate
+from unsinter.studies.categories.data import make_data
+from unsinter.studies.categories.decision import decide, groups_wanted
+from unsinter.studies.categories.refusals import make_refusals, rarer_side
+from unsinter.studies.categories.rule import AcrossRule
+from unsinter.studies.categories.study import across_categories, across_site, plan_across
+from unsinter.studies.categories.table import ACROSS, across_table
+from unsinter.studies.categories.wording import WordingEvidence, fixed_weights
+from unsinter.studies.categories.words import statement
 
 K, STYLES = 6, 3
 RULE = AcrossRule(n_draws=200)

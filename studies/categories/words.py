@@ -2,8 +2,8 @@
 
 import math
 
-from unsinter.studies.separation.across_categories import AcrossResult
-from unsinter.studies.separation.categories_areas import CHANCE, told
+from unsinter.studies.categories.areas import CHANCE, told
+from unsinter.studies.categories.study import AcrossResult
 
 NOT_SHOWN = (
     "Seen by linear probes, on the prompts and categories of this study, by comparing what is there: it says "

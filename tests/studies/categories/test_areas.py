@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from unsinter.studies.separation.categories_areas import debiased, estimate, simultaneous, stratified_area
+from unsinter.studies.categories.areas import debiased, estimate, simultaneous, stratified_area
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from unsinter.studies.separation.across_categories import across_site, plan_across
-from unsinter.studies.separation.categories_data import make_data
-from unsinter.studies.separation.categories_rule import AcrossRule
+from unsinter.studies.categories.data import make_data
+from unsinter.studies.categories.rule import AcrossRule
+from unsinter.studies.categories.study import across_site, plan_across
 
 K = 4
 
@@ -74,7 +74,7 @@ def test_cells_are_the_areas_of_probes_that_never_saw_the_fold(detect):
 
 
 def test_global_and_own_probes_train_on_equally_many_rows(detect):
-    from unsinter.studies.separation.categories_detection import _training
+    from unsinter.studies.categories.detection import _training
 
     _, plan, result = detect(shared=True)
     for fold in range(plan.rule.n_folds):

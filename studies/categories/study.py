@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import group_draws
-from unsinter.studies.separation.categories_contrast import Contrast, make_contrast
-from unsinter.studies.separation.categories_data import CategoryData, Labels, check_activations, make_data
-from unsinter.studies.separation.categories_decision import Decision, decide
-from unsinter.studies.separation.categories_detection import DetectionEvidence, detection_evidence
-from unsinter.studies.separation.categories_directions import DirectionEvidence, direction_evidence
-from unsinter.studies.separation.categories_refusals import Refusals, make_refusals
-from unsinter.studies.separation.categories_rule import AcrossRule
-from unsinter.studies.separation.categories_wording import WordingEvidence, wording_evidence
+from unsinter.studies.categories.contrast import Contrast, make_contrast
+from unsinter.studies.categories.data import CategoryData, Labels, check_activations, make_data
+from unsinter.studies.categories.decision import Decision, decide
+from unsinter.studies.categories.detection import DetectionEvidence, detection_evidence
+from unsinter.studies.categories.directions import DirectionEvidence, direction_evidence
+from unsinter.studies.categories.refusals import Refusals, make_refusals
+from unsinter.studies.categories.rule import AcrossRule
+from unsinter.studies.categories.wording import WordingEvidence, wording_evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
