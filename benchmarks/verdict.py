@@ -45,7 +45,11 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", type=int, default=SIZES)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--table", action="store_true", help="only print what is in --out, as Markdown")
     asked = parser.parse_args()
+    if asked.table:
+        print(table(json.loads(asked.out.read_text())["rows"]))
+        return
     found = json.loads(asked.out.read_text()) if asked.out.exists() else {"rows": []}
     found |= {"machine": machine.describe()}
     for n, phi, name in product(asked.sizes, CORRELATIONS, asked.only):
@@ -124,6 +128,30 @@ def line(row: dict) -> str:
         f"[{interval(row['wrong'], n)[0]:.3f}, {interval(row['wrong'], n)[1]:.3f}]; "
         f"rule of thumb {row['rule_of_thumb']}; {row['seconds']} s"
     )
+
+
+def table(rows: list[dict]) -> str:
+    """Return right / wrong of 100 by world, n and phi, and how often the rule of thumb says separable."""
+    told = [
+        "| world | n | "
+        + " | ".join(f"phi {phi:g}" for phi in CORRELATIONS)
+        + " | rule of thumb: separable |",
+        "|---|---|" + "---|" * (len(CORRELATIONS) + 1),
+    ]
+    for name, n in product(WORLDS, sorted(SIZES)):
+        own = {row["phi"]: row for row in rows if (row["world"], row["n"]) == (name, n)}
+        if not own:
+            continue
+        cells = [
+            f"{100 * own[phi]['right'] / own[phi]['worlds']:.0f} / "
+            f"{100 * own[phi]['wrong'] / own[phi]['worlds']:.0f}"
+            if phi in own
+            else "-"
+            for phi in CORRELATIONS
+        ]
+        thumb = [100 * row["rule_of_thumb"].get("separable", 0) / row["worlds"] for row in own.values()]
+        told.append(f"| {name} | {n} | {' | '.join(cells)} | {min(thumb):.0f}-{max(thumb):.0f} |")
+    return "\n".join(told)
 
 
 def interval(times: int, n: int) -> tuple[float, float]:
