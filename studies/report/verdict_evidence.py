@@ -68,8 +68,16 @@ def _kept(row: Mapping[Any, Any], factor: str, erased: str) -> str:
     return (
         f"void: still read at {score_text(check)}"
         if check > VOID
-        else f"{score_text(kept)} (check {score_text(check)})"
+        else f"{score_text(kept)} (check {score_text(check)}{_nulls(row, factor)})"
     )
+
+
+def _nulls(row: Mapping[Any, Any], factor: str) -> str:
+    """Return what erasing a random direction, or permuted labels, leaves of a factor."""
+    random, permuted = (row[f"kept_{factor}_{null}"] for null in ("random", "permuted"))
+    if not is_number(random) or not is_number(permuted):
+        return ""
+    return f"; at random {score_text(random)}, permuted {score_text(permuted)}"
 
 
 def is_void(row: Mapping[Any, Any]) -> bool:

@@ -19,7 +19,8 @@ class SiteEvidence:
     Attributes
     ----------
     kept_first, kept_second : share of each factor kept after the other was erased; NaN where that factor was
-        not read before.
+        not read before. The same with ``_random`` and ``_permuted``: a random direction, or permuted labels,
+        were erased instead; what these leave is what erasing nothing of interest costs.
     check_first, check_second : AUROC of a fresh probe of an erased factor; above .6 what the other kept is
         no evidence.
     cosine_noise_free : the cosine without sampling noise.
@@ -38,6 +39,10 @@ class SiteEvidence:
     cosine_position: float = NAN
     kept_first: float = NAN
     kept_second: float = NAN
+    kept_first_random: float = NAN
+    kept_second_random: float = NAN
+    kept_first_permuted: float = NAN
+    kept_second_permuted: float = NAN
     check_first: float = NAN
     check_second: float = NAN
 
@@ -63,6 +68,10 @@ def site_evidence(X: FloatArray, elsewhere: FloatArray | None, pair: Pair, rule:
         cosine_position=NAN if elsewhere is None else _across_positions(X, elsewhere, pair),
         kept_first=erased.kept_first.value,
         kept_second=erased.kept_second.value,
+        kept_first_random=erased.kept_first_random.value,
+        kept_second_random=erased.kept_second_random.value,
+        kept_first_permuted=erased.kept_first_permuted.value,
+        kept_second_permuted=erased.kept_second_permuted.value,
         check_first=erased.check_first.value,
         check_second=erased.check_second.value,
     )

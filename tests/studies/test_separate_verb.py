@@ -42,7 +42,7 @@ def test_a_finished_run_shows_answers_maps_evidence_and_reasons_and_writes_figur
         "Nothing is said of detection and the refusal decision in sintered: undetermined at all 14 sites",
         "no causal claim is made",
         "void: still read at .710",
-        ".910 (check .530)",
+        ".910 (check .530; at random .990, permuted .990)",
         "12 groups that are harmless and refused, 30 are needed",
     ):
         assert part in text

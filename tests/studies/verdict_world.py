@@ -86,6 +86,10 @@ def site_row(shared, world, layer, position, rng):
             "cosine_position",
             "kept_first",
             "kept_second",
+            "kept_first_random",
+            "kept_second_random",
+            "kept_first_permuted",
+            "kept_second_permuted",
             "check_first",
             "check_second",
         )
@@ -132,6 +136,9 @@ def site_row(shared, world, layer, position, rng):
         "category_general": row["verdict"] == "separable" and row["transfer_category_low"] > 0.7,
     }
     if is_erased:
+        row |= {
+            f"kept_{which}_{null}": 0.99 for which in ("first", "second") for null in ("random", "permuted")
+        }
         row |= {"kept_first": 0.97, "kept_second": 0.91, "check_first": 0.53, "check_second": 0.71}
     return row
 

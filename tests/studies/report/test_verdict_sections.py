@@ -136,9 +136,9 @@ def test_an_erasure_that_did_not_erase_is_void_and_one_that_did_shows_its_check(
     erased = verdicts[(verdicts["erased_site"] == True) & verdicts["kept_first"].notna()]  # noqa: E712
     told = evidence_texts(erased.iloc[0].to_dict())
     assert told["first kept after erasing the second"] == "void: still read at .710"
-    assert told["second kept after erasing the first"] == ".910 (check .530)"
+    assert told["second kept after erasing the first"] == ".910 (check .530; at random .990, permuted .990)"
     sound = evidence_texts(erased.iloc[0].to_dict() | {"check_second": 0.55})
-    assert sound["first kept after erasing the second"] == ".970 (check .550)"
+    assert sound["first kept after erasing the second"] == ".970 (check .550; at random .990, permuted .990)"
     unchecked = evidence_texts(erased.iloc[0].to_dict() | {"check_second": float("nan")})
     assert unchecked["first kept after erasing the second"] == ".970 (not checked)"
 
