@@ -12,7 +12,7 @@ HEADER = (
     "value",
     "best floor",
     "gain over floor",
-    "control task",
+    "control",
     "p",
     "site",
     "beats floor",
@@ -52,6 +52,13 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def _control(row: Mapping[str, Any]) -> str:
+    """Return the control task, or shuffled labels by name where groups are too small for one."""
+    if row["control"] is not None:
+        return f"{row['control']:.3f} task"
+    return "-" if row["shuffled"] is None else f"{row['shuffled']:.3f} shuffled"
+
+
 def _probe_row(model: str, row: Mapping[str, Any]) -> list[str]:
     return [
         model,
@@ -60,7 +67,7 @@ def _probe_row(model: str, row: Mapping[str, Any]) -> list[str]:
         f"{row['score']:.3f} [{row['score_low']:.3f}, {row['score_high']:.3f}]",
         f"{row['floor']:.3f} {row['floor_name']}",
         f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]",
-        _number(row["control"], ".3f"),
+        _control(row),
         _number(row["p_value"], ".3f"),
         f"layer {row['layer']}, {row['position']}{_tuned(row)}",
         "yes" if row["beats_floor"] else "NO",
