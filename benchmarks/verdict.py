@@ -48,7 +48,8 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print what is in --out, as Markdown")
     asked = parser.parse_args()
     if asked.table:
-        print(table(json.loads(asked.out.read_text())["rows"]))
+        rows = json.loads(asked.out.read_text())["rows"]
+        print(table([row for row in rows if row["auc"] == asked.auc]))
         return
     found = json.loads(asked.out.read_text()) if asked.out.exists() else {"rows": []}
     found |= {"machine": machine.describe()}
