@@ -1,27 +1,15 @@
 """AUROC with strata held fixed, for many row weightings at once, and intervals from its draws."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, FloatArray
 from unsinter.probes.metrics import percentile_interval
+from unsinter.studies.estimate import NAN, UNKNOWN, Estimate
 
 CHANCE = 0.5
-NAN = float("nan")
-
-
-class Estimate(NamedTuple):
-    """A statistic with its interval; NaN where it could not be made."""
-
-    value: float = NAN
-    low: float = NAN
-    high: float = NAN
-
-
-UNKNOWN = Estimate()
 
 
 def stratified_area(

@@ -8,17 +8,11 @@ from numpy.typing import NDArray
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
-from unsinter.studies.categories.areas import (
-    CHANCE,
-    NAN,
-    UNKNOWN,
-    Estimate,
-    estimate,
-    stratified_area,
-)
+from unsinter.studies.categories.areas import CHANCE, estimate, stratified_area
 from unsinter.studies.categories.contrast import Contrast
 from unsinter.studies.categories.data import RowIndex
 from unsinter.studies.categories.rule import AcrossRule
+from unsinter.studies.estimate import NAN, UNKNOWN, Estimate
 
 Cells = list[tuple[RowIndex, RowIndex]]
 

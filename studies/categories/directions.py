@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.studies.categories.areas import NAN, UNKNOWN, Estimate, debiased, estimate
+from unsinter.studies.categories.areas import debiased, estimate
 from unsinter.studies.categories.contrast import Contrast
+from unsinter.studies.estimate import NAN, UNKNOWN, Estimate
 
 _BLOCK = 100
 """Draws whose noise (n_draws, n_categories, d) is held at once."""

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, FloatArray
 from unsinter.studies.association import cramers_v
-from unsinter.studies.categories.areas import NAN
 from unsinter.studies.categories.data import CategoryData, Labels, RowIndex
+from unsinter.studies.estimate import NAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

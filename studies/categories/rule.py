@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from unsinter.studies.categories.areas import CHANCE, Estimate
+from unsinter.studies.categories.areas import CHANCE
+from unsinter.studies.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

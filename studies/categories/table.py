@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from unsinter.studies.categories.areas import Estimate
 from unsinter.studies.categories.study import AcrossResult
 from unsinter.studies.categories.words import statement, wording_sentence
+from unsinter.studies.estimate import Estimate
 
 ModelSite: TypeAlias = tuple[str, int, str]
 """(model, layer, position)."""

@@ -9,16 +9,10 @@ from numpy.typing import NDArray
 from unsinter.probes.arrays import BoolArray, FloatArray
 from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
-from unsinter.studies.categories.areas import (
-    NAN,
-    UNKNOWN,
-    Estimate,
-    estimate,
-    simultaneous,
-    stratified_area,
-)
+from unsinter.studies.categories.areas import estimate, simultaneous, stratified_area
 from unsinter.studies.categories.refusals import Refusals
 from unsinter.studies.categories.rule import AcrossRule
+from unsinter.studies.estimate import NAN, UNKNOWN, Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

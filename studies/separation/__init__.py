@@ -1,8 +1,9 @@
 """Is detection represented apart from wording, or from the decision to refuse: verdict and evidence."""
 
+from unsinter.studies.estimate import Estimate
 from unsinter.studies.separation.judge import judge, judge_arrays
 from unsinter.studies.separation.pair import Pair
 from unsinter.studies.separation.rule import Rule
-from unsinter.studies.separation.site_verdict import Estimate, SiteVerdict
+from unsinter.studies.separation.site_verdict import SiteVerdict
 
 __all__ = ["Estimate", "Pair", "Rule", "SiteVerdict", "judge", "judge_arrays"]

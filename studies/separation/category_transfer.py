@@ -4,13 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.estimate import UNKNOWN, Estimate
 from unsinter.studies.separation.areas import held_fixed_area
 from unsinter.studies.separation.bands import simultaneous_band
 from unsinter.studies.separation.contrast import make_contrast
 from unsinter.studies.separation.directions import Design, cross_fitted
 from unsinter.studies.separation.pair import Pair, cell_codes
 from unsinter.studies.separation.rule import Rule
-from unsinter.studies.separation.site_verdict import UNKNOWN, Estimate
 
 
 def category_transfer(X: FloatArray, pair: Pair, rule: Rule) -> Estimate:

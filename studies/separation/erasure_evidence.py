@@ -10,8 +10,8 @@ from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.concepts import class_codes
 from unsinter.probes.erasure import Eraser, fit_leace, fit_permuted_leace, random_eraser
 from unsinter.probes.ridge import RidgeProbe
+from unsinter.studies.estimate import Estimate, from_draws
 from unsinter.studies.separation.held_out_areas import area_inside, drawn_weights
-from unsinter.studies.separation.interval import Interval, from_draws
 from unsinter.studies.splits import outer_split
 from unsinter.studies.weighting import equal_sums
 
@@ -53,16 +53,16 @@ class ErasureEvidence:
     reason : which and by how much; empty where there is nothing to say.
     """
 
-    before_first: Interval
-    before_second: Interval
-    kept_first: Interval
-    kept_second: Interval
-    check_first: Interval
-    check_second: Interval
-    kept_first_random: Interval
-    kept_second_random: Interval
-    kept_first_permuted: Interval
-    kept_second_permuted: Interval
+    before_first: Estimate
+    before_second: Estimate
+    kept_first: Estimate
+    kept_second: Estimate
+    check_first: Estimate
+    check_second: Estimate
+    kept_first_random: Estimate
+    kept_second_random: Estimate
+    kept_first_permuted: Estimate
+    kept_second_permuted: Estimate
     void: bool
     reason: str
 
@@ -194,9 +194,9 @@ def _evidence(areas: Mapping[tuple[str, str], FloatArray]) -> ErasureEvidence:
     before = {factor: from_draws(areas["whole", factor]) for factor in ("first", "second")}
     check = {factor: from_draws(areas[f"{factor}_erased", factor]) for factor in ("first", "second")}
 
-    def kept(factor: str, erased: str) -> Interval:
+    def kept(factor: str, erased: str) -> Estimate:
         if not before[factor].low > 0.5:
-            return Interval()
+            return Estimate()
         above = areas["whole", factor] - 0.5
         share = np.divide(
             areas[erased, factor] - 0.5, above, out=np.full_like(above, np.nan), where=above > 0

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from unsinter.studies.association import cramers_v
 from unsinter.studies.dataset import Dataset
+from unsinter.studies.estimate import NAN
 from unsinter.studies.sections import Separation
 from unsinter.studies.separation.pair import Pair
-from unsinter.studies.separation.site_verdict import NAN
 from unsinter.studies.targets import Response
 
 _NAMED = 0.8

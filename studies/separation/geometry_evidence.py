@@ -15,9 +15,9 @@ from unsinter.probes.geometry import (
     split_half_reliability,
 )
 from unsinter.probes.metrics import percentile_interval
+from unsinter.studies.estimate import Estimate, from_draws
 from unsinter.studies.separation.erasure_evidence import known_rows
 from unsinter.studies.separation.held_out_areas import drawn_weights
-from unsinter.studies.separation.interval import Interval, from_draws
 
 _SPLITS = 20
 """Divisions into halves behind reliability and disattenuated cosine."""
@@ -45,8 +45,8 @@ class GeometryEvidence:
     shrinkage, effective_rank : of the metric, see ``Metric``.
     """
 
-    cosine: Interval
-    disattenuated: Interval
+    cosine: Estimate
+    disattenuated: Estimate
     reliability_first: float
     reliability_second: float
     null: tuple[float, float]
@@ -121,7 +121,7 @@ def _halved(
 
 def _disattenuated(
     weights: FloatArray, halves: FloatArray, z: LabelArray, w: LabelArray, whitened: FloatArray
-) -> Interval:
+) -> Estimate:
     value = disattenuated_cosine(_halved(weights[:1], halves, z, w, whitened))
     blocks = [
         disattenuated_cosine(
@@ -131,13 +131,13 @@ def _disattenuated(
     ]
     found = from_draws(np.concatenate([value, *blocks]))
     n_noise = int(np.isnan(np.concatenate(blocks)).sum())
-    return Interval(found.value) if n_noise > 0.05 * (len(weights) - 1) else found
+    return Estimate(found.value) if n_noise > 0.05 * (len(weights) - 1) else found
 
 
-def _around_value(draws: FloatArray) -> Interval:
+def _around_value(draws: FloatArray) -> Estimate:
     found = from_draws(draws)
     shift = found.value - float(np.nanmedian(draws[1:]))
-    return Interval(found.value, max(found.low + shift, -1.0), min(found.high + shift, 1.0))
+    return Estimate(found.value, max(found.low + shift, -1.0), min(found.high + shift, 1.0))
 
 
 def _null(

@@ -7,13 +7,14 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.estimate import Estimate
 from unsinter.studies.separation.bands import simultaneous_band
 from unsinter.studies.separation.contrast import Contrast, find_obstacle
 from unsinter.studies.separation.directions import CrossFit
 from unsinter.studies.separation.pair import Pair
 from unsinter.studies.separation.row_family import RowFamily, SiteFit, family_text, fit_family, make_families
 from unsinter.studies.separation.rule import Rule, decide
-from unsinter.studies.separation.site_verdict import Estimate, Evidence, SiteVerdict
+from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
 from unsinter.studies.separation.statistics import contrast_statistics
 from unsinter.studies.sweep import ReadSite, Site
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unsinter.studies.separation.site_verdict import Estimate, Evidence, Verdict
+from unsinter.studies.estimate import Estimate
+from unsinter.studies.separation.site_verdict import Evidence, Verdict
 
 CHANCE = 0.5
 

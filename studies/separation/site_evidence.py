@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.geometry import position_cosine
+from unsinter.studies.estimate import NAN, UNKNOWN, Estimate
 from unsinter.studies.separation.category_transfer import category_transfer
 from unsinter.studies.separation.erasure_evidence import erasure_evidence
 from unsinter.studies.separation.geometry_evidence import geometry_evidence
 from unsinter.studies.separation.pair import Pair
 from unsinter.studies.separation.rule import Rule
-from unsinter.studies.separation.site_verdict import NAN, UNKNOWN, Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

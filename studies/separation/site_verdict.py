@@ -2,22 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from unsinter.studies.estimate import NAN, UNKNOWN, Estimate
 
 Verdict: TypeAlias = Literal["separable", "shared", "first-only", "second-only", "neither", "undetermined"]
-
-NAN = float("nan")
-
-
-class Estimate(NamedTuple):
-    """A statistic and the band around it that holds for all sites at once; NaN where it could not be made."""
-
-    value: float = NAN
-    low: float = NAN
-    high: float = NAN
-
-
-UNKNOWN = Estimate()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

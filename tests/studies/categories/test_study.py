@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unsinter.studies.categories.areas import Estimate
 from unsinter.studies.categories.data import make_data
 from unsinter.studies.categories.decision import decide, groups_wanted
 from unsinter.studies.categories.refusals import make_refusals, rarer_side
@@ -12,6 +11,7 @@ from unsinter.studies.categories.study import across_categories, across_site, pl
 from unsinter.studies.categories.table import ACROSS, across_table
 from unsinter.studies.categories.wording import WordingEvidence, fixed_weights
 from unsinter.studies.categories.words import statement
+from unsinter.studies.estimate import Estimate
 
 K, STYLES = 6, 3
 RULE = AcrossRule(n_draws=200)

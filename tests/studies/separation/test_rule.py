@@ -1,7 +1,8 @@
 import pytest
 
+from unsinter.studies.estimate import UNKNOWN, Estimate
 from unsinter.studies.separation.rule import Rule, decide
-from unsinter.studies.separation.site_verdict import UNKNOWN, Estimate, Evidence
+from unsinter.studies.separation.site_verdict import Evidence
 
 HIGH, CHANCE, LOW, WIDE = (
     Estimate(0.9, 0.8, 1.0),

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from unsinter.studies.estimate import Estimate
 from unsinter.studies.separation.factors import Asked
 from unsinter.studies.separation.pair import Pair
 from unsinter.studies.separation.site_evidence import SiteEvidence
-from unsinter.studies.separation.site_verdict import Estimate, Evidence, SiteVerdict
+from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
 from unsinter.studies.separation.verdict_rows import verdict_rows
 from unsinter.studies.tables import VERDICTS
 
