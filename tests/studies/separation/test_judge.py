@@ -5,6 +5,7 @@ import pytest
 
 from unsinter.features.worlds import make_world
 from unsinter.studies.separation import Pair, Rule, judge, judge_arrays
+from unsinter.studies.separation.contrast import make_contrast
 from unsinter.studies.separation.judge import judge_pairs
 
 
@@ -250,3 +251,33 @@ def test_a_pair_of_other_lengths_or_codes_is_refused():
         pair_of(world, z_sure=(0.4, 0.9))
     with pytest.raises(ValueError, match="text holds NaN"):
         pair_of(world, text=np.full((400, 2), np.nan))
+
+
+def test_no_row_is_scored_by_directions_that_saw_its_group():
+    """Rows of a group are alike and share labels that nothing codes: who saw some of them knows the rest."""
+    worlds = [
+        make_world("neither", n=1600, phi=0.0, seed=seed, rows_per_group=4, group_effect=0.9)
+        for seed in range(4)
+    ]
+    rule = Rule(near_copies=1.0)
+    whole = [judge_arrays(world.X, pair_of(world, text=None), rule).evidence.a for world in worlds]
+    assert np.mean([a.value for a in whole]) == pytest.approx(0.5, abs=0.06)
+    alone = {"groups": np.arange(1600), "text": None}
+    leaking = [judge_arrays(world.X, pair_of(world, **alone), rule).evidence.a for world in worlds]
+    assert np.mean([a.value for a in leaking]) > 0.6
+
+
+def test_rows_are_compared_within_one_category_and_one_value_of_the_other_factor_only():
+    world = make_world("orthogonal", n=400, phi=0.3, seed=0)
+    strata = np.where(np.arange(400) < 30, "", world.strata)
+    contrast = make_contrast(pair_of(world, strata=strata), Rule())
+    asked = {c.name: c for c in contrast.comparisons(contrast.labellings[0])}
+    for name, fixed in (("a", world.w), ("b", world.z), ("o_first", world.z != world.w)):
+        blocks = asked[name].blocks
+        assert (blocks[:30] == -1).all()
+        for block in np.unique(blocks[blocks >= 0]):
+            own = blocks == block
+            assert len(np.unique(strata[own])) == 1
+            assert len(np.unique(fixed[own])) == 1
+    assert (asked["o_first"].blocks[world.z == world.w] == -1).all()
+    assert ((asked["a"].blocks >= 0) == (strata != "")).all()
