@@ -51,6 +51,14 @@ class ShrunkMetric:
         rows = self.rows.double()
         return (B - (rows.T @ torch.cholesky_solve(rows @ B.T, self.factor)).T) / self.identity
 
+    def leverage(self, seen: Tensor) -> Tensor:
+        """Return the share (n,) of each fitted row, standardised (n, d), in its own length by this metric."""
+        weight = (1 - self.shrinkage) / len(seen)
+        if self.rows is None:
+            white = torch.linalg.solve_triangular(self.factor.float(), seen.T.float(), upper=False)
+            return weight * white.square().sum(dim=0).double()
+        return 1 - self.identity / weight * torch.cholesky_inverse(self.factor).diagonal()
+
 
 def fit_metrics(X: Tensor, folds: LabelArray) -> list[ShrunkMetric]:
     """Return one metric per fold, fitted on the rows (n, d) outside it; sums over rows are made once."""
@@ -73,7 +81,7 @@ def fit_metrics(X: Tensor, folds: LabelArray) -> list[ShrunkMetric]:
         scale = _positive(S.diagonal().clamp_min(0).sqrt())
         S /= torch.outer(scale, scale)
         rows = (Z[kept] - mean.to(Z)) / scale.to(Z)
-        shrinkage = _ledoit_wolf(rows, float((S * S).sum()), float(S.trace()))
+        shrinkage = ledoit_wolf(rows, float((S * S).sum()), float(S.trace()))
         identity = shrinkage * float(S.trace()) / d
         S *= 1 - shrinkage
         S.diagonal().add_(identity)
@@ -97,7 +105,7 @@ def _from_rows(X: Tensor) -> ShrunkMetric:
     rows = (X - mean) / scale
     K = (rows @ rows.T).double()
     trace = float(K.trace()) / n
-    shrinkage = _ledoit_wolf(rows, float((K * K).sum()) / n**2, trace)
+    shrinkage = ledoit_wolf(rows, float((K * K).sum()) / n**2, trace)
     identity = shrinkage * trace / d
     K.diagonal().add_(identity * n / (1 - shrinkage))
     return ShrunkMetric(
@@ -110,9 +118,12 @@ def _from_rows(X: Tensor) -> ShrunkMetric:
     )
 
 
-def _ledoit_wolf(rows: Tensor, square: float, trace: float) -> float:
-    """Return the shrinkage of centred rows (n, d) whose covariance has this squared norm and trace."""
-    n, d = rows.shape
+def ledoit_wolf(rows: Tensor, square: float, trace: float, *, n_dimensions: int | None = None) -> float:
+    """Return the shrinkage of centred rows (n, d) whose covariance has this squared norm and trace.
+
+    ``n_dimensions`` is d where the rows were turned into fewer coordinates.
+    """
+    n, d = len(rows), n_dimensions or rows.shape[1]
     spread = square - trace**2 / d
     lengths = (rows * rows).sum(dim=1, dtype=torch.float64)
     noise = (float((lengths**2).sum()) / n - square) / n

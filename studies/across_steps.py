@@ -48,11 +48,11 @@ def answer_across(
 
 def across_rule(study: Study) -> AcrossRule:
     """Return the rule of the study over categories, with the thresholds of the verdicts."""
-    own = study.separation
+    own, defaults = study.separation, AcrossRule()
     return AcrossRule(
         effect_floor=own.effect_floor,
-        margin=own.margin,
-        min_groups=own.min_groups,
+        margin=defaults.margin if own.margin is None else own.margin,
+        min_groups=defaults.min_groups if own.min_groups is None else own.min_groups,
         level=own.level,
         n_folds=own.folds,
         n_draws=own.draws,

@@ -95,22 +95,27 @@ class Separation(Section):
     effect_floor: float = Field(default=0.10, ge=0.0, lt=0.5)
     """AUROC above chance that a whole band must clear before a factor counts as read."""
 
-    margin: float = Field(default=0.15, gt=0.0, lt=0.5)
-    """Half-width around chance within which a whole band counts as nothing read."""
+    margin: float | None = Field(default=None, gt=0.0, lt=0.5)
+    """AUROC above chance that a whole band must stay below before a factor counts as not there; without one
+    .13 at a site, and .15 over categories."""
 
     least_bits: float = Field(default=0.01, ge=0.0)
     """Usable bits per row beyond the text that a whole band must exceed before a factor counts as read."""
 
-    min_groups: int = Field(default=30, ge=10)
-    """Independent groups needed in each cell where the two factors disagree."""
+    min_groups: int | None = Field(default=None, ge=10)
+    """Independent groups needed in each of the four cells; without one 10 at a site, where what a verdict
+    needs beyond that follows from its bands, and 30 over categories."""
 
     level: float = Field(default=0.95, gt=0.5, lt=1.0)
     """Confidence of each limit of a band, for all sites at once."""
 
     folds: int = Field(default=5, ge=2)
+    splits: int = Field(default=4, ge=1)
+    """Partitions into folds that a verdict is averaged over."""
+
     draws: int = Field(default=1000, ge=100)
     imputations: int = Field(default=10, ge=2)
-    """Labellings drawn where ``sure`` says that labels err."""
+    """Has no effect any more: known label errors now mend the estimate, no labels are drawn."""
 
     sure: dict[Target, tuple[Sure, Sure]] = {}
     """Target -> probability that an observed negative, and positive, label is right, from people's labels."""
@@ -120,7 +125,7 @@ class Separation(Section):
 
     @model_validator(mode="after")
     def _floor_below_margin(self) -> Self:
-        if not self.effect_floor < self.margin:
+        if self.margin is not None and not self.effect_floor < self.margin:
             raise ValueError(
                 f"effect_floor must be below margin, got {self.effect_floor:g} and {self.margin:g}: what "
                 "lies between them would be read and not read at once"

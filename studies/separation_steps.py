@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from unsinter.studies.activation_controls import LAYER0_MEAN, read_layer0_mean
 from unsinter.studies.comparison_steps import comparison_parts
 from unsinter.studies.config import Study
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.model_study import ModelOutcome
-from unsinter.studies.separation.contrast import find_obstacle
 from unsinter.studies.separation.factors import Asked, study_pairs
 from unsinter.studies.separation.judge import judge_pairs
+from unsinter.studies.separation.obstacles import find_obstacle
 from unsinter.studies.separation.rule import Rule
 from unsinter.studies.separation.site_evidence import SiteEvidence, site_evidence
 from unsinter.studies.separation.verdict_rows import verdict_rows
@@ -33,6 +34,7 @@ def separate_factors(
         study.separation,
         targets=study.targets,
         is_present=outcome.reading.is_present,
+        embedding=read_layer0_mean(study, outcome.reading, settings)(*LAYER0_MEAN),
     )
     outcome.not_separated.update(left_out)
     if not asked:
@@ -56,16 +58,17 @@ def separate_factors(
 def rule_of(study: Study) -> Rule:
     """Return the decision rule with the study's thresholds."""
     own = study.separation
+    defaults = Rule()
     return Rule(
         effect_floor=own.effect_floor,
-        margin=own.margin,
+        margin=defaults.margin if own.margin is None else own.margin,
         least_bits=own.least_bits,
-        min_groups=own.min_groups,
+        min_groups=defaults.min_groups if own.min_groups is None else own.min_groups,
         level=own.level,
         n_folds=own.folds,
+        n_splits=own.splits,
         n_draws=own.draws,
         seed=study.seed,
-        n_imputations=own.imputations,
     )
 
 

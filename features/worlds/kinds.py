@@ -8,7 +8,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-Verdict: TypeAlias = Literal["separable", "shared", "first-only", "second-only", "neither", "undetermined"]
+Verdict: TypeAlias = Literal[
+    "separable", "shared", "first-only", "second-only", "neither", "not-apart", "undetermined"
+]
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 

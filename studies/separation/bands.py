@@ -2,10 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.areas import Statistic
+from unsinter.studies.separation.effect_statistics import EffectStatistic
 
 
 def simultaneous_band(
@@ -31,17 +32,63 @@ def simultaneous_band(
     groups : (n,) independent units.
     extra_variance : (n_sites,) variance beside the sampling of groups.
     """
-    _, group = np.unique(groups, return_inverse=True)
-    n_groups = int(group.max()) + 1
     # A row's parts in test and training are drawn apart: added, they would count each pair of rows twice.
-    parts = (statistic.influence, statistic.training)
-    summed = np.concatenate([_sum_by_group(part, group, n_groups) for part in parts], axis=1)
-    variance = (summed**2).sum(axis=1) * n_groups / max(n_groups - 1, 1)
+    parts = [sum_by_group(part, groups) for part in (statistic.influence, statistic.training)]
+    summed = np.concatenate(parts, axis=1)
+    variance = _small_sample(parts[0]) * (summed**2).sum(axis=1)
     variance = np.maximum(variance, statistic.least_error**2)
     if extra_variance is not None:
         variance = variance + extra_variance
-    width = _critical_value(summed, level=level, n_draws=n_draws, seed=seed) * np.sqrt(variance)
-    return statistic.value - width, statistic.value + width
+    return _around(statistic.value, summed, variance, level=level, n_draws=n_draws, seed=seed)
+
+
+def effect_band(
+    statistic: EffectStatistic,
+    groups: NDArray[np.generic],
+    *,
+    level: float,
+    n_draws: int,
+    seed: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Return (low, high), each (n_sites,), of a statistic of effects; infinite where it is not defined."""
+    defined = np.isfinite(statistic.value)
+    summed = np.where(defined[:, None], sum_by_group(statistic.influence, groups), 0.0)
+    variance = _small_sample(summed) * (summed**2).sum(axis=1) - statistic.pairs
+    variance = np.maximum(variance, statistic.pairs)
+    low, high = _around(statistic.value, summed, variance, level=level, n_draws=n_draws, seed=seed)
+    return np.where(defined, low, -np.inf), np.where(defined, high, np.inf)
+
+
+def sum_by_group(influence: FloatArray, groups: NDArray[np.generic]) -> FloatArray:
+    """Return influence (n_sites, n) summed over the rows of each group (n_sites, n_groups)."""
+    _, group = np.unique(groups, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(int(group.max()) + 1))
+    return np.asarray(np.add.reduceat(influence[:, order], starts, axis=1))
+
+
+def _around(
+    value: FloatArray, summed: FloatArray, variance: FloatArray, *, level: float, n_draws: int, seed: int
+) -> tuple[FloatArray, FloatArray]:
+    critical = _critical_value(summed, level=level, n_draws=n_draws, seed=seed)
+    # A few large groups carry the error of unequal ones: their number, not that of all groups, is what
+    # counts.
+    widened = t.ppf(level, _degrees_of_freedom(summed)) / norm.ppf(level)
+    width = critical * widened * np.sqrt(variance)
+    return value - width, value + width
+
+
+def _small_sample(summed: FloatArray) -> float:
+    n_groups = summed.shape[1]
+    return n_groups / max(n_groups - 1, 1)
+
+
+def _degrees_of_freedom(summed: FloatArray) -> FloatArray:
+    """Return groups that count (n_sites,), less one: fewer where a few of them carry most of the variance."""
+    squares = summed**2
+    fourth = (squares**2).sum(axis=1)
+    effective = np.divide(squares.sum(axis=1) ** 2, fourth, out=np.full(len(squares), 1e6), where=fourth > 0)
+    return np.asarray(np.maximum(effective - 1, 1.0))
 
 
 def _critical_value(summed: FloatArray, *, level: float, n_draws: int, seed: int) -> float:
@@ -52,10 +99,3 @@ def _critical_value(summed: FloatArray, *, level: float, n_draws: int, seed: int
         return float(norm.ppf(level))
     draws = np.random.default_rng(seed).standard_normal((summed.shape[1], n_draws), dtype=np.float32)
     return float(np.quantile(np.abs(moving @ draws).max(axis=0), 2 * level - 1))
-
-
-def _sum_by_group(influence: FloatArray, group: NDArray[np.intp], n_groups: int) -> FloatArray:
-    """Return influence (n_sites, n) summed over the rows of each group (n_sites, n_groups)."""
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(n_groups))
-    return np.add.reduceat(influence[:, order], starts, axis=1)

@@ -25,15 +25,14 @@ def category_transfer(X: FloatArray, pair: Pair, rule: Rule) -> Estimate:
     """
     if pair.strata is None:
         return UNKNOWN
-    contrast = make_contrast(pair, rule)
+    contrast = make_contrast(pair)
     kept = ~contrast.unnamed & ~_in_several(contrast.groups, pair.strata[contrast.rows])
     strata = pair.strata[contrast.rows][kept]
     if len(np.unique(strata)) < 2:
         return UNKNOWN
     _, folds = np.unique(strata, return_inverse=True)
-    labelling = contrast.labellings[0]
-    z, w = labelling.z[kept], labelling.w[kept]
-    comparison = contrast.comparisons(labelling)[0].of(kept)
+    z, w = contrast.z[kept], contrast.w[kept]
+    comparison = contrast.comparisons()[0].of(kept)
     cells = cell_codes(z, w)
     if any(len(np.unique(cells[folds != fold])) < 4 for fold in np.unique(folds)):
         return UNKNOWN

@@ -15,6 +15,9 @@ from unsinter.probes.shrunk_metric import ShrunkMetric, fit_metrics
 from unsinter.studies.separation.cell_means import PROBES, CellMeans
 from unsinter.studies.separation.comparison import Comparison
 
+_LEAST = 0.05
+"""Of one minus a leverage: no row's pull is blown up further than this allows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
@@ -99,9 +102,13 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
                 turned.append(means.turned(direction, difference[place], solved[place]))
                 wanted.append((fit, place, means, direction))
         if turned:
+            # A training row is part of the metric that stretches it: without that, bands at d near n are
+            # narrow.
+            damping = (1 - metric.leverage(seen)).clamp_min(_LEAST).float()
             along = seen @ torch.stack(turned).T.float()
             for column, (fit, place, means, direction) in enumerate(wanted):
-                fit.pull[place, kept] += means.pull(direction, along[:, column], turned[column]).numpy()
+                pull = means.pull(direction, along[:, column], turned[column]) / damping
+                fit.pull[place, kept] += pull.numpy()
     return found
 
 

@@ -6,15 +6,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unsinter.features.records import PromptRecord
+from unsinter.probes.arrays import FloatArray
 from unsinter.studies.association import cramers_v
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.estimate import NAN
 from unsinter.studies.sections import Separation
-from unsinter.studies.separation.pair import Pair
+from unsinter.studies.separation.pair import FactorWords, Pair
+from unsinter.studies.separation.rule import Rule
 from unsinter.studies.targets import Response
 
 _NAMED = 0.8
 """Share of rows on each side of D that must carry a topic before comparisons are held within one."""
+
+_HELD_FIXED = {
+    "source": ("source",),
+    "language": ("language", "lang"),
+    "system prompt": ("system_prompt", "system"),
+}
+"""What is held fixed by default -> the fields of a record that may hold it."""
+
+_NAMES = {
+    "D": "detection",
+    "R": "the refusal decision",
+    "C": "the category {!r}",
+    "W": "the wording {!r}",
+    "topic": "the topic {!r}",
+}
+_SIDES = {("D", "harmful"): ("harmful", "harmless"), ("R", "refusal"): ("refused", "answered")}
+_OF = {"D": "of harm", "R": "of decision", "C": "of category", "W": "worded as", "topic": "of topic"}
+"""How a value of a factor is put after "groups that are"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +69,22 @@ def study_pairs(
     *,
     targets: Sequence[str],
     is_present: NDArray[np.bool_],
+    embedding: FloatArray | None = None,
 ) -> tuple[list[Asked], dict[str, str]]:
     """Return every contrast that the study asks for, and why a pair has none.
 
     A class is set against the rest if it occurs in ``min_groups`` groups. Wording counts where the model
     refused, category where the prompt is harmful; elsewhere they are missing. Where a factor has several
-    classes, the other one is read with the very class held fixed, not only "this one or another".
+    classes, the other one is read with the very class held fixed, not only "this one or another". The
+    source of a prompt, its language and its system prompt are held fixed where the records have them.
+
+    Parameters
+    ----------
+    embedding : (n_prompts, d) mean token embedding of each prompt: what is read must be read beyond it.
     """
     labels = _labels(dataset, responses, is_present)
     text = [prompt.prompt for prompt in dataset.prompts]
+    covariates = held_fixed_by_default(dataset.prompts)
     found: list[Asked] = []
     left_out: dict[str, str] = {}
     for name in settings.pairs:
@@ -71,7 +99,9 @@ def study_pairs(
         topics = labels["topic"]
         strata = topics if _holds_topics(z, topics, known) and name in ("D-R", "D-W") else None
         v = NAN if second == "topic" else _association(w, topics, known)
-        for z_class, w_class in _classes(z, w, known, dataset.groups, settings.min_groups):
+        for z_class, w_class in _classes(
+            z, w, known, dataset.groups, settings.min_groups or Rule().min_groups
+        ):
             pair = Pair(
                 name=name,
                 z=_codes(z, z_class, known),
@@ -81,11 +111,44 @@ def study_pairs(
                 first_within=w if name in ("C-W", "D-topic") else None,
                 second_within=z if name == "C-W" else None,
                 text=text,
+                embedding=embedding,
+                covariates=covariates,
+                words=_words(first, second, z_class, w_class),
                 z_sure=settings.sure_of(first),
                 w_sure=settings.sure_of(second),
             )
             found.append(Asked(name=name, first_class=z_class, second_class=w_class, pair=pair, cramers_v=v))
     return found, left_out
+
+
+def held_fixed_by_default(prompts: Sequence[PromptRecord]) -> dict[str, NDArray[np.str_]]:
+    """Return name to (n_prompts,) what else may move labels and activations alike; empty where it is not
+    known.
+
+    Only what takes several values is held fixed.
+    """
+    found = {}
+    for name, fields in _HELD_FIXED.items():
+        values = np.array([_first_known(prompt, fields) for prompt in prompts], dtype=np.str_)
+        if len(np.unique(values)) > 1:
+            found[name] = values
+    return found
+
+
+def _first_known(prompt: PromptRecord, fields: Sequence[str]) -> str:
+    values = (getattr(prompt, name, None) for name in fields)
+    return next((str(value) for value in values if value not in (None, "")), "")
+
+
+def _words(first: str, second: str, z_class: str, w_class: str) -> FactorWords:
+    """Return what the two factors and their values are called in reasons."""
+    sides = [_SIDES.get((letter, name)) for letter, name in ((first, z_class), (second, w_class))]
+    names = [_NAMES.get(letter, "{}").format(name) for letter, name in ((first, z_class), (second, w_class))]
+    values = [
+        side or (f"{_OF[letter]} {name!r}", f"{_OF[letter]} other than {name!r}")
+        for side, letter, name in zip(sides, (first, second), (z_class, w_class), strict=True)
+    ]
+    return FactorWords(names[0], names[1], values[0], values[1])
 
 
 def _labels(

@@ -1,25 +1,23 @@
-"""The verdict on pairs of factors at every site: directions fitted once, scores resampled many times."""
+"""The verdict on pairs of factors at every site: fitted once per site, bands over all of them together."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.studies.estimate import Estimate
-from unsinter.studies.separation.bands import simultaneous_band
-from unsinter.studies.separation.contrast import Contrast, find_obstacle
-from unsinter.studies.separation.directions import CrossFit
+from unsinter.studies.separation.absence import tested_absence
+from unsinter.studies.separation.contrast import Contrast
+from unsinter.studies.separation.evidence import site_evidence_bands
+from unsinter.studies.separation.obstacles import find_obstacle
 from unsinter.studies.separation.pair import Pair
-from unsinter.studies.separation.row_family import RowFamily, SiteFit, family_text, fit_family, make_families
-from unsinter.studies.separation.rule import Rule, decide
+from unsinter.studies.separation.row_family import RowFamily, family_text, make_families
+from unsinter.studies.separation.rule import Decision, Factor, Labels, Rule, contradiction, decide
+from unsinter.studies.separation.settles import settled_by
+from unsinter.studies.separation.site_fit import SiteFit, fit_family
 from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
-from unsinter.studies.separation.statistics import contrast_statistics
 from unsinter.studies.sweep import ReadSite, Site
-
-_AREAS = {"a", "b", "o_first", "o_second", "transfer_to_second", "transfer_from_second"}
-"""Statistics that cannot leave [0, 1]."""
 
 
 def judge_arrays(X: FloatArray, pair: Pair, rule: Rule | None = None) -> SiteVerdict:
@@ -49,7 +47,8 @@ def judge_pairs(
     """Return, for each pair, its verdict at every site.
 
     Every row is scored by directions that were fitted without its group, so all rows are test rows and none
-    is chosen by: what is looked at is decided beforehand, and the bands hold for all of it.
+    is chosen by: what is looked at is decided beforehand, and the bands hold for all of it. Where a verdict
+    rests on an absence, the site is read once more and the absence tested.
 
     Parameters
     ----------
@@ -73,11 +72,25 @@ def judge_pairs(
         for pair, obstacle in zip(pairs, obstacles, strict=True)
     ]
     for number, family in enumerate(families):
-        texts, here = family_text(family), [site[number] for site in fitted]
-        for place, contrast in enumerate(family.contrasts):
-            text = None if texts is None else texts[place]
-            verdicts[family.members[place]] = _judge_contrast(contrast, place, here, text, sites, rule)
+        here = [site[number] for site in fitted]
+        cases = _family_cases(family, here, rule)
+        _test_absences(read, sites, family, here, cases, rule, n_jobs)
+        for place, member in enumerate(family.members):
+            verdicts[member] = [
+                _verdict(
+                    family.contrasts[place], site, fit, cases.get((place, number)), fit.obstacles[place], rule
+                )
+                for number, (site, fit) in enumerate(zip(sites, here, strict=True))
+            ]
     return verdicts
+
+
+@dataclass(slots=True)
+class _Case:
+    """A contrast at a site on its way to a verdict."""
+
+    evidence: Evidence
+    decision: Decision
 
 
 def _fit_site(X: FloatArray, site: Site, n: int, families: Sequence[RowFamily], rule: Rule) -> list[SiteFit]:
@@ -92,87 +105,92 @@ def _fit_site(X: FloatArray, site: Site, n: int, families: Sequence[RowFamily], 
     return [fit_family(X[family.rows], family, rule) for family in families]
 
 
-def _judge_contrast(
-    contrast: Contrast,
-    place: int,
-    here: Sequence[SiteFit],
-    text: Sequence[FloatArray] | None,
-    sites: Sequence[Site],
-    rule: Rule,
-) -> list[SiteVerdict]:
-    """Return the verdicts of one contrast of a family at every site.
+def _family_cases(family: RowFamily, here: Sequence[SiteFit], rule: Rule) -> dict[tuple[int, int], _Case]:
+    """Return evidence and decision of every contrast at every site without an obstacle, by both places."""
+    texts = family_text(family)
+    cases = {}
+    for place, contrast in enumerate(family.contrasts):
+        text = None if texts is None else texts[place]
+        labels = Labels(contrast.pair.phi(), contrast.pair.errors_are_known)
+        for members, level in _parts(here, place, rule):
+            evidence = site_evidence_bands(
+                [here[site] for site in members], place, contrast, text, rule, level=level
+            )
+            for site, found in zip(members, evidence, strict=True):
+                cases[place, site] = _Case(found, decide(found, labels, rule))
+    return cases
+
+
+def _parts(here: Sequence[SiteFit], place: int, rule: Rule) -> list[tuple[list[int], float]]:
+    """Return sites whose bands are made together, and the level of their limits.
 
     Sites with groups of their own have no draws in common with the others: their limits are widened to hold
     for all sites by Bonferroni's rule.
     """
-    alone = 1 - (1 - rule.level) / len(sites)
+    alone = 1 - (1 - rule.level) / len(here)
     usable = [site for site, fit in enumerate(here) if not fit.obstacles[place]]
     together = [site for site in usable if not here[site].share_merged]
-    parts = [(together, rule.level)] + [([site], alone) for site in usable if here[site].share_merged]
-    told = [
-        _undetermined(contrast.pair, site, fit.obstacles[place])
-        for site, fit in zip(sites, here, strict=True)
-    ]
-    for members, level in parts:
-        if not members:
-            continue
-        fits = [here[site].fits[place] for site in members]
-        first = here[members[0]]
-        evidence = _evidence(fits, text, contrast, first, rule, level=level)
-        for site, found in zip(members, evidence, strict=True):
-            told[site] = _decided(contrast, sites[site], found, here[site], rule)
-    return told
+    parts = [(together, rule.level)] if together else []
+    return parts + [([site], alone) for site in usable if here[site].share_merged]
 
 
-def _evidence(
-    fits: Sequence[Sequence[CrossFit]],
-    text: Sequence[FloatArray] | None,
-    contrast: Contrast,
-    used: SiteFit,
+def _test_absences(
+    read: ReadSite,
+    sites: Sequence[Site],
+    family: RowFamily,
+    here: Sequence[SiteFit],
+    cases: dict[tuple[int, int], _Case],
     rule: Rule,
-    *,
-    level: float,
+    n_jobs: int,
+) -> None:
+    """Test every absence that a decision rests on, and put the outcome into its case."""
+    asked: dict[int, list[tuple[int, Evidence, tuple[Factor, ...]]]] = {}
+    for (place, site), case in cases.items():
+        if case.decision.absent:
+            asked.setdefault(site, []).append((place, case.evidence, case.decision.absent))
+    tested = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_tested)(np.asarray(read(*sites[site])), family, here[site], own, rule)
+        for site, own in asked.items()
+    )
+    for (site, own), found in zip(asked.items(), tested, strict=True):
+        for (place, _, absent), evidence in zip(own, found, strict=True):
+            case = cases[place, site]
+            case.evidence = evidence
+            against = contradiction(evidence, absent, rule)
+            if against:
+                case.decision = Decision("undetermined", against)
+
+
+def _tested(
+    X: FloatArray,
+    family: RowFamily,
+    used: SiteFit,
+    asked: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
+    rule: Rule,
 ) -> list[Evidence]:
-    """Return the evidence at each site, from its fit per labelling and the groups and folds used there."""
-    statistics, extra = contrast_statistics(fits, text, contrast, used.folds)
-    bands: dict[str, tuple[NDArray[np.floating], NDArray[np.floating]]] = {}
-    for name, statistic in statistics.items():
-        low, high = simultaneous_band(
-            statistic,
-            used.groups,
-            level=level,
-            n_draws=rule.n_draws,
-            seed=rule.seed,
-            extra_variance=extra.get(name),
-        )
-        bands[name] = (np.clip(low, 0, 1), np.clip(high, 0, 1)) if name in _AREAS else (low, high)
-
-    def estimate(name: str, place: int) -> Estimate:
-        if name not in statistics:
-            return Estimate()
-        low, high = bands[name]
-        return Estimate(float(statistics[name].value[place]), float(low[place]), float(high[place]))
-
-    found = []
-    for place in range(len(fits)):
-        named = {name: estimate(name, place) for name in Evidence.__slots__ if name != "transfer_second"}
-        ways = [estimate(f"transfer_{way}_second", place) for way in ("to", "from")]
-        found.append(Evidence(**named, transfer_second=min(ways, key=lambda way: way.value)))
-    return found
+    return tested_absence(X[family.rows], family, used, asked, rule)
 
 
-def _decided(contrast: Contrast, site: Site, evidence: Evidence, used: SiteFit, rule: Rule) -> SiteVerdict:
-    verdict, reason = decide(evidence, rule)
+def _verdict(
+    contrast: Contrast, site: Site, used: SiteFit, case: _Case | None, obstacle: str, rule: Rule
+) -> SiteVerdict:
+    if case is None:
+        return _undetermined(contrast.pair, site, obstacle)
+    words = contrast.pair.words
+    reason = case.decision.reason.replace("{first}", words.first).replace("{second}", words.second)
     if used.share_merged:
         reason += f"; near copies in other groups were put together ({used.share_merged:.0%} of rows)"
+    counts = contrast.pair.groups_per_cell(used.groups)
+    is_open = case.decision.verdict == "undetermined"
     return SiteVerdict(
         pair=contrast.pair.name,
         layer=site[0],
         position=site[1],
-        verdict=verdict,
+        verdict=case.decision.verdict,
         reason=reason,
-        evidence=evidence,
-        groups_per_cell=contrast.pair.groups_per_cell(used.groups),
+        evidence=case.evidence,
+        settles=settled_by(case.evidence, counts, words, rule) if is_open else "",
+        groups_per_cell=counts,
         phi=contrast.pair.phi(),
         is_stratified=contrast.strata is not None or contrast.is_finer,
     )
@@ -188,5 +206,4 @@ def _undetermined(pair: Pair, site: Site, reason: str) -> SiteVerdict:
         evidence=Evidence(),
         groups_per_cell=pair.groups_per_cell(),
         phi=pair.phi(),
-        is_stratified=False,
     )

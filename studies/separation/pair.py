@@ -1,15 +1,36 @@
 """Two labellings of the same rows whose representations are to be told apart."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.held_fixed import text_length
 
 CELLS = ("both", "first_only", "second_only", "neither")
 """Names of the cells (z, w) = (1, 1), (1, 0), (0, 1), (0, 0), in the order of ``Pair.cells``."""
+
+
+class FactorWords(NamedTuple):
+    """What the factors and their values are called in a reason.
+
+    Attributes
+    ----------
+    first_values, second_values : words for the values 1 and 0, such as ("harmful", "harmless").
+    """
+
+    first: str = "the first factor"
+    second: str = "the second factor"
+    first_values: tuple[str, str] = ("1 in the first factor", "0 in the first factor")
+    second_values: tuple[str, str] = ("1 in the second", "0 in the second")
+
+    def cell(self, name: str) -> str:
+        """Return the words for one of ``CELLS``, such as "harmless and refused"."""
+        place = CELLS.index(name)
+        return f"{self.first_values[place // 2]} and {self.second_values[place % 2]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +46,13 @@ class Pair:
         tested: z is "this category or another" and w "this wording or another", then the wording must be read
         within every category, not only within "another". None where the factors are as fine as they get.
     text : (n, p) features of the text alone, or n texts; None where no text is given, and then no claim
-        beyond it.
+        beyond it. The length of texts is held fixed, on a curve.
+    embedding : (n, p) mean token embedding of the text; what is read must be read beyond it too.
+    covariates : name to (n,) what else is held fixed, such as the source: names, or numbers on a curve.
     z_sure, w_sure : probability that an observed label is the true one, by (code 0, code 1), from a confusion
-        matrix against people; None takes the labels as they are.
+        matrix against people: (1, 1) for a label that is known to be right. None: how often it errs is not
+        known, and no verdict is given that wrong labels could feign.
+    words : what the factors are called in reasons.
 
     Raises
     ------
@@ -42,12 +67,15 @@ class Pair:
     first_within: NDArray[np.generic] | None = None
     second_within: NDArray[np.generic] | None = None
     text: FloatArray | Sequence[str] | None = None
+    embedding: FloatArray | None = None
+    covariates: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     z_sure: tuple[float, float] | None = None
     w_sure: tuple[float, float] | None = None
+    words: FactorWords = field(default_factory=FactorWords)
 
     def __post_init__(self) -> None:
         n = len(self.z)
-        for name in ("w", "groups", "strata", "first_within", "second_within", "text"):
+        for name in ("w", "groups", "strata", "first_within", "second_within", "text", "embedding"):
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 raise ValueError(f"{name} must have one entry per row of z, got {len(value)} for {n}.")
@@ -66,6 +94,18 @@ class Pair:
             and not np.isfinite(self.text).all()
         ):
             raise ValueError("text holds NaN or inf; leave those features out.")
+
+    def held_fixed(self) -> dict[str, NDArray[np.generic]]:
+        """Return what is held fixed beside the category, by name: the covariates, and the length of texts."""
+        held = dict(self.covariates)
+        if self.text is not None and not isinstance(self.text, np.ndarray):
+            held["length"] = text_length(self.text)
+        return held
+
+    @property
+    def errors_are_known(self) -> bool:
+        """Whether it is known of both labels how often they err."""
+        return self.z_sure is not None and self.w_sure is not None
 
     @property
     def rows(self) -> NDArray[np.intp]:

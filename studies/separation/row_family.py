@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.studies.separation.contrast import Contrast, find_obstacle, make_contrast
-from unsinter.studies.separation.directions import CrossFit, cross_fitted
+from unsinter.studies.separation.contrast import Contrast, make_contrast
 from unsinter.studies.separation.folds import deal_groups
-from unsinter.studies.separation.near_copies import merge_near_copies
+from unsinter.studies.separation.held_fixed import level_columns
 from unsinter.studies.separation.pair import Pair
 from unsinter.studies.separation.rule import Rule
+from unsinter.studies.separation.text_copies import text_copies
 from unsinter.studies.separation.text_scores import text_scores
 
 
@@ -25,12 +24,16 @@ class RowFamily:
     ----------
     members : places of their pairs.
     kinds : (n,) codes of the cells of all contrasts together, spread evenly over folds.
-    folds : (n,) fold of each row.
+    kind_columns : (n, q) indicators of the kinds and all that is held fixed: what they leave is noise.
+    copies : (m, 2) pairs of rows of different groups whose texts are nearly the same.
+    folds : (n,) fold of each row where only labels and texts are looked at.
     """
 
     members: Sequence[int]
     contrasts: Sequence[Contrast]
     kinds: NDArray[np.intp]
+    kind_columns: FloatArray
+    copies: NDArray[np.intp]
     folds: NDArray[np.intp]
 
     @property
@@ -38,23 +41,10 @@ class RowFamily:
         """Rows of the study that take part."""
         return self.contrasts[0].rows
 
-
-class SiteFit(NamedTuple):
-    """What one site gives a family.
-
-    Attributes
-    ----------
-    fits : per contrast, one per labelling; empty where an obstacle stands in the way.
-    obstacles : per contrast, what stands in the way at this site; empty where nothing does.
-    groups, folds : (n,) as used here.
-    share_merged : of rows with near copies in other groups, where these were put together; else zero.
-    """
-
-    fits: Sequence[Sequence[CrossFit]]
-    obstacles: Sequence[str]
-    groups: NDArray[np.generic]
-    folds: NDArray[np.intp]
-    share_merged: float = 0.0
+    @property
+    def groups(self) -> NDArray[np.intp]:
+        """Codes of the groups of the rows (n,)."""
+        return np.unique(self.contrasts[0].groups, return_inverse=True)[1]
 
 
 def make_families(pairs: Sequence[Pair], obstacles: Sequence[str | None], rule: Rule) -> list[RowFamily]:
@@ -63,65 +53,36 @@ def make_families(pairs: Sequence[Pair], obstacles: Sequence[str | None], rule: 
     for place, (pair, obstacle) in enumerate(zip(pairs, obstacles, strict=True)):
         if obstacle is None:
             by_rows.setdefault(pair.rows.tobytes(), []).append(place)
-    families = []
-    for places in by_rows.values():
-        contrasts = [make_contrast(pairs[place], rule) for place in places]
-        cells = np.stack([pairs[place].cells for place in places], axis=1)
-        _, kinds = np.unique(cells, axis=0, return_inverse=True)
-        folds = deal_groups(contrasts[0].groups, kinds, n_folds=rule.n_folds, seed=rule.seed)
-        families.append(RowFamily(members=places, contrasts=contrasts, kinds=kinds, folds=folds))
-    return families
+    return [
+        _family(places, [make_contrast(pairs[place]) for place in places], rule)
+        for places in by_rows.values()
+    ]
 
 
-def family_text(family: RowFamily) -> list[list[FloatArray]] | None:
-    """Return what the text says of each contrast, per labelling; None where no text was given."""
-    text = family.contrasts[0].pair.text
-    if text is None:
-        return None
-    own = text[family.rows] if isinstance(text, np.ndarray) else [text[row] for row in family.rows]
-    designs = [contrast.plain_designs() for contrast in family.contrasts]
-    scores = iter(text_scores(own, [design for part in designs for design in part], family.folds))
-    return [[next(scores) for _ in part] for part in designs]
-
-
-def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
-    """Fit every contrast of a family to activations X (n, d) of its rows.
-
-    Where many rows are near copies of rows in other groups, such groups are put together first: a probe would
-    else be tested on what it has seen.
-    """
-    contrasts = family.contrasts
-    groups, folds = contrasts[0].groups, family.folds
-    if not (X.std(axis=0) > 0).any():
-        return SiteFit(
-            [[]] * len(contrasts),
-            ["the activations are the same in every row"] * len(contrasts),
-            groups,
-            folds,
-        )
-    merged = merge_near_copies(X, contrasts[0].pair.cells, groups)
-    if merged.share <= rule.near_copies:
-        return SiteFit(_fits(X, contrasts, folds), [""] * len(contrasts), groups, folds)
-    told = f"near copies in other groups put together ({merged.share:.0%} of rows)"
-    short = [find_obstacle(contrast.pair, rule, merged.groups) for contrast in contrasts]
-    obstacles = [f"{told}: {obstacle}" if obstacle else "" for obstacle in short]
-    kept = [contrast for contrast, obstacle in zip(contrasts, obstacles, strict=True) if not obstacle]
-    folds = deal_groups(merged.groups, family.kinds, n_folds=rule.n_folds, seed=rule.seed)
-    fits = iter(_fits(X, kept, folds))
-    return SiteFit(
-        [[] if obstacle else next(fits) for obstacle in obstacles],
-        obstacles,
-        merged.groups,
-        folds,
-        merged.share,
+def _family(places: list[int], contrasts: list[Contrast], rule: Rule) -> RowFamily:
+    cells = np.stack([contrast.cells for contrast in contrasts], axis=1)
+    _, kinds = np.unique(cells, axis=0, return_inverse=True)
+    kinds = np.asarray(kinds.reshape(-1), dtype=np.intp)
+    held = max((contrast.held for contrast in contrasts), key=lambda columns: columns.shape[1])
+    return RowFamily(
+        members=places,
+        contrasts=contrasts,
+        kinds=kinds,
+        kind_columns=np.hstack([np.ones((len(kinds), 1)), level_columns(kinds), held[:, 1:]]),
+        copies=text_copies(contrasts[0].pair.text, contrasts[0].rows, contrasts[0].groups),
+        folds=deal_groups(contrasts[0].groups, kinds, n_folds=rule.n_folds, seed=rule.seed),
     )
 
 
-def _fits(X: FloatArray, contrasts: Sequence[Contrast], folds: NDArray[np.intp]) -> list[list[CrossFit]]:
-    designs = [contrast.designs() for contrast in contrasts]
-    if not designs:
-        return []
-    fits = iter(cross_fitted(X, [design for part in designs for design in part], folds))
-    return [
-        contrast.joined([next(fits) for _ in part]) for contrast, part in zip(contrasts, designs, strict=True)
-    ]
+def family_text(family: RowFamily) -> list[FloatArray] | None:
+    """Return what readers of the text say of each contrast (2, n_readers, n); None where no text was
+    given."""
+    pair = family.contrasts[0].pair
+    if pair.text is None and pair.embedding is None:
+        return None
+    text: FloatArray | list[str] | None = None
+    if pair.text is not None:
+        own = pair.text
+        text = own[family.rows] if isinstance(own, np.ndarray) else [own[row] for row in family.rows]
+    embedding = None if pair.embedding is None else pair.embedding[family.rows]
+    return text_scores(text, embedding, [c.plain_design() for c in family.contrasts], family.folds)

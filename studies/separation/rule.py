@@ -1,15 +1,19 @@
-"""The decision rule, as one table: evidence with its bands in, a verdict and its reason out."""
+"""The decision rule: evidence with its bands in, a verdict and its reason out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy.stats import norm
 
 from unsinter.studies.estimate import Estimate
 from unsinter.studies.separation.site_verdict import Evidence, Verdict
 
 CHANCE = 0.5
+
+Factor = Literal["first", "second"]
+
+_OTHER: dict[Factor, Factor] = {"first": "second", "second": "first"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,124 +23,210 @@ class Rule:
     Attributes
     ----------
     effect_floor : AUROC above chance that a whole band must clear before a factor counts as there.
-    margin : half-width around chance inside which a whole band counts as nothing there.
+    margin : AUROC above chance that a whole band must stay below, and hold chance itself, before a factor
+        counts
+        as not there.
+    least_angle, most_angle : squared sine between both effects that the whole band must exceed for two
+        axes, or
+        stay below for one.
+    noticed : AUROC of a planted code that must have been noticed before a factor counts as not there.
+    small_phi : correlation of the labels up to which errors in one label cannot pass for the other factor.
     least_bits : usable bits per row beyond the text that a whole band must exceed, where text is given.
-    min_groups : independent groups needed in each of the two cells where the factors disagree.
+    min_groups : independent groups needed in each of the four cells; what a verdict needs beyond that follows
+        from its bands.
     level : confidence of each limit of a band, for all sites at once.
-    n_folds, n_draws, seed : of cross-fitting and bootstrap.
-    n_imputations : labellings drawn where labels are known to err.
+    n_folds, n_splits, n_draws, seed : of cross-fitting, of how many partitions into folds are averaged, and
+        of
+        the bootstrap.
     near_copies : share of rows with a near copy in another group above which such groups are put together.
     """
 
     effect_floor: float = 0.10
-    margin: float = 0.15
+    margin: float = 0.13
+    least_angle: float = 0.05
+    most_angle: float = 0.15
+    noticed: float = 0.70
+    small_phi: float = 0.20
     least_bits: float = 0.01
-    min_groups: int = 30
+    min_groups: int = 10
     level: float = 0.95
     n_folds: int = 5
+    n_splits: int = 4
     n_draws: int = 1000
     seed: int = 0
-    n_imputations: int = 10
-    near_copies: float = 0.10
+    near_copies: float = 0.02
 
-    def above(self, estimate: Estimate) -> bool:
-        """Return whether the whole band lies above chance by more than the floor."""
-        return estimate.low > CHANCE + self.effect_floor
+    @property
+    def present(self) -> float:
+        """The squared length of an effect at the floor."""
+        return squared_length(CHANCE + self.effect_floor)
 
-    def inside(self, estimate: Estimate) -> bool:
-        """Return whether the whole band lies within the margin around chance."""
-        return estimate.low > CHANCE - self.margin and estimate.high < CHANCE + self.margin
-
-    def beyond_text(self, evidence: Evidence, factor: str) -> bool:
-        """Return whether ``first`` or ``second`` is read beyond the text, or no text was given."""
-        bits: Estimate = getattr(evidence, f"bits_{factor}")
-        return bool(np.isnan(bits.value) or bits.low > self.least_bits)
+    @property
+    def absent(self) -> float:
+        """The squared length of an effect at the margin."""
+        return squared_length(CHANCE + self.margin)
 
 
-class _Row(NamedTuple):
-    verdict: Verdict
-    holds: Callable[[Rule, Evidence], bool]
-    seen: str
-    needs_bits: tuple[str, ...]
+def squared_length(area: float) -> float:
+    """Return the squared Mahalanobis distance of two classes that the best linear reader tells apart so
+    well."""
+    return float(2 * norm.ppf(area) ** 2)
 
 
-_TABLE = (
-    _Row(
-        "neither",
-        lambda rule, e: rule.inside(e.a) and rule.inside(e.b),
-        "neither factor is read once the other is held fixed",
-        (),
-    ),
-    _Row(
-        "first-only",
-        lambda rule, e: rule.above(e.a) and rule.inside(e.b),
-        "the first factor is read, the second is not once the first is held fixed",
-        ("first",),
-    ),
-    _Row(
-        "second-only",
-        lambda rule, e: rule.inside(e.a) and rule.above(e.b),
-        "the second factor is read, the first is not once the second is held fixed",
-        ("second",),
-    ),
-    _Row(
-        "shared",
-        lambda rule, e: (
-            rule.above(e.a) and rule.above(e.b) and rule.inside(e.o_first) and rule.inside(e.o_second)
-        ),
-        "both are read, and where they disagree neither probe follows its own factor",
-        ("first", "second"),
-    ),
-    _Row(
-        "separable",
-        lambda rule, e: all(rule.above(x) for x in (e.a, e.b, e.o_first, e.o_second)),
-        "both are read, and where they disagree each probe follows its own factor",
-        ("first", "second"),
-    ),
-)
+class Labels(NamedTuple):
+    """What is known of the labels: their correlation, and whether it is known how often both of them err."""
+
+    phi: float
+    errors_are_known: bool
 
 
-def decide(evidence: Evidence, rule: Rule) -> tuple[Verdict, str]:
-    """Return the verdict and its reason in words: the first row of the table that holds, else undetermined.
+class Decision(NamedTuple):
+    """A verdict, why, and the factors whose absence beside the other one it rests on.
 
-    A verdict that a factor is there needs usable bits beyond the text, where the text was given.
+    A reason names the factors as ``{first}`` and ``{second}``.
     """
-    for row in _TABLE:
-        if row.holds(rule, evidence):
-            blocked = [factor for factor in row.needs_bits if not rule.beyond_text(evidence, factor)]
-            if blocked:
-                return "undetermined", _not_beyond_text(evidence, blocked)
-            return row.verdict, row.seen
-    return "undetermined", _why(evidence, rule)
+
+    verdict: Verdict
+    reason: str
+    absent: tuple[Factor, ...] = ()
 
 
-def _not_beyond_text(evidence: Evidence, factors: list[str]) -> str:
-    told = []
-    for factor in factors:
+def decide(evidence: Evidence, labels: Labels, rule: Rule) -> Decision:
+    """Return the verdict; an absence that it rests on still has to pass ``contradiction``."""
+    there = {factor: _length(evidence, factor).low > rule.present for factor in _OTHER}
+    if not all(np.isfinite(_length(evidence, factor).value) for factor in _OTHER):
+        return Decision("undetermined", "no rows to compare one factor in with the other held fixed")
+    found = None
+    if all(there.values()):
+        found = _two_axes(evidence, rule) or _one_axis(evidence, labels, rule)
+    for factor, other in _OTHER.items():
+        if found is None and there[factor]:
+            found = _nothing_beyond(evidence, factor, other, labels, rule)
+    if found is None and all(_is_absent(_length(evidence, factor), rule) for factor in _OTHER):
+        found = Decision(
+            "neither",
+            "neither {first} nor {second} is read once the other is held fixed",
+            ("first", "second"),
+        )
+    if found is None:
+        return Decision("undetermined", _why(evidence, rule))
+    return _beyond_text(found, evidence, rule)
+
+
+def contradiction(evidence: Evidence, absent: tuple[Factor, ...], rule: Rule) -> str | None:
+    """Return why factors cannot be called absent after all; None where nothing speaks against it."""
+    for factor in absent:
+        nonlinear: Estimate = getattr(evidence, f"nonlinear_{factor}")
+        if nonlinear.low > CHANCE + 0.02 or evidence.interaction.low > rule.present:
+            return f"{{{factor}}} is read by a non-linear probe only ({_interval(nonlinear)})"
+        bound: Estimate = getattr(evidence, f"bound_{factor}")
+        if bound.value > rule.noticed:
+            return (
+                f"a linear code of {{{factor}}} would have been noticed from AUROC {bound.value:.2f} only; "
+                f"{rule.noticed:.2f} is asked for"
+            )
+    return None
+
+
+def _length(evidence: Evidence, factor: Factor) -> Estimate:
+    length: Estimate = getattr(evidence, f"distance_{factor}")
+    return length
+
+
+def _is_absent(length: Estimate, rule: Rule) -> bool:
+    """Return whether the whole band lies below the margin and holds zero."""
+    return length.low <= 0 and length.high < rule.absent
+
+
+def _two_axes(evidence: Evidence, rule: Rule) -> Decision | None:
+    apart = (evidence.beyond_first, evidence.beyond_second, evidence.mixed, evidence.like)
+    if evidence.angle.low > rule.least_angle and all(length.low > rule.present for length in apart):
+        return Decision("separable", "both are read, each along an axis of its own")
+    return None
+
+
+def _one_axis(evidence: Evidence, labels: Labels, rule: Rule) -> Decision | None:
+    if not evidence.angle.high < rule.most_angle:
+        return None
+    if labels.errors_are_known or evidence.clumps.high < 0.5:
+        return Decision("shared", f"both are read along one axis{_pull(evidence)}")
+    return Decision(
+        "not-apart",
+        "one axis moves with both labels: it may code both factors, or one of them whose label errs "
+        "(how often the labels err is not known)",
+    )
+
+
+def _pull(evidence: Evidence) -> str:
+    first, second = (_length(evidence, factor).value for factor in _OTHER)
+    ratio = np.sqrt(max(first, second) / max(min(first, second), 1e-9))
+    if ratio < 1.5:
+        return ""
+    return f", which {{{'first' if first > second else 'second'}}} moves {ratio:.1f} times as far"
+
+
+def _nothing_beyond(
+    evidence: Evidence, factor: Factor, other: Factor, labels: Labels, rule: Rule
+) -> Decision | None:
+    """Return a verdict that the other factor has nothing beside the axis of this one; None where it may."""
+    beyond: Estimate = getattr(evidence, f"beyond_{other}")
+    along: Estimate = getattr(evidence, f"along_{other}")
+    if not _is_absent(beyond, rule):
+        return None
+    is_off_axis = along.low <= 0 <= along.high
+    if is_off_axis and _is_absent(_length(evidence, other), rule):
+        if labels.errors_are_known or abs(labels.phi) <= rule.small_phi:
+            verdict: Verdict = "first-only" if factor == "first" else "second-only"
+            seen = f"{{{factor}}} is read, {{{other}}} is not read linearly once {{{factor}}} is held fixed"
+            return Decision(verdict, seen, (other,))
+        return Decision(
+            "not-apart",
+            f"nothing of {{{other}}} is read beyond {{{factor}}}: it may not be coded, or its label may be a "
+            "reading of the same thing that errs (how often the labels err is not known)",
+            (other,),
+        )
+    return Decision("not-apart", f"nothing of {{{other}}} is read off the axis of {{{factor}}}", (other,))
+
+
+def _beyond_text(found: Decision, evidence: Evidence, rule: Rule) -> Decision:
+    """Return the decision, or why the text alone may explain it: what is read must be read beyond the
+    text."""
+    claimed: tuple[Factor, ...] = ("first", "second")
+    if found.verdict in ("first-only", "second-only", "neither", "not-apart"):
+        claimed = tuple(factor for factor in claimed if factor not in found.absent)
+    parts = []
+    for factor in claimed:
         bits: Estimate = getattr(evidence, f"bits_{factor}")
-        told.append(f"{factor} {bits.value:.3f} [{bits.low:.3f}, {bits.high:.3f}]")
-    return f"the activations add no usable bits, or hardly any, to the text ({', '.join(told)})"
+        if np.isfinite(bits.value) and not bits.low > rule.least_bits:
+            parts.append(f"{{{factor}}} {bits.value:.3f} [{bits.low:.3f}, {bits.high:.3f}]")
+    if not parts:
+        return found
+    return Decision(
+        "undetermined",
+        f"the activations add no usable bits, or hardly any, to the text ({', '.join(parts)})",
+    )
 
 
 def _why(evidence: Evidence, rule: Rule) -> str:
     """Return which band leaves the question open."""
-    for name, factor in (("a", "first"), ("b", "second")):
-        estimate: Estimate = getattr(evidence, name)
-        if np.isnan(estimate.value):
-            return f"no rows to compare the {factor} factor in with the other held fixed"
-        if not rule.above(estimate) and not rule.inside(estimate):
+    there = {factor: _length(evidence, factor).low > rule.present for factor in _OTHER}
+    for factor, other in _OTHER.items():
+        length = _length(evidence, factor)
+        if not there[factor] and not _is_absent(length, rule):
             return (
-                f"the {factor} factor may or may not be there with the other held fixed ({_told(estimate)})"
+                f"{{{factor}}} may or may not be there with {{{other}}} held fixed "
+                f"(AUROC {_area_interval(length)})"
             )
-    first, second = evidence.o_first, evidence.o_second
-    if first.high < CHANCE or second.high < CHANCE:
-        follows = "second" if first.high < CHANCE else "first"
-        return (
-            f"where the factors disagree both probes read mostly the {follows} one "
-            f"({_told(first)} and {_told(second)})"
-        )
-    return f"too few rows where the factors disagree ({_told(first)} and {_told(second)} there)"
+    if evidence.angle.low > rule.least_angle:
+        cells = "the labels differ" if evidence.mixed.low <= evidence.like.low else "the labels are alike"
+        return f"both are read, but where {cells} the two cells may lie together"
+    return f"both are read, along one axis or two (squared sine {_interval(evidence.angle)})"
 
 
-def _told(estimate: Estimate) -> str:
+def _area_interval(length: Estimate) -> str:
+    low, value, high = (norm.cdf(np.sqrt(max(x, 0) / 2)) for x in (length.low, length.value, length.high))
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _interval(estimate: Estimate) -> str:
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"

@@ -1,6 +1,7 @@
-"""What the text alone says of both factors, cross-fitted on the folds of the activations."""
+"""What the text alone says of both factors, cross-fitted on folds of whole groups."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,34 +10,45 @@ from sklearn.base import clone
 from unsinter.features.text_floor import text_floor
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.directions import Design, cross_fitted
+from unsinter.studies.separation.held_fixed import text_length
+
+_READERS: tuple[Literal["words", "characters"], ...] = ("words", "characters")
 
 
 def text_scores(
-    text: FloatArray | Sequence[str], designs: Sequence[Design], folds: NDArray[np.intp]
+    text: FloatArray | Sequence[str] | None,
+    embedding: FloatArray | None,
+    designs: Sequence[Design],
+    folds: NDArray[np.intp],
 ) -> list[FloatArray]:
-    """Return scores (2, n) of the first and second factor for each design; higher means the factor is 1.
+    """Return scores (2, n_readers, n) of the first and second factor for each design.
 
-    Texts are read as the words floor reads them (TF-IDF of words and pairs of words, logistic), vocabulary
-    and weights fitted outside each fold. Features (n, p) are read by the same directions as activations.
+    Texts are read as the floors read them, by words and by characters (TF-IDF, logistic), vocabulary and
+    weights fitted outside each fold, and by the logarithm of their length and its square. Features (n, p)
+    and the mean token embedding are read by the same directions as activations.
     """
-    if isinstance(text, np.ndarray) and text.dtype.kind == "f":
-        return [fit.scores[:2] for fit in cross_fitted(text, _without_comparisons(designs), folds)]
-    return _by_words(list(text), designs, folds)
+    parts: list[list[FloatArray]] = []
+    if text is not None and not isinstance(text, np.ndarray):
+        parts += [_by_floor(list(text), kind, designs, folds) for kind in _READERS]
+        length = text_length(text)
+        parts += [[np.stack([value, value])] * len(designs) for value in (length, length**2)]
+    for features in (text if isinstance(text, np.ndarray) else None, embedding):
+        if features is not None:
+            parts.append([fit.scores[:2] for fit in cross_fitted(features, designs, folds)])
+    return [np.stack([part[place] for part in parts], axis=1) for place in range(len(designs))]
 
 
-def _by_words(texts: list[str], designs: Sequence[Design], folds: NDArray[np.intp]) -> list[FloatArray]:
+def _by_floor(
+    texts: list[str], kind: Literal["words", "characters"], designs: Sequence[Design], folds: NDArray[np.intp]
+) -> list[FloatArray]:
     targets = [np.stack([design.cells < 2, design.cells % 2 == 0]) for design in designs]
     unique = {codes.tobytes(): codes for pair in targets for codes in pair}
     scores = {key: np.empty(len(texts)) for key in unique}
     for fold in np.unique(folds):
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        reader = text_floor("words")
+        reader = text_floor(kind)
         seen = reader[:-1].fit_transform([texts[row] for row in train])
         unseen = reader[:-1].transform([texts[row] for row in test])
         for key, codes in unique.items():
             scores[key][test] = clone(reader[-1]).fit(seen, codes[train]).decision_function(unseen)
     return [np.stack([scores[codes.tobytes()] for codes in pair]) for pair in targets]
-
-
-def _without_comparisons(designs: Sequence[Design]) -> list[Design]:
-    return [Design(cells=design.cells, strata=design.strata, comparisons=()) for design in designs]

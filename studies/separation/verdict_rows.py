@@ -64,6 +64,7 @@ def _contrast_row(asked: Asked, found: SiteVerdict, more: SiteEvidence | None) -
         "position": found.position,
         "verdict": found.verdict,
         "reason": found.reason,
+        "settles": found.settles,
         **{f"groups_{cell}": found.groups_per_cell.get(cell, 0) for cell in CELLS},
         "phi": found.phi,
         "cramers_v": asked.cramers_v,

@@ -1,0 +1,96 @@
+"""What an absence has to stand up to: planted codes, and probes that need not be linear."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.estimate import NAN, Estimate
+from unsinter.studies.separation.contrast import Contrast
+from unsinter.studies.separation.effects import Effects
+from unsinter.studies.separation.folds import codes_by_occurrence
+from unsinter.studies.separation.nonlinear import nonlinear_area
+from unsinter.studies.separation.residual_metric import Coordinates, coordinates
+from unsinter.studies.separation.row_family import RowFamily
+from unsinter.studies.separation.rule import Factor, Rule
+from unsinter.studies.separation.site_fit import SiteFit
+from unsinter.studies.separation.site_verdict import Evidence
+from unsinter.studies.separation.spikes import Absence, noticed_from
+
+
+def tested_absence(
+    X: FloatArray,
+    family: RowFamily,
+    used: SiteFit,
+    asked: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
+    rule: Rule,
+) -> list[Evidence]:
+    """Return each evidence with the bounds and the non-linear areas of the factors that it calls absent.
+
+    Parameters
+    ----------
+    X : (n, d) activations of the family's rows at this site.
+    asked : places of contrasts, their evidence, and the factors.
+    """
+    order = used.order
+    sites = coordinates(X[order])
+    found = []
+    for place, evidence, factors in asked:
+        contrast, effects = family.contrasts[place], used.effects[place]
+        assert effects is not None
+        changes: dict[str, Estimate] = {}
+        for factor in factors:
+            second = factor == "second"
+            blocks = codes_by_occurrence(contrast.blocks(second=second)[order])
+            bound = _bound(sites, family, used, contrast, effects, blocks, rule, second=second)
+            changes[f"bound_{factor}"] = Estimate(bound, NAN, NAN)
+            changes[f"nonlinear_{factor}"] = _nonlinear(sites, used, contrast, rule, second=second)
+        found.append(replace(evidence, **changes))
+    return found
+
+
+def _bound(
+    sites: Coordinates,
+    family: RowFamily,
+    used: SiteFit,
+    contrast: Contrast,
+    effects: Effects,
+    blocks: NDArray[np.intp],
+    rule: Rule,
+    *,
+    second: bool,
+) -> float:
+    order = used.order
+    return noticed_from(
+        sites,
+        family.kind_columns[order],
+        contrast.effect_design.of(order),
+        used.folds[0][order],
+        blocks,
+        second=second,
+        pairs=2 * float(effects.pairs[2, 2] if second else effects.pairs[0, 0]),
+        absence=Absence(most=rule.absent, critical=float(norm.ppf(rule.level))),
+        seed=rule.seed,
+    )
+
+
+def _nonlinear(
+    sites: Coordinates, used: SiteFit, contrast: Contrast, rule: Rule, *, second: bool
+) -> Estimate:
+    order = used.order
+    labels, other = (contrast.w, contrast.z) if second else (contrast.z, contrast.w)
+    strata = np.zeros(len(order), dtype=np.intp) if contrast.strata is None else contrast.strata
+    return nonlinear_area(
+        sites,
+        labels[order],
+        other[order],
+        contrast.held[order],
+        strata[order],
+        used.groups[order],
+        used.folds[0][order],
+        level=rule.level,
+        axis=contrast.effect_design.of(order).weights(np.arange(len(order)))[0 if second else 1],
+    )

@@ -1,0 +1,70 @@
+"""Least-squares weights of rows in every contrast that is asked of two factors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.probes.arrays import FloatArray
+
+_CELLS = np.array([[0, 1, -1, 0], [1, 0, 0, -1], [1, -1, -1, 1]], dtype=np.float64)
+"""Of the means of the cells both, first_only, second_only, neither: one label is 1 (mixed), labels alike,
+interaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectDesign:
+    """Two factors over the rows of a pair, and what is held fixed beside the other factor.
+
+    Attributes
+    ----------
+    z, w : (n,) codes of the factors, 0 or 1, or where labels err the probability of 1.
+    cells : (n,) places in ``CELLS``, as observed.
+    held : (n, q) columns held fixed in every contrast, an intercept among them.
+    held_first, held_second : (n, q) further columns held fixed for the effect of the first, or second,
+        factor.
+    """
+
+    z: FloatArray
+    w: FloatArray
+    cells: NDArray[np.intp]
+    held: FloatArray
+    held_first: FloatArray
+    held_second: FloatArray
+
+    def of(self, rows: NDArray[np.intp]) -> "EffectDesign":
+        """Return the design over some rows, or over rows in another order."""
+        return EffectDesign(**{name: getattr(self, name)[rows] for name in self.__slots__})
+
+    def weights(self, rows: NDArray[np.intp]) -> FloatArray:
+        """Return weights (5, n_rows): their products with rows of X are the contrasts.
+
+        The effect of z, of w, then the differences between cells of ``_CELLS`` with all else held fixed.
+        """
+        z, w, held = self.z[rows, None], self.w[rows, None], self.held[rows]
+        first = _solved(np.hstack([z, w, held, self.held_first[rows]]))[:1]
+        second = _solved(np.hstack([w, z, held, self.held_second[rows]]))[:1]
+        means = _solved(np.hstack([np.eye(4)[self.cells[rows]], held[:, 1:]]))[:4]
+        return np.concatenate([first, second, _CELLS @ means])
+
+    def without_held(self, rows: NDArray[np.intp], values: FloatArray) -> FloatArray:
+        """Return values (n_rows,) less what is held fixed explains, cells adjusted for."""
+        columns = np.hstack([np.eye(4)[self.cells[rows]], self.held[rows][:, 1:]])
+        return np.asarray(values - columns[:, 4:] @ (_solved(columns)[4:] @ values))
+
+    def shares_left(self) -> tuple[float, float]:
+        """Return the share of the variance of z, and of w, that the other and all held leave unexplained."""
+        return (
+            _left(self.z, np.hstack([self.w[:, None], self.held, self.held_first])),
+            _left(self.w, np.hstack([self.z[:, None], self.held, self.held_second])),
+        )
+
+
+def _solved(H: FloatArray) -> FloatArray:
+    """Return the pseudo-inverse (q, n) of columns H (n, q)."""
+    return np.asarray(np.linalg.pinv(H.T @ H, rcond=1e-10, hermitian=True) @ H.T)
+
+
+def _left(y: FloatArray, H: FloatArray) -> float:
+    residual = y - H @ (_solved(H) @ y)
+    return float(residual.var() / max(y.var(), 1e-300))

@@ -1,0 +1,213 @@
+"""How far two factors move the activations, and whether along one axis: distances without noise bias.
+
+The effects of both factors are the columns of D = [d_z, d_w], each with the other factor and all that is held
+fixed in one least-squares fit. M = D' S^-1 D holds the squared Mahalanobis lengths of both and their inner
+product: one axis means det M = 0, whichever value of a label is coded 1, wherever a graded quantity is cut,
+and however unequally the two pull. The plug-in estimate of M is too large by the noise of D in every
+dimension, so D is taken once from held-out groups and once from the others, whose noises are independent
+(cross-validated Mahalanobis distances, Walther et al. 2016; rank of a multivariate regression, Anderson
+1951).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.effect_design import EffectDesign
+from unsinter.studies.separation.residual_metric import Coordinates, ResidualMetric, least_squares
+
+FORMS = ("first", "second", "inner", "mixed", "like", "interaction")
+"""The numbers of one design: squared lengths of both effects and their inner product, squared distances of
+the cells where exactly one label is 1 and of those where the labels are alike, and of the interaction."""
+
+_VECTORS = ((0, 0), (1, 1), (0, 1), (2, 2), (3, 3), (4, 4))
+"""Which two contrasts of ``EffectDesign`` each form multiplies."""
+
+_LEAST = 0.05
+"""Of one minus a leverage: no row's residual is blown up further than this allows."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Effects:
+    """The forms of one design at one site, averaged over splits.
+
+    Attributes
+    ----------
+    values : (6,) in the order of ``FORMS``.
+    influence : (6, n) first-order change of each with the weight of a row.
+    pairs : (3, 3) sums over pairs of units of the products by which the noise of M enters, over the monomials
+        (zz, zw, ww) of the held-out unit's weights and of the other one's.
+    pairs_alone : (3,) the same of the last three forms.
+    axis : (n,) place of each row along the common axis in standard deviations, held-out; cells keep their
+        means, what is held fixed is taken out.
+    """
+
+    values: FloatArray
+    influence: FloatArray
+    pairs: FloatArray
+    pairs_alone: FloatArray
+    axis: FloatArray
+
+
+def cross_validated_effects(
+    sites: Coordinates,
+    kinds: FloatArray,
+    designs: Sequence[EffectDesign],
+    folds: NDArray[np.intp],
+    units: NDArray[np.intp],
+) -> list[Effects]:
+    """Return the forms of every design at one site.
+
+    Parameters
+    ----------
+    sites : activations of the rows (n, d), in coordinates.
+    kinds : (n, q) indicators whose fit leaves the residuals that the metric is made of.
+    folds : (n_splits, n) fold of each row, per split.
+    units : (n,) code of the group and kind of a row: rows of one unit weigh alike in every contrast.
+    """
+    n = len(sites.Y)
+    found = [
+        Effects(
+            values=np.zeros(len(FORMS)),
+            influence=np.zeros((len(FORMS), n)),
+            pairs=np.zeros((3, 3)),
+            pairs_alone=np.zeros(3),
+            axis=np.zeros(n),
+        )
+        for _ in designs
+    ]
+    K = torch.as_tensor(kinds)
+    for number, split in enumerate(folds):
+        n_folds = int(split.max()) + 1
+        for fold in range(n_folds):
+            train, test = (torch.as_tensor(np.flatnonzero(part)) for part in (split != fold, split == fold))
+            one = _OneFold.of(sites, K, train, test, torch.as_tensor(units))
+            share = 1.0 / (n_folds * len(folds))
+            one.add(found, designs, share=share, n_splits=len(folds), with_axis=number == 0)
+    return found
+
+
+@dataclass(slots=True, kw_only=True)
+class _OneFold:
+    """A metric of the training rows, and residuals of both parts."""
+
+    Y: Tensor
+    train: Tensor
+    test: Tensor
+    metric: ResidualMetric
+    seen: Tensor
+    unseen: Tensor
+    squares: Tensor
+    unit_test: Tensor
+    unit_train: Tensor
+
+    @classmethod
+    def of(cls, sites: Coordinates, kinds: Tensor, train: Tensor, test: Tensor, units: Tensor) -> "_OneFold":
+        Y = sites.Y
+        residual, leverage = least_squares(kinds[train], Y[train])
+        metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
+        # A training row is part of the metric that stretches it: without that, d near n makes errors too
+        # small.
+        damping = (1 - metric.leverage(residual)).clamp_min(_LEAST) * (1 - leverage).clamp_min(_LEAST).sqrt()
+        seen = residual / damping[:, None]
+        unseen, leverage = least_squares(kinds[test], Y[test])
+        unseen = unseen / (1 - leverage).clamp_min(_LEAST).sqrt()[:, None]
+        unit_test, place_test = torch.unique(units[test], return_inverse=True)
+        unit_train, place_train = torch.unique(units[train], return_inverse=True)
+        products = metric.whiten(unseen) @ metric.whiten(seen).T
+        products = _summed(_summed(products, place_test, len(unit_test)).T, place_train, len(unit_train)).T
+        return cls(
+            Y=Y,
+            train=train,
+            test=test,
+            metric=metric,
+            seen=seen,
+            unseen=unseen,
+            squares=products.square_(),
+            unit_test=place_test,
+            unit_train=place_train,
+        )
+
+    def add(
+        self,
+        found: Sequence[Effects],
+        designs: Sequence[EffectDesign],
+        *,
+        share: float,
+        n_splits: int,
+        with_axis: bool,
+    ) -> None:
+        """Add this fold's part to the forms of every design."""
+        test, train = self.test.numpy(), self.train.numpy()
+        P = [(design.weights(test), design.weights(train)) for design in designs]
+        weights = [torch.as_tensor(np.concatenate([p[side] for p in P])) for side in (0, 1)]
+        D_test, D_train = weights[0] @ self.Y[self.test], weights[1] @ self.Y[self.train]
+        V_test, V_train = self.metric.solve(D_test), self.metric.solve(D_train)
+        along_test, along_train = (self.unseen @ V_train.T).numpy(), (self.seen @ V_test.T).numpy()
+        products = torch.einsum("jp,kp->jk", D_test, V_train).numpy()
+        promised = (V_train * D_train).sum(dim=1).numpy()
+        for place, (effects, design, (p_test, p_train)) in enumerate(zip(found, designs, P, strict=True)):
+            own = slice(5 * place, 5 * place + 5)
+            scale = self._scale(along_test[:, own], promised[own])
+            factor = share * scale
+            forms = products[own, own] * factor
+            self._add_forms(
+                effects,
+                forms,
+                factor,
+                (p_test, p_train),
+                (along_test[:, own], along_train[:, own]),
+            )
+            self._add_pairs(effects, factor**2 * n_splits, p_test, p_train)
+            if with_axis:
+                effects.axis[test] = self._axis(design, V_train[own], products[own, own])
+
+    def _scale(self, along: FloatArray, promised: FloatArray) -> float:
+        """Return by how much the metric misjudges held-out variance along the two effects."""
+        variance = np.maximum((along[:, :2] ** 2).mean(axis=0), 1e-12)
+        return float((promised[:2] / variance).mean())
+
+    def _add_forms(
+        self,
+        effects: Effects,
+        forms: FloatArray,
+        factor: float,
+        weights: tuple[FloatArray, FloatArray],
+        along: tuple[FloatArray, FloatArray],
+    ) -> None:
+        for place, (i, j) in enumerate(_VECTORS):
+            effects.values[place] += (forms[i, j] + forms[j, i]) / 2
+            for rows, p, x in zip((self.test, self.train), weights, along, strict=True):
+                effects.influence[place, rows.numpy()] += factor * (p[i] * x[:, j] + p[j] * x[:, i]) / 2
+
+    def _add_pairs(self, effects: Effects, factor: float, p_test: FloatArray, p_train: FloatArray) -> None:
+        held, kept = self._monomials(p_test, self.unit_test), self._monomials(p_train, self.unit_train)
+        sums = factor * (held @ self.squares @ kept.T).double().numpy()
+        effects.pairs += sums[:3, :3]
+        effects.pairs_alone += np.diag(sums)[3:]
+
+    def _monomials(self, p: FloatArray, unit: Tensor) -> Tensor:
+        """Return products of weights (6, n_units): zz, zw, ww and the squares of the last three."""
+        n_units = int(unit.max()) + 1
+        mean = _summed(torch.as_tensor(p).T, unit, n_units) / torch.bincount(unit, minlength=n_units)[:, None]
+        z, w, *alone = mean.T
+        return torch.stack([z * z, z * w, w * w, *(x * x for x in alone)]).float()
+
+    def _axis(self, design: EffectDesign, V: Tensor, products: FloatArray) -> FloatArray:
+        """Return held-out places along the sum of both effects, or along their difference if they pull
+        apart."""
+        sign = 1.0 if products[0, 1] + products[1, 0] >= 0 else -1.0
+        direction = V[0] + sign * V[1]
+        places = design.without_held(self.test.numpy(), (self.Y[self.test] @ direction).numpy())
+        spread = (self.unseen @ direction).std().clamp_min(1e-12)
+        return places / float(spread)
+
+
+def _summed(rows: Tensor, place: Tensor, n: int) -> Tensor:
+    """Return rows (m, k) summed by place (n, k)."""
+    return torch.zeros((n, rows.shape[1]), dtype=rows.dtype).index_add_(0, place, rows)

@@ -1,0 +1,158 @@
+"""What one site gives every contrast of a family: likeness of rows, directions, effects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.contrast import Contrast
+from unsinter.studies.separation.directions import CrossFit, cross_fitted
+from unsinter.studies.separation.effects import Effects, cross_validated_effects
+from unsinter.studies.separation.folds import codes_by_occurrence, deal_groups
+from unsinter.studies.separation.kinship import excess_agreement, find_kin, joined_groups
+from unsinter.studies.separation.obstacles import find_obstacle
+from unsinter.studies.separation.residual_metric import Coordinates, coordinates
+from unsinter.studies.separation.row_family import RowFamily
+from unsinter.studies.separation.rule import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFit:
+    """What one site gives a family.
+
+    Attributes
+    ----------
+    fits, effects : per contrast; None where an obstacle stands in the way.
+    obstacles : per contrast, what stands in the way at this site; empty where nothing does.
+    groups : (n,) as used here.
+    order : (n,) rows in an order that depends on the activations alone.
+    folds : (n_splits, n) as used here.
+    share_merged : of rows with near copies in other groups, where these were put together; else zero.
+    """
+
+    fits: Sequence[CrossFit | None]
+    effects: Sequence[Effects | None]
+    obstacles: Sequence[str]
+    groups: NDArray[np.intp]
+    order: NDArray[np.intp]
+    folds: NDArray[np.intp]
+    share_merged: float = 0.0
+
+
+def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
+    """Fit every contrast of a family to activations X (n, d) of its rows.
+
+    Where many rows are near copies of rows in other groups, such groups are put together first: a probe
+    would else be tested on what it has seen. Where rows of different groups still carry the same labels
+    because they are alike, nothing is said.
+    """
+    n_contrasts = len(family.contrasts)
+    if not (X.std(axis=0) > 0).any():
+        return _nothing(family, ["the activations are the same in every row"] * n_contrasts)
+    sites = coordinates(X)
+    order = np.argsort(sites.Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
+    kin = find_kin(sites, family.kind_columns, family.groups)
+    copies = np.concatenate([kin.copies, family.copies])
+    share = len(np.unique(copies)) / len(X)
+    merged = share > rule.near_copies
+    groups = joined_groups(family.groups, copies) if merged else family.groups
+    obstacles = [_obstacle(contrast, groups, share if merged else 0.0, rule) for contrast in family.contrasts]
+    nearest = find_kin(sites, family.kind_columns, groups).nearest if merged else kin.nearest
+    for place, contrast in enumerate(family.contrasts):
+        obstacles[place] = obstacles[place] or _alike(contrast, groups, nearest, order, rule)
+    folds = np.stack(
+        [
+            deal_groups(groups, family.kinds, n_folds=rule.n_folds, seed=rule.seed + split, order=order)
+            for split in range(rule.n_splits)
+        ]
+    )
+    kept = [contrast for contrast, obstacle in zip(family.contrasts, obstacles, strict=True) if not obstacle]
+    fits = iter(_directions(X, kept, folds[0]))
+    effects = iter(_effects(sites, family, kept, groups, folds))
+    return SiteFit(
+        fits=[None if obstacle else next(fits) for obstacle in obstacles],
+        effects=[None if obstacle else next(effects) for obstacle in obstacles],
+        obstacles=obstacles,
+        groups=groups,
+        order=order,
+        folds=folds,
+        share_merged=share if merged else 0.0,
+    )
+
+
+def _nothing(family: RowFamily, obstacles: list[str]) -> SiteFit:
+    nothing = [None] * len(obstacles)
+    n = len(family.rows)
+    return SiteFit(
+        fits=nothing,
+        effects=nothing,
+        obstacles=obstacles,
+        groups=family.groups,
+        order=np.arange(n),
+        folds=family.folds[None],
+    )
+
+
+def _obstacle(contrast: Contrast, groups: NDArray[np.intp], share: float, rule: Rule) -> str:
+    if not share:
+        return ""
+    obstacle = find_obstacle(contrast.pair, rule, groups)
+    told = f"near copies in other groups put together ({share:.0%} of rows)"
+    return f"{told}: {obstacle}" if obstacle else ""
+
+
+def _alike(
+    contrast: Contrast,
+    groups: NDArray[np.intp],
+    nearest: NDArray[np.intp],
+    order: NDArray[np.intp],
+    rule: Rule,
+) -> str:
+    """Return that labels travel along with likeness across groups; empty where they do not."""
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    for name, labels, second in (
+        (contrast.pair.words.first, contrast.z, False),
+        (contrast.pair.words.second, contrast.w, True),
+    ):
+        excess = excess_agreement(
+            labels[order],
+            codes_by_occurrence(contrast.blocks(second=second)[order]),
+            codes_by_occurrence(groups[order]),
+            place[nearest[order]],
+            seed=rule.seed,
+        )
+        if excess is not None:
+            return (
+                f"rows of different groups that are alike agree in {name} ({excess:.0%} of full agreement "
+                "beyond chance): groups do not hold what belongs together, such as paraphrases"
+            )
+    return ""
+
+
+def _directions(X: FloatArray, contrasts: Sequence[Contrast], folds: NDArray[np.intp]) -> list[CrossFit]:
+    designs = [contrast.designs() for contrast in contrasts]
+    if not designs:
+        return []
+    fits = iter(cross_fitted(X, [design for part in designs for design in part], folds))
+    return [
+        contrast.joined([next(fits) for _ in part]) for contrast, part in zip(contrasts, designs, strict=True)
+    ]
+
+
+def _effects(
+    sites: Coordinates,
+    family: RowFamily,
+    contrasts: Sequence[Contrast],
+    groups: NDArray[np.intp],
+    folds: NDArray[np.intp],
+) -> list[Effects]:
+    if not contrasts:
+        return []
+    strata = contrasts[0].strata
+    parts = [groups, family.kinds, *([] if strata is None else [strata])]
+    _, units = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
+    designs = [contrast.effect_design for contrast in contrasts]
+    return cross_validated_effects(sites, family.kind_columns, designs, folds, units.reshape(-1))
