@@ -217,9 +217,9 @@ BAD_JSONL = {
         r"field 'harmful': must be true, false or null",
     ),
     "harmful 2": (b'{"id": "a", "prompt": "p", "harmful": 2}\n', r"field 'harmful': must be .*; got 2"),
-    "category list": (
-        b'{"id": "a", "prompt": "p", "category": ["x"]}\n',
-        r"field 'category': must be text; got \['x'\]",
+    "category table": (
+        b'{"id": "a", "prompt": "p", "category": {"x": "y"}}\n',
+        r"field 'category': must be text; got \{'x': 'y'\}",
     ),
     "id true": (b'{"id": true, "prompt": "p"}\n', r"field 'id': must be text; got True"),
     "two faults": (
