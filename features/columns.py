@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from unsinter.features.names import clean_name, is_nan, name_key, says_missing
 from unsinter.features.records import RecordError, abbreviate
@@ -49,6 +57,13 @@ class Column(BaseModel):
     several: Literal["refuse", "missing"] | Annotated[tuple[str, ...], Field(min_length=1)] = "refuse"
     """What becomes of a record with several names in one field, as categories {theft: true, fraud: true}:
     an error, no name, or the first of these names that the record has."""
+
+    @model_serializer
+    def _as_written(self) -> Any:
+        """Return the name alone where that is all, so that a resolved study reads as it was written."""
+        lists = {"true": list(self.is_true), "false": list(self.is_false)} if self.is_true else {}
+        several = {} if self.several == "refuse" else {"several": self.several}
+        return {"field": self.field, **lists, **several} if lists or several else self.field
 
     @model_validator(mode="after")
     def _sides_differ(self) -> Self:

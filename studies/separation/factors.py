@@ -1,7 +1,8 @@
 """The pairs of factors that a study asks about, from the labels of one model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from unsinter.studies.dataset import Dataset
 from unsinter.studies.estimate import NAN
 from unsinter.studies.sections import Separation
 from unsinter.studies.separation.pair import Pair
-from unsinter.studies.targets import Response
+from unsinter.studies.targets import POSITIVE, Names, Response
 
 _NAMED = 0.8
 """Share of rows on each side of D that must carry a topic before comparisons are held within one."""
@@ -69,9 +70,13 @@ def study_pairs(
             left_out[name] = f"{constant[0]} has fewer than two values on the rows where both are known"
             continue
         topics = labels["topic"]
-        strata = topics if _holds_topics(z, topics, known) and name in ("D-R", "D-W") else None
+        strata = topics if name in ("D-R", "D-W") and _holds_topics(z, topics, known) else None
         v = NAN if second == "topic" else _association(w, topics, known)
-        for z_class, w_class in _classes(z, w, known, dataset.groups, settings.min_groups):
+        each = [
+            _one_or_each(factor, own, known, dataset.groups, settings.min_groups)
+            for factor, own in ((first, z), (second, w))
+        ]
+        for z_class, w_class in product(*each):
             pair = Pair(
                 name=name,
                 z=_codes(z, z_class, known),
@@ -90,14 +95,13 @@ def study_pairs(
 
 def _labels(
     dataset: Dataset, responses: Sequence[Response | None], is_present: NDArray[np.bool_]
-) -> dict[str, NDArray[np.str_]]:
+) -> dict[str, Names]:
     """Return the label of each prompt (n,) by factor; empty where missing."""
-    refusals = np.array([(r.refusal or "") if r else "" for r in responses], dtype=np.str_)
-    wordings = np.array([(r.wording or "") if r else "" for r in responses], dtype=np.str_)
-    harmful = dataset.harm == "harmful"
+    refusals = np.array([(r.refusal or "") if r else "" for r in responses], dtype=object)
+    wordings = np.array([(r.wording or "") if r else "" for r in responses], dtype=object)
     found = {
         "D": dataset.harm,
-        "C": np.where(harmful, dataset.topics, ""),
+        "C": dataset.categories,
         "R": np.where(np.isin(refusals, ("refusal", "compliance")), refusals, ""),
         "W": np.where(refusals == "refusal", wordings, ""),
         "topic": dataset.topics,
@@ -105,35 +109,22 @@ def _labels(
     return {name: np.where(is_present, labels, "") for name, labels in found.items()}
 
 
-def _classes(
-    z: NDArray[np.str_],
-    w: NDArray[np.str_],
-    known: NDArray[np.bool_],
-    groups: NDArray[np.str_],
-    min_groups: int,
-) -> Iterator[tuple[str, str]]:
-    """Yield classes of both factors to set against the rest; of two classes only the positive one."""
-    for z_class in _one_or_each(z, known, groups, min_groups):
-        for w_class in _one_or_each(w, known, groups, min_groups):
-            yield z_class, w_class
-
-
 def _one_or_each(
-    labels: NDArray[np.str_], known: NDArray[np.bool_], groups: NDArray[np.str_], min_groups: int
+    factor: str, labels: Names, known: NDArray[np.bool_], groups: Names, min_groups: int
 ) -> list[str]:
+    """Return the classes of a factor to set against the rest; of two classes only the positive one."""
     names = [str(name) for name in np.unique(labels[known])]
-    for positive in ("harmful", "refusal"):
-        if positive in names:
-            return [positive]
+    if factor in POSITIVE:
+        return [name for name in names if name == POSITIVE[factor]]
     frequent = [name for name in names if len(np.unique(groups[known & (labels == name)])) >= min_groups]
     return frequent[1:] if len(names) == 2 and len(frequent) == 2 else frequent
 
 
-def _codes(labels: NDArray[np.str_], name: str, known: NDArray[np.bool_]) -> NDArray[np.int8]:
+def _codes(labels: Names, name: str, known: NDArray[np.bool_]) -> NDArray[np.int8]:
     return np.where(known, (labels == name).astype(np.int8), np.int8(-1)).astype(np.int8)
 
 
-def _holds_topics(z: NDArray[np.str_], topics: NDArray[np.str_], known: NDArray[np.bool_]) -> bool:
+def _holds_topics(z: Names, topics: Names, known: NDArray[np.bool_]) -> bool:
     """Return whether harmful and harmless rows alike carry topics, so that one can be held fixed."""
     return all(
         (topics[known & (z == side)] != "").mean() >= _NAMED
@@ -142,7 +133,7 @@ def _holds_topics(z: NDArray[np.str_], topics: NDArray[np.str_], known: NDArray[
     )
 
 
-def _association(w: NDArray[np.str_], topics: NDArray[np.str_], known: NDArray[np.bool_]) -> float:
+def _association(w: Names, topics: Names, known: NDArray[np.bool_]) -> float:
     rows = known & (topics != "")
     value = cramers_v(topics[rows].tolist(), w[rows].tolist()) if rows.any() else None
     return NAN if value is None else value

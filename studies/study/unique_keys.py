@@ -32,7 +32,7 @@ class UniqueKeyLoader(yaml.SafeLoader):
                     None, None, f"the key {key!r} is given twice, on {lines}; keep one"
                 )
             first[key] = key_node
-        super().flatten_mapping(node)  # type: ignore[no-untyped-call]
+        super().flatten_mapping(node)
 
 
 def load_yaml(text: str) -> Any:
