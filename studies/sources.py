@@ -51,7 +51,7 @@ def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]
     """
     if not source.parts:
         return [PromptRecord.model_validate(record) for record in demo_prompts(seed=seed)]
-    prompts, _ = unify_prompts(_records(source))
+    prompts = unify_prompts(_records(source))
     kept = [record for record in prompts if _passes(record, source)]
     if not kept:
         raise StudyError(f"prompts.where {source.where} keeps none of {len(prompts)} records; loosen it.")

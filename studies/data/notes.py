@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from unsinter.features.duplicates import Grouping, Wrapped
 from unsinter.features.names import common_spellings, respelled
 from unsinter.features.records import PromptRecord
-from unsinter.studies.data.spellings import missing_notes
+from unsinter.studies.data.spellings import name_notes
 
 
 def prompt_notes(prompts: Sequence[PromptRecord], grouping: Grouping) -> list[str]:
     """Return a sentence per thing that was read otherwise than it stands in the file, or joined groups."""
-    return [*map(_wrapper_note, grouping.wrapped), *missing_notes(prompts), *_group_notes(prompts)]
+    return [*map(_wrapper_note, grouping.wrapped), *name_notes(prompts), *_group_notes(prompts)]
 
 
 def _wrapper_note(wrapped: Wrapped) -> str:

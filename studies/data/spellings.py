@@ -1,66 +1,69 @@
-"""One spelling per category, source and wording, and what to say of words that mean "missing"."""
+"""One spelling per category, source and wording, and what to say of the ones that were read as another."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from unsinter.features.names import common_spellings, respelled
+from unsinter.features.names import common_spellings
 from unsinter.features.records import MISSING_WORD, PromptRecord, ResponseRecord
 
 RecordT = TypeVar("RecordT", PromptRecord, ResponseRecord)
 
-_TOPICS = ("category", "topic")
-"""Fields that share their names: a topic stands in where a prompt has no category."""
+WRITTEN = "_written"
+"""Ends the name of the field that keeps a name as it was written, as ``category_written``."""
 
 _SHOWN = 5
 
 
-def unify_prompts(prompts: Sequence[PromptRecord]) -> tuple[list[PromptRecord], list[str]]:
-    """Return the prompts with names that differ by case or code points as one, and a note per such name."""
-    records, notes = _unify(prompts, _TOPICS, "category")
-    records, more = _unify(records, ("source",), "source")
-    return records, [*notes, *more]
+def unify_prompts(prompts: Sequence[PromptRecord]) -> list[PromptRecord]:
+    """Return prompts whose categories and sources have one name where they differ by case or code points.
+
+    Topics share the names of categories: they stand in where a prompt has none.
+    """
+    return _unify(_unify(prompts, ("category", "topic")), ("source",))
 
 
-def unify_responses(responses: Sequence[ResponseRecord]) -> tuple[list[ResponseRecord], list[str]]:
-    """Return the responses with wordings that differ by case or code points as one, and notes."""
-    return _unify(responses, ("wording",), "wording")
+def unify_responses(responses: Sequence[ResponseRecord]) -> list[ResponseRecord]:
+    """Return responses whose wordings have one name where they differ by case or code points."""
+    return _unify(responses, ("wording",))
 
 
-def missing_notes(records: Iterable[PromptRecord | ResponseRecord]) -> list[str]:
-    """Say which words were read as a missing group, category and so on, and in how many records."""
-    counts: dict[str, Counter[str]] = {}
+def name_notes(records: Iterable[PromptRecord | ResponseRecord]) -> list[str]:
+    """Say which words were read as a missing name, and which names as another one, in how many records."""
+    missing: dict[str, Counter[str]] = {}
+    written: dict[tuple[str, str], Counter[str]] = {}
     for record in records:
         for name, word in (record.model_extra or {}).items():
             if name.endswith(MISSING_WORD) and isinstance(word, str):
-                counts.setdefault(name.removesuffix(MISSING_WORD), Counter())[word.strip()] += 1
-    return [
-        f"A {name} that says there is none counts as missing: {_listing(words)}."
-        for name, words in sorted(counts.items())
-    ]
-
-
-def _listing(words: Counter[str]) -> str:
-    shown = ", ".join(f"{word} {n:,}" for word, n in words.most_common(_SHOWN))
-    return shown + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
-
-
-def _unify(records: Sequence[RecordT], fields: Sequence[str], kind: str) -> tuple[list[RecordT], list[str]]:
-    common = common_spellings(getattr(record, name) for record in records for name in fields)
-    others = respelled(common)
-    if not others:
-        return list(records), []
-    counts = Counter(getattr(record, name) for record in records for name in fields)
+                missing.setdefault(name.removesuffix(MISSING_WORD), Counter())[word.strip()] += 1
+            elif (
+                name.endswith(WRITTEN) and (field := name.removesuffix(WRITTEN)) in type(record).model_fields
+            ):
+                written.setdefault((field, str(getattr(record, field))), Counter())[str(word)] += 1
     notes = [
-        f"The {kind} {kept!r} ({counts[kept]:,}) is also written "
-        + " and ".join(f"{name!r} ({counts[name]:,})" for name in written)
-        + "; they count as one."
-        for kept, written in sorted(others.items())
+        f"A {field} that says there is none counts as missing: {_listing(words)}."
+        for field, words in sorted(missing.items())
     ]
-    return [_respelled(record, fields, common.__getitem__) for record in records], notes
+    return notes + [
+        f"The {field} {kept!r} is also written {_listing(words, repr)}; they count as one."
+        for (field, kept), words in sorted(written.items())
+    ]
 
 
-def _respelled(record: RecordT, fields: Sequence[str], spelling: Callable[[str], str]) -> RecordT:
-    now = {name: getattr(record, name) for name in fields}
-    new = {name: spelling(value) for name, value in now.items() if value is not None}
-    return record.model_copy(update=new) if any(now[name] != value for name, value in new.items()) else record
+def _listing(words: Counter[str], shown: Callable[[str], str] = str) -> str:
+    text = ", ".join(f"{shown(word)} {n:,}" for word, n in words.most_common(_SHOWN))
+    return text + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
+
+
+def _unify(records: Sequence[RecordT], fields: Sequence[str]) -> list[RecordT]:
+    common = common_spellings(getattr(record, field) for record in records for field in fields)
+    return [_respelled(record, fields, common) for record in records]
+
+
+def _respelled(record: RecordT, fields: Sequence[str], common: dict[str, str]) -> RecordT:
+    written = {field: getattr(record, field) for field in fields}
+    other = {field: name for field, name in written.items() if name is not None and common[name] != name}
+    if not other:
+        return record
+    new = {field: common[name] for field, name in other.items()}
+    return record.model_copy(update=new | {f"{field}{WRITTEN}": name for field, name in other.items()})
