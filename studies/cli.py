@@ -61,12 +61,8 @@ def check(
     columns: Annotated[str, typer.Option(help="Our field to your column: category=topic,group=family.")] = "",
     all_harmful: Annotated[list[Path] | None, typer.Option(help="Prompts that are all harmful.")] = None,
     all_harmless: Annotated[list[Path] | None, typer.Option(help="Prompts that are all harmless.")] = None,
-    near_copies: Annotated[
-        float | None, typer.Option(help="Similarity of near copies (.6, words .75).")
-    ] = None,
-    strip_wrapper: Annotated[
-        bool, typer.Option("--strip-wrapper", help="Compare without text around.")
-    ] = False,
+    near_copies: Annotated[float | None, typer.Option(help="Least similarity of near copies.")] = None,
+    strip_wrapper: Annotated[bool, typer.Option("--strip-wrapper", help="Compare without it.")] = False,
 ) -> None:
     """Validate records, count sources, categories and cells, and say which questions they can answer."""
     from unsinter.studies.data_verbs import CheckRequest, check_verb
