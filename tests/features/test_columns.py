@@ -38,7 +38,7 @@ def test_values_in_neither_list_are_named_counted_and_refused_in_one_sentence():
 @pytest.mark.parametrize(
     ("true", "false", "held"),
     [([1], [0], [1, 0]), (["1"], ["0"], [1, 0]), ([1], [0], ["1", "0"]), ([True], [False], [True, False]),
-     ([True], [False], ["yes", "no"]), ([3, 4], [1, 2], [4.0, 2.0]), (["Unsafe"], ["SAFE "], ["unsafe", "Safe"]),
+     ([True], [False], ["yes", "no"]), ([3, 4], [1, 2], [4.0, 2.0]), (["Bad"], ["SAFE "], ["bad", "Safe"]),
      (["yes"], ["no"], [True, False])],
 )  # fmt: skip
 def test_values_are_compared_by_what_they_say(true, false, held):
@@ -114,7 +114,9 @@ def test_the_map_chooses_one_of_several_names_or_none():
         read_prompts(data, columns={"category": {"field": "category", "several": ["privacy"]}})
 
 
-@pytest.mark.parametrize("value", [{"theft": "yes"}, {"theft": 2}, [1, 2], {"theft": {"x": True}}, "theft", 3])
+@pytest.mark.parametrize(
+    "value", [{"theft": "yes"}, {"theft": 2}, [1, 2], {"theft": {"x": True}}, "theft", 3]
+)
 def test_other_tables_and_lists_hold_no_names(value):
     assert names_held(value) is None
 
@@ -127,7 +129,9 @@ def test_a_file_without_the_column_is_declared_all_harmful_or_all_harmless():
 
 def test_a_row_that_says_otherwise_than_what_was_declared_is_named():
     data = [{"id": "a", "prompt": "p", "harmful": 1}, {"id": "b", "prompt": "q", "harmful": False}]
-    with pytest.raises(RecordError, match=r"row 2, field 'harmful': is False, and the file was declared True"):
+    with pytest.raises(
+        RecordError, match=r"row 2, field 'harmful': is False, and the file was declared True"
+    ):
         read_prompts(data, declared={"harmful": True})
 
 

@@ -47,8 +47,8 @@ def test_the_commonest_spelling_stays_and_of_equals_the_first_in_order():
     assert common_spellings(["Straße", "STRASSE", "STRASSE"])["Straße"] == "STRASSE"
 
 
-MISSING = ["nan", "NaN", "NAN", "None", "none", "null", "NULL", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaT", " nan ",
-           "-", "", " ", NO_BREAK, None, math.nan, pd.NA, pd.NaT]  # fmt: skip
+MISSING = ["nan", "NaN", "NAN", "None", "none", "null", "NULL", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaT",
+           " nan ", "-", "", " ", NO_BREAK, None, math.nan, pd.NA, pd.NaT]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", MISSING, ids=repr)
@@ -65,7 +65,9 @@ def test_a_word_for_a_missing_value_is_no_id(value):
         PromptRecord.parse({"id": value, "prompt": "p"})
 
 
-@pytest.mark.parametrize("name", ["nancy", "nonetheless", "Nantes", "0", "n", "harmless", "harmful", "all", "other"])
+@pytest.mark.parametrize(
+    "name", ["nancy", "nonetheless", "Nantes", "0", "n", "harmless", "harmful", "all", "other"]
+)
 def test_other_words_are_names(name):
     assert PromptRecord.parse({"id": name, "prompt": "p", "category": name}).category == name
     assert not says_missing(name)
