@@ -70,7 +70,8 @@ def _check_files(asked: CheckRequest) -> CheckReport:
 
 def _check_study(asked: CheckRequest, path: Path) -> CheckReport:
     """Check the records that a study file names, read as the study reads them."""
-    if asked != CheckRequest(data=[path]):
+    others = (asked.data[1:], asked.responses, asked.prompts, asked.columns, asked.all_harmful)
+    if any(others) or asked.all_harmless or asked.strip_wrapper or asked.near_copies is not None:
         raise StudyError(
             f"{path} is a study file, which says all there is to say of its records; give it alone."
         )
