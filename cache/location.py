@@ -9,4 +9,12 @@ import platformdirs
 def default_root() -> Path:
     """Return the folder of the cache: the environment's UNSINTER_CACHE, else the user's own cache folder."""
     chosen = os.environ.get("UNSINTER_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("unsinter"))
+    return expand_home(chosen) if chosen else Path(platformdirs.user_cache_dir("unsinter"))
+
+
+def expand_home(path: str | Path) -> Path:
+    """Return the path with a leading ``~`` or ``~user`` as that home folder; unknown users stay."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

@@ -10,6 +10,7 @@ from unsinter.cache.atomic import sweep, write_atomically
 from unsinter.cache.errors import CacheError, damaged, refused
 from unsinter.cache.fill import Filler, FillReport, OnShard, Produce
 from unsinter.cache.key import JSON, canonical, identity_key
+from unsinter.cache.location import expand_home
 from unsinter.cache.manifest import Folder, Manifest
 from unsinter.cache.plan import asked, plan_missing, shards_of_rows
 from unsinter.cache.reading import RowIndex, ShardReader, aligned, gone
@@ -50,7 +51,7 @@ class ActivationStore:
         ------
         CacheError : the identity is not plain JSON, or the folder's identity.json says something else.
         """
-        folder = Folder(Path(root) / identity_key(identity))
+        folder = Folder(expand_home(root) / identity_key(identity))
         if folder.identity.exists() and folder.identity.read_bytes() != canonical(identity):
             raise CacheError(
                 f"{folder.identity}: this file does not hold the identity that its folder is named after; "

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -10,7 +10,10 @@ from datasketch import MinHash, MinHashLSH
 from scipy.cluster.hierarchy import DisjointSet
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
+from unsinter.features.group_labels import group_labels
 from unsinter.features.records import PromptRecord
+from unsinter.features.twins import Pair, same_values, twin_pairs
+from unsinter.features.wrappers import FEWEST_PROMPTS, Wrapper, shared_wrappers, without_wrappers
 
 SHINGLE = 5
 """Characters per shingle."""
@@ -29,8 +32,6 @@ FRAME = frozenset(
 
 BANDS, ROWS_PER_BAND = 42, 3
 """A pair of Jaccard similarity s becomes a candidate with probability 1 - (1 - s^3)^42: 0.99996 at 0.6."""
-
-Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +52,25 @@ class Grouping:
     largest: int
     """Records in the largest group."""
 
+    wrapped: tuple["Wrapped", ...] = ()
+    """Wrappers that made near copies of different requests; empty where they were left out."""
+
     @property
     def n_joined(self) -> int:
         """How many groups disappeared because they were joined to another."""
         return self.n_given - self.n_groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapped:
+    """A wrapper whose words made near copies of different requests."""
+
+    opening: str
+    """Its first words."""
+
+    n_records: int
+    n_requests: int
+    """Groups that these records would be without the wrapper."""
 
 
 def normalise(text: str) -> str:
@@ -94,36 +110,78 @@ def group_prompts(
     *,
     threshold: float = 0.6,
     word_threshold: float | None = 0.75,
+    strip_wrapper: bool = False,
     seed: int = 0,
 ) -> Grouping:
     """Return final groups: given groups, twins, copies and near copies, joined transitively.
 
-    A given group is never split, only joined to others; thresholds as in `near_duplicates`.
+    A given group is never split, only joined to others; thresholds as in `near_duplicates`. With
+    ``strip_wrapper`` prompts are compared without the text that stands around many of them.
+
+    Raises
+    ------
+    RecordError : a pair_id that can be read as a name and as an id. ValueError : a threshold not in (0, 1].
     """
     texts = [normalise(record.prompt) for record in records]
+    wrappers = shared_wrappers(texts)
+    if strip_wrapper:
+        texts = without_wrappers(texts, wrappers)
     joined = DisjointSet(range(len(records)))
-    for pair in [*_same(record.group for record in records), *_twins(records)]:
+    for pair in [*same_values(record.group for record in records), *twin_pairs(records)]:
         joined.merge(*pair)
     n_given = joined.n_subsets
-    copies = _same(texts)
+    copies = same_values(texts)
     for pair in copies:
         joined.merge(*pair)
-    for sets, least in _views(texts, threshold, word_threshold):
-        first, members = _members(sets)
-        for same in members.values():
-            for index in same[1:]:
-                joined.merge(same[0], index)
-        # A thousand prompts of one template are half a million pairs; joined ones need no second look.
-        for one, other, _ in _links(first, least, seed, joined):
-            joined.merge(one, other)
+    likeness = _Likeness(threshold=threshold, word_threshold=word_threshold, seed=seed)
+    likeness.join(joined, texts)
     roots = [joined[index] for index in range(len(records))]
     return Grouping(
-        labels=_names(records, roots),
+        labels=group_labels(records, roots),
         n_groups=joined.n_subsets,
         n_given=n_given,
         n_copies=len(copies),
         largest=max(Counter(roots).values(), default=0),
+        wrapped=() if strip_wrapper else tuple(_wrapped(wrappers, texts, roots=roots, likeness=likeness)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Likeness:
+    """What makes two texts near copies; thresholds as in `near_duplicates`."""
+
+    threshold: float
+    word_threshold: float | None
+    seed: int
+
+    def join(self, joined: DisjointSet, texts: Sequence[str]) -> None:
+        """Join the places of normalised texts that are near copies."""
+        for sets, least in _views(texts, self.threshold, self.word_threshold):
+            first, members = _members(sets)
+            for same in members.values():
+                for index in same[1:]:
+                    joined.merge(same[0], index)
+            # A thousand prompts of one template are half a million pairs; joined ones need no second look.
+            for one, other, _ in _links(first, least, self.seed, joined):
+                joined.merge(one, other)
+
+
+def _wrapped(
+    wrappers: Sequence[Wrapper], texts: Sequence[str], *, roots: Sequence[int], likeness: _Likeness
+) -> Iterator[Wrapped]:
+    """Yield the wrappers whose prompts stand in one group and would not without them."""
+    for wrapper in wrappers:
+        root, n_records = Counter(roots[index] for index in wrapper.members).most_common(1)[0]
+        if n_records < FEWEST_PROMPTS:
+            continue
+        inner = without_wrappers(texts, [wrapper])
+        own = [inner[index] for index in wrapper.members if roots[index] == root]
+        apart = DisjointSet(range(len(own)))
+        for pair in same_values(own):
+            apart.merge(*pair)
+        likeness.join(apart, own)
+        if apart.n_subsets >= FEWEST_PROMPTS:
+            yield Wrapped(opening=wrapper.opening, n_records=n_records, n_requests=apart.n_subsets)
 
 
 def _views(
@@ -176,43 +234,3 @@ def _shingles(text: str) -> frozenset[str]:
 def _content_words(text: str) -> frozenset[str]:
     words = frozenset(text.split()) - ENGLISH_STOP_WORDS - FRAME
     return words if len(words) >= FEWEST_WORDS else frozenset()
-
-
-def _same(values: Iterable[str | None]) -> list[Pair]:
-    """Return an edge from each value to its first occurrence; None equals nothing."""
-    first: dict[str, int] = {}
-    pairs = []
-    for index, value in enumerate(values):
-        if value is not None and first.setdefault(value, index) != index:
-            pairs.append((first[value], index))
-    return pairs
-
-
-def _twins(records: Sequence[PromptRecord]) -> list[Pair]:
-    """Return edges between twins, whether ``pair_id`` names the other record or a name both share."""
-    place = {record.id: index for index, record in enumerate(records)}
-    named = [
-        (index, place[record.pair_id])
-        for index, record in enumerate(records)
-        if record.pair_id is not None and record.pair_id in place
-    ]
-    return [*named, *_same(record.pair_id for record in records)]
-
-
-def _names(records: Sequence[PromptRecord], roots: Sequence[int]) -> tuple[str, ...]:
-    """Name each component after its smallest given group, or its smallest id where it has none."""
-    groups: dict[int, str] = {}
-    ids: dict[int, str] = {}
-    for record, component in zip(records, roots, strict=True):
-        ids[component] = min(ids.get(component, record.id), record.id)
-        if record.group is not None:
-            groups[component] = min(groups.get(component, record.group), record.group)
-    taken = set(groups.values())
-    for component in sorted(ids.keys() - groups.keys(), key=lambda number: ids[number]):
-        name = ids[component]
-        # An id may equal another record's group by chance; two components must not get one name.
-        while name in taken:
-            name += "'"
-        taken.add(name)
-        groups[component] = name
-    return tuple(groups[component] for component in roots)

@@ -21,6 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from unsinter.cache.location import expand_home
 from unsinter.features.blocks import UnknownArchitectureError, locate_stack
 from unsinter.features.identity import model_identity
 from unsinter.features.model_folder import ModelError, check_folder
@@ -66,7 +67,7 @@ def load_model(name_or_folder: str | Path, *, dtype: str = "auto", device: str =
     """
     if dtype != "auto" and dtype not in _DTYPES:
         raise ModelError(f"dtype must be auto, {', '.join(_DTYPES)}; got {dtype!r}.")
-    name = str(name_or_folder)
+    name = str(expand_home(name_or_folder)) if str(name_or_folder).startswith("~") else str(name_or_folder)
     check_folder(name)
     with _quiet_loading():
         config = _reading(name, "config", lambda: AutoConfig.from_pretrained(name))

@@ -1,11 +1,14 @@
 """Readers: files of any supported kind, through a column map, into lists of validated records."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from unsinter.features.records import OpeningRecord, PromptRecord, RecordError, ResponseRecord
+from unsinter.features.columns import TRUTHS, Column, ColumnMap, NamesReader, TruthReader, read_columns
+from unsinter.features.names import says_missing
+from unsinter.features.records import OpeningRecord, PromptRecord, RecordError, ResponseRecord, abbreviate
 from unsinter.features.rows import Row, Rows, read_rows
 
 RecordT = TypeVar("RecordT", PromptRecord, ResponseRecord, OpeningRecord)
@@ -13,44 +16,53 @@ Kind = Literal["prompts", "responses", "openings"]
 Source = str | Path | Iterable[Mapping[str, Any]]
 """A path, a `datasets.Dataset`, or mappings in memory."""
 
-NO_COLUMNS: Mapping[str, str] = {}
-BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+NO_COLUMNS: ColumnMap = {}
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+HARM_WORDS = {"harmful": True, "harmless": False, "unharmful": False}
+_NAMED = ("category", "subcategory", "topic")
+"""Fields of one name in which some files hold several."""
 
 
 def read_prompts(
-    source: Source | Sequence[str | Path], *, columns: Mapping[str, str] = NO_COLUMNS
+    source: Source | Sequence[str | Path],
+    *,
+    columns: ColumnMap = NO_COLUMNS,
+    declared: Mapping[str, Any] | None = None,
 ) -> list[PromptRecord]:
     """Return the prompt records of a file, or of several whose ids are unique together.
 
-    ``columns`` maps our field to their column, e.g. ``{"category": "category_unified"}``.
-    A field of the file that the map displaces is kept as ``<field>_in_file``.
+    ``columns`` maps our field to their column, e.g. ``{"category": "category_unified"}``, or to a `Column`
+    that says what its values mean, e.g. ``{"harmful": {"field": "label", "true": ["unsafe"], "false":
+    ["safe"]}}``. A field of the file that the map displaces is kept as ``<field>_in_file``. ``declared``
+    holds for every record, e.g. ``{"harmful": True}`` where a file of harmful prompts has no such column.
 
     Raises
     ------
     FileNotFoundError : there is no such file.
     RecordError : names file, row and field of the first record that cannot be used.
     """
-    return _read(source, columns, PromptRecord)
+    return _read(source, columns, PromptRecord, declared or {})
 
 
 def read_responses(
-    source: Source | Sequence[str | Path], *, columns: Mapping[str, str] = NO_COLUMNS
+    source: Source | Sequence[str | Path], *, columns: ColumnMap = NO_COLUMNS
 ) -> list[ResponseRecord]:
     """Return the response records of a file or of several; columns and errors as in `read_prompts`."""
     return _read(source, columns, ResponseRecord)
 
 
 def read_openings(
-    source: Source | Sequence[str | Path], *, columns: Mapping[str, str] = NO_COLUMNS
+    source: Source | Sequence[str | Path], *, columns: ColumnMap = NO_COLUMNS
 ) -> list[OpeningRecord]:
     """Return openings with gold wording moves; columns and errors as in `read_prompts`."""
     return _read(source, columns, OpeningRecord)
 
 
-def detect_kind(source: Source, *, columns: Mapping[str, str] = NO_COLUMNS) -> Kind:
+def detect_kind(source: Source, *, columns: ColumnMap = NO_COLUMNS) -> Kind:
     """Say what a file holds, from the columns of its first rows; RecordError if it is none of the kinds."""
     rows = read_rows(source)
-    names = set(rows.columns) | {field for field, column in columns.items() if column in rows.columns}
+    mapped = read_columns(columns).items()
+    names = set(rows.columns) | {name for name, column in mapped if column.field in rows.columns}
     if "prompt_id" in names or {"response_opening", "model"} <= names:
         return "responses"
     if "prompt" in names:
@@ -65,19 +77,28 @@ def detect_kind(source: Source, *, columns: Mapping[str, str] = NO_COLUMNS) -> K
 
 
 def _read(
-    source: Source | Sequence[str | Path], columns: Mapping[str, str], model: type[RecordT]
+    source: Source | Sequence[str | Path],
+    columns: ColumnMap,
+    model: type[RecordT],
+    declared: Mapping[str, Any] | None = None,
 ) -> list[RecordT]:
     records: list[RecordT] = []
     seen: dict[str, tuple[str, int]] = {}
+    mapped = read_columns(columns)
     for part in _parts(source):
         table = read_rows(part)
-        _check_columns(table, columns, model)
-        for row in table.rows:
-            record = model.parse(_mapped(row, table, columns, model), file=table.name, row=row.number)
+        _check_columns(table, mapped, model)
+        reading = _Reading(
+            table=table, columns=mapped, known=tuple(model.model_fields), declared=declared or {}
+        )
+        rows = [(row, reading.values_of(row)) for row in table.rows]
+        reading.refuse()
+        for row, values in rows:
+            record = model.parse(values, file=table.name, row=row.number)
             if record.id in seen:
                 file, number = seen[record.id]
                 first = f"row {number}" if file == table.name else f"row {number} of {file}"
-                fault = f"{record.id!r} was already given in {first}; make the ids unique"
+                fault = f"{abbreviate(record.id)} was already given in {first}; make the ids unique"
                 raise RecordError.at(table.name, fault, row=row.number, field="id")
             seen[record.id] = (table.name, row.number)
             records.append(record)
@@ -93,19 +114,19 @@ def _parts(source: Source | Sequence[str | Path]) -> Iterable[Source]:
     return [source]  # type: ignore[list-item]
 
 
-def _check_columns(table: Rows, columns: Mapping[str, str], model: type[RecordT]) -> None:
+def _check_columns(table: Rows, columns: Mapping[str, Column], model: type[RecordT]) -> None:
     """Refuse a map of an unknown field or to an unknown column, and a file without a required column."""
-    for field, column in columns.items():
-        if field not in model.model_fields:
-            fault = f"columns maps {field!r}, which is no field of ours; {_near(field, model.model_fields)}"
+    for name, column in columns.items():
+        if name not in model.model_fields:
+            fault = f"columns maps {name!r}, which is no field of ours; {_near(name, model.model_fields)}"
             raise RecordError.at(table.name, fault)
-        if column not in table.columns:
-            fault = f"has no column {column!r} (asked for by columns {field}={column}); "
-            raise RecordError.at(table.name, fault + _near(column, table.columns), field=field)
-    for field, info in model.model_fields.items():
-        if info.is_required() and field not in table.columns and field not in columns:
-            fault = f"no row has this field; map one of {_listing(table.columns)} with columns {field}=COLUMN"
-            raise RecordError.at(table.name, fault, field=field)
+        if column.field not in table.columns:
+            fault = f"has no column {column.field!r} (asked for by columns {name}={column.field}); "
+            raise RecordError.at(table.name, fault + _near(column.field, table.columns), field=name)
+    for name, info in model.model_fields.items():
+        if info.is_required() and name not in table.columns and name not in columns:
+            fault = f"no row has this field; map one of {_listing(table.columns)} with columns {name}=COLUMN"
+            raise RecordError.at(table.name, fault, field=name)
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -118,30 +139,84 @@ def _listing(names: Iterable[str]) -> str:
     return ", ".join(names[:15]) + (f" and {len(names) - 15} more" if len(names) > 15 else "")
 
 
-def _mapped(row: Row, table: Rows, columns: Mapping[str, str], model: type[RecordT]) -> dict[str, Any]:
-    """Return the row under our names; a renamed column leaves its old name unless that is a field of ours."""
-    used = {column for column in columns.values() if column not in model.model_fields}
-    values = {name: value for name, value in row.values.items() if name not in used}
-    for field, column in columns.items():
-        if field == column:
-            continue
-        if field in row.values:
-            kept = f"{field}_in_file"
-            if kept in row.values:
-                fault = f"cannot be kept as {kept!r}, which the row has already; rename that column"
-                raise RecordError.at(table.name, fault, row=row.number, field=field)
-            values[kept] = row.values[field]
-        values[field] = row.values.get(column)
-    return _with_booleans(values, table, row) if table.is_text else values
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """How the rows of one file become values of our fields, and what could not be read."""
 
+    table: Rows
+    columns: Mapping[str, Column]
+    known: tuple[str, ...]
+    declared: Mapping[str, Any]
+    truths: dict[str, TruthReader] = field(init=False)
+    several: dict[str, NamesReader] = field(init=False)
 
-def _with_booleans(values: dict[str, Any], table: Rows, row: Row) -> dict[str, Any]:
-    """Read the booleans of a CSV row, where every value came as text."""
-    for field in ("harmful", "truncated"):
-        text = values.get(field)
-        if isinstance(text, str):
-            if text.strip().lower() not in BOOLEANS:
-                fault = f"must be true, false, 1, 0 or empty; got {text[:60]!r}"
-                raise RecordError.at(table.name, fault, row=row.number, field=field)
-            values[field] = BOOLEANS[text.strip().lower()]
-    return values
+    def __post_init__(self) -> None:
+        self.truths = {name: TruthReader(column=c) for name, c in self.columns.items() if c.is_true}
+        named = {name: self.columns.get(name, Column(field=name)) for name in _NAMED if name in self.known}
+        self.several = {name: NamesReader(column=column) for name, column in named.items()}
+
+    def values_of(self, row: Row) -> dict[str, Any]:
+        """Return the row under our names, each value as its column says."""
+        values = self._mapped(row)
+        for name in TRUTHS:
+            if name in self.truths:
+                values[name] = self.truths[name].read(values.get(name))
+            elif self.table.is_text_in(self._column_of(name)):
+                values = self._with_boolean(values, name, row)
+        for name, reader in self.several.items():
+            if name in values:
+                values[name] = reader.read(values[name], row.number)
+        return self._with_declared(values, row)
+
+    def refuse(self) -> None:
+        """Raise RecordError for values that a map leaves without a meaning, over all rows."""
+        for name, truth in self.truths.items():
+            truth.refuse_unknown(self.table.name, name)
+        for name, names in self.several.items():
+            names.refuse_several(self.table.name, name)
+
+    def _column_of(self, name: str) -> str:
+        return self.columns[name].field if name in self.columns else name
+
+    def _mapped(self, row: Row) -> dict[str, Any]:
+        """Return the row under our names; a renamed column leaves its old name unless that is ours."""
+        used = {column.field for column in self.columns.values() if column.field not in self.known}
+        values = {name: value for name, value in row.values.items() if name not in used}
+        for name, column in self.columns.items():
+            if name == column.field:
+                continue
+            if name in row.values:
+                kept = f"{name}_in_file"
+                if kept in row.values:
+                    fault = f"cannot be kept as {kept!r}, which the row has already; rename that column"
+                    raise RecordError.at(self.table.name, fault, row=row.number, field=name)
+                values[kept] = row.values[name]
+            values[name] = row.values.get(column.field)
+        return values
+
+    def _with_boolean(self, values: dict[str, Any], name: str, row: Row) -> dict[str, Any]:
+        """Read a boolean that the file could only write as text."""
+        text = values.get(name)
+        if not isinstance(text, str):
+            return values
+        known = BOOLEANS | (HARM_WORDS if name == "harmful" else {})
+        said = None if says_missing(text) else text.strip().lower()
+        if said is not None and said not in known:
+            classes = self.table.classes.get(self._column_of(name))
+            of = f" (a class of {classes.listed})" if classes else ""
+            way = f"columns: {{{name}: {{field: {self._column_of(name)}, true: [...], false: [...]}}}}"
+            fault = (
+                f"must be true, false, 1, 0 or empty; got {text[:60]!r}{of}; say what words mean with {way}"
+            )
+            raise RecordError.at(self.table.name, fault, row=row.number, field=name)
+        return values | {name: None if said is None else known[said]}
+
+    def _with_declared(self, values: dict[str, Any], row: Row) -> dict[str, Any]:
+        """Fill in what is declared of the whole file; RecordError where the row says otherwise."""
+        for name, value in self.declared.items():
+            if not says_missing(values.get(name)) and values[name] != value:
+                fault = (
+                    f"is {abbreviate(values[name])}, and the file was declared {value!r}; drop one of the two"
+                )
+                raise RecordError.at(self.table.name, fault, row=row.number, field=name)
+        return values | dict(self.declared)

@@ -1,9 +1,11 @@
 """Records: prompts, responses and openings, validated and frozen, with the fields we do not know kept."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+
+from unsinter.features.names import clean_name, is_missing_word, is_nan
 
 LONGEST_SHOWN = 60
 """Characters of a bad value that an error repeats."""
@@ -13,7 +15,11 @@ LONGEST_TEXT = 1_000_000
 
 
 NO_CATEGORY = frozenset({"none", "uncategorised", "uncategorized", "unlabelled", "unlabeled", "unknown"})
-"""Categories, case folded, by which a file says that a prompt has none."""
+"""Categories, case folded, by which a file says that a prompt has none, beside words for a missing value."""
+
+
+MISSING_WORD = "_missing_word"
+"""Ends the name of the field that keeps such a word, as ``group_missing_word``."""
 
 
 class RecordError(ValueError):
@@ -41,16 +47,32 @@ def abbreviate(value: object) -> str:
 
 
 def _key_text(value: object) -> object:
-    """Read whole numbers as text: many files number their records and groups."""
+    """Read whole numbers as text: many files number their records and groups.
+
+    A column of whole numbers in which some are missing is written as one of fractions: 3.0 is the record 3.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _id_text(value: object) -> object:
+    if isinstance(value, str) and is_missing_word(value):
+        raise ValueError("is a word for a missing value; give every record an id of its own")
+    return _key_text(value)
+
+
 def _truth(value: object) -> object:
-    if isinstance(value, int) and value in (0, 1):
+    if isinstance(value, int | float) and value in (0, 1):
         return bool(value)
     if value is None or isinstance(value, bool):
         return value
-    raise ValueError("must be true, false or null (0 and 1 are read as false and true)")
+    if is_nan(value):
+        return None
+    raise ValueError(
+        "must be true, false or null (0 and 1 are read as false and true); where a file has other words, say "
+        "what they mean, as columns: {FIELD: {field: COLUMN, true: [...], false: [...]}}"
+    )
 
 
 def _encodable(value: str) -> str:
@@ -72,14 +94,16 @@ def _not_blank(value: str) -> str:
 
 
 def _blank_is_missing(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
+    return None if is_nan(value) or (isinstance(value, str) and not clean_name(value)) else value
 
 
 Text = Annotated[str, AfterValidator(_not_blank)]
-Key = Annotated[str, BeforeValidator(_key_text), AfterValidator(_not_blank)]
+Key = Annotated[str, BeforeValidator(_id_text), AfterValidator(_not_blank)]
 Opening = Annotated[str, AfterValidator(_encodable)]
-Name = Annotated[Annotated[str, AfterValidator(_not_blank)] | None, BeforeValidator(_blank_is_missing)]
-KeyName = Annotated[Key | None, BeforeValidator(_blank_is_missing)]
+_OneName = Annotated[str, AfterValidator(_encodable), AfterValidator(clean_name)]
+_OneKey = Annotated[str, BeforeValidator(_key_text), AfterValidator(_encodable), AfterValidator(clean_name)]
+Name = Annotated[_OneName | None, BeforeValidator(_blank_is_missing)]
+KeyName = Annotated[_OneKey | None, BeforeValidator(_blank_is_missing)]
 Truth = Annotated[bool | None, BeforeValidator(_truth)]
 
 
@@ -97,6 +121,27 @@ class _Record(BaseModel):
     licence: Name = None
     """Under which the text may be used."""
 
+    named: ClassVar[tuple[str, ...]] = ("source",)
+    """Fields in which a word for a missing value counts as missing; the word is kept."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _missing_words(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        absent = {name: values[name] for name in cls.named if cls._is_absent(name, values.get(name))}
+        if not absent:
+            return values
+        kept = {f"{name}{MISSING_WORD}": word for name, word in absent.items()}
+        return {**values, **kept, **dict.fromkeys(absent)}
+
+    @classmethod
+    def _is_absent(cls, field: str, value: object) -> bool:
+        if not isinstance(value, str):
+            return False
+        no_category = field in ("category", "topic") and clean_name(value).casefold() in NO_CATEGORY
+        return is_missing_word(value) or no_category
+
     @classmethod
     def parse(cls, values: dict[str, Any], *, file: object = "record", row: int | None = None) -> Self:
         """Validate one row; RecordError names ``file``, ``row``, the first bad field and what it holds."""
@@ -110,6 +155,8 @@ class _Record(BaseModel):
 
 class PromptRecord(_Record):
     """One request: its text, whether it is harmful, and what it must not be separated from."""
+
+    named: ClassVar[tuple[str, ...]] = ("source", "category", "subcategory", "topic", "group", "pair_id")
 
     prompt: Text
     """The user's text, without any chat template."""
@@ -127,11 +174,13 @@ class PromptRecord(_Record):
     """Records of one group never stand on two sides of a split."""
 
     pair_id: KeyName = None
-    """The id of the matched prompt, or a name that twins share; twins are one group."""
+    """A name that twins share, or, where no other record has it, the id of the twin; twins are one group."""
 
 
 class ResponseRecord(_Record):
     """The beginning of one model's answer to one prompt, with labels where somebody gave them."""
+
+    named: ClassVar[tuple[str, ...]] = ("source", "wording")
 
     prompt_id: Key
     model: Text

@@ -2,13 +2,21 @@
 
 import csv
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from unsinter.cache.location import expand_home
+from unsinter.features.class_names import Classes
 from unsinter.features.records import RecordError, abbreviate
+from unsinter.features.typed_rows import (
+    TypedMappings,
+    dataset_mappings,
+    folder_mappings,
+    is_dataset,
+    parquet_mappings,
+)
 
 LONGEST_LINE = 1_000_000
 """Bytes of one line; a longer one is almost always a file that is not what it says."""
@@ -40,6 +48,17 @@ class Rows:
     is_text: bool
     """Whether every value came as text (CSV), so that "true" and "0" mean booleans."""
 
+    classes: Mapping[str, Classes] = field(default_factory=dict)
+    """Columns of numbers that were read as the names they stand for."""
+
+    def is_text_in(self, column: str) -> bool:
+        """Whether the file could not but write a boolean of this column as text."""
+        return self.is_text or column in self.classes
+
+
+Read = tuple[Iterator[Row], dict[str, Classes]]
+"""Rows, and the columns in which numbers stand for names."""
+
 
 def read_rows(source: object) -> Rows:
     """Return the rows of a file, a folder saved by `datasets`, a `datasets.Dataset` or mappings in memory.
@@ -50,47 +69,59 @@ def read_rows(source: object) -> Rows:
     RecordError : the file is of an unknown kind, is damaged, or holds no row.
     """
     if isinstance(source, str | Path):
-        name, rows, is_text = str(source), _read_file(Path(source)), Path(source).suffix.lower() == ".csv"
-    elif _is_dataset(source):
-        name, rows, is_text = "datasets.Dataset", _number(source), False  # type: ignore[arg-type]
+        path = expand_home(source)
+        name, is_text = str(source), path.suffix.lower() == ".csv"
+        rows, classes = _read_file(path)
+    elif is_dataset(source):
+        name, is_text = "datasets.Dataset", False
+        rows, classes = _numbered(dataset_mappings(source), name)
     elif isinstance(source, Iterable):
-        name, rows, is_text = "records in memory", _number(source), False
+        name, is_text = "records in memory", False
+        rows, classes = _number(source), {}
     else:
         raise TypeError(f"Records are read from a path, a Dataset or mappings; got {type(source).__name__}.")
-    found = tuple(rows)
-    if not found:
+    held = tuple(_named(rows, classes, name))
+    if not held:
         raise RecordError.at(name, "holds no record; give a file with at least one row")
-    columns = tuple(dict.fromkeys(column for row in found for column in row.values))
-    return Rows(name=name, rows=found, columns=columns, is_text=is_text)
+    columns = tuple(dict.fromkeys(column for row in held for column in row.values))
+    return Rows(name=name, rows=held, columns=columns, is_text=is_text, classes=classes)
 
 
-def _is_dataset(source: object) -> bool:
-    """Tell a `datasets.Dataset` without importing `datasets`, which is optional and slow."""
-    module = sys.modules.get("datasets")
-    return module is not None and isinstance(source, module.Dataset)
+def _named(rows: Iterable[Row], classes: Mapping[str, Classes], name: str) -> Iterator[Row]:
+    """Yield rows in which numbers of classes are names."""
+    for row in rows:
+        for column in classes.keys() & row.values.keys():
+            try:
+                row.values[column] = classes[column].decode(row.values[column])
+            except ValueError as error:
+                raise RecordError.at(name, str(error), row=row.number, field=column) from error
+        yield row
 
 
-def _number(mappings: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+def _numbered(read: TypedMappings, name: str) -> Read:
+    mappings, classes = read
+    return _number(mappings, name), classes
+
+
+def _number(mappings: Iterable[Mapping[str, Any]], name: str = "records in memory") -> Iterator[Row]:
     for number, values in enumerate(mappings, start=1):
         if not isinstance(values, Mapping):
-            raise RecordError.at(
-                "records in memory", f"is not a mapping; got {abbreviate(values)}", row=number
-            )
+            raise RecordError.at(name, f"is not a mapping; got {abbreviate(values)}", row=number)
         yield Row(number=number, values=dict(values))
 
 
-def _read_file(path: Path) -> Iterator[Row]:
+def _read_file(path: Path) -> Read:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; give the path of a {', '.join(SUFFIXES)} file.")
     if path.is_dir():
-        return _read_dataset_folder(path)
+        return _numbered(folder_mappings(path), str(path))
     match path.suffix.lower():
         case ".jsonl" | ".ndjson" | ".json":
-            return _read_jsonl(path)
+            return _read_jsonl(path), {}
         case ".csv":
-            return _read_csv(path)
+            return _read_csv(path), {}
         case ".parquet":
-            return _read_parquet(path)
+            return _numbered(parquet_mappings(path), str(path))
     raise RecordError.at(
         path,
         f"ends in {path.suffix!r}, which is not read; give one of {', '.join(SUFFIXES)} or a saved dataset",
@@ -189,40 +220,3 @@ def _checked_header(path: Path, cells: list[str], number: int) -> list[str]:
         if name in cells[:index]:
             raise RecordError.at(path, f"the header names {name!r} twice; rename one", row=number)
     return cells
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number = 0
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=4096):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Row(number=number, values=values)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecordError.at(path, f"is not a readable Parquet file ({reason}); write it again") from error
-
-
-def _read_dataset_folder(path: Path) -> Iterator[Row]:
-    marks = ("state.json", "dataset_dict.json")
-    if not any((path / mark).is_file() for mark in marks):
-        fault = "is a folder, but not one written by Dataset.save_to_disk; name a file in it"
-        raise RecordError.at(path, fault)
-    try:
-        import datasets
-    except ImportError as error:
-        fault = "is a saved dataset, which needs the `datasets` extra; run: pip install 'unsinter[datasets]'"
-        raise RecordError.at(path, fault) from error
-    if (path / "dataset_dict.json").is_file():
-        splits = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
-        fault = f"holds the splits {', '.join(splits)}; name the folder of one of them"
-        raise RecordError.at(path, fault)
-    try:
-        return _number(datasets.load_from_disk(str(path)))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RecordError.at(path, f"is a damaged dataset folder ({reason}); save it again") from error

@@ -92,7 +92,7 @@ def load_probe(path: Path | str) -> ProbeWeights:
     ProbeFileError : a file is missing, changed in any byte or field, of a later schema version, or the
         stored examples do not get their stored scores.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     card_path = path.with_suffix(".json")
     try:
         card = read_card(card_path.read_text(encoding="utf-8"), where=card_path)
@@ -126,7 +126,7 @@ def load_probe(path: Path | str) -> ProbeWeights:
 def read_examples(path: Path | str) -> tuple[FloatArray, FloatArray]:
     """Return the self-test of a probe file: activations (n, d_model) and the scores stored with them."""
     load_probe(path)
-    tensors = load(Path(path).read_bytes())
+    tensors = load(Path(path).expanduser().read_bytes())
     return tensors["self_test.activations"], tensors["self_test.scores"]
 
 

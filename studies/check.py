@@ -5,15 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
+from unsinter.features.columns import ColumnMap
 from unsinter.features.duplicates import Grouping, group_prompts
 from unsinter.features.readers import Source, detect_kind, read_openings, read_prompts, read_responses
-from unsinter.features.records import NO_CATEGORY, OpeningRecord, PromptRecord, RecordError, ResponseRecord
+from unsinter.features.records import OpeningRecord, PromptRecord, RecordError, ResponseRecord
 from unsinter.studies.association import Association, label_associations
 from unsinter.studies.cells import LabelledRow, Refusal
+from unsinter.studies.data.notes import prompt_notes
+from unsinter.studies.data.spellings import name_notes, unify_prompts, unify_responses
 from unsinter.studies.questions import Question, prompt_questions, response_questions
+from unsinter.studies.sections import NearCopies
 
 LABELS: Mapping[str, Refusal] = {
     "refusal": "refusal",
@@ -66,13 +71,16 @@ def check_data(
     *,
     prompts: Sequence[Source] = (),
     responses: Sequence[Source] = (),
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnMap | None = None,
+    all_harmful: Mapping[Path, bool] | None = None,
+    near_copies: NearCopies | None = None,
 ) -> CheckReport:
     """Read files, say what they hold and which questions they can answer.
 
     The kind of each of ``sources`` is told from its columns; ``prompts`` and ``responses`` must be what they
     are said to be. ``columns`` maps our field to their column; each kind of file takes the fields it has, and
-    a field that prompts and responses share is taken for prompts.
+    a field that prompts and responses share is taken for prompts. ``all_harmful`` names further files of
+    prompts that are all harmful (True) or all harmless (False).
 
     Raises
     ------
@@ -81,7 +89,9 @@ def check_data(
     columns = dict(columns or {})
     sources = [sources] if isinstance(sources, str | Path) else sources
     kinds = [(source, detect_kind(source, columns=columns)) for source in sources]
-    kinds += [(source, "prompts") for source in prompts] + [(source, "responses") for source in responses]
+    declared = dict(all_harmful or {})
+    kinds += [(source, "prompts") for source in (*prompts, *declared)]
+    kinds += [(source, "responses") for source in responses]
     if not kinds:
         raise RecordError("No file is given; name at least one file of prompts or responses.")
     maps = _maps_by_kind(columns, {kind for _, kind in kinds})
@@ -89,7 +99,11 @@ def check_data(
     files = []
     seen: dict[str, str] = {}
     for source, kind in kinds:
-        found = READERS[kind](source, columns=maps[kind])
+        label = declared.get(source) if isinstance(source, Path) else None
+        if label is None:
+            found = READERS[kind](source, columns=maps[kind])
+        else:
+            found = read_prompts(source, columns=maps[kind], declared={"harmful": label})
         name = str(source) if isinstance(source, str | Path) else "records in memory"
         for record in found:
             if other := seen.get(f"{kind} {record.id}"):
@@ -102,6 +116,7 @@ def check_data(
         [record for record in held["prompts"] if isinstance(record, PromptRecord)],
         [record for record in held["responses"] if isinstance(record, ResponseRecord)],
         files=files,
+        near_copies=near_copies,
     )
 
 
@@ -110,9 +125,11 @@ def check_records(
     responses: Sequence[ResponseRecord] = (),
     *,
     files: Sequence[tuple[str, str, int]] = (),
+    near_copies: NearCopies | None = None,
 ) -> CheckReport:
     """Say what records hold and which questions they can answer; ``files`` is only repeated in the report."""
-    grouping = group_prompts(prompts) if prompts else None
+    prompts, responses = unify_prompts(prompts), unify_responses(responses)
+    grouping = group_prompts(prompts, **(near_copies or NearCopies()).model_dump()) if prompts else None
     labels = grouping.labels if grouping else ()
     prompt_rows = [_prompt_row(record, group) for record, group in zip(prompts, labels, strict=True)]
     by_id = {record.id: row for record, row in zip(prompts, prompt_rows, strict=True)}
@@ -133,9 +150,9 @@ def check_records(
     )
 
 
-def _maps_by_kind(columns: Mapping[str, str], kinds: set[str]) -> dict[str, dict[str, str]]:
+def _maps_by_kind(columns: ColumnMap, kinds: set[str]) -> dict[str, dict[str, Any]]:
     """Give each kind of file the part of the map it can use; RecordError for a field none can use."""
-    maps: dict[str, dict[str, str]] = {kind: {} for kind in MODELS}
+    maps: dict[str, dict[str, Any]] = {kind: {} for kind in MODELS}
     for field, column in columns.items():
         takers = [kind for kind, model in MODELS.items() if field in model.model_fields]
         if not takers:
@@ -152,13 +169,7 @@ def _maps_by_kind(columns: Mapping[str, str], kinds: set[str]) -> dict[str, dict
 
 
 def _prompt_row(record: PromptRecord, group: str) -> LabelledRow:
-    named = record.category is not None and record.category.casefold() not in NO_CATEGORY
-    return LabelledRow(
-        group=group,
-        harmful=record.harmful,
-        category=record.category if named else None,
-        source=record.source,
-    )
+    return LabelledRow(group=group, harmful=record.harmful, category=record.category, source=record.source)
 
 
 def _response_row(record: ResponseRecord, prompt: LabelledRow | None) -> LabelledRow:
@@ -214,12 +225,8 @@ def _notes(
     if grouping and grouping.n_joined:
         found = f"Copies ({grouping.n_copies}) and near copies join {grouping.n_joined} groups to others"
         notes.append(f"{found}; {grouping.n_groups} independent groups remain of {grouping.n_given}.")
-    named = Counter(
-        record.category for record in prompts if (record.category or "").casefold() in NO_CATEGORY
-    )
-    if named:
-        listed = ", ".join(f"{name} {count}" for name, count in named.most_common())
-        notes.append(f"Prompts whose category says there is none count as without category: {listed}.")
+    notes += prompt_notes(prompts, grouping) if grouping else []
+    notes += name_notes(responses)
     others = Counter(r.label for r in responses if r.label is not None and _plain(r.label) not in LABELS)
     if others:
         listed = ", ".join(f"{name} {count}" for name, count in others.most_common())

@@ -55,15 +55,22 @@ def run(
 @app.command()
 @one_line_errors
 def check(
-    data: Annotated[list[Path], typer.Argument(help="Files of prompts, or of responses.")],
+    data: Annotated[list[Path] | None, typer.Argument(help="Prompts, responses, or a study file.")] = None,
     responses: Annotated[Path | None, typer.Option(help="Responses to the prompts.")] = None,
     prompts: Annotated[Path | None, typer.Option(help="Prompts, where DATA holds responses.")] = None,
     columns: Annotated[str, typer.Option(help="Our field to your column: category=topic,group=family.")] = "",
+    all_harmful: Annotated[list[Path] | None, typer.Option(help="Prompts that are all harmful.")] = None,
+    all_harmless: Annotated[list[Path] | None, typer.Option(help="Prompts that are all harmless.")] = None,
+    near_copies: Annotated[float | None, typer.Option(help="Least similarity of near copies.")] = None,
+    strip_wrapper: Annotated[bool, typer.Option("--strip-wrapper", help="Compare without it.")] = False,
 ) -> None:
     """Validate records, count sources, categories and cells, and say which questions they can answer."""
-    from unsinter.studies.data_verbs import check_verb
+    from unsinter.studies.data_verbs import CheckRequest, check_verb
 
-    for table in check_verb(data, responses=responses, prompts=prompts, columns=columns):
+    for table in check_verb(CheckRequest(
+        data=data or [], responses=responses, prompts=prompts, columns=columns, all_harmful=all_harmful or [],
+        all_harmless=all_harmless or [], near_copies=near_copies, strip_wrapper=strip_wrapper,
+    )):  # fmt: skip
         show_table(*table)
 
 

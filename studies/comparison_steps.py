@@ -156,7 +156,7 @@ def comparison_parts(outcome: ModelOutcome, study: Study, dataset: Dataset) -> d
         "groups": dataset.groups,
         "harm": dataset.harm,
         "categories": dataset.categories,
-        "sources": np.array([prompt.source or "" for prompt in dataset.prompts], dtype=np.str_),
+        "sources": dataset.sources,
         "texts": np.array([prompt.prompt for prompt in dataset.prompts], dtype=object),
         "answered": _wordings(outcome)[1],
         "draws": study.bootstrap_draws,

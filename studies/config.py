@@ -3,17 +3,21 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from unsinter.cache.location import expand_home
+from unsinter.features.columns import Column
 from unsinter.studies.sections import (
     FILE_NAME,
     Controls,
     Family,
     ModelSource,
+    NearCopies,
     Penalty,
+    PromptFile,
     PromptSource,
     ReportText,
     ResponseSource,
@@ -22,6 +26,7 @@ from unsinter.studies.sections import (
     Target,
     Tuning,
 )
+from unsinter.studies.study.unique_keys import load_yaml
 
 SCHEMA_VERSION = 2
 
@@ -32,6 +37,8 @@ class StudyError(ValueError):
 
 class Study(Section):
     """One study: data, models, sites, targets, split."""
+
+    may_repeat: ClassVar[frozenset[str]] = frozenset({"layers", "models"})
 
     name: str = Field(pattern=FILE_NAME)
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -75,6 +82,11 @@ class Study(Section):
     Answers then come first and are read behind their prompts; a prompt without one takes no part.
     """
 
+    @field_validator("layers", mode="after")
+    @classmethod
+    def _each_layer_once(cls, layers: Any) -> Any:
+        return tuple(dict.fromkeys(layers)) if isinstance(layers, tuple) else layers
+
     @model_validator(mode="after")
     def _answers_need_responses(self) -> Self:
         for target in ("R", "W"):
@@ -109,13 +121,17 @@ def load_study(path: Path, *, overrides: Sequence[str] = ()) -> Study:
     StudyError : not readable, not YAML, an unknown key (its nearest neighbour is named), a wrong type, or a
         data file that does not exist.
     """
+    path = expand_home(path)
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StudyError(f"{path}: cannot be read as a study file: {_one_line(error)}.") from error
     if not isinstance(table, dict):
         raise StudyError(f"{path}: a study file is a mapping of keys, got {type(table).__name__}.")
-    for override in overrides:
+    keys = [override.partition("=")[0] for override in overrides]
+    for override, key in zip(overrides, keys, strict=True):
+        if keys.count(key) > 1:
+            raise StudyError(f"--set names {key!r} twice; name it once.")
         _apply(table, override)
     return parse_study(table, origin=path)
 
@@ -129,7 +145,7 @@ def parse_study(table: Mapping[str, Any], *, origin: Path) -> Study:
     responses = study.responses
     if responses is not None:
         responses = responses.model_copy(update={"path": _existing(responses.path, origin, "responses.path")})
-    prompts = study.prompts.model_copy(update={"path": _existing(study.prompts.path, origin, "prompts.path")})
+    prompts = _existing_prompts(study.prompts, origin)
     models = tuple(m.model_copy(update={"path": _model_path(m.path, origin)}) for m in study.models)
     return study.model_copy(update={"responses": responses, "prompts": prompts, "models": models})
 
@@ -144,21 +160,34 @@ def _apply(table: dict[str, Any], override: str) -> None:
         if not isinstance(table, dict):
             raise StudyError(f"--set {override}: {parent!r} is not a section.")
     try:
-        table[leaf] = yaml.safe_load(value)
+        table[leaf] = load_yaml(value)
     except yaml.YAMLError as error:
         raise StudyError(f"--set {override}: the value is not YAML: {_one_line(error)}.") from error
 
 
+def _existing_prompts(prompts: PromptSource, origin: Path) -> PromptSource:
+    """Return the section with the place of every file; StudyError for one that is absent or named twice."""
+    named = (*prompts.path, *(file.path for file in prompts.files))
+    places = _existing(named, origin, "prompts.path" if prompts.path else "prompts.files")
+    own, further = places[: len(prompts.path)], places[len(prompts.path) :]
+    files = [
+        file.model_copy(update={"path": place}) for file, place in zip(prompts.files, further, strict=True)
+    ]
+    return prompts.model_copy(update={"path": own, "files": tuple(files)})
+
+
 def _existing(paths: tuple[Path, ...], origin: Path, field: str) -> tuple[Path, ...]:
-    resolved = tuple((origin.parent / path).resolve() for path in paths)
-    for path in resolved:
+    resolved = tuple((origin.parent / expand_home(path)).resolve() for path in paths)
+    for place, path in enumerate(resolved):
         if not path.exists():
             raise StudyError(f"{origin}: {field} names {path}, which does not exist.")
+        if path in resolved[:place]:
+            raise StudyError(f"{origin}: {field} names {path} twice; name it once.")
     return resolved
 
 
 def _model_path(path: str, origin: Path) -> str:
-    folder = origin.parent / path
+    folder = origin.parent / expand_home(path)
     return str(folder.resolve()) if folder.is_dir() else path
 
 
@@ -175,8 +204,11 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _known_keys() -> list[str]:
-    sections = (Study, PromptSource, ResponseSource, ModelSource, Controls, Tuning, Separation, ReportText)
-    return [name for section in sections for name in section.model_fields]
+    sections = (
+        *(Study, PromptSource, PromptFile, NearCopies, ResponseSource, ModelSource, Controls, Tuning),
+        *(Separation, ReportText, Column),
+    )
+    return [info.alias or name for section in sections for name, info in section.model_fields.items()]
 
 
 def _one_line(error: Exception) -> str:

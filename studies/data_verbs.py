@@ -1,36 +1,100 @@
 """What `check` and `label` do: files of records in, tables out; no model library is imported."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from platformdirs import user_cache_dir
 
+from unsinter.cache.location import expand_home
 from unsinter.features.labelling.agreement import Agreement
 from unsinter.features.labelling.apply import LabelReport, label_file
 from unsinter.features.labelling.endpoint import EndpointJudge
 from unsinter.features.labelling.judges import HuggingFaceJudge, Judge, RulesJudge
+from unsinter.features.readers import read_responses
 from unsinter.features.records import OpeningRecord, PromptRecord, ResponseRecord
-from unsinter.studies.check import check_data
+from unsinter.studies.check import CheckReport, check_data, check_records
 from unsinter.studies.check_tables import check_tables
-from unsinter.studies.config import StudyError
+from unsinter.studies.config import StudyError, load_study
+from unsinter.studies.sections import NearCopies
+from unsinter.studies.sources import read_study_prompts
 from unsinter.studies.tables import Table
 
 
-def check_verb(
-    data: Sequence[Path], *, responses: Path | None, prompts: Path | None, columns: str
-) -> list[Table]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """What `unsinter check` was given.
+
+    Attributes
+    ----------
+    data : files of records, or one study file whose records are checked.
+    all_harmful, all_harmless : files of prompts that have no such column.
+    near_copies : similarity of texts and of words from which prompts are near copies.
+    """
+
+    data: Sequence[Path] = ()
+    responses: Path | None = None
+    prompts: Path | None = None
+    columns: str = ""
+    all_harmful: Sequence[Path] = ()
+    all_harmless: Sequence[Path] = ()
+    near_copies: float | None = None
+    strip_wrapper: bool = False
+
+
+def check_verb(asked: CheckRequest) -> list[Table]:
     """Validate records and say what they hold and which questions they can answer."""
-    report = check_data(
-        data,
-        prompts=[prompts] if prompts else [],
-        responses=[responses] if responses else [],
-        columns=parse_columns(columns),
-    )
+    studies = [path for path in asked.data if path.suffix.lower() in (".yaml", ".yml")]
+    report = _check_study(asked, studies[0]) if studies else _check_files(asked)
     tables: list[Table] = list(check_tables(report))
     if report.notes:
         tables.append(("worth knowing", ("note",), [(note,) for note in report.notes]))
     return tables
+
+
+def _check_files(asked: CheckRequest) -> CheckReport:
+    declared = dict.fromkeys(map(expand_home, asked.all_harmful), True)
+    for path in map(expand_home, asked.all_harmless):
+        if declared.setdefault(path, False):
+            raise StudyError(f"{path} is named by --all-harmful and by --all-harmless; name it once.")
+    return check_data(
+        asked.data,
+        prompts=[asked.prompts] if asked.prompts else [],
+        responses=[asked.responses] if asked.responses else [],
+        columns=parse_columns(asked.columns),
+        all_harmful=declared,
+        near_copies=_near_copies(asked),
+    )
+
+
+def _check_study(asked: CheckRequest, path: Path) -> CheckReport:
+    """Check the records that a study file names, read as the study reads them."""
+    others = (asked.data[1:], asked.responses, asked.prompts, asked.columns, asked.all_harmful)
+    if any(others) or asked.all_harmless or asked.strip_wrapper or asked.near_copies is not None:
+        raise StudyError(
+            f"{path} is a study file, which says all there is to say of its records; give it alone."
+        )
+    study = load_study(path)
+    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    responses = read_responses(study.responses.path) if study.responses and study.responses.path else []
+    files = [(str(path), "prompts", len(prompts)), (str(path), "responses", len(responses))]
+    return check_records(
+        prompts,
+        responses,
+        files=[file for file in files if file[2]],
+        near_copies=study.prompts.near_copies,
+    )
+
+
+def _near_copies(asked: CheckRequest) -> NearCopies:
+    if asked.near_copies is None:
+        return NearCopies(strip_wrapper=asked.strip_wrapper)
+    if not 0 < asked.near_copies <= 1:
+        raise StudyError(f"--near-copies must be above 0 and at most 1, got {asked.near_copies:g}.")
+    return NearCopies(
+        threshold=asked.near_copies, word_threshold=asked.near_copies, strip_wrapper=asked.strip_wrapper
+    )
 
 
 _FIELDS = {name for kind in (PromptRecord, ResponseRecord, OpeningRecord) for name in kind.model_fields}
@@ -47,6 +111,8 @@ def parse_columns(text: str) -> dict[str, str]:
             near = get_close_matches(ours.strip(), _FIELDS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"fields are {', '.join(sorted(_FIELDS))}."
             raise StudyError(f"--columns maps {ours.strip()!r}, which is no field of ours; {hint}")
+        if ours.strip() in columns:
+            raise StudyError(f"--columns maps {ours.strip()!r} twice; map it once.")
         columns[ours.strip()] = theirs.strip()
     return columns
 
@@ -65,7 +131,7 @@ def make_judge(spec: str) -> Judge:
     if spec == "rules":
         return RulesJudge()
     if kind == "hf" and rest:
-        return HuggingFaceJudge(Path(rest))
+        return HuggingFaceJudge(expand_home(rest))
     model, at, url = rest.partition("@")
     if kind == "endpoint" and at and model and url:
         return EndpointJudge(url, model=model, answers=Path(user_cache_dir("unsinter")) / "judge-answers")
@@ -84,8 +150,8 @@ def label_tables(report: LabelReport) -> list[Table]:
         wordings = sorted(report.wordings.items(), key=lambda pair: -pair[1])
         tables.append(("wording of the refusals", ("W", "rows"), [(name, f"{n:,}") for name, n in wordings]))
     if report.overall is not None:
-        agreements = {**report.by_model, "all": report.overall}
-        rows = [_agreement_row(name, found) for name, found in agreements.items()]
+        agreements = [*report.by_model.items(), ("all", report.overall)]
+        rows = [_agreement_row(name, found) for name, found in agreements]
         header = ("model", "rows", "accuracy", "kappa", "macro-F1", "confusions (gold > ours)")
         tables.append(("agreement with gold labels", header, rows))
     if report.other_gold:

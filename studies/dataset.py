@@ -1,6 +1,6 @@
 """The prompts of a study, grouped and split once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from unsinter.features.duplicates import group_prompts
 from unsinter.features.records import PromptRecord
 from unsinter.studies.config import Study, StudyError
+from unsinter.studies.data.notes import prompt_notes
 from unsinter.studies.sources import read_recorded_responses
-from unsinter.studies.splits import Split, outer_split
+from unsinter.studies.splits import Split, SplitError, outer_split
 from unsinter.studies.sweep import Rows
-from unsinter.studies.targets import Response, Target, harm_category, make_target
+from unsinter.studies.targets import Names, Response, Target, harm_category, make_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,16 +22,18 @@ class Dataset:
 
     Attributes
     ----------
-    ids, groups : (n_prompts,).
+    ids, groups : (n_prompts,) of objects: memory grows with the text of ids that are whole prompts.
     split : fold of each prompt; fold 0 is held out and never chosen from.
     recorded : model -> its recorded answer to each prompt (n_prompts,); empty where models answer themselves.
+    notes : what the reader of a result should know of the prompts, a sentence each.
     """
 
     prompts: tuple[PromptRecord, ...]
-    ids: NDArray[np.str_]
-    groups: NDArray[np.str_]
+    ids: Names
+    groups: Names
     split: Split
     recorded: Mapping[str, Sequence[Response | None]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def is_test(self) -> NDArray[np.bool_]:
@@ -38,9 +41,14 @@ class Dataset:
         return np.array(self.split.folds) == 0
 
     @property
-    def categories(self) -> NDArray[np.str_]:
-        """Harm category (n_prompts,); ``harmless`` where harmless, empty where unknown."""
-        return np.array([_category(record) for record in self.prompts], dtype=np.str_)
+    def categories(self) -> Names:
+        """Harm category (n_prompts,); empty where harmless or unknown."""
+        return _names(harm_category(record) for record in self.prompts)
+
+    @property
+    def sources(self) -> Names:
+        """Source of each prompt (n_prompts,); empty where unknown."""
+        return _names(record.source for record in self.prompts)
 
     @property
     def harm(self) -> NDArray[np.str_]:
@@ -49,31 +57,67 @@ class Dataset:
         return np.array([names[record.harmful] for record in self.prompts], dtype=np.str_)
 
     @property
-    def topics(self) -> NDArray[np.str_]:
+    def topics(self) -> Names:
         """What a prompt is about, harmful or not (n_prompts,): its category, else its topic, else empty."""
-        return np.array([record.category or record.topic or "" for record in self.prompts], dtype=np.str_)
+        return _names(record.category or record.topic for record in self.prompts)
 
 
 def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
-    """Group near duplicates and twins, then split groups, stratified by category of harm."""
-    groups = np.array(group_prompts(prompts).labels, dtype=np.str_)
+    """Group near duplicates and twins, then split groups, stratified by category of harm.
+
+    Raises
+    ------
+    StudyError : a target cannot be studied, or the prompts make too few groups to be split.
+    """
+    grouping = group_prompts(prompts, **study.prompts.near_copies.model_dump())
+    notes = prompt_notes(prompts, grouping)
     dataset = Dataset(
         prompts=tuple(prompts),
-        ids=np.array([record.id for record in prompts], dtype=np.str_),
-        groups=groups,
-        split=outer_split(
-            [record.id for record in prompts],
-            groups.tolist(),
-            strata=[_category(record) for record in prompts],
-            n_folds=max(2, round(1 / study.test_fraction)),
-            seed=study.seed,
-        ),
+        ids=_names(record.id for record in prompts),
+        groups=_names(grouping.labels),
+        split=_split(prompts, grouping.labels, study, notes),
         recorded=read_recorded_responses(study.responses, prompts)
         if study.responses and study.responses.path
         else {},
+        notes=tuple(notes),
     )
     _refuse_impossible_questions(dataset, study)
     return dataset
+
+
+def _split(
+    prompts: Sequence[PromptRecord], labels: Sequence[str], study: Study, notes: Sequence[str]
+) -> Split:
+    try:
+        return outer_split(
+            [record.id for record in prompts],
+            labels,
+            strata=_strata(prompts),
+            n_folds=max(2, round(1 / study.test_fraction)),
+            seed=study.seed,
+        )
+    except SplitError as error:
+        raise StudyError(" ".join([str(error), *notes])) from error
+
+
+def _strata(prompts: Sequence[PromptRecord]) -> list[str]:
+    """Return the category of each harmful prompt; all harmless ones are one stratum, and so are unknown ones.
+
+    The names of these strata decide between splits that are equally good, and are no category's.
+    """
+    named = [harm_category(record) for record in prompts]
+    free = {}
+    for stratum in ("harmless", "uncategorised"):
+        free[stratum] = stratum
+        while free[stratum] in named:
+            free[stratum] += "'"
+    other = {True: free["uncategorised"], False: free["harmless"], None: ""}
+    return [name or other[record.harmful] for name, record in zip(named, prompts, strict=True)]
+
+
+def _names(values: Iterable[str | None]) -> Names:
+    """Return names as objects (n,), empty for None: an array of text gives each the width of the longest."""
+    return np.array([value or "" for value in values], dtype=object)
 
 
 def prompt_target(name: str, dataset: Dataset, study: Study) -> Target:
@@ -139,12 +183,6 @@ def refusal_to_score(target: Target, rows: Rows) -> str | None:
             only = f"only {str(found[0])!r}" if len(found) else "no class"
             return f"{target.name} needs two classes on each side of every split; the {part} hold {only}"
     return None
-
-
-def _category(record: PromptRecord) -> str:
-    if record.harmful is None:
-        return ""
-    return (harm_category(record) or "uncategorised") if record.harmful else "harmless"
 
 
 def _refuse_impossible_questions(dataset: Dataset, study: Study) -> None:

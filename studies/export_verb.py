@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from unsinter.cache.location import expand_home
 from unsinter.studies.export import check_formats, export_site
 from unsinter.studies.facts import ProbeFacts, read_facts
 from unsinter.studies.tables import Table
@@ -24,6 +25,7 @@ def export_verb(
     """Export one probe of a finished run; return what was written and how good the probe is."""
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     check_formats(wanted)
+    run, out = expand_home(run), None if out is None else expand_home(out)
     facts = read_facts(
         run, target=target, model=model, layer=layer, position=position, family=family, tuned=tuned
     )

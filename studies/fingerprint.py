@@ -22,7 +22,7 @@ def study_fingerprint(study: Study) -> str:
     parts: dict[str, Any] = {
         "steps": VERSION,
         "study": {k: v for k, v in json.loads(study.model_dump_json()).items() if k != "report"},
-        "prompts": _stamps(study.prompts.path),
+        "prompts": _stamps(part.path for part in study.prompts.parts),
         "responses": _stamps(study.responses.path if study.responses else ()),
         "models": [_model_stamps(find_model(source)) for source in study.models],
         "versions": package_versions(),

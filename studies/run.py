@@ -70,6 +70,7 @@ def split_table(dataset: Dataset) -> pd.DataFrame:
         {
             "id": dataset.ids,
             "group": dataset.groups,
+            "harmful": [record.harmful for record in dataset.prompts],
             "category": dataset.categories,
             "held_out": dataset.is_test,
         }
@@ -99,6 +100,7 @@ def summarise(
         "groups": len(set(dataset.groups)),
         "split_digest": dataset.split.digest,
         "held_out_prompts": int(dataset.is_test.sum()),
+        "notes": list(dataset.notes),
         "licences": data_licences(dataset.prompts),
         "machine": describe_machine(),
         "versions": package_versions(),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from unsinter.cache.location import expand_home
+
 
 def read_run_table(
     run: Path, name: str, *, columns: Collection[str], error: type[ValueError]
@@ -15,6 +17,7 @@ def read_run_table(
     ------
     error : no run, an unfinished one, or a table that cannot be read or lacks one of these columns.
     """
+    run = expand_home(run)
     if not run.is_dir() or not (run / "study.yaml").is_file():
         raise error(f"{run} is no run folder (it holds no study.yaml); name one that `unsinter run` wrote.")
     if not (run / "summary.json").is_file():

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import typer
@@ -22,6 +23,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from unsinter.cache.location import expand_home
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -36,11 +39,16 @@ _errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def one_line_errors(verb: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Turn bad input into one line on stderr and exit code 2; Ctrl-C into 130; leave faults alone."""
+    """Turn bad input into one line on stderr and exit code 2; Ctrl-C into 130; leave faults alone.
+
+    ``~`` at the beginning of a path is the home folder, which a shell does not see to in ``--out=~/runs``.
+    """
 
     @functools.wraps(verb)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
+            for name, value in kwargs.items():
+                kwargs[name] = _at_home(value)
             return verb(*args, **kwargs)
         except KeyboardInterrupt:
             _errors.print("unsinter: stopped; the same command goes on where it was.")
@@ -52,6 +60,12 @@ def one_line_errors(verb: Callable[Arguments, Result]) -> Callable[Arguments, Re
             raise typer.Exit(2) from error
 
     return guarded
+
+
+def _at_home(value: object) -> object:
+    if isinstance(value, list):
+        return [_at_home(item) for item in value]
+    return expand_home(value) if isinstance(value, Path) else value
 
 
 def show_line(text: str) -> None:

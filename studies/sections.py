@@ -1,9 +1,12 @@
 """The sections of a study file: each a frozen pydantic model that refuses unknown keys."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
+from unsinter.studies.study.section import Section
 
 Target = Literal["D", "C", "R", "W"]
 Family = Literal["logistic", "ridge", "mass_mean"]
@@ -14,25 +17,6 @@ Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Sure = Annotated[float, Field(gt=0.5, le=1.0)]
 SeparatedPair = Literal["D-R", "D-W", "C-W", "D-topic"]
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-
-
-class Section(BaseModel):
-    """A part of a study file; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PromptSource(Section):
-    """Where the prompts come from."""
-
-    path: tuple[Path, ...] = ()
-    """Files of prompt records (JSONL, CSV, Parquet), read one after the other; empty: the planted prompts."""
-
-    columns: dict[str, str] = {}
-    """Our field to their column, as ``{category: category_unified}``."""
-
-    where: dict[str, tuple[Any, ...]] = {}
-    """Keep only records whose field holds one of these values, as ``{source: [xstest, jbb_benign]}``."""
 
 
 class ResponseSource(Section):
@@ -117,7 +101,7 @@ class Separation(Section):
     imputations: int = Field(default=10, ge=2)
     """Has no effect any more: known label errors now mend the estimate, no labels are drawn."""
 
-    sure: dict[Target, tuple[Sure, Sure]] = {}
+    sure: dict[Target, tuple[Sure, Sure]] = Field(default_factory=dict)
     """Target -> probability that an observed negative, and positive, label is right, from people's labels."""
 
     erased_contrasts: int = Field(default=8, ge=0)
@@ -139,6 +123,8 @@ class Separation(Section):
 
 class Tuning(Section):
     """What tuning may try beside the sweep; ranges are (low, high), lists are tried as they are."""
+
+    may_repeat: ClassVar[frozenset[str]] = frozenset({"dropouts", "weight_decays", "learning_rates"})
 
     trials: int = Field(default=0, ge=0)
     """How many trials are finished, pruned ones among them; 0 tunes nothing. More may be asked for later."""
@@ -176,3 +162,26 @@ class ReportText(Section):
 
     question: str | None = None
     """The study's question, shown first; unset: the question of the targets."""
+
+
+__all__ = [
+    "FILE_NAME",
+    "Controls",
+    "Count",
+    "Family",
+    "ModelSource",
+    "NearCopies",
+    "Penalty",
+    "PromptFile",
+    "PromptSource",
+    "ReportText",
+    "ResponseSource",
+    "Section",
+    "SeparatedPair",
+    "Separation",
+    "Share",
+    "Sure",
+    "Target",
+    "TunedFamily",
+    "Tuning",
+]

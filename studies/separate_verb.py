@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from unsinter.cache.location import expand_home
 from unsinter.studies.plots import save_figure
 from unsinter.studies.run_tables import read_run_table
 from unsinter.studies.separate_screens import contrast_screens, evidence_screens, map_screens, reason_screen
@@ -43,6 +44,7 @@ def separate_verb(
     ------
     SeparationError : no run, an unfinished one, one without verdicts, or an unknown pair or model.
     """
+    run, out = expand_home(run), None if out is None else expand_home(out)
     verdicts = read_run_table(run, "verdicts", columns=VERDICTS, error=SeparationError)
     results = read_run_table(run, "results", columns=_CHOICE, error=SeparationError)
     if verdicts is None or verdicts.empty:

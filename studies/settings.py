@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from unsinter.cache.location import expand_home
+
 Progress: TypeAlias = Callable[[str, int, int], None]
 """(step in words, done, total)."""
 
@@ -30,3 +32,7 @@ class Settings:
     progress: Progress = silent
     on_read: Callable[[], None] = nothing
     """Called when a model has been read without complaint; before that nothing is written to the folder."""
+
+    def __post_init__(self) -> None:
+        for name in ("folder", "cache_root"):
+            object.__setattr__(self, name, expand_home(getattr(self, name)))

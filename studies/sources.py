@@ -4,12 +4,15 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+from unsinter.cache.location import expand_home
+from unsinter.features.columns import value_key
 from unsinter.features.labelling.agreement import THREE_WAY
 from unsinter.features.labelling.label import label_response
 from unsinter.features.labelling.rules import find_moves, wording_of
 from unsinter.features.readers import read_prompts, read_responses
-from unsinter.features.records import PromptRecord, ResponseRecord
+from unsinter.features.records import PromptRecord, RecordError, ResponseRecord, abbreviate
 from unsinter.studies.config import StudyError
+from unsinter.studies.data.spellings import unify_prompts
 from unsinter.studies.planted import MODELS, demo_prompts, model_folder
 from unsinter.studies.sections import ModelSource, PromptSource, ResponseSource
 from unsinter.studies.targets import Response
@@ -34,18 +37,37 @@ def find_model(source: ModelSource) -> str:
                 "carries it (see README) or name a model folder."
             )
         return str(Path(spec.submodule_search_locations[0]) / inner)
-    return source.path
+    return str(expand_home(source.path)) if source.path.startswith("~") else source.path
 
 
 def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]:
-    """Return the study's prompts: the files' records that pass ``where``, or the planted prompts."""
-    if not source.path:
+    """Return the study's prompts: the files' records that pass ``where``, or the planted prompts.
+
+    Names of categories and sources that differ by case or code points alone have one spelling.
+
+    Raises
+    ------
+    StudyError : no record passes ``where``. RecordError : as `read_prompts`, and an id in two files.
+    """
+    if not source.parts:
         return [PromptRecord.model_validate(record) for record in demo_prompts(seed=seed)]
-    prompts = read_prompts(source.path, columns=source.columns)
+    prompts = unify_prompts(_records(source))
     kept = [record for record in prompts if _passes(record, source)]
     if not kept:
         raise StudyError(f"prompts.where {source.where} keeps none of {len(prompts)} records; loosen it.")
     return kept
+
+
+def _records(source: PromptSource) -> list[PromptRecord]:
+    records: list[PromptRecord] = []
+    places: dict[str, Path] = {}
+    for part in source.parts:
+        for record in read_prompts(part.path, columns=part.columns, declared=part.declared):
+            if (other := places.setdefault(record.id, part.path)) != part.path:
+                fault = f"{abbreviate(record.id)} is in {other} too; make the ids unique over all files"
+                raise RecordError.at(part.path, fault, field="id")
+            records.append(record)
+    return records
 
 
 def read_recorded_responses(
@@ -97,4 +119,7 @@ def _agreed(answers: Sequence[Response]) -> Response | None:
 
 def _passes(record: PromptRecord, source: PromptSource) -> bool:
     table = record.model_dump()
-    return all(table.get(field) in accepted for field, accepted in source.where.items())
+    return all(
+        table.get(name) in accepted or value_key(table.get(name)) in map(value_key, accepted)
+        for name, accepted in source.where.items()
+    )

@@ -38,6 +38,8 @@ def summary_tables(summary: Mapping[str, Any]) -> list[Table]:
     ]
     if cells:
         tables.append(("independent groups per cell", ("model", "cell", "groups"), cells))
+    if notes := summary.get("notes"):
+        tables.append(("worth knowing", ("note",), [(note,) for note in notes]))
     silent = [
         [name, reason]
         for name, model in summary["models"].items()

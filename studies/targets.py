@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.features.records import NO_CATEGORY, PromptRecord
+
+Names: TypeAlias = NDArray[Any]
+"""Text (n,): of objects where it may be long, else of numpy's text."""
+
+POSITIVE = {"D": "harmful", "R": "refusal"}
+"""The positive class of the targets whose classes have names of ours; others have names of the data's."""
 
 MEANING = {
     "D": "harmful or harmless, every prompt",
@@ -44,7 +51,7 @@ class Target:
     """
 
     name: str
-    labels: NDArray[np.str_]
+    labels: Names
     classes: tuple[str, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
 
@@ -86,7 +93,7 @@ def make_target(
     prompts: Sequence[PromptRecord],
     responses: Sequence[Response | None],
     *,
-    groups: NDArray[np.str_],
+    groups: Names,
     min_groups: int,
     is_present: NDArray[np.bool_] | None = None,
 ) -> Target:
@@ -94,12 +101,16 @@ def make_target(
 
     A missing label is masked, never a class of its own: coding "answered" as a wording turns W into R.
     """
-    raw = np.array([_label(name, p, r) or "" for p, r in zip(prompts, responses, strict=True)], dtype=np.str_)
+    raw = np.array([_label(name, p, r) or "" for p, r in zip(prompts, responses, strict=True)], dtype=object)
     if is_present is not None:
         raw[~is_present] = ""
     counts = {label: len(set(groups[raw == label])) for label in np.unique(raw[raw != ""])}
-    kept = sorted((label for label, n in counts.items() if n >= min_groups), key=_positive_last)
-    labels = np.where(np.isin(raw, kept), raw, "")
+    kept = sorted(
+        (label for label, n in counts.items() if n >= min_groups),
+        key=lambda label: (label == POSITIVE.get(name), label),
+    )
+    # Classes are few and short enough for an array of text; what is left out may be as long as a prompt.
+    labels = np.where(np.isin(raw, kept), raw, "").astype(np.str_)
     left_out = {label: n for label, n in counts.items() if n < min_groups}
     return Target(name=name, labels=labels, classes=tuple(kept), left_out=left_out)
 
@@ -108,10 +119,6 @@ def harm_category(prompt: PromptRecord) -> str | None:
     """Return the category of a harmful prompt; None for harmless ones and where the file says it has none."""
     named = prompt.harmful and prompt.category and prompt.category.casefold() not in NO_CATEGORY
     return prompt.category if named else None
-
-
-def _positive_last(label: str) -> tuple[bool, str]:
-    return label in ("harmful", "refusal"), label
 
 
 def _label(name: str, prompt: PromptRecord, response: Response | None) -> str | None:

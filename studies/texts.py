@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from unsinter.cache.location import expand_home
 from unsinter.features.records import RecordError, abbreviate
 from unsinter.features.rows import SUFFIXES, read_rows
 from unsinter.studies.config import StudyError
@@ -54,7 +55,7 @@ def given_texts(
     elif Path(str(file)).suffix.lower() in SUFFIXES:
         found = [_of_record(str(file), row.number, row.values) for row in read_rows(str(file)).rows]
     else:
-        found = list(_lines(str(file), Path(str(file)).read_bytes()))
+        found = list(_lines(str(file), expand_home(str(file)).read_bytes()))
     if not found:
         raise RecordError.at(file, "holds no text; give at least one line")
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from unsinter.cache.location import expand_home
 from unsinter.studies.plots import save_figure
 from unsinter.studies.run_tables import read_run_table
 from unsinter.studies.tables import Table
@@ -36,6 +37,7 @@ def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) 
     ------
     TransferError : no run, an unfinished one, one without transfer, or an unknown kind or order.
     """
+    run, out = expand_home(run), None if out is None else expand_home(out)
     picked: Order | None = next((known for known in ORDERS if known == order), None)
     if picked is None:
         raise TransferError(f"--order must be one of {', '.join(ORDERS)}, got {order!r}.")

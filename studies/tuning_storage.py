@@ -12,6 +12,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from unsinter.cache.location import expand_home
+
 JOURNAL = "trials.journal"
 _ATTEMPTS = 5
 
@@ -50,7 +52,7 @@ def _of_url(url: str) -> BaseStorage:
             f"got {url!r}."
         )
     if kind == "journal":
-        return _journal(Path(rest))
+        return _journal(expand_home(rest))
     if kind in ("redis", "rediss", "unix"):
         return _redis(url)
     return _database(url)
@@ -104,6 +106,8 @@ def _redis(url: str) -> BaseStorage:
 def _database(url: str) -> BaseStorage:
     if url.startswith(("postgresql://", "postgres://")):
         url = "postgresql+psycopg://" + url.partition("://")[2]
+    if url.startswith("sqlite:///~"):
+        url = f"sqlite:///{expand_home(url.removeprefix('sqlite:///'))}"
     # Trials of several processes are written one after the other: wait for one's turn rather than fail.
     options: dict[str, Any] = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     for attempt in range(1, _ATTEMPTS + 1):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.cache import default_root
+from unsinter.cache.location import expand_home
 from unsinter.features.model import load_model
 from unsinter.features.rendering import render
 from unsinter.studies.config import StudyError, load_study
@@ -51,7 +52,7 @@ def run_verb(asked: RunRequest, *, progress: Progress) -> RunOutcome:
     if asked.demo == (asked.study_file is not None):
         raise StudyError("name a study file or give --demo, one of the two.")
     study = load_study(asked.study_file or demo_study_file(), overrides=asked.overrides)
-    folder = asked.out or Path("runs") / study.name
+    folder = expand_home(asked.out) if asked.out else Path("runs") / study.name
     settings = Settings(
         folder=folder,
         cache_root=default_root(),

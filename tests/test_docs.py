@@ -5,8 +5,12 @@ import re
 import pytest
 
 from unsinter.studies.categories.table import ACROSS
+from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
+from unsinter.studies.study.unique_keys import load_yaml
 from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRIALS, VERDICTS
 from unsinter.studies.transfer.columns import CROSS_MODEL, HELD_OUT, TRANSFER
+
+PROMPT_KEYS = ("path", "columns", "harmful", "files", "where", "near_copies")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,17 @@ def test_every_column_is_documented_with_its_meaning(repository, name, columns):
     documented = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, flags=re.MULTILINE))
     assert list(documented) == list(columns)
     assert all(meaning in (documented[column], "") for column, meaning in columns.items())
+
+
+def test_every_key_of_the_prompts_of_a_study_is_documented(repository):
+    page = (repository / "docs" / "study-file.md").read_text(encoding="utf-8")
+    section = page.split("## `prompts`")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \| .+ \|$", section, flags=re.MULTILINE) == list(PROMPT_KEYS)
+    assert set(PROMPT_KEYS) == set(PromptSource.model_fields)
+    for part in (PromptFile, NearCopies):
+        assert all(name in section for name in part.model_fields)
+    (example,) = re.findall(r"```yaml\n(.*?)```", section, flags=re.DOTALL)
+    PromptSource.model_validate(load_yaml(example)["prompts"])
 
 
 def test_the_example_of_the_readme_runs(repository, private_cache, capsys):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unsinter.cache.location import expand_home
 from unsinter.features.labelling.agreement import THREE_WAY, Agreement, agree, agree_by_model
 from unsinter.features.labelling.judges import Item, Judge, RulesJudge
 from unsinter.features.labelling.label import ResponseLabel
@@ -59,8 +60,9 @@ def label_file(
     Raises RecordError for a bad row (file, row number and field are named), an output that is the input, or
     one that exists unless ``overwrite``; nothing is written then.
     """
-    path = Path(path)
+    path = expand_home(path)
     if out is not None:
+        out = expand_home(out)
         _refuse_output(path, Path(out), overwrite=overwrite)
     table = read_rows(path)
     if gold is not None and gold not in table.columns:

@@ -74,7 +74,7 @@ def make_data(
         raise ValueError(f"harmful must be 1, 0 or -1 (unknown), got {sorted(set(harm.tolist()))!s:.60}.")
     return CategoryData(
         harmful=harm.astype(np.intp),
-        categories=np.asarray(categories, dtype=np.str_),
+        categories=np.array([str(name) for name in categories], dtype=object),
         wordings=words,
         groups=np.asarray(groups).astype(np.str_),
     )

@@ -64,7 +64,9 @@ def wording_blocks(evidence: Evidence) -> list[Block]:
     for wording, groups in totals:
         sums[wording] = sums.get(wording, 0) + groups
     kept = sorted(sums, key=lambda name: (-sums[name], name))[: len(SERIES) - 1]
-    rest = "other" if len(sums) > len(kept) else None
+    # A wording may be called "other" itself.
+    free = next(name for name in ("other", "all other", "all other wordings") if name not in sums)
+    rest = free if len(sums) > len(kept) else None
     palette = colours([*kept, *([rest] if rest else [])])
     figures = []
     for model, categories in counted.items():

@@ -1,42 +1,25 @@
 """The pairs of factors that a study asks about, from the labels of one model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.records import PromptRecord
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.association import cramers_v
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.estimate import NAN
 from unsinter.studies.sections import Separation
-from unsinter.studies.separation.pair import FactorWords, Pair
+from unsinter.studies.separation.factor_words import factor_words
+from unsinter.studies.separation.pair import Pair
+from unsinter.studies.separation.record_covariates import record_covariates
 from unsinter.studies.separation.rule import Rule
-from unsinter.studies.targets import Response
+from unsinter.studies.targets import POSITIVE, Names, Response
 
 _NAMED = 0.8
 """Share of rows on each side of D that must carry a topic before comparisons are held within one."""
-
-_HELD_FIXED = {
-    "source": ("source",),
-    "language": ("language", "lang"),
-    "system prompt": ("system_prompt", "system"),
-}
-"""What is held fixed by default -> the fields of a record that may hold it."""
-
-_NAMES = {
-    "D": "detection",
-    "R": "the refusal decision",
-    "C": "the category {!r}",
-    "W": "the wording {!r}",
-    "topic": "the topic {!r}",
-}
-_SIDES = {("D", "harmful"): ("harmful", "harmless"), ("R", "refusal"): ("refused", "answered")}
-_OF = {"D": "of harm", "R": "of decision", "C": "of category", "W": "worded as", "topic": "of topic"}
-"""How a value of a factor is put after "groups that are"."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -84,7 +67,7 @@ def study_pairs(
     """
     labels = _labels(dataset, responses, is_present)
     text = [prompt.prompt for prompt in dataset.prompts]
-    covariates = held_fixed_by_default(dataset.prompts)
+    covariates = record_covariates(dataset.prompts)
     found: list[Asked] = []
     left_out: dict[str, str] = {}
     for name in settings.pairs:
@@ -97,11 +80,14 @@ def study_pairs(
             left_out[name] = f"{constant[0]} has fewer than two values on the rows where both are known"
             continue
         topics = labels["topic"]
-        strata = topics if _holds_topics(z, topics, known) and name in ("D-R", "D-W") else None
+        strata = topics if name in ("D-R", "D-W") and _holds_topics(z, topics, known) else None
         v = NAN if second == "topic" else _association(w, topics, known)
-        for z_class, w_class in _classes(
-            z, w, known, dataset.groups, settings.min_groups or Rule().min_groups
-        ):
+        min_groups = settings.min_groups or Rule().min_groups
+        each = [
+            _one_or_each(factor, own, known, dataset.groups, min_groups)
+            for factor, own in ((first, z), (second, w))
+        ]
+        for z_class, w_class in product(*each):
             pair = Pair(
                 name=name,
                 z=_codes(z, z_class, known),
@@ -113,7 +99,7 @@ def study_pairs(
                 text=text,
                 embedding=embedding,
                 covariates=covariates,
-                words=_words(first, second, z_class, w_class),
+                words=factor_words(first, second, z_class, w_class),
                 z_sure=settings.sure_of(first),
                 w_sure=settings.sure_of(second),
             )
@@ -121,46 +107,15 @@ def study_pairs(
     return found, left_out
 
 
-def held_fixed_by_default(prompts: Sequence[PromptRecord]) -> dict[str, NDArray[np.str_]]:
-    """Return name to (n_prompts,) what else may move labels and activations alike; empty where it is not
-    known.
-
-    Only what takes several values is held fixed.
-    """
-    found = {}
-    for name, fields in _HELD_FIXED.items():
-        values = np.array([_first_known(prompt, fields) for prompt in prompts], dtype=np.str_)
-        if len(np.unique(values)) > 1:
-            found[name] = values
-    return found
-
-
-def _first_known(prompt: PromptRecord, fields: Sequence[str]) -> str:
-    values = (getattr(prompt, name, None) for name in fields)
-    return next((str(value) for value in values if value not in (None, "")), "")
-
-
-def _words(first: str, second: str, z_class: str, w_class: str) -> FactorWords:
-    """Return what the two factors and their values are called in reasons."""
-    sides = [_SIDES.get((letter, name)) for letter, name in ((first, z_class), (second, w_class))]
-    names = [_NAMES.get(letter, "{}").format(name) for letter, name in ((first, z_class), (second, w_class))]
-    values = [
-        side or (f"{_OF[letter]} {name!r}", f"{_OF[letter]} other than {name!r}")
-        for side, letter, name in zip(sides, (first, second), (z_class, w_class), strict=True)
-    ]
-    return FactorWords(names[0], names[1], values[0], values[1])
-
-
 def _labels(
     dataset: Dataset, responses: Sequence[Response | None], is_present: NDArray[np.bool_]
-) -> dict[str, NDArray[np.str_]]:
+) -> dict[str, Names]:
     """Return the label of each prompt (n,) by factor; empty where missing."""
-    refusals = np.array([(r.refusal or "") if r else "" for r in responses], dtype=np.str_)
-    wordings = np.array([(r.wording or "") if r else "" for r in responses], dtype=np.str_)
-    harmful = dataset.harm == "harmful"
+    refusals = np.array([(r.refusal or "") if r else "" for r in responses], dtype=object)
+    wordings = np.array([(r.wording or "") if r else "" for r in responses], dtype=object)
     found = {
         "D": dataset.harm,
-        "C": np.where(harmful, dataset.topics, ""),
+        "C": dataset.categories,
         "R": np.where(np.isin(refusals, ("refusal", "compliance")), refusals, ""),
         "W": np.where(refusals == "refusal", wordings, ""),
         "topic": dataset.topics,
@@ -168,35 +123,22 @@ def _labels(
     return {name: np.where(is_present, labels, "") for name, labels in found.items()}
 
 
-def _classes(
-    z: NDArray[np.str_],
-    w: NDArray[np.str_],
-    known: NDArray[np.bool_],
-    groups: NDArray[np.str_],
-    min_groups: int,
-) -> Iterator[tuple[str, str]]:
-    """Yield classes of both factors to set against the rest; of two classes only the positive one."""
-    for z_class in _one_or_each(z, known, groups, min_groups):
-        for w_class in _one_or_each(w, known, groups, min_groups):
-            yield z_class, w_class
-
-
 def _one_or_each(
-    labels: NDArray[np.str_], known: NDArray[np.bool_], groups: NDArray[np.str_], min_groups: int
+    factor: str, labels: Names, known: NDArray[np.bool_], groups: Names, min_groups: int
 ) -> list[str]:
+    """Return the classes of a factor to set against the rest; of two classes only the positive one."""
     names = [str(name) for name in np.unique(labels[known])]
-    for positive in ("harmful", "refusal"):
-        if positive in names:
-            return [positive]
+    if factor in POSITIVE:
+        return [name for name in names if name == POSITIVE[factor]]
     frequent = [name for name in names if len(np.unique(groups[known & (labels == name)])) >= min_groups]
     return frequent[1:] if len(names) == 2 and len(frequent) == 2 else frequent
 
 
-def _codes(labels: NDArray[np.str_], name: str, known: NDArray[np.bool_]) -> NDArray[np.int8]:
+def _codes(labels: Names, name: str, known: NDArray[np.bool_]) -> NDArray[np.int8]:
     return np.where(known, (labels == name).astype(np.int8), np.int8(-1)).astype(np.int8)
 
 
-def _holds_topics(z: NDArray[np.str_], topics: NDArray[np.str_], known: NDArray[np.bool_]) -> bool:
+def _holds_topics(z: Names, topics: Names, known: NDArray[np.bool_]) -> bool:
     """Return whether harmful and harmless rows alike carry topics, so that one can be held fixed."""
     return all(
         (topics[known & (z == side)] != "").mean() >= _NAMED
@@ -205,7 +147,7 @@ def _holds_topics(z: NDArray[np.str_], topics: NDArray[np.str_], known: NDArray[
     )
 
 
-def _association(w: NDArray[np.str_], topics: NDArray[np.str_], known: NDArray[np.bool_]) -> float:
+def _association(w: Names, topics: Names, known: NDArray[np.bool_]) -> float:
     rows = known & (topics != "")
     value = cramers_v(topics[rows].tolist(), w[rows].tolist()) if rows.any() else None
     return NAN if value is None else value

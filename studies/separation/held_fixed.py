@@ -36,7 +36,7 @@ def covariate_columns(value: NDArray[np.generic]) -> FloatArray:
     """Return the columns (n, q) of one covariate (n,)."""
     if value.dtype.kind in "fiub" and len(np.unique(value)) > _KNOTS:
         return _curve(value.astype(np.float64))
-    return level_columns(value.astype(str))
+    return level_columns(value)
 
 
 def level_columns(names: NDArray[np.generic]) -> FloatArray:

@@ -10,6 +10,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import auroc
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.splits import Split, hold_out_each, outer_split
+from unsinter.studies.targets import Names
 from unsinter.studies.transfer.plans import Labels, RowIndex, Side
 
 HeldOutKind: TypeAlias = Literal["source", "category"]
@@ -94,12 +95,9 @@ def hold_outs(
         )
 
 
-def values_of(kind: HeldOutKind, dataset: Dataset) -> Labels:
+def values_of(kind: HeldOutKind, dataset: Dataset) -> Names:
     """Return source or harm category of each prompt (n_prompts,), empty where it has none."""
-    if kind == "source":
-        return np.array([prompt.source or "" for prompt in dataset.prompts], dtype=np.str_)
-    nameless = np.isin(dataset.categories, ["harmless", "uncategorised"])
-    return np.where(nameless, "", dataset.categories)
+    return dataset.sources if kind == "source" else dataset.categories
 
 
 def _needs_no_value(kind: HeldOutKind, harm: Labels) -> FloatArray:

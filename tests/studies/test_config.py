@@ -44,6 +44,22 @@ def test_a_study_file_is_read_and_its_paths_are_relative_to_it(tmp_path):
         ({"positions": ["response_1"]}, "let a probe read the answer it is to predict"),
         ({"name": "../elsewhere"}, "name: "),
         ({"models": [{"name": "a", "path": "x"}, {"name": "a", "path": "y"}]}, "two models share a name"),
+        ({"models": [{"name": "a", "path": "x"}] * 2}, "two models share a name"),
+        ({"positions": ["template_end", "template_end"]}, "positions: .*names 'template_end' twice"),
+        ({"targets": ["D", "R", "D"]}, "targets: .*names 'D' twice"),
+        ({"penalties": [1, 0.1, 1.0]}, "penalties: .*names 1.0 twice"),
+        ({"hold_out": ["source", "source"]}, "hold_out: .*names 'source' twice"),
+        ({"transfer": ["wording", "wording"]}, "transfer: .*names 'wording' twice"),
+        ({"separation": {"pairs": ["D-R", "D-R"]}}, r"separation\.pairs: .*names 'D-R' twice"),
+        ({"tuning": {"widths": [8, 8]}}, r"tuning\.widths: .*names 8 twice"),
+        ({"tuning": {"families": ["mlp", "mlp"]}}, r"tuning\.families: .*names 'mlp' twice"),
+        ({"prompts": {"path": ["study.yaml", "./study.yaml"]}}, "prompts.path: .*names 'study.yaml' twice"),
+        ({"prompts": {"path": ["study.yaml"], "files": [{"path": "study.yaml"}]}}, "study.yaml twice"),
+        (
+            {"prompts": {"columns": {"harmful": {"field": "x", "true": [1]}}}},
+            "columns.harmful: .*both lists",
+        ),
+        ({"prompts": {"near_copies": {"treshold": 0.9}}}, "unknown key .*did you mean 'threshold'"),
     ],
 )
 def test_a_bad_study_file_is_one_line_that_names_file_and_field(tmp_path, changes, message):
@@ -87,3 +103,53 @@ def test_the_shipped_study_files_are_valid(repository, name, request):
     if name == "benchmarks.yaml":
         request.getfixturevalue("shared_data")
     load_study(repository / "studies" / name)
+
+
+TWICE = {
+    "at the top": "name: x\nseed: 1\ntargets: [D]\nseed: 2\n",
+    "quoted": "name: x\nseed: 1\n'seed': 2\n",
+    "in a section": "name: x\nprompts: {path: [a], path: [b]}\n",
+    "deep in a list": "name: x\nmodels:\n  - name: a\n    path: x\n    name: b\n",
+    "in a map of columns": "name: x\nprompts:\n  columns:\n    category: a\n    category: b\n",
+    "as a boolean": "name: x\nprompts: {columns: {harmful: {field: y, true: [a], on: [b]}}}\n",
+}
+
+
+@pytest.mark.parametrize("text", TWICE.values(), ids=TWICE.keys())
+def test_a_key_given_twice_is_refused_wherever_it_stands(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(StudyError, match=r"study\.yaml: cannot be read .* is given twice, on lines \d+"):
+        load_study(path)
+
+
+def test_a_merged_key_may_be_overridden_and_twice_merged(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "name: x\nmodels:\n  - &a {name: a, path: 'planted:detached', dtype: float32}\n"
+        "  - &b {<<: *a, name: b}\n  - {<<: *b, name: c}\nprompts: {}\n",
+        encoding="utf-8",
+    )
+    models = load_study(path).models
+    assert [(model.name, model.dtype) for model in models] == [(name, "float32") for name in "abc"]
+
+
+def test_an_override_given_twice_or_with_a_key_twice_is_refused(tmp_path):
+    path = write(tmp_path)
+    with pytest.raises(StudyError, match="--set names 'seed' twice"):
+        load_study(path, overrides=["seed=1", "seed=2"])
+    with pytest.raises(StudyError, match="the key 'permutations' is given twice"):
+        load_study(path, overrides=["controls={permutations: 1, permutations: 2}"])
+
+
+def test_a_layer_named_twice_counts_once_and_ranges_may_be_points(tmp_path):
+    study = load_study(write(tmp_path, layers=[2, 0, 2], tuning={"dropouts": [0.1, 0.1]}))
+    assert study.layers == (2, 0)
+    assert study.tuning.dropouts == (0.1, 0.1)
+
+
+def test_one_file_under_two_names_is_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_text("{}\n", encoding="utf-8")
+    (tmp_path / "b.jsonl").symlink_to("a.jsonl")
+    with pytest.raises(StudyError, match=r"prompts\.path names .*a\.jsonl twice; name it once"):
+        load_study(write(tmp_path, prompts={"path": ["a.jsonl", "b.jsonl"]}))

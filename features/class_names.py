@@ -1,0 +1,66 @@
+"""Columns whose whole numbers stand for names: `datasets.ClassLabel`, in memory, saved or in Parquet."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The classes of one column."""
+
+    names: tuple[str, ...]
+    in_lists: bool = False
+    """Whether a row holds a list of classes."""
+
+    def decode(self, value: Any) -> Any:
+        """Return the name of a number; None for null and -1. ValueError for a number without a name."""
+        if self.in_lists and isinstance(value, list | tuple):
+            return [self._name(item) for item in value]
+        return self._name(value)
+
+    def _name(self, value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            return value
+        if value == -1:
+            return None
+        if value not in range(len(self.names)):
+            raise ValueError(f"holds class {value}, and the classes are {self.listed}")
+        return self.names[int(value)]
+
+    @property
+    def listed(self) -> str:
+        """The names in the order of their numbers."""
+        return ", ".join(map(repr, self.names)) or "not named"
+
+
+def class_columns(features: Mapping[str, Any]) -> dict[str, Classes]:
+    """Return the columns that hold classes.
+
+    ``features`` is what `datasets.Features.to_dict` gives, and what `datasets` writes into Parquet.
+    """
+    found = {column: _classes(feature) for column, feature in features.items()}
+    return {column: classes for column, classes in found.items() if classes is not None}
+
+
+def parquet_features(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
+    """Return the features that `datasets` noted in a Parquet file's metadata; empty where it did not."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _classes(feature: Any) -> Classes | None:
+    if isinstance(feature, list):
+        feature = {"_type": "List", "feature": feature[0]} if len(feature) == 1 else None
+    if not isinstance(feature, Mapping):
+        return None
+    if feature.get("_type") == "ClassLabel":
+        return Classes(tuple(feature.get("names") or ()))
+    if feature.get("_type") in ("Sequence", "List", "LargeList"):
+        inner = _classes(feature.get("feature"))
+        return None if inner is None or inner.in_lists else Classes(inner.names, in_lists=True)
+    return None

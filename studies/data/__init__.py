@@ -1,0 +1,1 @@
+"""Rows, labels, groups and splits of a study; no model is touched."""
