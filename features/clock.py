@@ -53,10 +53,10 @@ class PinnedClock:
     utcnow = today = now
 
 
-def checked_date(day: str) -> str:
+def checked_date(day: object) -> str:
     """Return the day as 2024-07-26; ClockError for anything else."""
     try:
-        return date.fromisoformat(day).isoformat()
+        return date.fromisoformat(day).isoformat()  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise ClockError(f"date must be a day, as {DEFAULT_DATE}; got {day!r}.") from error
 

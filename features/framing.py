@@ -74,6 +74,12 @@ def make_frame(
     return replace(first, prefix_ids=first.prefix_ids[:n_shared])
 
 
+def dates_around(model: ChatModel, date: str | None, *, template: str = "auto") -> tuple[str, ...]:
+    """Return the dates, as written, that the template puts around a prompt; empty where it reads no clock."""
+    frame = make_frame(model, template=template, date=date or DEFAULT_DATE)  # type: ignore[arg-type]
+    return tuple(shown for shown in frame.dates_shown if shown in frame.prefix + frame.suffix)
+
+
 def _kind(model: ChatModel, template: str) -> Literal["chat", "raw"]:
     has_template = bool(model.tokenizer.chat_template)
     if template == "raw":

@@ -83,6 +83,12 @@ def render(
     return rows
 
 
+def rendered_identity(model: ChatModel, rendered: Sequence[RenderedPrompt]) -> dict[str, str]:
+    """Return the model's identity, and the day that a template which reads the clock was shown."""
+    dates = sorted({row.date for row in rendered if row.date is not None})
+    return {**model.identity, **({"date": ", ".join(dates)} if dates else {})}
+
+
 def _compose(model: ChatModel, frame: Frame, text: str, *, where: str) -> tuple[str, tuple[int, int]]:
     """Return the rendered text and the characters of the user's text in it."""
     if frame.kind == "raw":
