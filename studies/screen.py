@@ -102,7 +102,7 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object
     console.print(title, markup=False, highlight=False, soft_wrap=True, style="bold")
     table = Table(header_style="bold")
     for column in header:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
         # As Text: a prompt or a file name may hold what Rich would read as markup.
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
