@@ -5,7 +5,6 @@ import json
 import pytest
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-LATIN = {"PYTHONIOENCODING": "latin-1"}
 NAMES = ("盗窃", "vol é")
 
 
@@ -17,8 +16,16 @@ def named(few_prompts):
     return [{**p, "category": renamed.get(p.get("category"), p.get("category"))} for p in few_prompts]
 
 
-@pytest.mark.parametrize("narrow", [ASCII, LATIN, {"PYTHONIOENCODING": "ascii:strict"}])
-@pytest.mark.parametrize("verb", [("check",), ("--help",), ("score", "--help"), ("doctor",), ("cache", "ls")])
+@pytest.mark.parametrize(
+    ("verb", "narrow"),
+    [
+        (("check",), ASCII),
+        (("check",), {"PYTHONIOENCODING": "ascii:strict"}),
+        (("--help",), ASCII),
+        (("doctor",), ASCII),
+        (("cache", "ls"), ASCII),
+    ],
+)
 def test_short_verbs_end_well(unsinter, tmp_path, named, narrow, verb):
     data = tmp_path / "p.jsonl"
     data.write_text("".join(json.dumps(p, ensure_ascii=False) + "\n" for p in named), encoding="utf-8")
@@ -26,16 +33,14 @@ def test_short_verbs_end_well(unsinter, tmp_path, named, narrow, verb):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     if verb == ("check",):
-        assert "vol ?" in done.stdout or "vol " in done.stdout
+        assert "vol ?" in done.stdout
 
 
 def test_a_run_in_ascii_writes_the_same_files_in_utf8_and_shows_them(unsinter, write_study, tmp_path, named):
-    study, run = write_study(prompts=named, targets=["C"]), tmp_path / "run"
+    study, run = write_study(prompts=named), tmp_path / "run"
     for verb in (
         ("run", study, "--out", run),
         ("transfer", run),
-        ("report", run),
-        ("extract", study),
         ("export", run, "--target", "C"),
     ):
         done = unsinter(*verb, **ASCII)
