@@ -7,8 +7,6 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from transformers.utils import chat_template_utils
-
 DEFAULT_DATE = "2024-07-26"
 """What a template is shown unless a study says otherwise: the day that many fall back to by themselves."""
 
@@ -76,6 +74,8 @@ def pinned_clock(day: str) -> Iterator[PinnedClock]:
 
 @contextmanager
 def _replaced(clock: PinnedClock) -> Iterator[PinnedClock]:
+    from transformers.utils import chat_template_utils  # heavy; a study file is read without it
+
     # The library makes plain data of whatever a template is given, so a function of ours cannot be passed in.
     with _lock:
         library: Any = chat_template_utils
@@ -90,6 +90,8 @@ def _replaced(clock: PinnedClock) -> Iterator[PinnedClock]:
 @cache
 def _check_library() -> None:
     """Raise ClockError unless a template that asks for the day is shown the pinned one."""
+    from transformers.utils import chat_template_utils
+
     with _replaced(PinnedClock("1999-12-31")):
         rendered = chat_template_utils.render_jinja_template(
             conversations=[[{"role": "user", "content": ""}]], chat_template="{{ strftime_now('%Y-%m-%d') }}"
