@@ -1,7 +1,7 @@
 """One forward pass over a batch of rendered prompts, of which only the asked places are kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from unsinter.features.batches import make_batch
 from unsinter.features.hooks import read_stream
 from unsinter.features.model import ChatModel
 from unsinter.features.rendering import RenderedPrompt
+from unsinter.features.rope_lengths import RopeLengths, forget_lengths, rope_lengths
 
 Spans = Sequence[Sequence[tuple[int, int]]]
 
@@ -27,12 +28,25 @@ class Reader:
     padded: bool = True
     """Whether rows of different lengths may share a batch."""
 
+    rope: RopeLengths = field(default_factory=RopeLengths)
+    """Rows for which the model makes other position tables never share a batch."""
+
     def read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
         """Return (n_layers, n_rows, n_positions, d_model) on the CPU, in the model's own dtype.
 
         ``spans`` holds, per row, the token span of each position; spans of several tokens are averaged in
         float32. Layers come in the order asked.
         """
+        parts = self.rope.parts([len(row.token_ids) for row in rows])
+        if len(parts) == 1:
+            return self._read(rows, spans, layers=layers)
+        read = [
+            self._read([rows[i] for i in part], [spans[i] for i in part], layers=layers) for part in parts
+        ]
+        return torch.cat(read, dim=1)[:, torch.tensor([i for part in parts for i in part]).argsort()]
+
+    def _read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
+        """Read rows in one forward pass."""
         batch = make_batch(rows, pad_id=self.pad_id, padding_side=self.padding_side)
         device = self.model.device
         places = _Places.of(spans, batch.starts, batch.input_ids.shape[1], device)
@@ -45,6 +59,8 @@ class Reader:
         def take(layer: int, stream: Tensor) -> None:
             kept[layer] = places.gather(stream)
 
+        if self.rope.matters:
+            forget_lengths(self.model.backbone)
         with torch.inference_mode(), read_stream(self.model.blocks, layers, take=take):
             self.model.backbone(**inputs, **self.model.options)
         return torch.stack([kept[layer].to(device) for layer in layers]).cpu()
@@ -86,7 +102,9 @@ class _Places:
 
 def make_reader(model: ChatModel, *, padding_side: str) -> Reader:
     """Return a reader for right padding, where every model counts positions right by itself."""
-    return Reader(model=model, padding_side=padding_side, pad_id=pad_id(model))
+    return Reader(
+        model=model, padding_side=padding_side, pad_id=pad_id(model), rope=rope_lengths(model.backbone)
+    )
 
 
 def pad_id(model: ChatModel) -> int:

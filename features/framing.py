@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from unsinter.features.clock import DEFAULT_DATE, ClockError, pinned_clock
 from unsinter.features.model import ChatModel
 
 TemplateChoice = Literal["auto", "chat", "raw"]
@@ -28,6 +29,11 @@ class Frame:
     suffix: str
     prefix_ids: tuple[int, ...]
     suffix_ids: tuple[int, ...]
+    date: str = DEFAULT_DATE
+    """The day that the template is shown if it asks."""
+
+    dates_shown: tuple[str, ...] = ()
+    """The day as the template writes it, in each of its formats; empty where it reads no clock."""
 
 
 def make_frame(
@@ -36,6 +42,7 @@ def make_frame(
     template: TemplateChoice = "auto",
     system: str | None = None,
     options: Mapping[str, Any] | None = None,
+    date: str = DEFAULT_DATE,
 ) -> Frame:
     """Return what the template puts before and after a prompt, as text and as token ids."""
     kind = _kind(model, template)
@@ -49,6 +56,7 @@ def make_frame(
         suffix="",
         prefix_ids=(),
         suffix_ids=(),
+        date=date,
     )
     first, second = (_frame_around(model, bare, sentinel) for sentinel in _unused(model, bare))
     if (first.prefix, first.suffix, first.suffix_ids) != (second.prefix, second.suffix, second.suffix_ids):
@@ -64,6 +72,12 @@ def make_frame(
             break
         n_shared += 1
     return replace(first, prefix_ids=first.prefix_ids[:n_shared])
+
+
+def dates_around(model: ChatModel, date: str | None, *, template: str = "auto") -> tuple[str, ...]:
+    """Return the dates, as written, that the template puts around a prompt; empty where it reads no clock."""
+    frame = make_frame(model, template=template, date=date or DEFAULT_DATE)  # type: ignore[arg-type]
+    return tuple(shown for shown in frame.dates_shown if shown in frame.prefix + frame.suffix)
 
 
 def _kind(model: ChatModel, template: str) -> Literal["chat", "raw"]:
@@ -86,14 +100,15 @@ def _unused(model: ChatModel, bare: Frame) -> list[str]:
     """Return two sentinels that the template and the system text do not contain themselves."""
     if bare.kind == "raw":
         return list(_SENTINELS[:2])
-    around = apply_template(model, bare, "?", where="a trial prompt")
+    around, _ = apply_template(model, bare, "?", where="a trial prompt")
     free = [sentinel for sentinel in _SENTINELS if sentinel not in around]
     return free[:2] if len(free) > 1 else list(_SENTINELS[:2])
 
 
 def _frame_around(model: ChatModel, bare: Frame, sentinel: str) -> Frame:
     """Return the frame as seen around one sentinel."""
-    full = apply_template(model, bare, sentinel, where="a trial prompt") if bare.kind == "chat" else sentinel
+    is_chat = bare.kind == "chat"
+    full, shown = apply_template(model, bare, sentinel, where="a trial prompt") if is_chat else (sentinel, ())
     if full.count(sentinel) != 1:
         raise RenderError(
             f"{model.name}: its chat template shows the user's text {full.count(sentinel)} times instead "
@@ -108,7 +123,14 @@ def _frame_around(model: ChatModel, bare: Frame, sentinel: str) -> Frame:
         first, past = overlap(offsets, start, end)
         prefix_ids, suffix_ids = ids[:first], ids[past:]
     check_bos(model, ids, where=model.name)
-    return replace(bare, prefix=full[:start], suffix=full[end:], prefix_ids=prefix_ids, suffix_ids=suffix_ids)
+    return replace(
+        bare,
+        prefix=full[:start],
+        suffix=full[end:],
+        prefix_ids=prefix_ids,
+        suffix_ids=suffix_ids,
+        dates_shown=shown,
+    )
 
 
 def _frame_ids_without_offsets(
@@ -127,18 +149,38 @@ def _frame_ids_without_offsets(
     )
 
 
-def apply_template(model: ChatModel, frame: Frame, text: str, *, where: str) -> str:
-    """Return one user turn, after the system text if any, rendered up to where the model would answer."""
+def apply_template(model: ChatModel, frame: Frame, text: str, *, where: str) -> tuple[str, tuple[str, ...]]:
+    """Return one user turn rendered up to where the model would answer, and every date that it shows.
+
+    The turn stands after the system text, if any.
+    """
     messages = [] if frame.system is None else [{"role": "system", "content": frame.system}]
     messages.append({"role": "user", "content": text})
+    return render_messages(model, messages, frame, add_generation_prompt=True, where=where)
+
+
+def render_messages(
+    model: ChatModel,
+    messages: Sequence[Mapping[str, str]],
+    frame: Frame,
+    *,
+    add_generation_prompt: bool,
+    where: str,
+) -> tuple[str, tuple[str, ...]]:
+    """Return turns as the chat template writes them on the frame's day, and every date that it shows."""
     try:
-        return str(
-            model.tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, **frame.options
+        with pinned_clock(frame.date) as clock:
+            text = model.tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                **frame.options,
             )
-        )
+    except ClockError:
+        raise
     except Exception as error:  # templates raise whatever their author wrote
         raise RenderError(f"{where}: the chat template of {model.name} fails: {error}") from error
+    return str(text), tuple(dict.fromkeys(shown for shown in clock.shown if shown.strip()))
 
 
 Encoded = tuple[tuple[int, ...], list[tuple[int, int]] | None]

@@ -1,21 +1,23 @@
 """Responses of a model to rendered prompts: batched, deterministic, stored row by row, resumable."""
 
-import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock
+from torch import Tensor
 
-from unsinter.features.batches import make_batch, plan_batches
-from unsinter.features.forward import pad_id
+from unsinter.features.answer_batches import Mates, plan_answers, settle_mates
+from unsinter.features.decoding import end_ids, generate_ids, generation_config
 from unsinter.features.model import ChatModel
 from unsinter.features.rendering import RenderedPrompt
 from unsinter.features.response_file import ResponseFile, ResponseFileError
+from unsinter.features.rope_lengths import RopeLengths, rope_lengths
+from unsinter.features.turn_end import AnswerEnd, answer_end
 
 
 class GenerationError(ValueError):
@@ -52,6 +54,38 @@ class GenerationSettings:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What of a model decides how its answers are made."""
+
+    model: ChatModel
+    settings: GenerationSettings
+    end: AnswerEnd
+    rope: RopeLengths
+    mates: Mates = "any length"
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that decides an answer besides the prompt; of most models, of model and settings."""
+        content: dict[str, Any] = {"model": dict(self.model.identity), "settings": asdict(self.settings)}
+        if self.end.is_extended:
+            content["end"] = [list(self.end.ids), self.end.turn_text]
+        if self.mates != "any length":
+            content["mates"] = self.mates
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def batches(self, rendered: Sequence[RenderedPrompt]) -> Iterator[list[RenderedPrompt]]:
+        """Yield the prompts that are answered together."""
+        settings = self.settings
+        return plan_answers(
+            rendered,
+            mates=self.mates,
+            tables=lambda row: self.rope.tables_while_writing(len(row.token_ids), settings.max_new_tokens),
+            samples=settings.samples,
+            token_budget=settings.token_budget,
+        )
+
+
 def generate_responses(
     model: ChatModel,
     rendered: Sequence[RenderedPrompt],
@@ -63,15 +97,17 @@ def generate_responses(
     """Return one record per prompt and sample, in order, generating and appending to ``path`` what it lacks.
 
     Batches are fixed by the prompts and settings and each has its own seed, so an interrupted run that is
-    resumed writes what an unbroken one writes. Rows made with other settings, another model or another
+    resumed writes what an unbroken one writes. A prompt's greedy answer is the one it gets alone: models that
+    padding moves are answered in batches of equal length, or one by one. An answer ends at the model's end
+    tokens and where the chat template ends a turn. Rows made with other settings, another model or another
     render of the same prompt are refused, never mixed in. Raises GenerationError, or
     ResponseFileError for a file of something else.
     """
     _check(model, rendered, settings)
-    digest = _settings_digest(model, settings)
+    plan = _plan(model, rendered, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
-        stored = ResponseFile.open(path, settings=digest)
+        stored = ResponseFile.open(path, settings=plan.digest)
         wanted = {_record_id(row, k, settings): (row, k) for row in rendered for k in range(settings.samples)}
         for name, record in stored.records.items():
             if name in wanted and record.get("prompt_key") != wanted[name][0].key:
@@ -79,10 +115,10 @@ def generate_responses(
                     f"{path}: record {name!r} answers another text or template than prompt "
                     f"{wanted[name][0].id!r} has now; give another file."
                 )
-        for batch in _batches(rendered, settings):
+        for batch in plan.batches(rendered):
             names = [_record_id(row, k, settings) for row in batch for k in range(settings.samples)]
             if not all(name in stored.records for name in names):
-                made = _generate_batch(model, batch, settings, digest)
+                made = _generate_batch(plan, batch)
                 stored.append([record for record in made if record["id"] not in stored.records])
             if progress is not None:
                 progress(sum(name in stored.records for name in wanted), len(wanted))
@@ -108,101 +144,56 @@ def _check(model: ChatModel, rendered: Sequence[RenderedPrompt], settings: Gener
             )
 
 
-def _settings_digest(model: ChatModel, settings: GenerationSettings) -> str:
-    content = {"model": dict(model.identity), "settings": asdict(settings)}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+def _plan(model: ChatModel, rendered: Sequence[RenderedPrompt], settings: GenerationSettings) -> _Plan:
+    """Settle where answers end and who may share a batch; the latter costs a few short answers."""
+    rope = rope_lengths(model.backbone)
+    plan = _Plan(model=model, settings=settings, end=answer_end(model, end_ids(model)), rope=rope)
+    if not rendered:
+        return plan
+    greedy = replace(settings, samples=1, temperature=0.0)
+
+    def generate(rows: Sequence[RenderedPrompt], n_new: int) -> tuple[Tensor, Tensor]:
+        config = generation_config(model, replace(greedy, max_new_tokens=n_new), plan.end.ids)
+        config.update(return_dict_in_generate=True, output_logits=True)
+        output = generate_ids(model, rows, config)
+        n_prompt = max(len(row.token_ids) for row in rows)
+        return output.sequences[:, n_prompt:].cpu(), torch.stack(output.logits, dim=1).cpu()
+
+    mates = settle_mates(model, rendered, rope, generate=generate, n_new=settings.max_new_tokens)
+    return replace(plan, mates=mates)
 
 
 def _record_id(row: RenderedPrompt, sample: int, settings: GenerationSettings) -> str:
     return row.id if settings.samples == 1 else f"{row.id}#{sample}"
 
 
-def _batches(
-    rendered: Sequence[RenderedPrompt], settings: GenerationSettings
-) -> Iterator[list[RenderedPrompt]]:
-    """Yield rows alike in length, in an order and grouping that do not depend on what is stored already."""
-    ordered = sorted(rendered, key=lambda row: (len(row.token_ids), row.key, row.id))
-    lengths = [len(row.token_ids) * settings.samples for row in ordered]
-    for first, past in plan_batches(lengths, token_budget=settings.token_budget):
-        yield ordered[first:past]
-
-
-def _generate_batch(
-    model: ChatModel, rows: Sequence[RenderedPrompt], settings: GenerationSettings, digest: str
-) -> list[dict[str, Any]]:
+def _generate_batch(plan: _Plan, rows: Sequence[RenderedPrompt]) -> list[dict[str, Any]]:
     """Return the records of one batch, in order of rows and samples."""
-    batch = make_batch(rows, pad_id=pad_id(model), padding_side="left")
-    ends = end_ids(model)
+    model, settings = plan.model, plan.settings
     seed = hashlib.sha256(f"{settings.seed} {[row.key for row in rows]}".encode()).digest()
     devices = [model.device] if model.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), torch.inference_mode():
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(int.from_bytes(seed[:7], "big"))
-        output = model.model.generate(  # type: ignore[operator]
-            input_ids=batch.input_ids.to(model.device),
-            attention_mask=batch.attention_mask.to(model.device),
-            generation_config=_generation_config(model, settings, ends),
-        )
-    new = output[:, batch.input_ids.shape[1] :].tolist()
+        output = generate_ids(model, rows, generation_config(model, settings, plan.end.ids))
+    new = output[:, max(len(row.token_ids) for row in rows) :].tolist()
     records = []
     for index, ids in enumerate(new):
         row, sample = rows[index // settings.samples], index % settings.samples
-        kept = _until_end(ids, ends)
+        text, n_tokens, has_ended = plan.end.read(ids, model.tokenizer)
         records.append(
             {
                 "id": _record_id(row, sample, settings),
                 "prompt_id": row.id,
                 "model": f"{model.name}@{model.identity['weights'][:12]}",
-                "response_opening": model.tokenizer.decode(kept, skip_special_tokens=True),
-                "n_tokens": len(kept),
-                "truncated": len(kept) == len(ids),
+                "response_opening": text,
+                "n_tokens": n_tokens,
+                "truncated": not has_ended,
                 "sample": sample,
                 "prompt_key": row.key,
-                "settings": digest,
+                "settings": plan.digest,
             }
         )
     return records
 
 
-def end_ids(model: ChatModel) -> list[int]:
-    """List every id that ends a response, as the model's own generation settings and tokenizer name them."""
-    named = [getattr(model.model.generation_config, "eos_token_id", None), model.tokenizer.eos_token_id]
-    flat = [n for value in named for n in (value if isinstance(value, list | tuple) else [value])]
-    return sorted({n for n in flat if isinstance(n, int)})
-
-
-def _until_end(ids: Sequence[int], ends: Sequence[int]) -> list[int]:
-    past = next((i for i, token in enumerate(ids) if token in ends), len(ids))
-    return list(ids[:past])
-
-
-def _generation_config(model: ChatModel, settings: GenerationSettings, ends: Sequence[int]) -> Any:
-    """Return settings that say everything, so that no sampling default of the model's own is inherited."""
-    config = copy.deepcopy(model.model.generation_config)
-    neutral: Mapping[str, Any] = {
-        "top_k": 0,
-        "top_p": 1.0,
-        "min_p": None,
-        "typical_p": 1.0,
-        "num_beams": 1,
-        "repetition_penalty": 1.0,
-        "no_repeat_ngram_size": 0,
-        "max_length": None,
-        "min_length": 0,
-        "min_new_tokens": None,
-        "suppress_tokens": None,
-        "begin_suppress_tokens": None,
-        "forced_bos_token_id": None,
-        "forced_eos_token_id": None,
-    }
-    sampled = settings.temperature > 0
-    config.update(  # type: ignore[no-untyped-call]
-        **neutral,
-        max_new_tokens=settings.max_new_tokens,
-        do_sample=sampled,
-        temperature=settings.temperature if sampled else 1.0,
-        num_return_sequences=settings.samples,
-        eos_token_id=list(ends) or None,
-        pad_token_id=pad_id(model),
-        use_cache=True,
-    )
-    return config
+__all__ = ["GenerationError", "GenerationSettings", "ResponseFileError", "end_ids", "generate_responses"]

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
+from unsinter.features.rope_lengths import rope_lengths
+
 HOOK_SITE = "block_output_pre_norm"
 
 # Fields that say where a model came from or which library wrote it; the compute dtype and the attention
@@ -79,6 +81,8 @@ def model_identity(
         "dtype": str(model.dtype).removeprefix("torch."),
         "attention": str(getattr(model.config, "_attn_implementation", None)),
         "hook_site": HOOK_SITE,
+        # Only where it matters: such rows were once read in batches that changed them.
+        **({"rope_tables": "of each row's own length"} if rope_lengths(model).matters else {}),
     }
 
 

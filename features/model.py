@@ -24,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 from unsinter.cache.location import expand_home
 from unsinter.features.blocks import UnknownArchitectureError, locate_stack
 from unsinter.features.identity import model_identity
+from unsinter.features.loadable import check_config, check_model, check_tokenizer
 from unsinter.features.model_folder import ModelError, check_folder
 
 logger = logging.getLogger(__name__)
@@ -71,8 +72,11 @@ def load_model(name_or_folder: str | Path, *, dtype: str = "auto", device: str =
     check_folder(name)
     with _quiet_loading():
         config = _reading(name, "config", lambda: AutoConfig.from_pretrained(name))
+        check_config(config, name=name)
         tokenizer = _reading(name, "tokenizer", lambda: AutoTokenizer.from_pretrained(name))
         model, missing = _load_weights(name, config, dtype)
+        check_model(model, name=name)
+        check_tokenizer(tokenizer, name=name)
     if model.dtype not in _DTYPES.values():
         raise ModelError(f"{name}: weights are {model.dtype}; pass dtype='float32', 'float16' or 'bfloat16'.")
     placed = _device(device)
@@ -86,8 +90,11 @@ def wrap_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, na
     """Return a model that is in memory already, say with merged adapters, verified as by `load_model`.
 
     ``name`` is shown and is part of no key: the weights as they are now are digested. The model is put in
-    evaluation mode. Raises ModelError and UnknownArchitectureError as `load_model`.
+    evaluation mode. Raises ModelError, also for a model that is wrapped, quantised, offloaded or holds
+    unmerged adapters, and UnknownArchitectureError as `load_model`.
     """
+    check_model(model, name=name)
+    check_tokenizer(tokenizer, name=name)
     if model.dtype not in _DTYPES.values():
         raise ModelError(f"{name}: weights are {model.dtype}; convert to {', '.join(_DTYPES)}.")
     identity = model_identity(model, tokenizer, skip=frozenset())
@@ -200,6 +207,8 @@ def _device(asked: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(asked)
+        if device.type == "meta":
+            raise ModelError("device 'meta' holds no numbers; name cpu, cuda or auto.")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"device {asked!r} cannot be used: {str(error).splitlines()[0]}") from error

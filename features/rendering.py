@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from unsinter.features.clock import DEFAULT_DATE, ClockError, checked_date
 from unsinter.features.framing import (
     Frame,
     RenderError,
@@ -17,6 +19,8 @@ from unsinter.features.framing import (
     overlap,
 )
 from unsinter.features.model import ChatModel
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,9 @@ class RenderedPrompt:
     key: str
     """SHA-256 of the ids and places; equal rows have equal keys, whatever their ids are called."""
 
+    date: str | None = None
+    """The day that the chat template was shown, as 2024-07-26; None for one that reads no clock."""
+
 
 def render(
     prompts: Sequence[tuple[str, str]],
@@ -46,14 +53,23 @@ def render(
     system: str | None = None,
     responses: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
+    date: str | None = None,
 ) -> list[RenderedPrompt]:
     """Render (id, text) pairs in order; with ``responses`` (by id) the response's tokens follow the prompt's.
 
     ``template`` is "chat", "raw" (the tokenizer's own special tokens, once) or "auto": chat where the
     tokenizer has a template, raw for encoders. ``options`` go to the chat template (``enable_thinking``,
-    say). Raises RenderError, naming the prompt's id, for anything that cannot be located exactly.
+    say). A template that reads the clock is shown ``date``, a day as 2024-07-26, and `DEFAULT_DATE` unless
+    one is named: never today. Raises RenderError, naming the prompt's id, for anything that cannot be located
+    exactly, and ClockError for a date that is none.
     """
-    frame = make_frame(model, template=template, system=system, options=options)
+    pinned = DEFAULT_DATE if date is None else checked_date(date)
+    frame = make_frame(model, template=template, system=system, options=options, date=pinned)
+    if frame.dates_shown and date is None:
+        logger.warning(
+            "%s: its chat template reads the clock; it is shown %s, a fixed day; set 'date' for another",
+            model.name, pinned,
+        )  # fmt: skip
     texts = []
     for prompt_id, text in prompts:
         if not text.strip():
@@ -67,11 +83,17 @@ def render(
     return rows
 
 
+def rendered_identity(model: ChatModel, rendered: Sequence[RenderedPrompt]) -> dict[str, str]:
+    """Return the model's identity, and the day that a template which reads the clock was shown."""
+    dates = sorted({row.date for row in rendered if row.date is not None})
+    return {**model.identity, **({"date": ", ".join(dates)} if dates else {})}
+
+
 def _compose(model: ChatModel, frame: Frame, text: str, *, where: str) -> tuple[str, tuple[int, int]]:
     """Return the rendered text and the characters of the user's text in it."""
     if frame.kind == "raw":
         return text, (0, len(text))
-    full = apply_template(model, frame, text, where=where)
+    full, _ = apply_template(model, frame, text, where=where)
     middle = full[len(frame.prefix) : len(full) - len(frame.suffix)]
     intact = full.startswith(frame.prefix) and full.endswith(frame.suffix)
     if not intact or middle not in (text, text.strip(), text.lstrip(), text.rstrip()):
@@ -121,6 +143,7 @@ def _locate(
         prompt_end=len(ids),
         merged=merged,
         key=_row_key(ids, span, len(ids)),
+        date=frame.date if frame.dates_shown else None,
     )
 
 
@@ -137,4 +160,4 @@ def _row_key(ids: tuple[int, ...], span: tuple[int, int], prompt_end: int) -> st
     return hashlib.sha256(json.dumps([ids, span, prompt_end]).encode()).hexdigest()
 
 
-__all__ = ["RenderError", "RenderedPrompt", "TemplateChoice", "render"]
+__all__ = ["ClockError", "RenderError", "RenderedPrompt", "TemplateChoice", "render"]

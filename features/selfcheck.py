@@ -105,12 +105,9 @@ def _first_positions(reader: Reader) -> list[int]:
 
 
 def _spread(rows: Sequence[RenderedPrompt]) -> list[int]:
-    """Pick the shortest row, a middling and a longer one; the longest too where those are of one length."""
+    """Pick the shortest row, a middling, a longer and the longest one: some models change with length."""
     by_length = sorted(range(len(rows)), key=lambda i: len(rows[i].token_ids))
-    picked = {by_length[int(share * (len(rows) - 1))] for share in (0, 1 / 2, 3 / 4)}
-    if len({len(rows[i].token_ids) for i in picked}) == 1:
-        picked.add(by_length[-1])
-    return sorted(picked)
+    return sorted({by_length[int(share * (len(rows) - 1))] for share in (0, 1 / 2, 3 / 4, 1)})
 
 
 def _deviation(alone: Tensor, together: Tensor, *, dtype: str) -> Deviation:

@@ -178,6 +178,7 @@ IDENTITY = {
     "dtype": "dtype",
     "config": "config",
     "weights": "weights",
+    "date": "date shown to the chat template",
 }
 """Parts of a model's identity that must be equal, in the words of errors."""
 
@@ -194,6 +195,9 @@ def _identity_differences(card: Mapping[str, Any], identity: Mapping[str, str]) 
             continue
         if key == "dtype":
             found.append(f"the model is in {theirs}, the probe's in {mine} (load it in {mine})")
+        elif key == "date":
+            known_day = mine or "an unknown day; run the study again, which pins it"
+            found.append(f"the chat template is shown {theirs}, the probe's was shown {known_day}")
         else:
             found.append(f"another {words} ({theirs[:12] or 'none'}, the probe's {mine[:12] or 'none'})")
     return found

@@ -6,6 +6,7 @@ from unsinter.cache import ActivationStore
 from unsinter.features.extract import Extraction, extract
 from unsinter.features.model import ChatModel
 from unsinter.features.random_weights import randomise_weights
+from unsinter.features.rendering import rendered_identity
 from unsinter.studies.config import Study
 from unsinter.studies.reading import Reading
 from unsinter.studies.settings import Settings
@@ -35,9 +36,8 @@ def _extract(
     settings: Settings,
     name: str,
 ) -> Extraction:
-    store = ActivationStore.open(
-        settings.cache_root, model.identity, about={"model": f"{model.name} ({name})"}
-    )
+    identity = rendered_identity(model, reading.rendered)
+    store = ActivationStore.open(settings.cache_root, identity, about={"model": f"{model.name} ({name})"})
     found = extract(
         model,
         reading.rendered,

@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
+from unsinter.features.clock import DEFAULT_DATE
+from unsinter.features.framing import dates_around
 from unsinter.features.generate import end_ids
 from unsinter.features.hooks import block_input, block_output
 from unsinter.features.model import ChatModel
 from unsinter.features.positions import resolve_position
-from unsinter.features.rendering import RenderedPrompt
+from unsinter.features.rendering import RenderedPrompt, rendered_identity
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.exported import ProbeWeights
-from unsinter.studies.token_steps import MonitorError, TokenSteps
+from unsinter.studies.token_steps import MonitorError, TokenSteps, check_dates
 
 OnScores: TypeAlias = Callable[[int, FloatArray], None]
 """(number of the generated token from 0, scores (n_sequences,) or (n_sequences, n_classes))."""
@@ -86,8 +88,9 @@ class ProbeMonitor:
         end: Sequence[int] | None = None,
         on_scores: OnScores | None = None,
     ) -> None:
-        probe.check_fits(identity=model.identity, d_model=model.d_model)
+        probe.check_fits(identity=rendered_identity(model, rendered or ()), d_model=model.d_model)
         _check(model, probe)
+        self._dates = _dates(model, probe)
         self.model, self.probe, self.rendered, self.on_scores = model, probe, rendered, on_scores
         self.generations: list[GenerationScores] = []
         ends = end_ids(model) if end is None else end
@@ -136,6 +139,7 @@ class ProbeMonitor:
         cache = kwargs.get("past_key_values")
         n_cached = None if cache is None else int(cache.get_seq_length())
         if self._steps.begin(ids, mask=kwargs.get("attention_mask"), n_cached=n_cached):
+            check_dates(self.model, self._steps.ids, self._dates)  # type: ignore[arg-type]
             self.generations.append(GenerationScores())
 
     @torch.inference_mode()
@@ -182,6 +186,18 @@ def _check(model: ChatModel, probe: ProbeWeights) -> None:
         )
     if not model.can_generate:
         raise MonitorError(f"{model.name} has no language-model head, so there is nothing to monitor.")
+
+
+def _dates(model: ChatModel, probe: ProbeWeights) -> tuple[str, ...]:
+    """Return the dates that every prompt must show; ProbeFileError where the template's day is unknown."""
+    template = probe.card.get("template", "auto")
+    if template == "raw" or not model.tokenizer.chat_template:
+        return ()
+    day = probe.card["model"].get("date")
+    dates = dates_around(model, day, template=template)
+    if dates and day is None:
+        probe.check_fits(identity={"date": DEFAULT_DATE})
+    return dates
 
 
 def _pad_of(model: ChatModel) -> int | None:

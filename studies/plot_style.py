@@ -1,11 +1,14 @@
 """One look for every figure: names, colours that colour-blind readers tell apart, type for a phone."""
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import matplotlib as mpl
 import seaborn as sns
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -44,6 +47,37 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     return {name: SERIES[i % len(SERIES)] for i, name in enumerate(dict.fromkeys(names))}
 
 
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+_OTHER_SCRIPTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei",
+    "Microsoft YaHei", "PingFang SC", "Noto Sans Devanagari", "Noto Sans Arabic", "Arial Unicode MS",
+)  # fmt: skip
+"""Faces asked for the glyphs that DejaVu Sans lacks, where they are installed."""
+
+
+def as_drawn(name: str) -> str:
+    """Return a name of the user's on one line, with a sign in place of what no SVG file can hold."""
+    return _NO_XML.sub("\ufffd", " ".join(str(name).splitlines()))
+
+
+@cache
+def faces() -> list[str]:
+    """Return the faces that text is drawn in, each for what those before it lack."""
+    installed = {entry.name for entry in font_manager.fontManager.ttflist}
+    return ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
+
+
+@contextmanager
+def names_as_written() -> Iterator[None]:
+    """Draw text made inside as it is written: a category called "$x$" is a name, not a formula."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcParams.update({"text.parse_math": False, "text.usetex": False})
+        mpl.rcParams.update({"font.family": "sans-serif", "font.sans-serif": faces()})
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
 @contextmanager
 def drawing() -> Iterator[None]:
     """Set type, grid and plain text for the figures made inside; leaves the caller's settings alone."""
@@ -51,7 +85,7 @@ def drawing() -> Iterator[None]:
         **sns.axes_style("whitegrid"),
         "font.family": "sans-serif",
         # The widest face that a page is likely to show the type in: room measured by it is enough for others.
-        "font.sans-serif": ["DejaVu Sans"],
+        "font.sans-serif": faces(),
         "font.size": TYPE,
         "axes.titlesize": TYPE + 1,
         "axes.titleweight": "bold",
@@ -95,5 +129,5 @@ def panel(height: float, *, width: float = PANEL_WIDTH) -> tuple[Figure, Axes]:
 
 def shorten(name: str, length: int = 40) -> str:
     """Return the name, cut with an ellipsis where it is longer than ``length`` characters."""
-    name = " ".join(name.split())
+    name = as_drawn(" ".join(name.split()))
     return name if len(name) <= length else name[: length - 1].rstrip() + "…"

@@ -1,6 +1,9 @@
 """Scores by layer beside their floor and control, drawn from the run's tables only; figure files."""
 
+import logging
 import os
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,7 +18,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from unsinter.studies.plot_style import GAP, INK, METRICS, MUTED, PAPER, TITLES, colours, drawing, panel
+from unsinter.studies.plot_style import (
+    GAP,
+    INK,
+    METRICS,
+    MUTED,
+    PAPER,
+    TITLES,
+    colours,
+    drawing,
+    names_as_written,
+    panel,
+)
+
+logger = logging.getLogger(__name__)
 
 FLOOR_LINE, CONTROL_LINE, SHUFFLED_LINE = "--", ":", "-."
 
@@ -109,6 +125,20 @@ def _flat_lines(axis: Axes, swept: pd.DataFrame, floors: pd.DataFrame) -> None:
         axis.plot(shuffled.index, shuffled, color=MUTED, linestyle=SHUFFLED_LINE, label="shuffled labels")
 
 
+def _tell(said: Sequence[warnings.WarningMessage], path: Path) -> None:
+    """Log glyphs that an image lacks, once; pass every other warning on."""
+    missing = [warning for warning in said if "missing from font" in str(warning.message)]
+    for warning in said:
+        if warning not in missing:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if missing and path.suffix != ".svg":
+        logger.warning(
+            "%s: no installed font has %d of its characters, which are drawn as boxes; the SVG file beside "
+            "it holds them",
+            path, len({str(warning.message) for warning in missing}),
+        )  # fmt: skip
+
+
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write SVG and PNG (150 dpi) and close the figure."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,8 +147,12 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
         # The date, and ids without a salt of ours, would make two runs of one study differ.
         metadata = {"Date": None} if path.suffix == ".svg" else None
         part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        with mpl.rc_context({"svg.hashsalt": name}):
+        with names_as_written(), warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            # Type stays type in SVG files: whoever shows them may have glyphs that are not installed here.
+            mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
             figure.savefig(part, dpi=150, metadata=metadata)
+        _tell(said, path)
         part.replace(path)
     plt.close(figure)
     return paths

@@ -1,5 +1,6 @@
 """The README of an exported probe, in the Hugging Face layout of a model card."""
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -40,12 +41,27 @@ def probe_readme(probe: ProbeWeights, facts: ProbeFacts, *, beside: Sequence[str
             probe=probe,
             facts=facts,
             card=probe.card,
+            code=code_span,
+            plain=plain_text,
             beside=beside,
             measured=measured_rows(facts.row),
             has_probabilities=probe.has_probabilities,
             positive=probe.classes[-1] if probe.is_binary else None,
         )
     return f"{str(card).rstrip()}\n"
+
+
+def code_span(name: str) -> str:
+    """Return a name as Markdown shows it letter by letter, whatever signs it holds."""
+    name = " ".join(name.splitlines())
+    fence = "`" * (1 + max(map(len, re.findall("`+", name)), default=0))
+    pad = " " if name[:1] == "`" or name[-1:] == "`" else ""
+    return f"{fence}{pad}{name}{pad}{fence}"
+
+
+def plain_text(name: str) -> str:
+    """Return a name as running text or a table's cell of Markdown, its signs escaped."""
+    return re.sub(r"([\\`*\[\]<>|$~#&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))", r"\\\1", " ".join(name.split()))
 
 
 def measured_rows(row: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from unsinter.features.extract import Extraction, extract
 from unsinter.features.generate import GenerationSettings, generate_responses
 from unsinter.features.model import ChatModel, load_model
 from unsinter.features.records import ResponseRecord
-from unsinter.features.rendering import RenderedPrompt, render
+from unsinter.features.rendering import RenderedPrompt, render, rendered_identity
 from unsinter.studies.config import Study, StudyError
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.sections import ModelSource
@@ -66,7 +66,7 @@ def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Se
     their prompts; a prompt without an answer is then not present.
     """
     model = load_model(find_model(source), dtype=source.dtype)
-    rendered = render([(p.id, p.prompt) for p in dataset.prompts], model, template=source.template)
+    rendered = render_prompts([(p.id, p.prompt) for p in dataset.prompts], model, source)
     answers = None
     if any(position.startswith("response_") for position in study.positions):
         settings.on_read()
@@ -84,7 +84,7 @@ def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Se
         extraction=extraction,
         is_present=is_present,
         responses=answers or _answers(study, source, model, fitting, dataset, settings),
-        identity=dict(model.identity),
+        identity=rendered_identity(model, fitting),
         facts=extraction_facts(model, extraction),
     )
 
@@ -99,7 +99,18 @@ def _behind_prompts(
         raise StudyError(
             "positions ask for response tokens, and no prompt of the study has an answer's text."
         )
-    return render(prompts, model, template=source.template, responses=texts)
+    return render_prompts(prompts, model, source, responses=texts)
+
+
+def render_prompts(
+    prompts: Sequence[tuple[str, str]],
+    model: ChatModel,
+    source: ModelSource,
+    *,
+    responses: Mapping[str, str] | None = None,
+) -> list[RenderedPrompt]:
+    """Render (id, text) pairs as the study says for this model; see `render`."""
+    return render(prompts, model, template=source.template, responses=responses, date=source.date)
 
 
 def extract_into_cache(
@@ -110,7 +121,8 @@ def extract_into_cache(
     settings: Settings,
 ) -> Extraction:
     """Extract the study's sites and note in the cache that this run needs them."""
-    store = ActivationStore.open(settings.cache_root, model.identity, about={"model": source.path})
+    identity = rendered_identity(model, rendered)
+    store = ActivationStore.open(settings.cache_root, identity, about={"model": source.path})
     extraction = extract(
         model,
         rendered,

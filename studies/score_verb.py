@@ -13,7 +13,7 @@ from unsinter.features.identity import text_identity
 from unsinter.features.in_memory import read_site
 from unsinter.features.model import ChatModel, load_model
 from unsinter.features.model_folder import check_folder
-from unsinter.features.rendering import render
+from unsinter.features.rendering import render, rendered_identity
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.export import load_probe
 from unsinter.probes.exported import ProbeFileError, ProbeWeights
@@ -125,7 +125,8 @@ def score_texts(
             "score a generation with ProbeMonitor."
         )
     names = [(item.id or f"row {item.row}", item.text) for item in given]
-    rendered = render(names, model, template=probe.card.get("template", "auto"))
+    rendered = render(names, model, template=probe.card.get("template", "auto"), date=probe_date(probe))
+    probe.check_fits(identity=rendered_identity(model, rendered))
     X = read_site(
         model,
         rendered,
@@ -134,6 +135,12 @@ def score_texts(
         progress=lambda done, total: progress("texts", done, total),
     )
     return list(_scored(probe, X, given))
+
+
+def probe_date(probe: ProbeWeights) -> str | None:
+    """Return the day that the probe's chat template was shown; None for no clock, or an unknown day."""
+    about = probe.card.get("model")
+    return about.get("date") if isinstance(about, dict) else None
 
 
 def _scored(probe: ProbeWeights, X: FloatArray, given: Sequence[GivenText]) -> Iterator[ScoredText]:

@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -31,9 +32,35 @@ Result = TypeVar("Result")
 _WIDE = 170
 """Columns of output that goes to a file or a pipe, so that no number is cut off."""
 
+_TEXTS = frozenset({"text", "set_", "columns", "gold"})
+"""Arguments that are words rather than files, whose names must stay as the system gave them."""
+
 _OUTSIDE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """A full disk or quota and a read-only file system: nothing of ours is at fault."""
 
+
+def write_what_fits() -> None:
+    """Let output in a narrow encoding show a sign in place of each character that it lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
+
+
+def _typed(text: str) -> str:
+    """Return an argument as its bytes read in UTF-8, which a narrow locale leaves undecoded."""
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        return text
+
+
+def _as_typed(value: object) -> object:
+    if isinstance(value, list):
+        return [_as_typed(item) for item in value]
+    return _typed(value) if isinstance(value, str) else value
+
+
+write_what_fits()
 console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE)
 _errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -46,6 +73,8 @@ def one_line_errors(verb: Callable[Arguments, Result]) -> Callable[Arguments, Re
 
     @functools.wraps(verb)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        for name in _TEXTS & kwargs.keys():
+            kwargs[name] = _as_typed(kwargs[name])
         try:
             for name, value in kwargs.items():
                 kwargs[name] = _at_home(value)
@@ -53,6 +82,15 @@ def one_line_errors(verb: Callable[Arguments, Result]) -> Callable[Arguments, Re
         except KeyboardInterrupt:
             _errors.print("unsinter: stopped; the same command goes on where it was.")
             raise typer.Exit(130) from None
+        except UnicodeEncodeError as error:
+            if error.encoding.lower().replace("-", "") == "utf8":
+                raise
+            _errors.print(
+                f"unsinter: {error.object!a} cannot be a file name in this locale's "
+                f"{sys.getfilesystemencoding()}; set PYTHONUTF8=1 or a UTF-8 locale.",
+                markup=False,
+            )
+            raise typer.Exit(2) from error
         except (ValueError, OSError) as error:
             if not _is_bad_input(error):
                 raise
@@ -78,7 +116,7 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object
     console.print(title, markup=False, highlight=False, soft_wrap=True, style="bold")
     table = Table(header_style="bold")
     for column in header:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
         # As Text: a prompt or a file name may hold what Rich would read as markup.
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
@@ -89,7 +127,7 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function (step, done, total) that draws bars on a terminal and stays silent elsewhere."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # a model may be called [red]
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

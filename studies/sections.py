@@ -1,10 +1,12 @@
 """The sections of a study file: each a frozen pydantic model that refuses unknown keys."""
 
+import datetime
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from unsinter.features.clock import DEFAULT_DATE, checked_date
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
 from unsinter.studies.study.section import Section
 
@@ -17,6 +19,14 @@ Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Sure = Annotated[float, Field(gt=0.5, le=1.0)]
 SeparatedPair = Literal["D-R", "D-W", "C-W", "D-topic"]
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def _day(value: object) -> str:
+    """Return a day that YAML or text wrote; ValueError for anything else."""
+    return checked_date(value.isoformat() if isinstance(value, datetime.date) else value)
+
+
+PinnedDay = Annotated[str, BeforeValidator(_day)]
 
 
 class ResponseSource(Section):
@@ -46,6 +56,9 @@ class ModelSource(Section):
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     template: Literal["auto", "chat", "raw"] = "auto"
+
+    date: PinnedDay = DEFAULT_DATE
+    """The day, as 2024-07-26, that a chat template is shown which reads the clock: never today."""
 
 
 class Controls(Section):

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unsinter.features.model import ChatModel
 from unsinter.features.rendering import RenderedPrompt
 
 
@@ -92,6 +93,18 @@ class TokenSteps:
                     "the batch's order, padded on the left."
                 )
         return rows
+
+
+def check_dates(model: ChatModel, ids: Tensor, dates: Sequence[str]) -> None:
+    """Raise MonitorError unless every prompt of a batch shows the dates that the probe's prompts showed."""
+    for row in ids.tolist() if dates else ():
+        text = str(model.tokenizer.decode(row))
+        lacking = [shown for shown in dates if shown not in text]
+        if lacking:
+            raise MonitorError(
+                f"the chat template reads the clock: the probe's prompts showed {lacking[0]!r} and these do "
+                "not; render them with the probe's date (`date` under `model` in its card)."
+            )
 
 
 def _refuse_right_padding(mask: object) -> None:

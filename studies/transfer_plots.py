@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
+from unsinter.studies.plot_style import as_drawn, names_as_written
+
 Order: TypeAlias = Literal["given", "clustered", "alphabetical"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 READERS = {"probe": "probe on activations", "words": "words alone"}
@@ -38,8 +40,13 @@ def transfer_maps(table: pd.DataFrame, *, order: Order = "given") -> Figure:
 
     Cells of the probe whose gain over the words has an interval that reaches zero stand in brackets.
     """
-    sns.set_theme(context="paper", style="white")
-    shown = one_site(table)
+    with mpl.rc_context():  # the caller's theme is left as it is
+        sns.set_theme(context="paper", style="white")
+        with names_as_written():
+            return _draw_maps(one_site(table), order)
+
+
+def _draw_maps(shown: pd.DataFrame, order: Order) -> Figure:
     names = ordered_names(shown, order)
     rows = [name for name in names if name in set(shown["trained_on"])] or list(shown["trained_on"].unique())
     readers = [reader for reader in READERS if reader in set(shown["reader"])]
@@ -117,6 +124,8 @@ def _panel(axis: Axes, cells: pd.DataFrame, rows: list[str], names: list[str]) -
         ax=axis,
         annot_kws={"fontsize": 6},
         linewidths=0.5,
+        xticklabels=[as_drawn(name) for name in names],
+        yticklabels=[as_drawn(name) for name in rows],
     )
     axis.set(xlabel="tested on", ylabel="trained on")
     axis.tick_params(axis="y", rotation=0)

@@ -9,11 +9,10 @@ from typing import Any
 from unsinter.cache import default_root
 from unsinter.cache.location import expand_home
 from unsinter.features.model import load_model
-from unsinter.features.rendering import render
 from unsinter.studies.config import StudyError, load_study
 from unsinter.studies.doctor import examine_machine, examine_model, memory_needed
 from unsinter.studies.forecast_verb import forecast_study
-from unsinter.studies.reading import extract_into_cache, extraction_facts
+from unsinter.studies.reading import extract_into_cache, extraction_facts, render_prompts
 from unsinter.studies.run import run_study
 from unsinter.studies.sections import ModelSource
 from unsinter.studies.settings import Progress, Settings
@@ -73,7 +72,7 @@ def extract_verb(study_file: Path, *, overrides: Sequence[str], progress: Progre
     rows = []
     for source in study.models:
         model = load_model(find_model(source), dtype=source.dtype)
-        rendered = render([(p.id, p.prompt) for p in prompts], model, template=source.template)
+        rendered = render_prompts([(p.id, p.prompt) for p in prompts], model, source)
         extraction = extract_into_cache(study, source, model, rendered, settings)
         rows.append((source.name, *_extraction_row(extraction_facts(model, extraction))))
     header = (

@@ -350,7 +350,7 @@ def test_an_error_that_is_not_about_memory_is_not_swallowed(llama, rows, tiny):
 def test_the_self_check_records_the_deviation_of_rows_in_a_batch(llama, rows, tiny, caplog, monkeypatch):
     found = extract(llama, rows, tiny.store(), layers="all", positions=POSITIONS)
     assert 0 < found.deviation.max_abs <= 1e-5
-    assert found.deviation.n_rows == 3
+    assert found.deviation.n_rows == 4
     assert found.deviation.is_within
     monkeypatch.setitem(selfcheck.TOLERANCE, "float32", -1.0)
     with caplog.at_level(logging.WARNING):
