@@ -55,6 +55,11 @@ class RefusalModel:
         odds = np.exp(logits - logits.max())
         return _nothing_given(odds / odds.sum(), found)
 
+    def n_phrases(self, opening: str) -> int:
+        """Return how many phrases of an opening the model knows; single words and marks do not count."""
+        found = phrases(read_part(opening))
+        return sum(" " in phrase and f"phrase:{phrase}" in self.coefficients for phrase in found)
+
     def to_json(self) -> str:
         """Return the model as JSON text with sorted keys; equal models give equal bytes."""
         table = {

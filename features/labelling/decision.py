@@ -1,12 +1,14 @@
 """From what is read of an answer to R, or to the reason why there is none."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel
 from unsinter.features.labelling.evidence import GIVING, LENGTH_SEEN, REFUSING
 from unsinter.features.labelling.language import Language, read_language
-from unsinter.features.labelling.phrase_tables import phrase_tables
+from unsinter.features.labelling.phrase_tables import FEWEST_WORDS, phrase_tables, tokens
+from unsinter.features.labelling.reasoning import is_deliberation
 from unsinter.features.labelling.rules import find_moves
 from unsinter.features.labelling.text import normalise, prose
 
@@ -16,8 +18,17 @@ UNTOLD_LANGUAGE = "language cannot be told"
 UNREAD_LANGUAGE = "language not read"
 REASONING_ONLY = "reasoning only, no answer yet"
 
-ENOUGH = 0.8
-"""Probability that an answer without any known move needs to get a label."""
+ENOUGH = 0.85
+"""Probability that an answer without any known move needs: of 151 such human-labelled ones 148 have it, and 145 of these
+agree; of the other three none does."""
+
+SHOWN = 200
+"""Characters of a cut answer from which on its content counts as a decision: refusals show earlier."""
+
+FEWEST_PHRASES = 3
+"""Known phrases that make up for a negation in an answer without any known move."""
+
+_NEGATION = re.compile(r"\b(?:no|not|cannot|never|nothing|none|nor|without|refus\w+|declin\w+)\b|n't\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +49,10 @@ def decide(part: str, *, model: RefusalModel, truncated: bool) -> Decision:
     is_cut = truncated and len(part) < LENGTH_SEEN
     if language.code is None and find_moves(part):
         language = Language("en")
+    if is_deliberation(part):
+        return Decision(
+            refusal=None, provenance={"language": language.code or "unknown", "missing": REASONING_ONLY}
+        )
     if not language.is_read:
         return _unread(language)
     if language.code in phrase_tables():
@@ -57,7 +72,7 @@ def _by_phrases(part: str, code: str, *, is_cut: bool) -> Decision:
     refusal = phrase_tables()[code].decide(prose(normalise(part)), first)
     provenance = {"language": code, "phrases": code}
     decides = {"inability", "decline", "answer_start", "offer_content", "list", "heading", "code"}
-    if is_cut and refusal == "compliance" and not decides & first.keys():
+    if is_cut and refusal == "compliance" and len(part) < SHOWN and not decides & first.keys():
         refusal = None
     if refusal is None:
         provenance["missing"] = CUT if is_cut else UNKNOWN
@@ -70,12 +85,20 @@ def _by_model(part: str, model: RefusalModel, *, language: str, is_cut: bool) ->
     best = max(scores, key=scores.__getitem__)
     moves = {move.name for move in find_moves(part)}
     provenance = {"language": language}
-    decides = moves & {*REFUSING, *GIVING}
-    if is_cut and not decides:
+    is_known = scores[best] >= ENOUGH and _says_enough(part, model)
+    if is_cut and not moves & {*REFUSING, *GIVING} and not (is_known and len(part) >= SHOWN):
         missing = CUT
-    elif not moves and scores[best] < ENOUGH:
+    elif not moves and not is_known:
         missing = UNKNOWN
     else:
         return Decision(refusal=best, scores=scores, provenance=provenance)
     likeliest = f"{best} {scores[best]:.2f}"
     return Decision(refusal=None, provenance=provenance | {"missing": missing, "likeliest": likeliest})
+
+
+def _says_enough(part: str, model: RefusalModel) -> bool:
+    """Tell whether words without any known move can be judged: several, and no negation among them or known ones."""
+    spoken = prose(normalise(part))
+    if sum(len(word) > 1 for word in tokens(spoken)) < FEWEST_WORDS:
+        return False
+    return _NEGATION.search(spoken) is None or model.n_phrases(part) >= FEWEST_PHRASES

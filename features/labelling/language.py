@@ -105,6 +105,8 @@ def _latin(text: str) -> str | None:
 def identify(text: str) -> tuple[str, float]:
     """Return the trained identifier's best language and its confidence, 0 to 1."""
     code, confidence = _identifier().classify(text)
+    if code == "zxx":  # no language at all
+        return code, 0.0
     return ("en" if code in _NEAR_ENGLISH else code), float(confidence)
 
 

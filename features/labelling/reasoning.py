@@ -58,6 +58,15 @@ _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 # What is left of a channelled response once a decoder has dropped its special tokens.
 _STRIPPED_FINAL = re.compile(r"\A\s*(?:analysis|commentary)(?=[A-Z\"'(]).*?assistantfinal", re.DOTALL)
 _STRIPPED_ONLY = re.compile(r"\A\s*analysis(?=[A-Z\"'(][a-z'])")
+_DELIBERATION = re.compile(
+    r"\A\W*(?:(?:okay|ok|alright|all right|hmm+|right|well|so|first)[,.]? )*(?:let me (?:see|think)[,.]? )?"
+    r"(?:the user(?:'s)? (?:wants?|is (?:asking|requesting|trying|looking)|asks?|asked|has asked|needs?|would like|seems"
+    r"|wrote|says|said|request|question|message|prompt)|(?:somebody|someone) (?:wants to know|is asking|asks|asked)"
+    r"|we (?:need|have|are asked) to (?:respond|answer|decide|figure|produce|refuse|comply|determine|consider|check)"
+    r"|i (?:need|have) to (?:figure out|decide|think about) (?:how|what|whether)"
+    r"|let me (?:think|consider|figure|work) (?:about|through|out|how|what|whether))",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,11 @@ def answer_start(text: str) -> int:
             break
         start = past
     return start + len(text[start:]) - len(text[start:].lstrip()) if start else 0
+
+
+def is_deliberation(text: str) -> bool:
+    """Tell whether a text begins by thinking aloud about the request: reasoning that no marker sets apart."""
+    return _DELIBERATION.match(text) is not None
 
 
 def open_marker(text: str) -> str | None:
