@@ -112,4 +112,4 @@ def _tolerant(pattern: str) -> str:
 
 def _n_words(text: str) -> float:
     east = sum("\u3040" <= character <= "\u9fff" for character in text)
-    return sum(len(word) > 1 for word in tokens(text)) if east < len(text) / 4 else east / 2
+    return sum(len(word) > 1 for word in tokens(text)) if east < len(text) / 4 else east / 1.5
