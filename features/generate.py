@@ -16,6 +16,7 @@ from unsinter.features.forward import pad_id
 from unsinter.features.model import ChatModel
 from unsinter.features.rendering import RenderedPrompt
 from unsinter.features.response_file import ResponseFile, ResponseFileError
+from unsinter.features.response_text import reasoning_opened, response_text
 
 
 class GenerationError(ValueError):
@@ -68,7 +69,7 @@ def generate_responses(
     ResponseFileError for a file of something else.
     """
     _check(model, rendered, settings)
-    digest = _settings_digest(model, settings)
+    digest = _settings_digest(model, settings, reasoning_opened(model, rendered[0]) if rendered else None)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
         stored = ResponseFile.open(path, settings=digest)
@@ -108,8 +109,12 @@ def _check(model: ChatModel, rendered: Sequence[RenderedPrompt], settings: Gener
             )
 
 
-def _settings_digest(model: ChatModel, settings: GenerationSettings) -> str:
-    content = {"model": dict(model.identity), "settings": asdict(settings)}
+def _settings_digest(model: ChatModel, settings: GenerationSettings, opened: str | None) -> str:
+    content: dict[str, Any] = {"model": dict(model.identity), "settings": asdict(settings)}
+    if opened:
+        content["reasoning_opened"] = (
+            opened  # answers of files made without the marker cannot be told from reasoning
+        )
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -147,18 +152,20 @@ def _generate_batch(
     for index, ids in enumerate(new):
         row, sample = rows[index // settings.samples], index % settings.samples
         kept = _until_end(ids, ends)
+        opened = reasoning_opened(model, row)
         records.append(
             {
                 "id": _record_id(row, sample, settings),
                 "prompt_id": row.id,
                 "model": f"{model.name}@{model.identity['weights'][:12]}",
-                "response_opening": model.tokenizer.decode(kept, skip_special_tokens=True),
+                "response_opening": (opened or "") + response_text(model, kept),
                 "n_tokens": len(kept),
                 "truncated": len(kept) == len(ids),
                 "sample": sample,
                 "prompt_key": row.key,
                 "settings": digest,
             }
+            | ({"reasoning_opened": opened} if opened else {})
         )
     return records
 

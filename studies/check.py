@@ -9,20 +9,15 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from unsinter.features.duplicates import Grouping, group_prompts
+from unsinter.features.labelling.recorded import RecordedLabel, label_notes, recorded_label
 from unsinter.features.readers import Source, detect_kind, read_openings, read_prompts, read_responses
 from unsinter.features.records import NO_CATEGORY, OpeningRecord, PromptRecord, RecordError, ResponseRecord
 from unsinter.studies.association import Association, label_associations
 from unsinter.studies.cells import LabelledRow, Refusal
 from unsinter.studies.questions import Question, prompt_questions, response_questions
 
-LABELS: Mapping[str, Refusal] = {
-    "refusal": "refusal",
-    "full_refusal": "refusal",
-    "partial_refusal": "partial",
-    "compliance": "compliance",
-    "full_compliance": "compliance",
-}
-"""How a response label is read as R; any other label is counted as neither refused nor answered."""
+CELL: Mapping[str, Refusal] = {"refusal": "refusal", "partial_refusal": "partial", "compliance": "compliance"}
+"""How a value of R is called in a cell."""
 
 SHOWN = 5
 MODELS: Mapping[str, type[BaseModel]] = {
@@ -116,7 +111,11 @@ def check_records(
     labels = grouping.labels if grouping else ()
     prompt_rows = [_prompt_row(record, group) for record, group in zip(prompts, labels, strict=True)]
     by_id = {record.id: row for record, row in zip(prompts, prompt_rows, strict=True)}
-    response_rows = [_response_row(record, by_id.get(record.prompt_id)) for record in responses]
+    read = [recorded_label(record) for record in responses]
+    response_rows = [
+        _response_row(record, label, by_id.get(record.prompt_id))
+        for record, label in zip(responses, read, strict=True)
+    ]
     questions = prompt_questions(prompt_rows) if prompts else []
     models = sorted({row.model for row in response_rows if row.model is not None})
     for model in models:
@@ -126,10 +125,14 @@ def check_records(
         prompts=tuple(prompt_rows),
         responses=tuple(response_rows),
         grouping=grouping,
-        missing=tuple(_missing(prompt_rows, responses)),
+        missing=tuple(_missing(prompt_rows, responses, read)),
         associations=tuple(label_associations(prompt_rows, response_rows)),
         questions=tuple(questions),
-        notes=(*_opening_notes(files), *_notes(prompts, responses, by_id, grouping)),
+        notes=(
+            *_opening_notes(files),
+            *label_notes(responses, read),
+            *_notes(prompts, responses, by_id, grouping),
+        ),
     )
 
 
@@ -161,8 +164,9 @@ def _prompt_row(record: PromptRecord, group: str) -> LabelledRow:
     )
 
 
-def _response_row(record: ResponseRecord, prompt: LabelledRow | None) -> LabelledRow:
-    refusal = None if record.label is None else LABELS.get(_plain(record.label), "other")
+def _response_row(record: ResponseRecord, label: RecordedLabel, prompt: LabelledRow | None) -> LabelledRow:
+    unknown: Refusal | None = None if record.label is None else "other"
+    refusal = CELL[label.refusal] if label.refusal else unknown
     return LabelledRow(
         group=prompt.group if prompt else record.prompt_id,
         harmful=prompt.harmful if prompt else None,
@@ -171,25 +175,27 @@ def _response_row(record: ResponseRecord, prompt: LabelledRow | None) -> Labelle
         model=record.model,
         refusal=refusal,
         # W is defined only where R = refusal; anywhere else a wording would turn W into R.
-        wording=record.wording if refusal == "refusal" else None,
+        wording=(record.wording or label.wording) if refusal == "refusal" else None,
     )
 
 
-def _plain(label: str) -> str:
-    return label.strip().casefold().replace(" ", "_").replace("-", "_")
-
-
-def _missing(rows: Sequence[LabelledRow], responses: Sequence[ResponseRecord]) -> list[tuple[str, int, int]]:
+def _missing(
+    rows: Sequence[LabelledRow], responses: Sequence[ResponseRecord], read: Sequence[RecordedLabel]
+) -> list[tuple[str, int, int]]:
     found = [
         ("prompts: harmful", sum(row.harmful is None for row in rows), len(rows)),
         ("harmful prompts: category", *_absent([row for row in rows if row.harmful], "category")),
         ("prompts: source", sum(row.source is None for row in rows), len(rows)),
     ]
-    refused = [r for r in responses if r.label is not None and LABELS.get(_plain(r.label)) == "refusal"]
+    refused = [
+        record.wording or label.wording
+        for record, label in zip(responses, read, strict=True)
+        if label.refusal == "refusal"
+    ]
     found += [
         ("responses: label", sum(record.label is None for record in responses), len(responses)),
         ("responses: text", sum(record.response_opening is None for record in responses), len(responses)),
-        ("refusals: wording", sum(record.wording is None for record in refused), len(refused)),
+        ("refusals: wording", sum(wording is None for wording in refused), len(refused)),
     ]
     return [entry for entry in found if entry[2]]
 
@@ -220,10 +226,6 @@ def _notes(
     if named:
         listed = ", ".join(f"{name} {count}" for name, count in named.most_common())
         notes.append(f"Prompts whose category says there is none count as without category: {listed}.")
-    others = Counter(r.label for r in responses if r.label is not None and _plain(r.label) not in LABELS)
-    if others:
-        listed = ", ".join(f"{name} {count}" for name, count in others.most_common())
-        notes.append(f"Labels that are neither a refusal nor an answer stand in no cell of R: {listed}.")
     if responses and not prompts:
         fault = "Without the prompts D and C are unknown and near copies cannot be found"
         notes.append(f"{fault}; give their file too.")

@@ -38,6 +38,17 @@ def summary_tables(summary: Mapping[str, Any]) -> list[Table]:
     ]
     if cells:
         tables.append(("independent groups per cell", ("model", "cell", "groups"), cells))
+    unlabelled = [
+        [name, reason, f"{n:,}"]
+        for name, model in summary["models"].items()
+        for reason, n in (model.get("unlabelled") or {}).items()
+    ]
+    if unlabelled:
+        tables.append(("answers without a label", ("model", "why", "prompts"), unlabelled))
+    if cut := [
+        [name, said] for name, model in summary["models"].items() if (said := model.get("cut_answers"))
+    ]:
+        tables.append(("answers cut too early", ("model", "what would do"), cut))
     silent = [
         [name, reason]
         for name, model in summary["models"].items()

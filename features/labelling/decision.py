@@ -8,7 +8,6 @@ from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel
 from unsinter.features.labelling.evidence import GIVING, LENGTH_SEEN, REFUSING
 from unsinter.features.labelling.language import Language, read_language
 from unsinter.features.labelling.phrase_tables import FEWEST_WORDS, phrase_tables, tokens
-from unsinter.features.labelling.reasoning import is_deliberation
 from unsinter.features.labelling.rules import find_moves
 from unsinter.features.labelling.text import normalise, prose
 
@@ -49,10 +48,6 @@ def decide(part: str, *, model: RefusalModel, truncated: bool) -> Decision:
     is_cut = truncated and len(part) < LENGTH_SEEN
     if language.code is None and find_moves(part):
         language = Language("en")
-    if is_deliberation(part):
-        return Decision(
-            refusal=None, provenance={"language": language.code or "unknown", "missing": REASONING_ONLY}
-        )
     if not language.is_read:
         return _unread(language)
     if language.code in phrase_tables():

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel, shipped_model
-from unsinter.features.labelling.decision import decide
+from unsinter.features.labelling.decision import REASONING_ONLY, decide
 from unsinter.features.labelling.evidence import LENGTH_SEEN, read_part
 from unsinter.features.labelling.language import read_language
 from unsinter.features.labelling.patterns import RULES_VERSION
+from unsinter.features.labelling.reasoning import is_deliberation
 from unsinter.features.labelling.rules import Move, find_moves, wording_of
 from unsinter.features.labelling.spellings import Refusal
 from unsinter.features.labelling.text import normalise
@@ -96,9 +97,17 @@ def missing_reason(opening: str | None) -> str | None:
         return "no text"
     if not opening.strip():
         return "empty text"
-    if not normalise(opening).strip():
-        return "reasoning only, no answer yet"
+    if not normalise(opening).strip() or is_deliberation(read_part(opening)):
+        return REASONING_ONLY
     return None
+
+
+def answer_language(opening: str) -> str | None:
+    """Return the language whose phrases an answer is searched for; English for code, None where we read none."""
+    language = read_language(read_part(opening))
+    if language.code is None:
+        return "en"
+    return (language.code or "en") if language.is_read else None
 
 
 def complete(
@@ -108,10 +117,10 @@ def complete(
 
     An answer in a language that we do not read has neither.
     """
-    language = read_language(read_part(opening))
-    if not language.is_read:
+    language = answer_language(opening)
+    if language is None:
         return ResponseLabel(refusal=refusal, scores=scores, provenance=provenance)  # type: ignore[arg-type]
-    moves = find_moves(opening, language=language.code or "en")
+    moves = find_moves(opening, language=language)
     return ResponseLabel(
         refusal=refusal,  # type: ignore[arg-type]
         scores=scores,

@@ -32,9 +32,27 @@ _WRITTEN_FOR_USER = re.compile(
     r"|responses|example|sentence|phrase|translation|say|write|send|answer|try)\b[^.!?\n:]{0,60}:\s"
     r"|\b(?:a|an|one|the|some) (?:\w+ ){0,2}ways? (?:to|of) [^.!?\n:]{1,60}:\s"
 )
-_LABELLED = re.compile(r"(?:(?<=\n)|\A)[ *_]*([a-z][\w .'-]{0,24}?)(?: \([^)\n]*\))?[*_ ]*:[*_ ]*(?=\S)([^\n]*)")
+_LABELLED = re.compile(
+    r"(?:(?<=\n)|\A)[ *_]*([a-z][\w .'-]{0,24}?)(?: \([^)\n]*\))?[*_ ]*:[*_ ]*(?=\S)([^\n]*)"
+)
 _NO_SPEAKER = frozenset(
-    "note answer response reply assistant ai chatbot model me warning disclaimer important update short final".split()
+    [
+        "note",
+        "answer",
+        "response",
+        "reply",
+        "assistant",
+        "ai",
+        "chatbot",
+        "model",
+        "me",
+        "warning",
+        "disclaimer",
+        "important",
+        "update",
+        "short",
+        "final",
+    ]
 )
 _REFUSABLE = re.compile(r"\b(?:cannot|not|sorry|refuse\w*|decline\w*|unable|never|no)\b|n't\b")
 _OWN_WORDS = re.compile(r"\b(?:i|i'm|we|my|me|sorry)\b")

@@ -119,6 +119,11 @@ def answer_start(text: str) -> int:
     return start + len(text[start:]) - len(text[start:].lstrip()) if start else 0
 
 
+def answer_of(text: str) -> str:
+    """Return a response without the reasoning it starts with."""
+    return text[answer_start(text) :]
+
+
 def is_deliberation(text: str) -> bool:
     """Tell whether a text begins by thinking aloud about the request: reasoning that no marker sets apart."""
     return _DELIBERATION.match(text) is not None

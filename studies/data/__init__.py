@@ -1,0 +1,1 @@
+"""Rows of a study: their labels and what is missing of them."""
