@@ -11,7 +11,7 @@ def response_text(model: ChatModel, ids: Sequence[int]) -> str:
     """Return generated ids as text without special tokens, except those that mark reasoning and answer."""
     special = special_ids(model)
     markers = {
-        token for token in set(ids) & special if is_marker(model.tokenizer.convert_ids_to_tokens(token))
+        token for token in set(ids) & special if is_marker(str(model.tokenizer.convert_ids_to_tokens(token)))
     }
     if not markers:
         return str(model.tokenizer.decode(list(ids), skip_special_tokens=True))
@@ -26,6 +26,7 @@ def special_ids(model: ChatModel) -> set[int]:
 
 
 def reasoning_opened(model: ChatModel, row: RenderedPrompt) -> str | None:
-    """Return the marker by which a prompt's template opens the reasoning; None where the response opens its own."""
+    """Return the marker by which a prompt's template opens the reasoning; None where the response opens
+    its own."""
     after = list(row.token_ids[row.instruction[1] : row.prompt_end])
-    return open_marker(model.tokenizer.decode(after, skip_special_tokens=False))
+    return open_marker(str(model.tokenizer.decode(after, skip_special_tokens=False)))

@@ -78,7 +78,8 @@ def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
     """Label one answer; a label already on the record wins over ours and keeps its own source."""
     label = recorded_label(record, prompt=prompt.prompt)
     made = record.model_extra or {}
-    # A generated answer repeats the marker by which its template opened the reasoning: it is part of the prompt.
+    # A generated answer repeats the marker by which its template opened the reasoning: it is part of the
+    # prompt.
     opening = (record.response_opening or "").removeprefix(made.get("reasoning_opened") or "")
     return Response(
         refusal=label.refusal,
@@ -92,7 +93,8 @@ def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
 
 
 def _agreed(answers: Sequence[Response]) -> Response | None:
-    """Return the first answer if all are of one kind and one wording, else one without a label; None without any."""
+    """Return the first answer if all are of one kind and one wording, else one without a label; None
+    without any."""
     kinds = {(answer.refusal, answer.wording) for answer in answers}
     if len(kinds) > 1:
         return Response(refusal=None, wording=None, label_source="", missing="its answers differ in kind")

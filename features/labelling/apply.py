@@ -28,7 +28,8 @@ class LabelReport:
     missing : reason -> rows without a label.
     overall, by_model : agreement over rows with a three-way gold label and a label; ``None``, empty without.
     other_gold : gold value with no three-way meaning -> our label -> rows.
-    undecided : three-way gold label -> rows that have it and no label of ours; they are outside the agreement.
+    undecided : three-way gold label -> rows that have it and no label of ours; they are outside the
+    agreement.
     """
 
     rows: int

@@ -18,7 +18,8 @@ UNREAD_LANGUAGE = "language not read"
 REASONING_ONLY = "reasoning only, no answer yet"
 
 ENOUGH = 0.85
-"""Probability that an answer without any known move needs: of 151 such human-labelled ones 148 have it, and 145 of these
+"""Probability that an answer without any known move needs: of 151 such human-labelled ones 148 have it,
+and 145 of these
 agree; of the other three none does."""
 
 SHOWN = 200
@@ -27,7 +28,9 @@ SHOWN = 200
 FEWEST_PHRASES = 3
 """Known phrases that make up for a negation in an answer without any known move."""
 
-_NEGATION = re.compile(r"\b(?:no|not|cannot|never|nothing|none|nor|without|refus\w+|declin\w+)\b|n't\b")
+_NEGATION = re.compile(
+    r"\b(?:no|not|cannot|never|nothing|none|nor|out of the question|off (?:the table|limits)|refus\w+|declin\w+)\b|n't\b"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,8 @@ class Decision:
 def decide(part: str, *, model: RefusalModel, truncated: bool) -> Decision:
     """Decide R from the part of an answer that is read.
 
-    ``truncated`` matters only where the text ends before what is read of an answer: a longer one is cut by us.
+    ``truncated`` matters only where the text ends before what is read of an answer: a longer one is cut
+    by us.
     """
     language = read_language(part)
     is_cut = truncated and len(part) < LENGTH_SEEN
@@ -92,7 +96,8 @@ def _by_model(part: str, model: RefusalModel, *, language: str, is_cut: bool) ->
 
 
 def _says_enough(part: str, model: RefusalModel) -> bool:
-    """Tell whether words without any known move can be judged: several, and no negation among them or known ones."""
+    """Tell whether words without any known move can be judged: several, and no negation among them or
+    known ones."""
     spoken = prose(normalise(part))
     if sum(len(word) > 1 for word in tokens(spoken)) < FEWEST_WORDS:
         return False

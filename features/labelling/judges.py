@@ -21,7 +21,8 @@ class JudgeError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A response to judge: its record id (for messages), its opening, its prompt where known, and whether it was cut."""
+    """A response to judge: its record id (for messages), its opening, its prompt where known, and whether
+    it was cut."""
 
     id: str
     opening: str | None
@@ -87,7 +88,8 @@ class HuggingFaceJudge:
         self.digest = _weights_digest(folder)
 
     def judge(self, items: Sequence[Item]) -> list[ResponseLabel]:
-        """Label every item by its answer, without reasoning; one longer than the model's window is cut at its end."""
+        """Label every item by its answer, without reasoning; one longer than the model's window is cut at
+        its end."""
         provenance = {"labeller": self.name, "model": self.digest, "rules": RULES_VERSION}
         present = [item for item in items if missing_reason(item.opening) is None]
         scores = iter(self._scores([answer_of(str(item.opening)) for item in present]))

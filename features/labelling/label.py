@@ -48,9 +48,11 @@ def label_response(
     model: RefusalModel | None = None,
     truncated: bool | None = None,
 ) -> ResponseLabel:
-    """Label the opening of a response: English by rules and the shipped linear model, others by known phrases.
+    """Label the opening of a response: English by rules and the shipped linear model, others by known
+    phrases.
 
-    What follows the reasoning is read. ``truncated`` says that the answer went on: one that was cut before it decides
+    What follows the reasoning is read. ``truncated`` says that the answer went on: one that was cut
+    before it decides
     anything has no label. ``prompt`` is recorded as given or not and is not read: a label that looked at the
     request would tie refusal to harmfulness, which is what a probe study sets out to measure.
     """
@@ -103,7 +105,8 @@ def missing_reason(opening: str | None) -> str | None:
 
 
 def answer_language(opening: str) -> str | None:
-    """Return the language whose phrases an answer is searched for; English for code, None where we read none."""
+    """Return the language whose phrases an answer is searched for; English for code, None where we read
+    none."""
     language = read_language(read_part(opening))
     if language.code is None:
         return "en"

@@ -13,7 +13,8 @@ from unsinter.features.labelling.quotes import FILL
 from unsinter.features.labelling.text import normalise, prose
 
 SURE = 0.5
-"""Confidence of the identifier from which on it decides alone; of 6,604 English responses two fall below it."""
+"""Confidence of the identifier from which on it decides alone; of 6,604 English responses two fall below
+it."""
 
 VERY_SURE = 0.8
 """The same where the text also holds English function words."""
@@ -84,7 +85,8 @@ _EAST = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """The language of an answer; ``code`` (ISO 639) is None where it cannot be told, "" where there are no words."""
+    """The language of an answer; ``code`` (ISO 639) is None where it cannot be told, "" where there are
+    no words."""
 
     code: str | None
 
@@ -92,13 +94,6 @@ class Language:
     def is_read(self) -> bool:
         """Whether labels can be made for it."""
         return self.code in ("", "en") or self.code in phrase_tables()
-
-    @property
-    def name(self) -> str:
-        """Its English name where we read it, else its code."""
-        if self.code in phrase_tables():
-            return phrase_tables()[self.code].name
-        return "English" if self.code == "en" else (self.code or "unknown")
 
 
 def read_language(text: str) -> Language:

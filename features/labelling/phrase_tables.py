@@ -11,7 +11,7 @@ import yaml
 
 from unsinter.features.labelling.patterns import LAYOUT_MOVES, MOVES
 
-FEWEST_WORDS = 6
+FEWEST_WORDS = 5
 """Words from which on an answer without any negation, refusal or objection counts as one."""
 
 _REFUSING = frozenset({"inability", "decline"})
@@ -75,7 +75,8 @@ def fold(text: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """Return the folded words of a text, cut at blanks and punctuation, which holds in every spaced script."""
+    """Return the folded words of a text, cut at blanks and punctuation, which holds in every spaced
+    script."""
     return _TOKEN.findall(fold(text))
 
 

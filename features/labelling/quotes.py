@@ -1,4 +1,5 @@
-"""Words in a response that somebody else says: quotations, dialogue, reported speech, text written for the user.
+"""Words in a response that somebody else says: quotations, dialogue, reported speech, text written for
+the user.
 
 Everything runs on normalised text (lower case, plain quotes) and keeps its length.
 """
@@ -9,7 +10,8 @@ FILL = "~"
 """Stands for a character that is not the writer's own."""
 
 _SAYS = (
-    r"(?<!that )(?<!being )(?:says|said|replies|replied|answers|answered|whispers|whispered|shouts|shouted|cries|cried|mutters|muttered"
+    r"(?<!that )(?<!being )(?:says|said|replies|replied|answers|answered|whispers|whispered|shouts"
+    r"|shouted|cries|cried|mutters|muttered"
     r"|murmurs|murmured|sighs|sighed|stated|reads|writes|wrote|tells|told|sings|sang|asks|asked|responds"
     r"|responded|announces|announced|declares|declared|insists|insisted|exclaims|exclaimed|admits|admitted"
     r"|adds|added|texts|texted|snaps|snapped|growls|growled|repeats|repeated|laments|lamented|begs|begged)"
@@ -26,8 +28,10 @@ _OWN_SPEAKER = re.compile(
     r"\b(?:i|we|my|our|guidelines?|polic(?:y|ies)|rules?|programming|training|law)\b[^.!?\n]{0,25}\Z"
 )
 _WRITTEN_FOR_USER = re.compile(
-    r"\b(?:here(?:'s| is| are)|below (?:is|are)|this is|you (?:can|could|might|may) (?:say|write|send|reply|answer"
-    r"|text|use|try)|try|for example|such as)\b[^.!?\n:]{0,90}?\b(?:message|letter|e-?mail|note|reply|replies|text"
+    r"\b(?:here(?:'s| is| are)|below (?:is|are)|this is|you (?:can|could|might|may) (?:say|write"
+    r"|send|reply|answer"
+    r"|text|use|try)|try|for example|such as)\b[^.!?\n:]{0,90}?\b(?:message|letter|e-?mail|note"
+    r"|reply|replies|text"
     r"|poem|song|scene|dialogue|story|script|line|lines|speech|lyrics|quote|monologue|template|draft|response"
     r"|responses|example|sentence|phrase|translation|say|write|send|answer|try)\b[^.!?\n:]{0,60}:\s"
     r"|\b(?:a|an|one|the|some) (?:\w+ ){0,2}ways? (?:to|of) [^.!?\n:]{1,60}:\s"
@@ -62,7 +66,8 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 def blank_quotes(text: str) -> str:
     """Return normalised text, same length, in which what others say is :data:`FILL`.
 
-    A quotation that is the whole answer, or begins it without anybody named as its speaker, is the answer itself.
+    A quotation that is the whole answer, or begins it without anybody named as its speaker, is the answer
+    itself.
     """
     head, tail = _opening_quotation(text)
     tail = _blank(_SINGLE, _blank(_DOUBLE, tail, keep_words=0), keep_words=1)

@@ -1,6 +1,7 @@
 """Where a response reasons and where its answer begins, by the markers that chat templates write.
 
-Three shapes occur. A pair of tags around the reasoning; a closing tag alone, where the template wrote the opening
+Three shapes occur. A pair of tags around the reasoning; a closing tag alone, where the template wrote the
+opening
 one into the prompt; channels, of which only the last named one is the answer.
 """
 
@@ -47,7 +48,8 @@ _MARKERS: dict[Role, tuple[str, ...]] = {
         r"</?(?:answer|response|final_answer)>",
     ),
 }
-"""Regular expressions of the markers, on lower-case text: Qwen, DeepSeek, Seed, LongCat, Mistral, Kimi, Cohere, Open-O1,
+"""Regular expressions of the markers, on lower-case text: Qwen, DeepSeek, Seed, LongCat, Mistral, Kimi,
+Cohere, Open-O1,
 Apertus, gpt-oss and Gemma (channels), MedGemma."""
 
 _MARKER = re.compile(
@@ -60,9 +62,12 @@ _STRIPPED_FINAL = re.compile(r"\A\s*(?:analysis|commentary)(?=[A-Z\"'(]).*?assis
 _STRIPPED_ONLY = re.compile(r"\A\s*analysis(?=[A-Z\"'(][a-z'])")
 _DELIBERATION = re.compile(
     r"\A\W*(?:(?:okay|ok|alright|all right|hmm+|right|well|so|first)[,.]? )*(?:let me (?:see|think)[,.]? )?"
-    r"(?:the user(?:'s)? (?:wants?|is (?:asking|requesting|trying|looking)|asks?|asked|has asked|needs?|would like|seems"
-    r"|wrote|says|said|request|question|message|prompt)|(?:somebody|someone) (?:wants to know|is asking|asks|asked)"
-    r"|we (?:need|have|are asked) to (?:respond|answer|decide|figure|produce|refuse|comply|determine|consider|check)"
+    r"(?:the user(?:'s)? (?:wants?|is (?:asking|requesting|trying|looking)|asks?|asked|has asked"
+    r"|needs?|would like|seems"
+    r"|wrote|says|said|request|question|message|prompt)|(?:somebody|someone) (?:wants to know"
+    r"|is asking|asks|asked)"
+    r"|we (?:need|have|are asked) to (?:respond|answer|decide|figure|produce|refuse|comply|determine"
+    r"|consider|check)"
     r"|i (?:need|have) to (?:figure out|decide|think about) (?:how|what|whether)"
     r"|let me (?:think|consider|figure|work) (?:about|through|out|how|what|whether))",
     re.IGNORECASE,
@@ -80,8 +85,10 @@ class _Marker:
 def reasoning_spans(text: str) -> list[Span]:
     """Return the (start, end) of everything that is not the answer: reasoning and its markers, in order.
 
-    Reasoning that never closes reaches to the end. A closing marker without an opening one closes reasoning that
-    began with the text; the last such marker counts. Markers in code are words about markers and are left alone.
+    Reasoning that never closes reaches to the end. A closing marker without an opening one closes
+    reasoning that
+    began with the text; the last such marker counts. Markers in code are words about markers and are left
+    alone.
     """
     if found := _STRIPPED_FINAL.search(text):
         return [found.span()]

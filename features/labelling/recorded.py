@@ -48,7 +48,8 @@ def recorded_label(record: ResponseRecord, *, prompt: str | None = None) -> Reco
 
 
 def label_notes(records: Sequence[ResponseRecord], labels: Sequence[RecordedLabel]) -> list[str]:
-    """Say in sentences which spellings of labels are unknown, how many labels are ours, and why some are missing."""
+    """Say in sentences which spellings of labels are unknown, how many labels are ours, and why some are
+    missing."""
     notes = []
     if others := unknown_spellings(record.label for record in records):
         listed = ", ".join(f"{name} {count:,}" for name, count in others.items())

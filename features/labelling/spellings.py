@@ -53,7 +53,8 @@ SPELLINGS: Mapping[Refusal, tuple[str, ...]] = {
         "no_refusal",
     ),
 }
-"""Spellings of each value of R, in the form that :func:`plain` gives; XSTest's ``1_full_compliance`` and the like are
+"""Spellings of each value of R, in the form that :func:`plain` gives; XSTest's ``1_full_compliance`` and
+the like are
 read without their number."""
 
 _MEANING: Mapping[str, Refusal] = {
@@ -70,7 +71,8 @@ def plain(label: str) -> str:
 def read_refusal(label: str | None) -> Refusal | None:
     """Return what a label says of R; None where there is no label, or it says something else.
 
-    Do-Not-Answer's other actions (refutation, dual_perspective, disclaimer_help, inability_or_uncertainty) say what a
+    Do-Not-Answer's other actions (refutation, dual_perspective, disclaimer_help,
+    inability_or_uncertainty) say what a
     response does, not whether it refuses: they are no value of R and count as unknown.
     """
     return None if label is None else _MEANING.get(plain(label))

@@ -18,7 +18,8 @@ class Unlabelled:
     Attributes
     ----------
     reasons : reason -> prompts whose answer has no label for it; the commonest first.
-    advice : which ``max_new_tokens`` would do, in a sentence; None where no generated answer was cut too early.
+    advice : which ``max_new_tokens`` would do, in a sentence; None where no generated answer was cut too
+    early.
     """
 
     reasons: Mapping[str, int] = field(default_factory=dict)
@@ -26,7 +27,8 @@ class Unlabelled:
 
 
 def count_unlabelled(responses: Sequence[Response | None], *, max_new_tokens: int | None) -> Unlabelled:
-    """Count answers without a label by reason; ``max_new_tokens`` is None where answers were not generated."""
+    """Count answers without a label by reason; ``max_new_tokens`` is None where answers were not
+    generated."""
     answers = [response for response in responses if response is not None]
     reasons = Counter(answer.missing for answer in answers if answer.missing is not None)
     cut = [answer for answer in answers if answer.truncated and answer.missing in (CUT, REASONING_ONLY)]
@@ -49,7 +51,8 @@ def _advice(answers: Sequence[Response], cut: Sequence[Response], limit: int) ->
 
 
 def _needed_tokens(answers: Sequence[Response], limit: int, *, is_thinking: bool) -> tuple[int, bool]:
-    """Return tokens for the longest reasoning seen and the part of an answer that is read, and if it was seen whole."""
+    """Return tokens for the longest reasoning seen and the part of an answer that is read, and if it was
+    seen whole."""
     measured = [answer for answer in answers if answer.opening and answer.n_tokens]
     characters = sum(len(answer.opening or "") for answer in measured) or 1
     per_character = sum(answer.n_tokens or 0 for answer in measured) / characters
