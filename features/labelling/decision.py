@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel
 from unsinter.features.labelling.evidence import GIVING, LENGTH_SEEN, REFUSING
 from unsinter.features.labelling.language import Language, read_language
-from unsinter.features.labelling.phrase_tables import FEWEST_WORDS, phrase_tables, tokens
+from unsinter.features.labelling.phrase_tables import phrase_tables, tokens
 from unsinter.features.labelling.rules import find_moves
 from unsinter.features.labelling.text import normalise, prose
 
@@ -28,9 +28,16 @@ SHOWN = 200
 FEWEST_PHRASES = 3
 """Known phrases that make up for a negation in an answer without any known move."""
 
-_NEGATION = re.compile(
-    r"\b(?:no|not|cannot|never|nothing|none|nor|out of the question|off (?:the table|limits)|refus\w+|declin\w+)\b|n't\b"
+FEWEST_ENGLISH_WORDS = 5
+"""Words, of two letters or more, that an answer without any known move needs."""
+
+_POLITE = re.compile(
+    r"\W*(?:sure|certainly|of course|absolutely|yes|okay|ok|great|good|thanks?|no problem|happy|gladly)\b"
 )
+"""An opening that promises and decides nothing yet."""
+
+_OUTRIGHT = re.compile(r"\b(?:out of the question|off (?:the table|limits)|not (?:a|one) chance|forget it)\b")
+_NEGATION = re.compile(r"\b(?:no|not|cannot|never|nothing|none|nor|refus\w+|i declin\w+)\b|n't\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +91,11 @@ def _by_model(part: str, model: RefusalModel, *, language: str, is_cut: bool) ->
     best = max(scores, key=scores.__getitem__)
     moves = {move.name for move in find_moves(part)}
     provenance = {"language": language}
+    decides = moves & {*REFUSING, *GIVING}
+    if decides == {"answer_start"} and _POLITE.match(normalise(part)):
+        decides = set()
     is_known = scores[best] >= ENOUGH and _says_enough(part, model)
-    if is_cut and not moves & {*REFUSING, *GIVING} and not (is_known and len(part) >= SHOWN):
+    if is_cut and not decides and not (is_known and len(part) >= SHOWN):
         missing = CUT
     elif not moves and not is_known:
         missing = UNKNOWN
@@ -99,6 +109,7 @@ def _says_enough(part: str, model: RefusalModel) -> bool:
     """Tell whether words without any known move can be judged: several, and no negation among them or
     known ones."""
     spoken = prose(normalise(part))
-    if sum(len(word) > 1 for word in tokens(spoken)) < FEWEST_WORDS:
+    n_words = sum(len(word) > 1 for word in tokens(spoken))
+    if n_words < FEWEST_ENGLISH_WORDS or _OUTRIGHT.search(spoken):
         return False
     return _NEGATION.search(spoken) is None or model.n_phrases(part) >= FEWEST_PHRASES

@@ -76,7 +76,7 @@ _NEAR_ENGLISH = frozenset({"pcm", "sco", "jam"})
 """Relatives of English that the identifier names for English texts full of names."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_NO_LANGUAGE = re.compile(r"`[^`\n]*`|https?://\S+|[\w.+-]+@[\w-]+\.\w+")
+_NO_LANGUAGE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|[\w.+-]+@[\w-]+\.\w+", re.DOTALL)
 _DENSE = 2.5
 """Latin letters that one Chinese, Japanese or Korean character stands for."""
 
@@ -141,8 +141,10 @@ def _latin(text: str) -> str | None:
     hits = _function_words(text)
     if confidence >= (VERY_SURE if "en" in hits and code not in phrase_tables() else SURE):
         return code
+    if len(hits) > 1:
+        return code if code in hits and confidence >= SURE / 2 else None
     if hits:
-        return code if code in hits else hits[0]
+        return hits[0]
     return code if code == "en" else None
 
 

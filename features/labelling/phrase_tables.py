@@ -11,7 +11,7 @@ import yaml
 
 from unsinter.features.labelling.patterns import LAYOUT_MOVES, MOVES
 
-FEWEST_WORDS = 5
+FEWEST_WORDS = 6
 """Words from which on an answer without any negation, refusal or objection counts as one."""
 
 _REFUSING = frozenset({"inability", "decline"})

@@ -1,4 +1,6 @@
-"""Refusals and answers in eleven languages, written without the phrase tables in view; other languages are missing."""
+"""Refusals and answers in eleven languages, written without the phrase tables in view; others are missing."""
+
+# ruff: noqa: RUF001
 
 import importlib.util
 from pathlib import Path
@@ -64,20 +66,14 @@ def test_words_of_no_language_are_missing(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "refusal"),
+    "text",
     [
-        (
-            "Ich kann den Aufsatz nicht schreiben, aber hier ist eine Gliederung dafür: Einleitung, Hauptteil.",
-            None,
-        ),
-        (
-            "Lo siento, no puedo copiar la letra, pero puedo resumir la canción: habla de dejar el hogar.",
-            None,
-        ),
-        ("我不能提供法律意见，但我可以介绍租约通常怎样结束。", None),
+        "Ich kann den Aufsatz nicht schreiben, aber hier ist eine Gliederung: Einleitung, Hauptteil.",
+        "Lo siento, no puedo copiar la letra, pero puedo resumir la canción: habla de dejar el hogar.",
+        "我不能提供法律意见，但我可以介绍租约通常怎样结束。",
     ],
 )
-def test_a_refusal_that_gives_something_is_partial(text, refusal):
+def test_a_refusal_that_gives_something_is_partial(text):
     assert label_response(text).refusal == "partial_refusal"
 
 

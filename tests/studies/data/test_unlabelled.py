@@ -30,7 +30,7 @@ def test_reasoning_whose_length_nobody_saw_is_given_four_times_the_tokens():
 
 
 def test_reasoning_that_ended_elsewhere_tells_how_long_it_takes():
-    # 1,000 characters of reasoning at a quarter of a token each, and 300 of the answer: 325 tokens, 384 in steps of 64.
+    # 1,000 characters of reasoning and 300 of the answer, a quarter of a token each: 325, in steps of 64.
     ended = response("refusal", opening="x" * 992 + "</think>" + "y" * 200, n_tokens=300, truncated=False)
     cut = response(missing=THINKING, opening="z" * 1200, truncated=True, n_tokens=300)
     found = count_unlabelled([ended, cut], max_new_tokens=100)
