@@ -13,8 +13,7 @@ from unsinter.features.labelling.quotes import FILL
 from unsinter.features.labelling.text import normalise, prose
 
 SURE = 0.5
-"""Confidence of the identifier from which on it decides alone; of 6,604 English responses two fall below
-it."""
+"""Confidence of the identifier from which on it decides alone; 23 of 6,604 English openings are below."""
 
 VERY_SURE = 0.8
 """The same where the text also holds English function words."""

@@ -1,4 +1,4 @@
-"""Refusals and answers in eleven languages, written without the phrase tables in view; others are missing."""
+"""Refusals and answers in eleven languages, by the author of the phrase tables; others are missing."""
 
 # ruff: noqa: RUF001
 
