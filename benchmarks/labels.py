@@ -22,8 +22,12 @@ from sklearn.linear_model import LogisticRegression
 from unsinter.features.labelling.agreement import Agreement, agree, agree_by_model
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, shipped_model
 from unsinter.features.labelling.goldset import SPLIT_SEED, GoldRow, GoldSet, read_gold
+from unsinter.features.labelling.label import label_response, label_responses
 from unsinter.features.labelling.rules import find_moves
 from unsinter.features.labelling.train import fit_refusal_model
+
+NO_LABEL = "no label"
+CLASS_OF = {"# refusals": "refusal", "# answers": "compliance"}
 
 Labeller = Callable[[Sequence[GoldRow]], list[str]]
 
@@ -88,12 +92,36 @@ def fit_ours(rows: Sequence[GoldRow]) -> Labeller:
 
 
 def shipped(rows: Sequence[GoldRow]) -> list[str]:
-    """Label by what the package ships."""
-    return _predict(shipped_model(), rows)
+    """Label by what the package ships; a row without a label is ``NO_LABEL``, which no human label equals."""
+    return [label.refusal or NO_LABEL for label in label_responses([row.opening for row in rows])]
 
 
 def _predict(model: Any, rows: Sequence[GoldRow]) -> list[str]:
     return [REFUSAL_CLASSES[int(np.argmax(model.probabilities(row.opening)))] for row in rows]
+
+
+def languages(folder: Path) -> dict[str, dict[str, int]]:
+    """Count, per language and class, the tests' texts that are labelled right, wrong and not at all."""
+    found: dict[str, dict[str, int]] = {}
+    for path in sorted(folder.glob("*.txt")):
+        counts = found[path.stem] = {
+            f"{kind} {what}": 0 for kind in CLASS_OF.values() for what in ("right", "wrong", "unknown")
+        }
+        for want, text in read_texts(path):
+            got = label_response(text).refusal
+            counts[f"{want} {'unknown' if got is None else 'right' if got == want else 'wrong'}"] += 1
+    return found
+
+
+def read_texts(path: Path) -> list[tuple[str, str]]:
+    """Return (class, text) of a file of one text per line under ``# refusals`` and ``# answers``."""
+    want, texts = "", []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            want = CLASS_OF[line]
+        elif line.strip():
+            texts.append((want, line))
+    return texts
 
 
 def summary(rows: Sequence[GoldRow], labels: Sequence[str]) -> dict[str, Any]:
@@ -211,6 +239,7 @@ def measure(folder: Path) -> dict[str, Any]:
         "codes_without_three_way_meaning": dict(gold.other_codes),
         "report_half": {name: summary(report, label_all(report)) for name, label_all in labellers.items()},
         "written_openings": written(openings, labellers),
+        "languages": languages(openings.parent / "languages"),
         "do_not_answer_refusals_report_half": summary(other, shipped(other)),
         "leave_one_out": {
             "ours": leave_one_out(gold, fit_ours, auxiliary=True),
@@ -240,6 +269,7 @@ def lines(found: dict[str, Any]) -> list[str]:
                 f"  kappa {kappa}  n {row['n']}"
             )
     text += [f"written, {name}: {row}" for name, row in found["written_openings"].items()]
+    text += [f"language {code}: {counts}" for code, counts in found["languages"].items()]
     for name, levels in found["leave_one_out"].items():
         for level, rows in levels.items():
             figures = "  ".join(f"{model} {row['accuracy']:.3f}" for model, row in rows.items())

@@ -16,6 +16,7 @@ from unsinter.features.decoding import end_ids, generate_ids, generation_config
 from unsinter.features.model import ChatModel
 from unsinter.features.rendering import RenderedPrompt
 from unsinter.features.response_file import ResponseFile, ResponseFileError
+from unsinter.features.response_text import reasoning_opened
 from unsinter.features.rope_lengths import RopeLengths, rope_lengths
 from unsinter.features.turn_end import AnswerEnd, answer_end
 
@@ -63,6 +64,8 @@ class _Plan:
     end: AnswerEnd
     rope: RopeLengths
     mates: Mates = "any length"
+    opened: str | None = None
+    """Marker by which the template opens the reasoning in the prompt."""
 
     @property
     def digest(self) -> str:
@@ -72,6 +75,8 @@ class _Plan:
             content["end"] = [list(self.end.ids), self.end.turn_text]
         if self.mates != "any length":
             content["mates"] = self.mates
+        if self.opened:  # answers of files made without the marker cannot be told from reasoning
+            content["reasoning_opened"] = self.opened
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def batches(self, rendered: Sequence[RenderedPrompt]) -> Iterator[list[RenderedPrompt]]:
@@ -150,6 +155,7 @@ def _plan(model: ChatModel, rendered: Sequence[RenderedPrompt], settings: Genera
     plan = _Plan(model=model, settings=settings, end=answer_end(model, end_ids(model)), rope=rope)
     if not rendered:
         return plan
+    plan = replace(plan, opened=reasoning_opened(model, rendered[0]))
     greedy = replace(settings, samples=1, temperature=0.0)
 
     def generate(rows: Sequence[RenderedPrompt], n_new: int) -> tuple[Tensor, Tensor]:
@@ -180,18 +186,20 @@ def _generate_batch(plan: _Plan, rows: Sequence[RenderedPrompt]) -> list[dict[st
     for index, ids in enumerate(new):
         row, sample = rows[index // settings.samples], index % settings.samples
         text, n_tokens, has_ended = plan.end.read(ids, model.tokenizer)
+        opened = reasoning_opened(model, row)
         records.append(
             {
                 "id": _record_id(row, sample, settings),
                 "prompt_id": row.id,
                 "model": f"{model.name}@{model.identity['weights'][:12]}",
-                "response_opening": text,
+                "response_opening": (opened or "") + text,
                 "n_tokens": n_tokens,
                 "truncated": not has_ended,
                 "sample": sample,
                 "prompt_key": row.key,
                 "settings": plan.digest,
             }
+            | ({"reasoning_opened": opened} if opened else {})
         )
     return records
 

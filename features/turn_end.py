@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from unsinter.features.clock import DEFAULT_DATE
 from unsinter.features.framing import Frame, RenderError, encode, render_messages
 from unsinter.features.model import ChatModel
+from unsinter.features.response_text import response_text
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +49,12 @@ class AnswerEnd:
         """Return the answer among generated ids as text, its number of tokens, and whether it has ended."""
         past = next((i for i, token in enumerate(ids) if token in self.ids), len(ids))
         kept, has_ended = list(ids[:past]), past < len(ids)
-        text = _text(tokenizer, kept)
+        text = response_text(tokenizer, kept)
         if self.turn_text is not None and self.turn_text in text:
             text = text[: text.index(self.turn_text)].removesuffix(self.lead)
-            past = next(n for n in range(len(kept) + 1) if len(_text(tokenizer, kept[:n])) >= len(text))
+            past = next(
+                n for n in range(len(kept) + 1) if len(response_text(tokenizer, kept[:n])) >= len(text)
+            )
             return text, past, True
         if has_ended and ids[past] == self.turn_id:
             text = text.removesuffix(self.lead)

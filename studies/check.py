@@ -1,6 +1,5 @@
 """What a data set holds and which questions it can answer, before anything is computed from a model."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 
 from unsinter.features.columns import ColumnMap
 from unsinter.features.duplicates import Grouping, group_prompts
+from unsinter.features.labelling.recorded import RecordedLabel, label_notes, recorded_label
 from unsinter.features.readers import Source, detect_kind, read_openings, read_prompts, read_responses
 from unsinter.features.records import OpeningRecord, PromptRecord, RecordError, ResponseRecord
 from unsinter.studies.association import Association, label_associations
@@ -20,14 +20,8 @@ from unsinter.studies.data.spellings import name_notes, unify_prompts, unify_res
 from unsinter.studies.questions import Question, prompt_questions, response_questions
 from unsinter.studies.sections import NearCopies
 
-LABELS: Mapping[str, Refusal] = {
-    "refusal": "refusal",
-    "full_refusal": "refusal",
-    "partial_refusal": "partial",
-    "compliance": "compliance",
-    "full_compliance": "compliance",
-}
-"""How a response label is read as R; any other label is counted as neither refused nor answered."""
+CELL: Mapping[str, Refusal] = {"refusal": "refusal", "partial_refusal": "partial", "compliance": "compliance"}
+"""How a value of R is called in a cell."""
 
 SHOWN = 5
 MODELS: Mapping[str, type[BaseModel]] = {
@@ -133,7 +127,11 @@ def check_records(
     labels = grouping.labels if grouping else ()
     prompt_rows = [_prompt_row(record, group) for record, group in zip(prompts, labels, strict=True)]
     by_id = {record.id: row for record, row in zip(prompts, prompt_rows, strict=True)}
-    response_rows = [_response_row(record, by_id.get(record.prompt_id)) for record in responses]
+    read = [recorded_label(record) for record in responses]
+    response_rows = [
+        _response_row(record, label, by_id.get(record.prompt_id))
+        for record, label in zip(responses, read, strict=True)
+    ]
     questions = prompt_questions(prompt_rows) if prompts else []
     models = sorted({row.model for row in response_rows if row.model is not None})
     for model in models:
@@ -143,10 +141,14 @@ def check_records(
         prompts=tuple(prompt_rows),
         responses=tuple(response_rows),
         grouping=grouping,
-        missing=tuple(_missing(prompt_rows, responses)),
+        missing=tuple(_missing(prompt_rows, responses, read)),
         associations=tuple(label_associations(prompt_rows, response_rows)),
         questions=tuple(questions),
-        notes=(*_opening_notes(files), *_notes(prompts, responses, by_id, grouping)),
+        notes=(
+            *_opening_notes(files),
+            *label_notes(responses, read),
+            *_notes(prompts, responses, by_id, grouping),
+        ),
     )
 
 
@@ -172,8 +174,9 @@ def _prompt_row(record: PromptRecord, group: str) -> LabelledRow:
     return LabelledRow(group=group, harmful=record.harmful, category=record.category, source=record.source)
 
 
-def _response_row(record: ResponseRecord, prompt: LabelledRow | None) -> LabelledRow:
-    refusal = None if record.label is None else LABELS.get(_plain(record.label), "other")
+def _response_row(record: ResponseRecord, label: RecordedLabel, prompt: LabelledRow | None) -> LabelledRow:
+    unknown: Refusal | None = None if record.label is None else "other"
+    refusal = CELL[label.refusal] if label.refusal else unknown
     return LabelledRow(
         group=prompt.group if prompt else record.prompt_id,
         harmful=prompt.harmful if prompt else None,
@@ -182,25 +185,27 @@ def _response_row(record: ResponseRecord, prompt: LabelledRow | None) -> Labelle
         model=record.model,
         refusal=refusal,
         # W is defined only where R = refusal; anywhere else a wording would turn W into R.
-        wording=record.wording if refusal == "refusal" else None,
+        wording=(record.wording or label.wording) if refusal == "refusal" else None,
     )
 
 
-def _plain(label: str) -> str:
-    return label.strip().casefold().replace(" ", "_").replace("-", "_")
-
-
-def _missing(rows: Sequence[LabelledRow], responses: Sequence[ResponseRecord]) -> list[tuple[str, int, int]]:
+def _missing(
+    rows: Sequence[LabelledRow], responses: Sequence[ResponseRecord], read: Sequence[RecordedLabel]
+) -> list[tuple[str, int, int]]:
     found = [
         ("prompts: harmful", sum(row.harmful is None for row in rows), len(rows)),
         ("harmful prompts: category", *_absent([row for row in rows if row.harmful], "category")),
         ("prompts: source", sum(row.source is None for row in rows), len(rows)),
     ]
-    refused = [r for r in responses if r.label is not None and LABELS.get(_plain(r.label)) == "refusal"]
+    refused = [
+        record.wording or label.wording
+        for record, label in zip(responses, read, strict=True)
+        if label.refusal == "refusal"
+    ]
     found += [
         ("responses: label", sum(record.label is None for record in responses), len(responses)),
         ("responses: text", sum(record.response_opening is None for record in responses), len(responses)),
-        ("refusals: wording", sum(record.wording is None for record in refused), len(refused)),
+        ("refusals: wording", sum(wording is None for wording in refused), len(refused)),
     ]
     return [entry for entry in found if entry[2]]
 
@@ -227,10 +232,6 @@ def _notes(
         notes.append(f"{found}; {grouping.n_groups} independent groups remain of {grouping.n_given}.")
     notes += prompt_notes(prompts, grouping) if grouping else []
     notes += name_notes(responses)
-    others = Counter(r.label for r in responses if r.label is not None and _plain(r.label) not in LABELS)
-    if others:
-        listed = ", ".join(f"{name} {count}" for name, count in others.most_common())
-        notes.append(f"Labels that are neither a refusal nor an answer stand in no cell of R: {listed}.")
     if responses and not prompts:
         fault = "Without the prompts D and C are unknown and near copies cannot be found"
         notes.append(f"{fault}; give their file too.")

@@ -154,6 +154,11 @@ def label_tables(report: LabelReport) -> list[Table]:
         rows = [_agreement_row(name, found) for name, found in agreements]
         header = ("model", "rows", "accuracy", "kappa", "macro-F1", "confusions (gold > ours)")
         tables.append(("agreement with gold labels", header, rows))
+    if report.undecided:
+        rows = [(gold, f"{n:,}") for gold, n in report.undecided.items()]
+        tables.append(
+            ("rows with a gold label and none of ours, outside the agreement", ("gold", "rows"), rows)
+        )
     if report.other_gold:
         other = [(gold, ours, f"{n:,}") for gold, row in report.other_gold.items() for ours, n in row.items()]
         tables.append(("gold labels with no three-way meaning", ("gold", "ours", "rows"), other))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from unsinter.studies.activation_controls import once, read_layer0_mean, read_random_model
 from unsinter.studies.config import Study
+from unsinter.studies.data.unlabelled import Unlabelled, count_unlabelled
 from unsinter.studies.dataset import Dataset, recorded_labels, refusal_to_score, target_rows
 from unsinter.studies.reading import Reading, read_model
 from unsinter.studies.sections import ModelSource
@@ -38,6 +39,7 @@ class ModelOutcome:
     extraction: Mapping[str, Any]
     cells: dict[str, int]
     wording_by_category: dict[str, dict[str, int]]
+    unlabelled: Unlabelled
     reading: Reading
     targets: dict[str, TargetInput] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
@@ -59,6 +61,12 @@ def study_model(
         extraction=reading.facts,
         cells=count_cells(dataset, reading.responses),
         wording_by_category=count_wordings(dataset, reading.responses),
+        unlabelled=count_unlabelled(
+            reading.responses,
+            max_new_tokens=study.responses.max_new_tokens
+            if study.responses is not None and not study.responses.path
+            else None,
+        ),
         reading=reading,
     )
     readers = {

@@ -116,6 +116,8 @@ def _summarise_model(outcome: ModelOutcome, tables: Mapping[str, pd.DataFrame]) 
         "extraction": outcome.extraction,
         "groups_per_cell": outcome.cells,
         "wording_by_category": outcome.wording_by_category,
+        "unlabelled": dict(outcome.unlabelled.reasons),
+        "cut_answers": outcome.unlabelled.advice,
         "selected": [] if own is None else _records(own[own["selected"]]),
         "tuned": [] if own is None else _records(own[own["tuned"]]),
         "not_studied": outcome.not_studied,

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from unsinter.cache.location import expand_home
 from unsinter.features.columns import value_key
-from unsinter.features.labelling.agreement import THREE_WAY
-from unsinter.features.labelling.label import label_response
-from unsinter.features.labelling.rules import find_moves, wording_of
+from unsinter.features.labelling.recorded import recorded_label
 from unsinter.features.readers import read_prompts, read_responses
 from unsinter.features.records import PromptRecord, RecordError, ResponseRecord, abbreviate
 from unsinter.studies.config import StudyError
@@ -76,7 +74,7 @@ def read_recorded_responses(
     """Return the answer of every recorded model to each prompt (n_prompts,), None where it has none.
 
     A label that the file carries is kept (it may be human); wording comes from our rules, and only on
-    refusals. Labels that are neither refusal nor compliance (a refutation, say) count as unknown, and so does
+    refusals. Labels that are no value of R (a refutation, say) count as unknown, and so does
     a prompt that a model answered more than once (merged duplicates, say) with answers that differ in kind.
 
     Raises
@@ -100,21 +98,29 @@ def read_recorded_responses(
 
 def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
     """Label one answer; a label already on the record wins over ours and keeps its own source."""
-    opening = record.response_opening
-    if record.label is None:
-        ours = label_response(opening, prompt=prompt.prompt)
-        provenance = " ".join(f"{key}={value}" for key, value in sorted(ours.provenance.items()))
-        return Response(refusal=ours.refusal, wording=ours.wording, label_source=provenance, opening=opening)
-    refusal = THREE_WAY.get(record.label)
-    wording = wording_of(opening, find_moves(opening)) if opening and refusal == "refusal" else None
-    source = record.label_source or "unnamed"
-    return Response(refusal=refusal, wording=wording, label_source=source, opening=opening)
+    label = recorded_label(record, prompt=prompt.prompt)
+    made = record.model_extra or {}
+    # A generated answer repeats the marker by which its template opened the reasoning: it is part of the
+    # prompt.
+    opening = (record.response_opening or "").removeprefix(made.get("reasoning_opened") or "")
+    return Response(
+        refusal=label.refusal,
+        wording=label.wording,
+        label_source=label.source,
+        opening=opening if record.response_opening is not None else None,
+        missing=label.missing,
+        truncated=bool(record.truncated),
+        n_tokens=made.get("n_tokens"),
+    )
 
 
 def _agreed(answers: Sequence[Response]) -> Response | None:
-    """Return the first answer if all are of one kind and one wording, else None."""
+    """Return the first answer if all are of one kind and one wording, else one without a label; None
+    without any."""
     kinds = {(answer.refusal, answer.wording) for answer in answers}
-    return answers[0] if len(kinds) == 1 else None
+    if len(kinds) > 1:
+        return Response(refusal=None, wording=None, label_source="", missing="its answers differ in kind")
+    return answers[0] if answers else None
 
 
 def _passes(record: PromptRecord, source: PromptSource) -> bool:

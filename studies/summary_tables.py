@@ -40,6 +40,17 @@ def summary_tables(summary: Mapping[str, Any]) -> list[Table]:
         tables.append(("independent groups per cell", ("model", "cell", "groups"), cells))
     if notes := summary.get("notes"):
         tables.append(("worth knowing", ("note",), [(note,) for note in notes]))
+    unlabelled = [
+        [name, reason, f"{n:,}"]
+        for name, model in summary["models"].items()
+        for reason, n in (model.get("unlabelled") or {}).items()
+    ]
+    if unlabelled:
+        tables.append(("answers without a label", ("model", "why", "prompts"), unlabelled))
+    if cut := [
+        [name, said] for name, model in summary["models"].items() if (said := model.get("cut_answers"))
+    ]:
+        tables.append(("answers cut too early", ("model", "what would do"), cut))
     silent = [
         [name, reason]
         for name, model in summary["models"].items()

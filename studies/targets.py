@@ -38,6 +38,15 @@ class Response:
     opening: str | None = None
     """The answer's text as far as it is known; read only where a study asks for response positions."""
 
+    missing: str | None = None
+    """Why ``refusal`` is None."""
+
+    truncated: bool = False
+    """Whether the answer went on after the opening."""
+
+    n_tokens: int | None = None
+    """Tokens of a generated answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

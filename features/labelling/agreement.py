@@ -8,19 +8,6 @@ from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score
 
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES
 
-THREE_WAY: Mapping[str, str] = {
-    "refusal": "refusal",
-    "2_full_refusal": "refusal",
-    "partial_refusal": "partial_refusal",
-    "3_partial_refusal": "partial_refusal",
-    "partial": "partial_refusal",
-    "compliance": "compliance",
-    "1_full_compliance": "compliance",
-}
-"""Gold labels that say the same as one of ours. Do-Not-Answer's other actions (refutation,
-dual_perspective, disclaimer_help, inability_or_uncertainty) say what a response does, not whether it refuses:
-a refutation may be a refusal or an answer. They map to nothing and are counted apart."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:

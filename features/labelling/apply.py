@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.cache.location import expand_home
-from unsinter.features.labelling.agreement import THREE_WAY, Agreement, agree, agree_by_model
+from unsinter.features.labelling.agreement import Agreement, agree, agree_by_model
 from unsinter.features.labelling.judges import Item, Judge, RulesJudge
 from unsinter.features.labelling.label import ResponseLabel
+from unsinter.features.labelling.spellings import read_refusal
 from unsinter.features.readers import read_prompts
 from unsinter.features.records import RecordError, abbreviate
 from unsinter.features.rows import Row, read_rows
@@ -28,6 +29,8 @@ class LabelReport:
     missing : reason -> rows without a label.
     overall, by_model : agreement over rows with a three-way gold label and a label; ``None``, empty without.
     other_gold : gold value with no three-way meaning -> our label -> rows.
+    undecided : three-way gold label -> rows that have it and no label of ours; they are outside the
+    agreement.
     """
 
     rows: int
@@ -39,6 +42,7 @@ class LabelReport:
     overall: Agreement | None
     by_model: Mapping[str, Agreement]
     other_gold: Mapping[str, Mapping[str, int]]
+    undecided: Mapping[str, int]
 
 
 def label_file(
@@ -99,7 +103,18 @@ def _item(row: Row, path: Path, prompts: Mapping[str, str]) -> Item:
         id=str(row.values.get("id", f"row {row.number}")),
         opening=opening,
         prompt=prompt if isinstance(prompt, str) else None,
+        truncated=_truncated(row, path),
     )
+
+
+def _truncated(row: Row, path: Path) -> bool:
+    value = row.values.get("truncated")
+    known = {"true": True, "1": True, "false": False, "0": False, "none": False, "": False}
+    read = known.get(str(value).strip().casefold())
+    if read is None:
+        fault = f"must be true, false or null; got {abbreviate(value)}"
+        raise RecordError.at(path, fault, row=row.number, field="truncated")
+    return read
 
 
 def _merged(row: Mapping[str, Any], label: ResponseLabel) -> dict[str, Any]:
@@ -139,7 +154,7 @@ def _report(
     out: Path | None,
 ) -> LabelReport:
     pairs = [
-        (THREE_WAY.get(str(row[gold])), label.refusal, str(row.get("model", "unknown")), str(row[gold]))
+        (read_refusal(str(row[gold])), label.refusal, str(row.get("model", "unknown")), str(row[gold]))
         for row, label in zip(rows, labels, strict=True)
         if row.get(gold) is not None and label.refusal is not None
     ]
@@ -158,5 +173,13 @@ def _report(
         missing=dict(Counter(label.provenance["missing"] for label in labels if label.refusal is None)),
         overall=agree(columns[0], columns[1]) if mapped else None,
         by_model=agree_by_model(*columns) if mapped else {},
+        undecided=dict(
+            Counter(
+                known
+                for row, label in zip(rows, labels, strict=True)
+                if label.refusal is None and row.get(gold) is not None
+                if (known := read_refusal(str(row[gold]))) is not None
+            )
+        ),
         other_gold={raw: dict(counts) for raw, counts in sorted(other.items())},
     )

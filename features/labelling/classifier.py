@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from unsinter.features.labelling.evidence import GIVING, LENGTH_SEEN, evidence
+from unsinter.features.labelling.evidence import GIVING, evidence, read_part
 from unsinter.features.labelling.patterns import RULES_VERSION
 from unsinter.features.labelling.phrases import phrases
 
@@ -55,6 +55,11 @@ class RefusalModel:
         odds = np.exp(logits - logits.max())
         return _nothing_given(odds / odds.sum(), found)
 
+    def n_phrases(self, opening: str) -> int:
+        """Return how many phrases of an opening the model knows; single words and marks do not count."""
+        found = phrases(read_part(opening))
+        return sum(" " in phrase and f"phrase:{phrase}" in self.coefficients for phrase in found)
+
     def to_json(self) -> str:
         """Return the model as JSON text with sorted keys; equal models give equal bytes."""
         table = {
@@ -74,7 +79,7 @@ class RefusalModel:
 def numbers(opening: str, known_phrases: Container[str], *, scale: float) -> dict[str, float]:
     """Return every feature of an opening: its evidence, and the known phrases at one common weight."""
     found = evidence(opening)
-    names = (f"phrase:{phrase}" for phrase in phrases(opening[:LENGTH_SEEN]))
+    names = (f"phrase:{phrase}" for phrase in phrases(read_part(opening)))
     present = sorted(name for name in names if name in known_phrases)
     weight = scale / max(_FULL_OPENING, len(present)) ** 0.5
     return found | dict.fromkeys(present, weight)

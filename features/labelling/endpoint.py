@@ -16,6 +16,7 @@ from unsinter.features.labelling.classifier import REFUSAL_CLASSES
 from unsinter.features.labelling.judges import Item, JudgeError
 from unsinter.features.labelling.label import ResponseLabel, complete, missing_reason
 from unsinter.features.labelling.patterns import RULES_VERSION
+from unsinter.features.labelling.reasoning import answer_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class EndpointJudge:
         }
         if reason := missing_reason(item.opening):
             return ResponseLabel(refusal=None, provenance=provenance | {"missing": reason})
-        text = _filled(str(item.opening), item.prompt)
+        text = _filled(answer_of(str(item.opening)), item.prompt)
         question = {"url": _bare(self.url), "model": self.model, "template": JUDGE_TEMPLATE, "text": text}
         stored = None if self.answers is None else self.answers.get(question)
         answer = stored or _content(self._ask(text, item, client), item)

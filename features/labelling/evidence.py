@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from math import log1p
 
 from unsinter.features.labelling.patterns import MOVES
+from unsinter.features.labelling.reasoning import answer_start
 from unsinter.features.labelling.rules import Move, find_moves
 from unsinter.features.labelling.text import normalise, prose, sentences
 
 LENGTH_SEEN = 300
-"""Characters of an opening that count; what comes later is not looked at."""
+"""Characters of an answer that count; what comes later is not looked at."""
 
 REFUSING = ("inability", "inability_other", "decline", "no_endorsement")
 _ANSWERING = ("answer_start", "offer_content", "steps", "list", "definition", "code", "heading")
@@ -18,9 +19,15 @@ GIVING = (*_ANSWERING, "contrast", "redirect", "correction", "negated_claim")
 _NORMATIVE = ("moral_legal", "respect_norm", "not_recommended", "policy")
 
 
+def read_part(opening: str) -> str:
+    """Return what a label is read from: the first 300 characters after the reasoning that comes first."""
+    start = answer_start(opening)
+    return opening[start : start + LENGTH_SEEN]
+
+
 def evidence(opening: str) -> dict[str, float]:
-    """Return named features of the first 300 characters; absent ones are zero."""
-    text = opening[:LENGTH_SEEN]
+    """Return named features of the part that is read; absent ones are zero."""
+    text = read_part(opening)
     moves = find_moves(text)
     spoken = prose(normalise(text))
     bounds = sentences(spoken) or [(0, len(text))]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unsinter.features.labelling.agreement import THREE_WAY
+from unsinter.features.labelling.spellings import read_refusal
 
 SPLIT_SEED = 20261123
 """Seed of the halves; declared before any rule was written."""
@@ -82,7 +82,7 @@ def read_gold(folder: Path) -> GoldSet:
             prompt = prompts[record["prompt_id"]]
             if not record["response_opening"]:
                 withheld[f"{record['source']}/{record['model']}"] += 1
-            elif record["label"] not in THREE_WAY:
+            elif read_refusal(record["label"]) is None:
                 other[record["label"]] += 1
             else:
                 rows.append(_row(record, prompt))
@@ -95,7 +95,7 @@ def _row(record: Mapping[str, Any], prompt: Mapping[str, Any]) -> GoldRow:
         source=record["source"],
         model=record["model"],
         opening=record["response_opening"],
-        label=THREE_WAY[record["label"]],
+        label=str(read_refusal(record["label"])),
         group=prompt["split_group"],
         half=half_of(prompt["split_group"]),
         prompt=prompt["prompt"],

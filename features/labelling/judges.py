@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES
 from unsinter.features.labelling.label import ResponseLabel, complete, label_response, missing_reason
 from unsinter.features.labelling.patterns import RULES_VERSION
+from unsinter.features.labelling.reasoning import answer_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -20,11 +21,13 @@ class JudgeError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A response to judge: its record id (for messages), its opening, and the prompt where known."""
+    """A response to judge: its record id (for messages), its opening, its prompt where known, and whether
+    it was cut."""
 
     id: str
     opening: str | None
     prompt: str | None = None
+    truncated: bool = False
 
 
 class Judge(Protocol):
@@ -44,7 +47,7 @@ class RulesJudge:
 
     def judge(self, items: Sequence[Item]) -> list[ResponseLabel]:
         """Label every item."""
-        return [label_response(item.opening, prompt=item.prompt) for item in items]
+        return [label_response(i.opening, prompt=i.prompt, truncated=i.truncated) for i in items]
 
 
 class HuggingFaceJudge:
@@ -85,10 +88,11 @@ class HuggingFaceJudge:
         self.digest = _weights_digest(folder)
 
     def judge(self, items: Sequence[Item]) -> list[ResponseLabel]:
-        """Label every item; a text longer than the model's window is cut at its end."""
+        """Label every item by its answer, without reasoning; one longer than the model's window is cut at
+        its end."""
         provenance = {"labeller": self.name, "model": self.digest, "rules": RULES_VERSION}
         present = [item for item in items if missing_reason(item.opening) is None]
-        scores = iter(self._scores([str(item.opening) for item in present]))
+        scores = iter(self._scores([answer_of(str(item.opening)) for item in present]))
         labels = []
         for item in items:
             if reason := missing_reason(item.opening):

@@ -3,15 +3,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel, shipped_model
-from unsinter.features.labelling.evidence import LENGTH_SEEN
+from unsinter.features.labelling.decision import REASONING_ONLY, decide
+from unsinter.features.labelling.evidence import LENGTH_SEEN, read_part
+from unsinter.features.labelling.language import read_language
 from unsinter.features.labelling.patterns import RULES_VERSION
+from unsinter.features.labelling.reasoning import is_deliberation
 from unsinter.features.labelling.rules import Move, find_moves, wording_of
+from unsinter.features.labelling.spellings import Refusal
 from unsinter.features.labelling.text import normalise
-
-Refusal = Literal["refusal", "partial_refusal", "compliance"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +42,19 @@ class ResponseLabel:
 
 
 def label_response(
-    opening: str | None, *, prompt: str | None = None, model: RefusalModel | None = None
+    opening: str | None,
+    *,
+    prompt: str | None = None,
+    model: RefusalModel | None = None,
+    truncated: bool | None = None,
 ) -> ResponseLabel:
-    """Label the opening of a response by rules and the shipped linear model.
+    """Label the opening of a response: English by rules and the shipped linear model, others by known
+    phrases.
 
-    ``prompt`` is recorded as given or not and is not read: a label that looked at the request would tie
-    refusal to harmfulness, which is what a probe study sets out to measure.
+    What follows the reasoning is read. ``truncated`` says that the answer went on: one that was cut
+    before it decides
+    anything has no label. ``prompt`` is recorded as given or not and is not read: a label that looked at the
+    request would tie refusal to harmfulness, which is what a probe study sets out to measure.
     """
     model = model or shipped_model()
     provenance = {
@@ -59,11 +67,11 @@ def label_response(
     if reason := missing_reason(opening):
         return ResponseLabel(refusal=None, provenance=provenance | {"missing": reason})
     assert opening is not None
-    chances = model.probabilities(opening)
-    scores = {name: float(chance) for name, chance in zip(REFUSAL_CLASSES, chances, strict=True)}
-    return complete(
-        opening, refusal=max(scores, key=scores.__getitem__), scores=scores, provenance=provenance
-    )
+    found = decide(read_part(opening), model=model, truncated=bool(truncated))
+    provenance |= found.provenance
+    if found.refusal is None:
+        return ResponseLabel(refusal=None, provenance=provenance)
+    return complete(opening, refusal=found.refusal, scores=found.scores, provenance=provenance)
 
 
 def label_responses(
@@ -91,17 +99,31 @@ def missing_reason(opening: str | None) -> str | None:
         return "no text"
     if not opening.strip():
         return "empty text"
-    if not normalise(opening).strip():
-        return "reasoning only, no answer yet"
+    if not normalise(opening).strip() or is_deliberation(read_part(opening)):
+        return REASONING_ONLY
     return None
+
+
+def answer_language(opening: str) -> str | None:
+    """Return the language whose phrases an answer is searched for; English for code, None where we read
+    none."""
+    language = read_language(read_part(opening))
+    if language.code is None:
+        return "en"
+    return (language.code or "en") if language.is_read else None
 
 
 def complete(
     opening: str, *, refusal: str, scores: Mapping[str, float], provenance: Mapping[str, str]
 ) -> ResponseLabel:
-    """Return a label with moves and, for a refusal, wording added by the rules, whoever judged the"
-    " refusal."""
-    moves = find_moves(opening)
+    """Return a label with moves and, for a refusal, wording added by the rules, whoever judged the refusal.
+
+    An answer in a language that we do not read has neither.
+    """
+    language = answer_language(opening)
+    if language is None:
+        return ResponseLabel(refusal=refusal, scores=scores, provenance=provenance)  # type: ignore[arg-type]
+    moves = find_moves(opening, language=language)
     return ResponseLabel(
         refusal=refusal,  # type: ignore[arg-type]
         scores=scores,

@@ -8,7 +8,7 @@ import re
 
 from unsinter.features.labelling.answer_patterns import ANSWER_SOURCES
 
-RULES_VERSION = "2026.11.1"
+RULES_VERSION = "2026.11.2"
 
 _ADVERB = r"(?:(?:\w+ly|also|just|even|therefore|still|in good conscience|not in a position to),? ){0,3}"
 _I = r"\b(?:i|we)"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unsinter.features.labelling.patterns import LAYOUT_MOVES, MOVES
+from unsinter.features.labelling.phrase_tables import fold, phrase_tables
 from unsinter.features.labelling.text import normalise, prose, sentences, squeeze
 
 WORDING_STYLES = (
@@ -69,13 +70,17 @@ class Move:
     end: int
 
 
-def find_moves(opening: str) -> tuple[Move, ...]:
-    """Return every move of a response opening, ordered by start; spans count characters of the text as"
-    " given."""
+def find_moves(opening: str, *, language: str = "en") -> tuple[Move, ...]:
+    """Return every move of a response opening, ordered by start; spans count characters of the text as given.
+
+    ``language`` is English or one that has a table of phrases; KeyError for any other.
+    """
     normalised = normalise(opening)
     spoken, places = squeeze(prose(normalised))
+    if language != "en":
+        spoken = fold(spoken)
     found = []
-    for name, pattern in MOVES.items():
+    for name, pattern in (MOVES if language == "en" else phrase_tables()[language].patterns).items():
         if name in LAYOUT_MOVES:
             spans = [match.span() for match in pattern.finditer(normalised)]
         else:

@@ -2,21 +2,22 @@
 
 import re
 
+from unsinter.features.labelling.quotes import FILL, blank_quotes
+from unsinter.features.labelling.reasoning import reasoning_spans
+
 _SAME_LENGTH = str.maketrans(
     {
-        **dict.fromkeys("\u2018\u2019\u201b\u02bc\u00b4\uff07", "'"),
-        **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"'),
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u02bc\u00b4\uff07", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\u300c\u300d\u300e\u300f", '"'),
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
         **dict.fromkeys("\u00a0\u2007\u2009\u202f\u200a\u3000\t\r\x0b\x0c\u200b\u200c\u200d\ufeff", " "),
         **dict.fromkeys("\u2028\u2029\x85", "\n"),
     }
 )
-_REASONING = re.compile(r"<(think(?:ing)?|reasoning|thought|reflection)>.*?(?:</\1>|\Z)", re.DOTALL)
-_QUOTED = re.compile(r'"[^"\n]*(?:"|\n|\Z)')
 _FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _MARKUP = re.compile(r"[*_#`>]")
 _LIST_MARK = re.compile(r"(?:(?<=\n)|\A)[ ]*(?:\d{1,2}[.)]|[-+\u2022])(?= )")
-_SENTENCE_END = re.compile(r"[.!?:]+[\"')\]]*(?=\s)|\n+")
+_SENTENCE_END = re.compile(r"[.!?:]+[\"')\]]*(?=\s)|[\u3002\uff01\uff1f\u0964\u061f]+|\n+")
 _RUN_OF_SPACE = re.compile(r"(?<=[ \n])[ ]")
 
 
@@ -27,29 +28,21 @@ def _lower(text: str) -> str:
     return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
-def _blank(pattern: re.Pattern[str], text: str, fill: str) -> str:
-    return pattern.sub(lambda match: fill * len(match.group()), text)
-
-
 def normalise(text: str) -> str:
-    """Return text of the same length: lower case, plain quotes, dashes and spaces, reasoning blocks blanked.
+    """Return text of the same length: lower case, plain quotes, dashes and spaces, reasoning blanked.
 
     Character i of the result stands for character i of the input, so spans carry over.
     """
-    return _blank(_REASONING, _lower(text.translate(_SAME_LENGTH)), " ")
+    plain = _lower(text.translate(_SAME_LENGTH))
+    for start, end in reasoning_spans(text):
+        plain = plain[:start] + " " * (end - start) + plain[end:]
+    return plain
 
 
 def prose(normalised: str) -> str:
-    """Return normalised text, same length, less quoted speech, code and markup: the writer's own words.
-
-    A text that opens with a quotation mark keeps that quotation: it is the answer, not a citation.
-    """
-    start = len(normalised) - len(normalised.lstrip(' "\n*'))
-    head, tail = normalised[:start].replace('"', " "), normalised[start:]
-    if head.count('"') < normalised[:start].count('"'):
-        tail = tail.replace('"', " ", 1)
-    tail = _blank(_QUOTED, _blank(_FENCED, tail, "~"), "~")
-    return _MARKUP.sub(" ", head + tail)
+    """Return normalised text, same length, less what others say, code and markup: the writer's own words."""
+    without_code = _FENCED.sub(lambda match: FILL * len(match.group()), normalised)
+    return _MARKUP.sub(" ", blank_quotes(without_code))
 
 
 def squeeze(text: str) -> tuple[str, list[int]]:

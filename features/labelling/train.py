@@ -13,7 +13,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel, numbers
-from unsinter.features.labelling.evidence import LENGTH_SEEN
+from unsinter.features.labelling.evidence import read_part
 from unsinter.features.labelling.goldset import GoldRow, read_gold
 from unsinter.features.labelling.patterns import RULES_VERSION
 from unsinter.features.labelling.phrases import common_phrases, phrases
@@ -45,7 +45,7 @@ def fit_refusal_model(rows: Sequence[GoldRow], *, trained_on: str) -> RefusalMod
         raise ValueError(
             f"Training needs rows of {', '.join(REFUSAL_CLASSES)}, got {sorted({r.label for r in rows})}."
         )
-    found = [phrases(row.opening[:LENGTH_SEEN]) for row in rows]
+    found = [phrases(read_part(row.opening)) for row in rows]
     kept = common_phrases(found, [row.family for row in rows], rows=_FEWEST_ROWS, sources=_FEWEST_FAMILIES)
     known = frozenset(f"phrase:{phrase}" for phrase in kept)
     vectorizer = DictVectorizer()

@@ -21,6 +21,9 @@ ABSENT = {
     "trials": "Whether a tuned or non-linear probe would do better: nothing was tuned.",
 }
 
+LISTED = 6
+"""Reasons that are listed; the commonest come first."""
+
 Gap = tuple[str, str]
 """What it concerns, and what cannot be said."""
 
@@ -34,6 +37,7 @@ def find_gaps(evidence: Evidence, claims: Sequence[Claim]) -> list[Gap]:
         *_claims(claims),
         *_not_studied(evidence),
         *_small_cells(evidence),
+        *_unlabelled(evidence),
         *_doubts(evidence),
         *_dropped(evidence),
         *_without_floor(evidence),
@@ -147,6 +151,16 @@ def _small_cells(evidence: Evidence) -> Iterator[Gap]:
                     f"({', '.join(small)}; {ENOUGH} are needed)."
                 ),
             )
+
+
+def _unlabelled(evidence: Evidence) -> Iterator[Gap]:
+    for model, part in evidence.models.items():
+        if reasons := part.get("unlabelled"):
+            listed = "; ".join(f"{reason}: {n:,}" for reason, n in list(reasons.items())[:LISTED])
+            more = "; …" if len(reasons) > LISTED else ""
+            yield model, f"What {sum(reasons.values()):,} answers do, which have no label ({listed}{more})."
+        if part.get("cut_answers"):
+            yield model, f"What the cut answers would have said: {part['cut_answers']}"
 
 
 def _doubts(evidence: Evidence) -> Iterator[Gap]:

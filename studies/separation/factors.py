@@ -21,6 +21,7 @@ from unsinter.studies.targets import POSITIVE, Names, Response
 _NAMED = 0.8
 """Share of rows on each side of D that must carry a topic before comparisons are held within one."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """One contrast of a pair: a class of each factor against the rest.

@@ -1,0 +1,43 @@
+"""Answers without a label are counted by reason, and a cut names the tokens that would have done."""
+
+from unsinter.studies.data.unlabelled import count_unlabelled
+from unsinter.studies.targets import Response
+
+THINKING = "reasoning only, no answer yet"
+
+
+def response(refusal=None, missing=None, opening="word " * 20, **more):
+    wording = "bare" if refusal == "refusal" else None
+    return Response(
+        refusal=refusal, wording=wording, label_source="t", missing=missing, opening=opening, **more
+    )
+
+
+def test_reasons_are_counted_and_nothing_is_advised_without_a_cut():
+    found = count_unlabelled(
+        [None, response("refusal"), response(missing="language not read: nl"), response(missing=THINKING)],
+        max_new_tokens=40,
+    )
+    assert found.reasons == {"language not read: nl": 1, THINKING: 1}
+    assert found.advice is None
+
+
+def test_reasoning_whose_length_nobody_saw_is_given_four_times_the_tokens():
+    cut = response(missing=THINKING, truncated=True, n_tokens=40)
+    found = count_unlabelled([cut, cut, response("compliance", n_tokens=20)], max_new_tokens=40)
+    assert "2 of 3 answers were cut by max_new_tokens 40 before they decide, 2 of them inside" in found.advice
+    assert "to 192 (a first try" in found.advice
+
+
+def test_reasoning_that_ended_elsewhere_tells_how_long_it_takes():
+    # 1,000 characters of reasoning and 300 of the answer, a quarter of a token each: 325, in steps of 64.
+    ended = response("refusal", opening="x" * 992 + "</think>" + "y" * 200, n_tokens=300, truncated=False)
+    cut = response(missing=THINKING, opening="z" * 1200, truncated=True, n_tokens=300)
+    found = count_unlabelled([ended, cut], max_new_tokens=100)
+    assert "max_new_tokens to 384 (judged by the answers" in found.advice
+
+
+def test_recorded_answers_are_counted_and_get_no_advice():
+    cut = response(missing="cut before it decides", truncated=True)
+    found = count_unlabelled([cut], max_new_tokens=None)
+    assert (found.reasons, found.advice) == ({"cut before it decides": 1}, None)
