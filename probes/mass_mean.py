@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import tensor_or_mask
 from unsinter.probes.readout import LinearReadout
 
 
@@ -44,6 +45,7 @@ class MassMeanProbe(LinearReadout, ClassifierMixin, BaseEstimator):
 
     def fit(self, X: FloatArray, y: LabelArray) -> Self:
         """Fit on X (n_examples, d_model), y (n_examples,); classes weigh the same, whatever their rows."""
+        X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)

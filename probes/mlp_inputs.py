@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from unsinter.probes.arrays import BoolArray, FloatArray
 from unsinter.probes.tasks import Task
 
+_LARGEST = 1e15
+"""Above it the sums of squares of a column may leave float32."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
@@ -48,7 +51,8 @@ def reduced_inputs(X: FloatArray, fitted: BoolArray, used: BoolArray, components
     own = fitted[rows]
     if not np.isfinite(held).all():
         raise ValueError(f"X holds NaN or inf in training rows, first in row {_first_bad(held, rows)}.")
-    fine = held.astype(np.promote_types(held.dtype, np.float32), copy=False)
+    wide = np.float64 if held.size and np.abs(held).max() > _LARGEST else np.float32
+    fine = held.astype(np.promote_types(held.dtype, wide), copy=False)
     # The mean is rounded once, so that the folded first layer subtracts what training subtracted.
     mean = fine[own].mean(axis=0, dtype=np.float64).astype(fine.dtype)
     centred = fine - mean
