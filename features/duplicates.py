@@ -77,7 +77,9 @@ def near_duplicates(
     Raises
     ------
     ValueError : a threshold is not in (0, 1].
+    TypeError : one text instead of several, or an entry that is none.
     """
+    texts = _listed(texts)
     similar: dict[Pair, float] = {}
     for sets, least in _views([normalise(text) for text in texts], threshold, word_threshold):
         first, members = _members(sets)
@@ -124,6 +126,16 @@ def group_prompts(
         n_copies=len(copies),
         largest=max(Counter(roots).values(), default=0),
     )
+
+
+def _listed(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"texts must be a list of texts, got one text ({texts[:20]!r}); put it into a list.")
+    listed = list(texts)
+    for place, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise TypeError(f"texts must hold text in every row, got {text!r} in row {place} counted from 0.")
+    return listed
 
 
 def _views(

@@ -16,8 +16,8 @@ _NO_ORDER = (str, bytes, bytearray, dict, set, frozenset)
 """What has a length but is no row of values."""
 
 
-def plain_array(values: Any, *, name: str) -> NDArray[Any]:
-    """Return values as a plain NumPy array, rows by place.
+def plain_array(values: Any, *, name: str, long_texts: bool = False) -> NDArray[Any]:
+    """Return values as a plain NumPy array, rows by place; with ``long_texts`` text stays Python's own.
 
     A masked or null entry becomes NaN among numbers and None among others. Sparse matrices become dense.
 
@@ -30,7 +30,7 @@ def plain_array(values: Any, *, name: str) -> NDArray[Any]:
     if values.ndim == 0:
         raise TypeError(f"{name} must be an array or list, got {_kind(values.item())}.")
     if values.dtype.kind in "OT":
-        values = _narrowed(values, name)
+        values = _narrowed(values, name, long_texts)
     if values.dtype.kind == "c":
         raise TypeError(f"{name} holds complex numbers ({values.dtype}); give real ones.")
     if values.dtype.kind in "VS":
@@ -92,8 +92,9 @@ def _from_tensor(tensor: Any) -> NDArray[Any]:
 def _from_masked(values: Any) -> NDArray[Any]:
     if not np.ma.is_masked(values):
         return np.asarray(values.data)
-    is_float = values.dtype.kind == "f"
-    return np.asarray(values.filled(np.nan) if is_float else values.astype(object).filled(None))
+    whole = np.array(values.data, dtype=values.dtype if values.dtype.kind == "f" else object)
+    whole[np.ma.getmaskarray(values)] = np.nan if values.dtype.kind == "f" else None
+    return whole
 
 
 def _from_table(values: Any) -> Any:
@@ -124,7 +125,7 @@ def _from_sequence(values: Sequence[Any], name: str) -> NDArray[Any]:
     return whole
 
 
-def _narrowed(values: NDArray[Any], name: str) -> NDArray[Any]:
+def _narrowed(values: NDArray[Any], name: str, long_texts: bool) -> NDArray[Any]:
     """Return an array of Python objects as booleans, numbers or text where all entries are, else as it is."""
     values = values.astype(object, copy=False)
     gaps = missing_rows(values)
@@ -139,7 +140,7 @@ def _narrowed(values: NDArray[Any], name: str) -> NDArray[Any]:
         return whole.astype(np.float64) if gaps.any() else np.array(values.tolist())
     if not kinds and values.size:
         return np.full(values.shape, np.nan)
-    if kinds == {"text"} and not gaps.any():
+    if kinds == {"text"} and not gaps.any() and not long_texts:
         return values.astype(np.str_)
     if "other" in kinds and (odd := [v for v in present.flat if hasattr(v, "__len__")]):
         raise ValueError(f"{name} must hold single values, got {_kind(odd[0])} in a row.")

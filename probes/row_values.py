@@ -73,7 +73,8 @@ def row_weights(values: Any, n: int, *, name: str) -> FloatArray:
     ValueError, TypeError : names the weights that are negative, NaN or inf, of another length, or all zero.
     """
     weights = _nonnegative(finite_numbers(values, n, name=name).astype(np.float64), name)
-    total = float(weights.sum())
+    with np.errstate(over="ignore"):
+        total = float(weights.sum())
     if not total > 0:
         raise ValueError(f"{name} is zero in every row, so no row is left; give one row a weight above zero.")
     if not np.isfinite(total):

@@ -12,6 +12,7 @@ from unsinter.studies.separation.bands import simultaneous_band
 from unsinter.studies.separation.contrast import Contrast, find_obstacle
 from unsinter.studies.separation.directions import CrossFit
 from unsinter.studies.separation.pair import Pair
+from unsinter.studies.separation.pair_inputs import activation_matrix
 from unsinter.studies.separation.row_family import RowFamily, SiteFit, family_text, fit_family, make_families
 from unsinter.studies.separation.rule import Rule, decide
 from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
@@ -28,7 +29,9 @@ def judge_arrays(X: FloatArray, pair: Pair, rule: Rule | None = None) -> SiteVer
     Raises
     ------
     ValueError : X has another length than the pair, is no matrix, or holds NaN or inf.
+    TypeError : X holds no real numbers.
     """
+    X = activation_matrix(X, len(pair.z))
     return judge(lambda layer, position: X, [(0, "given")], pair, rule or Rule())[0]
 
 

@@ -15,6 +15,9 @@ _DIRECTIONS = 128
 _NEAR = 0.1
 """Share of the usual distance between rows of one cell below which two rows are near copies."""
 
+_BY_CHANCE = 0.02
+"""Share of rows that may have a near neighbour by chance; in few dimensions it lowers ``_NEAR``."""
+
 _BLOCK = 1024
 
 
@@ -37,7 +40,8 @@ def merge_near_copies(
     """Put groups that hold near copies of each other's rows (n, d) together.
 
     Near is measured against the median distance between rows of the same cell in different groups, so that
-    a tight cluster of rows that a model treats alike is not taken for copies.
+    a tight cluster of rows that a model treats alike is not taken for copies. In few dimensions rows lie
+    close by chance (on a line, all of them), so near is then nearer.
     """
     X = np.asarray(X, dtype=np.float32)
     Z = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0, X.std(axis=0), 1)
@@ -50,10 +54,21 @@ def merge_near_copies(
         own = cells == cell
         apart = group[own][:, None] != group[own][None]
         usual[own] = np.median(_distances(Z[own], Z[own])[apart]) if apart.any() else 0.0
-    rows, copies = _near_pairs(Z, group, _NEAR * usual)
+    near = min(_NEAR, (_BY_CHANCE / len(Z)) ** (1 / _dimensions(Z, cells)))
+    rows, copies = _near_pairs(Z, group, near * usual)
     links = coo_array((np.ones(len(rows)), (group[rows], group[copies])), shape=(group.max() + 1,) * 2)
     _, merged = connected_components(links, directed=False)
     return Merged(share=len(np.unique(rows)) / len(Z), groups=np.asarray(merged[group], dtype=np.intp))
+
+
+def _dimensions(Z: FloatArray, cells: NDArray[np.integer]) -> float:
+    """Return in how many directions rows (n, d) of a cell spread alike: 1 to d, the participation ratio."""
+    around = Z.astype(np.float64)
+    for cell in np.unique(cells):
+        around[cells == cell] -= around[cells == cell].mean(axis=0)
+    covariance = around.T @ around / len(around)
+    power = float(np.square(covariance).sum())
+    return max(1.0, float(np.trace(covariance)) ** 2 / power) if power > 0 else 1.0
 
 
 def _near_pairs(

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.contrast import Contrast, find_obstacle, make_contrast
 from unsinter.studies.separation.directions import CrossFit, cross_fitted
 from unsinter.studies.separation.folds import deal_groups
 from unsinter.studies.separation.near_copies import merge_near_copies
 from unsinter.studies.separation.pair import Pair
 from unsinter.studies.separation.rule import Rule
-from unsinter.studies.separation.text_scores import text_scores
+from unsinter.studies.separation.text_scores import text_of_rows, text_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def family_text(family: RowFamily) -> list[list[FloatArray]] | None:
     text = family.contrasts[0].pair.text
     if text is None:
         return None
-    own = text[family.rows] if isinstance(text, np.ndarray) else [text[row] for row in family.rows]
+    own = text_of_rows(text, family.rows)
     designs = [contrast.plain_designs() for contrast in family.contrasts]
     scores = iter(text_scores(own, [design for part in designs for design in part], family.folds))
     return [[next(scores) for _ in part] for part in designs]
@@ -90,6 +91,7 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     Where many rows are near copies of rows in other groups, such groups are put together first: a probe would
     else be tested on what it has seen.
     """
+    X = in_float32_range(X)
     contrasts = family.contrasts
     groups, folds = contrasts[0].groups, family.folds
     if not (X.std(axis=0) > 0).any():

@@ -12,6 +12,17 @@ from unsinter.studies.separation.site_verdict import Evidence, Verdict
 CHANCE = 0.5
 
 
+_EDGE, _TINY = 1e-12, np.finfo(float).tiny
+_RANGES = {
+    "effect_floor": (0.0, CHANCE - _EDGE, "a number from 0 to below .5"),
+    "margin": (_TINY, CHANCE - _EDGE, "a number above 0 and below .5"),
+    "least_bits": (0.0, np.finfo(float).max, "a finite number of 0 or more"),
+    "level": (CHANCE + _EDGE, 1 - _EDGE, "a number above .5 and below 1"),
+    "near_copies": (0.0, 1.0, "a share from 0 to 1"),
+}
+_LEAST_COUNTS = {"min_groups": 2, "n_folds": 2, "n_draws": 100, "seed": 0, "n_imputations": 2}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """Thresholds of the verdict; the defaults are those whose error rates are published.
@@ -26,6 +37,10 @@ class Rule:
     n_folds, n_draws, seed : of cross-fitting and bootstrap.
     n_imputations : labellings drawn where labels are known to err.
     near_copies : share of rows with a near copy in another group above which such groups are put together.
+
+    Raises
+    ------
+    ValueError : a field out of range, or no number; names it and what would be accepted.
     """
 
     effect_floor: float = 0.10
@@ -39,6 +54,16 @@ class Rule:
     n_imputations: int = 10
     near_copies: float = 0.10
 
+    def __post_init__(self) -> None:
+        for name, (least, most, words) in _RANGES.items():
+            value = getattr(self, name)
+            if not _is_real(value) or not least <= value <= most:
+                raise ValueError(f"{name} must be {words}, got {value!r}.")
+        for name, least in _LEAST_COUNTS.items():
+            value = getattr(self, name)
+            if not _is_real(value) or value != int(value) or isinstance(value, float) or value < least:
+                raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}.")
+
     def above(self, estimate: Estimate) -> bool:
         """Return whether the whole band lies above chance by more than the floor."""
         return estimate.low > CHANCE + self.effect_floor
@@ -51,6 +76,12 @@ class Rule:
         """Return whether ``first`` or ``second`` is read beyond the text, or no text was given."""
         bits: Estimate = getattr(evidence, f"bits_{factor}")
         return bool(np.isnan(bits.value) or bits.low > self.least_bits)
+
+
+def _is_real(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return bool(np.isfinite(float(value)))
 
 
 class _Row(NamedTuple):
