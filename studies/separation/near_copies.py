@@ -44,17 +44,19 @@ def merge_near_copies(
     close by chance (on a line, all of them), so near is then nearer.
     """
     X = np.asarray(X, dtype=np.float32)
-    Z = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0, X.std(axis=0), 1)
+    Z: FloatArray = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0, X.std(axis=0), 1)
     if Z.shape[1] > _DIRECTIONS:
         rng = np.random.default_rng(seed)
         Z = Z @ rng.standard_normal((Z.shape[1], _DIRECTIONS), dtype=np.float32)
+    near = min(_NEAR, (_BY_CHANCE / len(Z)) ** (1 / _dimensions(Z, cells)))
+    if near < _NEAR:
+        Z = Z.astype(np.float64)  # so near that float32 would take rounding for distance
     _, group = np.unique(groups, return_inverse=True)
     usual = np.zeros(len(Z))
     for cell in np.unique(cells):
         own = cells == cell
         apart = group[own][:, None] != group[own][None]
         usual[own] = np.median(_distances(Z[own], Z[own])[apart]) if apart.any() else 0.0
-    near = min(_NEAR, (_BY_CHANCE / len(Z)) ** (1 / _dimensions(Z, cells)))
     rows, copies = _near_pairs(Z, group, near * usual)
     links = coo_array((np.ones(len(rows)), (group[rows], group[copies])), shape=(group.max() + 1,) * 2)
     _, merged = connected_components(links, directed=False)
