@@ -61,7 +61,7 @@ class LogisticProbe(LinearReadout, ClassifierMixin, BaseEstimator):
 
     def fit(self, X: FloatArray, y: LabelArray, sample_weight: FloatArray | None = None) -> Self:
         """Fit on X (n_examples, d_model), y (n_examples,); rows of weight zero count as absent."""
-        if not self.penalty > 0:
+        if not 0 < self.penalty < np.inf:
             raise ValueError(f"penalty must be above zero, got {self.penalty!r}.")
         X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
         X, y = validate_data(self, X, y, dtype=np.float64)

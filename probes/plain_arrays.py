@@ -50,10 +50,14 @@ def missing_rows(values: LabelArray) -> BoolArray:
 
 
 def tensor_or_mask(values: Any, *, name: str) -> Any:
-    """Return values as they are, but a torch tensor as NumPy; ValueError where entries are masked.
+    """Return values as they are, but a torch tensor as NumPy; ValueError where entries are masked or None.
 
     For scikit-learn's own checks, which keep column names of tables but drop a mask without a word.
     """
+    if isinstance(values, list | np.ndarray) or hasattr(values, "iloc"):
+        column = np.asarray(values, dtype=object) if isinstance(values, list) else np.asarray(values)
+        if column.ndim == 1 and column.dtype.kind == "O" and (gaps := missing_rows(column)).any():
+            raise ValueError(f"{name} contains NaN or None in {gaps.sum()} rows; leave those rows out.")
     if hasattr(values, "detach") or isinstance(values, np.ma.MaskedArray):
         if np.ma.is_masked(values):
             raise ValueError(f"{name} holds masked entries; fill them or leave those rows out.")
@@ -138,7 +142,7 @@ def _narrowed(values: NDArray[Any], name: str, long_texts: bool) -> NDArray[Any]
     if kinds and kinds <= {"bool", "number"} and (kinds != {"bool"}):
         whole = np.where(gaps, np.nan, values)
         return whole.astype(np.float64) if gaps.any() else np.array(values.tolist())
-    if not kinds and values.size:
+    if not kinds:
         return np.full(values.shape, np.nan)
     if kinds == {"text"} and not gaps.any() and not long_texts:
         return values.astype(np.str_)

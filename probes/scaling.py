@@ -52,7 +52,7 @@ def shift_and_scale(X: FloatArray, rows: NDArray[np.bool_], *, device: str, dtyp
     # Rounded to X's own type before it is subtracted: what is left is then exact, whatever the offset.
     shift = trained.mean(axis=0, dtype=np.float64).astype(X.dtype)
     centred = X - shift
-    unit = _units(centred)
+    unit = power_units(np.abs(centred).max(axis=0, initial=0.0))
     if (unit != 1).any():
         centred = centred / unit
     values = torch.as_tensor(centred.astype(dtype), device=device)
@@ -64,15 +64,18 @@ def shift_and_scale(X: FloatArray, rows: NDArray[np.bool_], *, device: str, dtyp
     return Columns(values=values, shift=shift.astype(np.float64), scale=own_units * unit)
 
 
-def _units(centred: FloatArray) -> FloatArray:
-    """Return a power of two per column (d,): 1, or what brings a column whose squares leave float32 near 1.
+def power_units(peak: FloatArray) -> FloatArray:
+    """Return a power of two per column (d,): 1, or what brings an extreme column near 1, so that squares fit.
 
     Division by it is exact, so columns of usual size stay what they are to the last bit.
+
+    Parameters
+    ----------
+    peak : (d,) largest absolute value of each column.
     """
-    peak = np.abs(centred).max(axis=0, initial=0.0).astype(np.float64)
-    strange = (peak > 2.0**40) | ((peak > 0) & (peak < 2.0**-40))
-    unit = np.where(strange, np.exp2(np.floor(np.log2(np.where(peak > 0, peak, 1.0)))), 1.0)
-    return unit
+    peak = peak.astype(np.float64)
+    is_extreme = (peak > 2.0**40) | ((peak > 0) & (peak < 2.0**-40))
+    return np.where(is_extreme, np.exp2(np.floor(np.log2(np.where(peak > 0, peak, 1.0)))), 1.0)
 
 
 def fit_scalers(columns: Columns, tasks: Sequence[Task], *, standardize: bool) -> Scalers:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.metrics import auroc, macro_f1
+from unsinter.probes.row_values import class_indices, known_values, row_weights
 from unsinter.probes.tasks import Task
 
 FEWEST_GROUPS = 30
@@ -125,10 +126,10 @@ def shuffled_codes(
     rows : training rows.
     weights : (n_examples,) of rows in training; agreement is counted as the fit counts rows. None: once each.
     """
-    codes, rows = np.asarray(codes), np.asarray(rows)
-    rows = rows[codes[rows] >= 0]
-    own, names = codes[rows], np.asarray(groups)[rows]
-    w = np.ones(len(rows)) if weights is None else np.asarray(weights)[rows]
+    codes = class_indices(codes, least=-1)
+    rows = np.asarray(rows)[codes[rows] >= 0]
+    own, names = codes[rows], known_values(groups, len(codes), name="groups")[rows]
+    w = np.ones(len(rows)) if weights is None else row_weights(weights, len(codes), name="weights")[rows]
     seeds = np.random.SeedSequence(seed).generate_state(n * N_CANDIDATES).reshape(n, N_CANDIDATES).tolist()
     found = []
     total = 0.0
@@ -172,10 +173,11 @@ def shuffle_over_groups(labels: LabelArray, groups: LabelArray, *, seed: int) ->
 
 def _families(codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     """Return the labelled training rows of each group that has two or more of them."""
-    rows = np.asarray(rows)[np.asarray(codes)[rows] >= 0]
+    codes = class_indices(codes, least=-1)
+    rows = np.asarray(rows)[codes[rows] >= 0]
     if not len(rows):
         return []
-    _, index = np.unique(np.asarray(groups)[rows], return_inverse=True)
+    _, index = np.unique(known_values(groups, len(codes), name="groups")[rows], return_inverse=True)
     order = np.argsort(index, kind="stable")
     return [part for part in np.split(rows[order], np.cumsum(np.bincount(index))[:-1]) if len(part) > 1]
 

@@ -238,3 +238,20 @@ def test_an_exported_probe_decides_nothing_about_rows_that_are_no_numbers():
     with pytest.raises(ValueError, match="X holds NaN"):
         probe.decisions(np.full((1, 4), np.nan))
     np.testing.assert_allclose(probe.scores(torch.tensor(X)), X.sum(axis=1))
+
+
+@pytest.mark.parametrize("make", [*WEIGHTED, MassMeanProbe])
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_a_label_that_is_missing_among_texts_is_refused(make, gap):
+    labels = [gap, *np.where(Y == 1, "b", "a")[1:].tolist()]
+    for y in (labels, pd.Series(labels), np.array(labels, dtype=object)):
+        with pytest.raises(ValueError, match="NaN"):
+            make().fit(X, y)
+
+
+@pytest.mark.parametrize("make", [*WEIGHTED, MassMeanProbe])
+@pytest.mark.parametrize("size", [1e32, 1e-32])
+def test_an_estimator_decides_alike_in_units_whose_squares_leave_float32(make, size):
+    expected = make().fit(X, Y).predict(X)
+    for wide in (X * size, (X * size).astype(np.float32)):
+        assert (make().fit(wide, Y).predict(wide) == expected).mean() > 0.97

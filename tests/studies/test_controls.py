@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -185,3 +186,16 @@ def test_a_shuffle_keeps_the_labels_of_a_group_together():
     shuffled = shuffle_over_groups(codes, groups, seed=0)
     assert all(len(set(shuffled[groups == g])) == 1 for g in range(100))
     assert 30 < sum(shuffled[::4] == codes[::4]) < 70
+
+
+def test_controls_read_columns_by_place_and_no_group_may_be_missing():
+    codes, groups = rows(8)
+    index = np.random.default_rng(0).permutation(240)
+    table = pd.DataFrame({"y": codes, "g": groups}, index=index)
+    train = np.arange(200)
+    expected = shuffled_codes(codes, groups, train, seed=0, n=2)
+    np.testing.assert_array_equal(shuffled_codes(table.y, table.g, train, seed=0, n=2), expected)
+    one, other = (control_task(*c, train, n_classes=2, seed=0) for c in ((codes, groups), (table.y, table.g)))
+    np.testing.assert_array_equal(one.codes, other.codes)
+    with pytest.raises(ValueError, match="groups is missing"):
+        shuffled_codes(codes, [None, *groups[1:]], train, seed=0)

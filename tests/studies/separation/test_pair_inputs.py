@@ -136,8 +136,9 @@ GROUPS = np.repeat(np.arange(10), 4)
     "groups",
     [
         series(GROUPS), series([f"g{g}" for g in GROUPS]), GROUPS.tolist(), torch.tensor(GROUPS),
-        GROUPS[:, None], series(GROUPS).astype("category"), pa.array(GROUPS), pd.to_datetime(GROUPS).to_series(index=SHUFFLED),
-        np.ma.array(GROUPS), series([pd.Period(f"20{g:02}") for g in GROUPS]),
+        GROUPS[:, None], series(GROUPS).astype("category"), pa.array(GROUPS),
+        pd.to_datetime(GROUPS).to_series(index=SHUFFLED), np.ma.array(GROUPS),
+        series([pd.Period(f"20{g:02}") for g in GROUPS]),
     ],
 )  # fmt: skip
 def test_groups_are_read_by_place(groups):
