@@ -63,6 +63,11 @@ def unit_labels(values: Any, n: int, *, name: str) -> NDArray[Any]:
     ValueError : a row without a group: whether it stands alone or with others cannot be told.
     """
     units = known_values(values, n, name=name)
+    if units.dtype.kind == "U" and (blank := np.strings.strip(units) == "").any():
+        raise ValueError(
+            f"{name} is empty text in {int(blank.sum())} rows, first in row {int(blank.argmax())} counted "
+            "from 0, which would be one group; name the group of each."
+        )
     if units.dtype.kind != "O":
         return units
     try:

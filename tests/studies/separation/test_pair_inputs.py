@@ -152,6 +152,11 @@ def test_a_row_without_a_group_is_refused(values, gap):
         pair(groups=[gap if i in (3, 7) else g for i, g in enumerate(values)])
 
 
+def test_rows_with_an_empty_group_are_not_one_group():
+    with pytest.raises(ValueError, match="groups is empty text in 2 rows, first in row 3"):
+        pair(groups=["  "[: i % 2] if i in (3, 8) else f"g{g}" for i, g in enumerate(GROUPS)])
+
+
 def test_masked_groups_are_refused_and_text_beside_numbers_too():
     with pytest.raises(ValueError, match="groups is missing"):
         pair(groups=np.ma.array(GROUPS, mask=GROUPS == 3))
