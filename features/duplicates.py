@@ -93,7 +93,9 @@ def near_duplicates(
     Raises
     ------
     ValueError : a threshold is not in (0, 1].
+    TypeError : one text instead of several, or an entry that is none.
     """
+    texts = _listed(texts)
     similar: dict[Pair, float] = {}
     for sets, least in _views([normalise(text) for text in texts], threshold, word_threshold):
         first, members = _members(sets)
@@ -182,6 +184,16 @@ def _wrapped(
         likeness.join(apart, own)
         if apart.n_subsets >= FEWEST_PROMPTS:
             yield Wrapped(opening=wrapper.opening, n_records=n_records, n_requests=apart.n_subsets)
+
+
+def _listed(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"texts must be a list of texts, got one text ({texts[:20]!r}); put it into a list.")
+    listed = list(texts)
+    for place, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise TypeError(f"texts must hold text in every row, got {text!r} in row {place} counted from 0.")
+    return listed
 
 
 def _views(

@@ -74,7 +74,14 @@ def floor_scores(
     Raises
     ------
     ValueError : rows in both parts, an unlabelled row, one class, or training texts without a word.
+    TypeError : one text instead of several, or an entry that is none.
     """
+    if isinstance(texts, str):
+        raise TypeError(f"texts must be a list of texts, got one text ({texts[:20]!r}).")
+    texts, y = list(texts), [None if label != label else label for label in y]
+    for place in [*train, *test]:
+        if not isinstance(texts[place], str):
+            raise TypeError(f"texts must hold text in every row, got {texts[place]!r} in row {place}.")
     if shared := np.intersect1d(train, test).size:
         raise ValueError(f"{shared} rows are in both train and test; take them out of one.")
     if len(texts) != len(y):

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import plain_array
+from unsinter.probes.row_values import class_indices, refuse_not_finite
 
 _LARGEST_LOG_SLOPE = 12.0
 """Bound of the search for an inverse temperature: probabilities there are 0 and 1 to double precision."""
@@ -56,13 +59,10 @@ def fit_calibration(scores: FloatArray, codes: LabelArray) -> Calibration:
 
     Raises
     ------
-    CalibrationError : one class only, NaN, or scores and codes that do not match.
+    CalibrationError : one class only, NaN or inf (minus infinity of many classes aside), codes out of range,
+        or scores and codes that do not match.
     """
-    scores, codes = np.asarray(scores, dtype=float), np.asarray(codes)
-    if len(scores) != len(codes) or scores.ndim not in (1, 2) or np.isnan(scores).any():
-        raise CalibrationError(
-            f"scores {scores.shape} must be numbers, one row per label, got {len(codes)} labels."
-        )
+    scores, codes = _scored(scores, codes)
     if scores.ndim == 2:
         known = np.isfinite(scores[np.arange(len(codes)), codes])
         scores, codes = scores[known], codes[known]
@@ -76,8 +76,10 @@ def brier(probabilities: FloatArray, codes: LabelArray) -> float:
 
     Two classes, probabilities (n,) of class 1: from 0 to 1. Many classes, (n, n_classes): summed over
     classes, from 0 to 2. Both as scikit-learn's ``brier_score_loss``.
+
+    ValueError : no probabilities (NaN, below 0 or above 1), codes out of range, or lengths that differ.
     """
-    probabilities, codes = np.asarray(probabilities, dtype=float), np.asarray(codes)
+    probabilities, codes = _stated(probabilities, codes)
     if probabilities.ndim == 1:
         return float(np.mean((probabilities - codes) ** 2))
     truth = np.eye(probabilities.shape[1])[codes]
@@ -89,8 +91,12 @@ def expected_calibration_error(probabilities: FloatArray, codes: LabelArray, *, 
 
     Two classes: of P(class 1). Many classes: of the likeliest class's probability against how often it is
     right (top-label). Rows of equal probability share a bin, so their order cannot matter.
+
+    ValueError : as in ``brier``, or fewer than one bin.
     """
-    probabilities, codes = np.asarray(probabilities, dtype=float), np.asarray(codes)
+    probabilities, codes = _stated(probabilities, codes)
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be at least 1, got {n_bins!r}.")
     if probabilities.ndim == 1:
         stated, right = probabilities, codes.astype(float)
     else:
@@ -99,6 +105,38 @@ def expected_calibration_error(probabilities: FloatArray, codes: LabelArray, *, 
     bins = np.searchsorted(edges, stated)
     gaps = np.bincount(bins, weights=stated - right, minlength=n_bins)
     return float(np.abs(gaps).sum() / len(stated))
+
+
+def _scored(scores: FloatArray, codes: LabelArray) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Return scores (n,) or (n, n_classes) float64 and their codes (n,)."""
+    try:
+        scores = np.asarray(plain_array(scores, name="scores"), dtype=float)
+        n_classes = scores.shape[1] if scores.ndim == 2 else 2
+        codes = class_indices(codes, n_classes=n_classes)
+    except (TypeError, ValueError) as error:
+        raise CalibrationError(str(error)) from error
+    bad = np.isnan(scores) | (scores == np.inf) | ((scores == -np.inf) & (scores.ndim == 1))
+    if len(scores) != len(codes) or scores.ndim not in (1, 2) or bad.any():
+        raise CalibrationError(
+            f"scores {scores.shape} must be numbers, one row per label, got {len(codes)} labels and "
+            f"{int(bad.sum())} scores that are NaN or inf; leave those rows out."
+        )
+    return scores, codes
+
+
+def _stated(probabilities: FloatArray, codes: LabelArray) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Return probabilities (n,) or (n, n_classes) float64, from 0 to 1, and their codes (n,)."""
+    p = np.asarray(plain_array(probabilities, name="probabilities"), dtype=float)
+    if p.ndim not in (1, 2) or not p.size:
+        raise ValueError(f"probabilities must be (n,) or (n, n_classes), got shape {p.shape}.")
+    refuse_not_finite(p, name="probabilities")
+    if p.min() < 0 or p.max() > 1 or (p.ndim == 2 and np.abs(p.sum(axis=1) - 1).max() > 1e-3):
+        summed = " and add up to 1 in every row" if p.ndim == 2 else ""
+        raise ValueError(
+            f"probabilities must lie from 0 to 1{summed}, got {p.min():.3g} to {p.max():.3g}; scores need a "
+            "calibration first."
+        )
+    return p, class_indices(codes, len(p), n_classes=p.shape[1] if p.ndim == 2 else 2)
 
 
 def _platt(scores: FloatArray, codes: LabelArray) -> Calibration:

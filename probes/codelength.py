@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.row_values import class_indices, known_values
 from unsinter.probes.tasks import Task
 
 PERCENTS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.25, 12.5, 25.0, 50.0, 100.0)
@@ -66,12 +67,18 @@ def plan_code(
     ----------
     codes, groups : (n_examples,) of all rows of X; -1 is missing.
     rows : training rows; unlabelled ones are not sent.
+
+    Raises
+    ------
+    ValueError : a code out of range, a row without a group, or fewer than two classes.
     """
-    codes = np.asarray(codes)
-    rows = np.asarray(rows)[codes[rows] >= 0]
+    codes = class_indices(codes, n_classes=n_classes, least=-1)
+    groups = known_values(groups, len(codes), name="groups")
+    rows = class_indices(rows, n_classes=len(codes), name="rows")
+    rows = rows[codes[rows] >= 0]
     if len(np.unique(codes[rows])) < 2:
         raise ValueError("a code needs rows of two classes, got one; drop the target.")
-    _, index = np.unique(np.asarray(groups)[rows], return_inverse=True)
+    _, index = np.unique(groups[rows], return_inverse=True)
     place = np.random.default_rng(seed).permutation(index.max() + 1)[index]
     before = np.r_[0, np.cumsum(np.bincount(place))][place]
     ends = np.array(PERCENTS) / 100 * len(rows)
@@ -99,9 +106,17 @@ def code_length(plan: CodePlan, scores: Sequence[FloatArray]) -> CodeLength:
     ----------
     scores : one array per ``plan.tasks``: (n_examples,) log-odds of class 1 for two classes, else
         (n_examples, n_classes) logits, minus infinity for a class that the task lacks.
+
+    Raises
+    ------
+    ValueError : another number of arrays, another shape, or NaN.
     """
     if len(scores) != len(plan.tasks):
         raise ValueError(f"{len(plan.tasks)} tasks need as many arrays of scores, got {len(scores)}.")
+    shape = plan.codes.shape if plan.n_classes == 2 else (*plan.codes.shape, plan.n_classes)
+    for place, own in enumerate(scores):
+        if own.shape != shape or np.isnan(own).any():
+            raise ValueError(f"scores of task {place} must be {shape} without NaN, got shape {own.shape}.")
     of_block = dict(zip(plan.fitted, scores, strict=True))
     K, bits = plan.n_classes, 0.0
     for number in range(plan.block.max() + 1):

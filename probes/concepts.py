@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import missing_rows, plain_array
+from unsinter.probes.row_values import known_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,8 @@ def read_concept(X: FloatArray, y: LabelArray, *, within: LabelArray | None = No
     codes = class_codes(y, len(X), name="y")
     n_classes = int(codes.max()) + 1
     if n_classes < 2:
-        raise ValueError(f"y holds one class only ({np.asarray(y)[0]!r}); there is nothing to erase.")
+        held = plain_array(y, name="y").ravel()[0].item()
+        raise ValueError(f"y holds one class only ({held!r}); there is nothing to erase.")
     if n_classes >= len(X):
         raise ValueError(
             f"y holds {n_classes} classes in {len(X)} rows; erasing it would erase every difference between "
@@ -51,7 +54,10 @@ def read_concept(X: FloatArray, y: LabelArray, *, within: LabelArray | None = No
 
 def finite_matrix(X: FloatArray) -> FloatArray:
     """Return X as float64; ValueError unless it is a (n_examples, d_model) matrix without NaN or inf."""
-    X = np.asarray(X, dtype=np.float64)
+    X = plain_array(X, name="X")
+    if X.dtype.kind not in "biuf":
+        raise TypeError(f"X must hold numbers, got {X.dtype}.")
+    X = X.astype(np.float64, copy=False)
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"X must be (n_examples, d_model), got shape {X.shape}.")
     if not np.isfinite(X).all():
@@ -61,12 +67,13 @@ def finite_matrix(X: FloatArray) -> FloatArray:
 
 def class_codes(y: LabelArray, n: int, *, name: str) -> NDArray[np.intp]:
     """Return codes (n,) from 0; ValueError naming ``name`` where a length differs or a label is missing."""
-    y = np.asarray(y)
+    y = plain_array(y, name=name)
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.shape != (n,):
         raise ValueError(f"{name} must hold one label for each of {n} rows, got shape {y.shape}.")
-    if any(label is None or label != label for label in y.tolist()):
+    if missing_rows(y).any():
         raise ValueError(f"{name} holds missing labels; leave those rows out.")
-    return np.unique(y, return_inverse=True)[1]
+    return np.unique(known_values(y, name=name), return_inverse=True)[1]
 
 
 def _centred(values: FloatArray, levels: NDArray[np.intp]) -> FloatArray:

@@ -3,6 +3,8 @@
 import numpy as np
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import plain_array
+from unsinter.probes.row_values import weightings
 
 
 def contrast_rows(z: LabelArray, w: LabelArray, *, weights: FloatArray | None = None) -> FloatArray:
@@ -17,9 +19,13 @@ def contrast_rows(z: LabelArray, w: LabelArray, *, weights: FloatArray | None = 
     weights : (n_weightings, n) of rows, as a bootstrap draws them; None weighs every row once.
 
     A weighting that leaves a cell without rows gives NaN.
+
+    Raises
+    ------
+    ValueError : labels other than 1 and 0, lengths that differ, or a weight that is negative or NaN.
     """
-    z, w = np.atleast_2d(z), np.atleast_2d(w)
-    weights = np.ones((1, z.shape[1])) if weights is None else np.atleast_2d(weights)
+    z, w = (_binary(values, name) for values, name in ((z, "z"), (w, "w")))
+    weights = weightings(weights, z.shape[1])
     shares = np.zeros(np.broadcast_shapes(z.shape, w.shape, weights.shape))
     empty = np.zeros(len(shares), dtype=bool)
     for first in (0, 1):
@@ -30,6 +36,16 @@ def contrast_rows(z: LabelArray, w: LabelArray, *, weights: FloatArray | None = 
             shares += inside / np.where(total > 0, total, 1)
     shares[empty] = np.nan
     return np.stack([shares * (z - 0.5), shares * (w - 0.5)], axis=1)
+
+
+def _binary(values: LabelArray, name: str) -> LabelArray:
+    """Return labels (n_labellings, n) that are 1 or 0."""
+    labels = np.atleast_2d(plain_array(values, name=name))
+    if labels.dtype.kind not in "biuf" or not ((labels == 0) | (labels == 1)).all():
+        raise ValueError(
+            f"{name} must hold 1 and 0 alone, got {np.unique(labels)[:4].tolist()}; leave others out."
+        )
+    return labels
 
 
 def residuals(X: FloatArray, cells: LabelArray) -> FloatArray:

@@ -17,9 +17,10 @@ def category_directions(X: FloatArray, categories: LabelArray, reference: FloatA
     categories : (n,) labels; rows of the result follow their sorted order.
     reference : (m, d) rows they are told from, such as harmless prompts.
     """
+    X = finite_matrix(X)
     codes = class_codes(categories, len(X), name="categories")
     means = np.stack([X[codes == code].mean(axis=0) for code in range(int(codes.max()) + 1)])
-    return means - np.asarray(reference).mean(axis=0)
+    return means - finite_matrix(reference).mean(axis=0)
 
 
 def effective_rank(directions: FloatArray, *, metric: Metric | None = None) -> float:

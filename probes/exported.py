@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import plain_array
+from unsinter.probes.row_values import refuse_not_finite
 
 Layers: TypeAlias = tuple[tuple[FloatArray, FloatArray], ...]
 """(weight (n_out, n_in), bias (n_out,)) of each affine map, from activations to scores."""
@@ -80,13 +82,16 @@ class ProbeWeights:
     def scores(self, X: FloatArray) -> FloatArray:
         """Return scores for ``classes[1]`` (n_examples,), or of every class (n_examples, n_classes).
 
-        Computed in float64. ProbeFileError unless X is (n_examples, d_model).
+        Computed in float64. ProbeFileError unless X is (n_examples, d_model); ValueError for NaN or inf.
         """
-        X = np.asarray(X, dtype=np.float64)
+        X = plain_array(X, name="X")
+        X = X.astype(np.float64, copy=False)
         if X.ndim != 2 or X.shape[1] != self.d_model:
             raise ProbeFileError(
                 f"this probe reads activations of width {self.d_model}, got shape {X.shape}."
             )
+        # A NaN is above no threshold, so it would be decided as the first class.
+        refuse_not_finite(X, name="X")
         for weight, bias in self.layers[:-1]:
             X = np.maximum(X @ weight.T.astype(np.float64) + bias, 0.0)
         weight, bias = self.layers[-1]

@@ -8,6 +8,8 @@ from scipy.linalg import cholesky, solve_triangular
 
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.contrasts import contrast_rows, residuals
+from unsinter.probes.plain_arrays import plain_array
+from unsinter.probes.row_values import known_values
 from unsinter.probes.stratified_permutation import stratified_permutations
 
 
@@ -38,7 +40,8 @@ class Metric:
 
         ValueError unless X is a finite matrix with more rows than cells. Shrinkage by Ledoit & Wolf (2004).
         """
-        X = np.asarray(X)
+        X = plain_array(X, name="X")
+        cells = known_values(cells, name="cells")
         n_cells = len(np.unique(cells))
         if X.ndim != 2 or len(X) != len(cells) or len(X) <= n_cells or not np.isfinite(X).all():
             raise ValueError(
@@ -144,7 +147,7 @@ def _mean(values: FloatArray, *, axis: int) -> FloatArray:
 
 def half_weights(groups: LabelArray, *, n_splits: int, seed: int) -> FloatArray:
     """Return 0/1 weights (n_splits, 2, n) that put each group in one of two halves of equally many groups."""
-    _, code = np.unique(np.asarray(groups), return_inverse=True)
+    _, code = np.unique(known_values(groups, name="groups"), return_inverse=True)
     n_groups = int(code.max()) + 1
     if n_groups < 2:
         raise ValueError("one group has no halves; give at least two groups.")

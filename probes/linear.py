@@ -8,10 +8,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import tensor_or_mask
 from unsinter.probes.readout import LinearReadout
+from unsinter.probes.row_values import sample_weights
 from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
 
@@ -40,7 +42,8 @@ class LogisticProbe(LinearReadout, ClassifierMixin, BaseEstimator):
 
     Raises
     ------
-    ValueError : a penalty that is not above zero; one class only; NaN or inf in X.
+    ValueError : a penalty that is not above zero; one class only; NaN or inf in X; a weight that is negative,
+        NaN or inf, or all of them zero.
     """
 
     def __init__(
@@ -58,11 +61,12 @@ class LogisticProbe(LinearReadout, ClassifierMixin, BaseEstimator):
 
     def fit(self, X: FloatArray, y: LabelArray, sample_weight: FloatArray | None = None) -> Self:
         """Fit on X (n_examples, d_model), y (n_examples,); rows of weight zero count as absent."""
-        if not self.penalty > 0:
+        if not 0 < self.penalty < np.inf:
             raise ValueError(f"penalty must be above zero, got {self.penalty!r}.")
+        X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weights = sample_weights(sample_weight, len(X))
         if self.class_weight is not None:
             weights = weights * compute_sample_weight(self.class_weight, y)
         X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]

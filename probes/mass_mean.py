@@ -10,7 +10,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import tensor_or_mask
 from unsinter.probes.readout import LinearReadout
+from unsinter.probes.scaling import power_units
 
 
 class MassMeanProbe(LinearReadout, ClassifierMixin, BaseEstimator):
@@ -44,17 +46,20 @@ class MassMeanProbe(LinearReadout, ClassifierMixin, BaseEstimator):
 
     def fit(self, X: FloatArray, y: LabelArray) -> Self:
         """Fit on X (n_examples, d_model), y (n_examples,); classes weigh the same, whatever their rows."""
+        X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y holds one class only ({y[0]!r}); a probe needs at least two.")
+        unit = power_units(np.abs(X).max(axis=0)) if self.whiten else 1.0
+        X = X / unit
         means = np.stack([X[codes == code].mean(axis=0) for code in range(len(self.classes_))])
         directions = _whitened(means, X - means[codes]) if self.whiten else means
         offsets = -0.5 * np.einsum("kd,kd->k", directions, means)
         if len(self.classes_) == 2:
             directions, offsets = directions[1:] - directions[:1], offsets[1:] - offsets[:1]
-        self.coef_, self.intercept_ = directions, offsets
+        self.coef_, self.intercept_ = directions / unit, offsets
         return self
 
 

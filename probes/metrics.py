@@ -3,6 +3,8 @@
 import numpy as np
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import plain_array
+from unsinter.probes.row_values import finite_numbers, known_values, positive_rows, weightings
 
 _BLOCK = 64
 """Weightings handled at once: as many as leave a few thousand rows of them in a core's cache."""
@@ -16,13 +18,18 @@ def auroc(scores: FloatArray, positive: LabelArray, *, weights: FloatArray | Non
     Parameters
     ----------
     scores : (n_examples,) higher means more likely positive.
-    positive : (n_examples,) truth.
+    positive : (n_examples,) truth: True and False, 1 and 0, or 1 and -1.
     weights : (n_weightings, n_examples) non-negative; None weighs every row once.
 
     A weighting without positives or without negatives gives NaN.
+
+    Raises
+    ------
+    ValueError : NaN or inf among scores, other labels, a weight that is negative or NaN, lengths that differ.
     """
-    weights = np.ones((1, len(scores))) if weights is None else np.atleast_2d(np.asarray(weights, float))
-    scores, positive = np.asarray(scores), np.asarray(positive, dtype=bool)
+    scores = finite_numbers(scores, name="scores")
+    positive = positive_rows(positive, len(scores))
+    weights = weightings(weights, len(scores))
     wins, losses = np.flatnonzero(positive), np.flatnonzero(~positive)
     losses = losses[np.argsort(scores[losses])]
     wins = wins[np.argsort(scores[wins])]
@@ -39,10 +46,9 @@ def macro_f1(predicted: LabelArray, truth: LabelArray, *, weights: FloatArray | 
     """Return the mean F1 over the classes present in ``truth`` for each weighting (n_weightings,).
 
     A class that a weighting leaves without rows is left out of that weighting's mean; scikit-learn's
-    ``f1_score(average="macro", labels=present)`` gives the same numbers.
+    ``f1_score(average="macro", labels=present)`` gives the same numbers. Errors as in ``balanced_accuracy``.
     """
-    weights = np.ones((1, len(truth))) if weights is None else np.atleast_2d(np.asarray(weights, float))
-    predicted, truth = np.asarray(predicted), np.asarray(truth)
+    predicted, truth, weights = _decisions(predicted, truth, weights)
     scores, present = [], []
     for label in np.unique(truth):
         actual = weights @ (truth == label)
@@ -62,9 +68,13 @@ def balanced_accuracy(
 
     A class that a weighting leaves without rows is left out of that weighting's mean; on whole rows it is
     scikit-learn's ``balanced_accuracy_score``.
+
+    Raises
+    ------
+    ValueError : a missing label, text on one side and numbers on the other, a weight that is negative or NaN,
+        lengths that differ.
     """
-    weights = np.ones((1, len(truth))) if weights is None else np.atleast_2d(np.asarray(weights, float))
-    predicted, truth = np.asarray(predicted), np.asarray(truth)
+    predicted, truth, weights = _decisions(predicted, truth, weights)
     recalls, present = [], []
     for label in np.unique(truth):
         actual = weights @ (truth == label)
@@ -76,8 +86,14 @@ def balanced_accuracy(
 
 
 def group_draws(groups: LabelArray, *, n_draws: int, seed: int) -> FloatArray:
-    """Return bootstrap weights (n_draws, n_examples) that draw whole groups with replacement."""
-    _, index = np.unique(np.asarray(groups), return_inverse=True)
+    """Return bootstrap weights (n_draws, n_examples) that draw whole groups with replacement.
+
+    ValueError : no row, a row without a group (NaN or None), or fewer than one draw.
+    """
+    groups = known_values(groups, name="groups")
+    if not len(groups) or n_draws < 1:
+        raise ValueError(f"a bootstrap needs rows and draws, got {len(groups)} rows and n_draws {n_draws!r}.")
+    _, index = np.unique(groups, return_inverse=True)
     n_groups = int(index.max()) + 1
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_draws)
@@ -87,11 +103,28 @@ def group_draws(groups: LabelArray, *, n_draws: int, seed: int) -> FloatArray:
 
 def percentile_interval(draws: FloatArray, *, level: float = 0.95) -> tuple[float, float]:
     """Return the central interval of the draws; NaN draws (a class was not drawn) are left out."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}.")
+    draws = plain_array(draws, name="draws")
     finite = draws[np.isfinite(draws)]
     if finite.size == 0:
         return float("nan"), float("nan")
     low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def _decisions(
+    predicted: LabelArray, truth: LabelArray, weights: FloatArray | None
+) -> tuple[LabelArray, LabelArray, FloatArray]:
+    """Return predicted and true labels (n,), comparable, and the weightings (n_weightings, n)."""
+    truth = known_values(truth, name="truth")
+    predicted = known_values(predicted, len(truth), name="predicted")
+    if len(truth) and (predicted.dtype.kind in "UO") != (truth.dtype.kind in "UO"):
+        raise ValueError(
+            f"predicted ({predicted.dtype}) and truth ({truth.dtype}) must be labels of one kind, text or "
+            "numbers; none would equal another."
+        )
+    return predicted, truth, weightings(weights, len(truth))
 
 
 def _area(wins: FloatArray, losses: FloatArray, first: LabelArray, last: LabelArray) -> FloatArray:

@@ -5,10 +5,12 @@ from typing import Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.mlp_batch import MLPSettings, fit_mlps, network_scores
+from unsinter.probes.plain_arrays import tensor_or_mask
+from unsinter.probes.row_values import known_values, sample_weights
 from unsinter.probes.tasks import Task
 
 
@@ -35,7 +37,8 @@ class MLPProbe(ClassifierMixin, BaseEstimator):
 
     Raises
     ------
-    ValueError : a setting out of range; one class only; NaN or inf in X.
+    ValueError : a setting out of range; one class only; NaN or inf in X; a weight that is negative, NaN or
+        inf, or all of them zero; a row without a group.
     """
 
     def __init__(
@@ -73,19 +76,20 @@ class MLPProbe(ClassifierMixin, BaseEstimator):
         groups: LabelArray | None = None,
     ) -> Self:
         """Fit on X (n_examples, d_model), y (n_examples,); rows of one group stop or train together."""
+        X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
-        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weights = None if sample_weight is None else sample_weights(sample_weight, len(X))
         kept = np.ones(len(y), dtype=bool) if weights is None else weights > 0
         self.classes_, codes = np.unique(y[kept], return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y holds one class only ({y[0]!r}); a probe needs at least two.")
+            raise ValueError(f"y holds one class only ({self.classes_[0]!r}); a probe needs at least two.")
         task = Task(
             codes=codes,
             n_classes=len(self.classes_),
             weights=None if weights is None else weights[kept],
         )
-        names = None if groups is None else _per_row(groups, len(y))[kept]
+        names = None if groups is None else known_values(groups, len(y), name="groups")[kept]
         (network,) = fit_mlps(X[kept], [task], self._settings(), [self.seed], groups=names)
         self.layers_ = network.layers
         self.n_epochs_ = network.n_epochs
@@ -94,7 +98,7 @@ class MLPProbe(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: FloatArray) -> FloatArray:
         """Return log-odds of ``classes_[1]`` (n_examples,), or logits (n_examples, n_classes), in nats."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_data(self, tensor_or_mask(X, name="X"), dtype=np.float64, reset=False)
         return network_scores(self.layers_, X)
 
     def predict_proba(self, X: FloatArray) -> FloatArray:
@@ -112,10 +116,3 @@ class MLPProbe(ClassifierMixin, BaseEstimator):
     def _settings(self) -> MLPSettings:
         names = MLPSettings.__dataclass_fields__
         return MLPSettings(**{name: getattr(self, name) for name in names})
-
-
-def _per_row(groups: LabelArray, n: int) -> LabelArray:
-    names = np.asarray(groups)
-    if names.shape != (n,):
-        raise ValueError(f"groups must name the group of each of {n} rows, got shape {names.shape}.")
-    return names

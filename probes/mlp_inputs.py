@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, FloatArray
+from unsinter.probes.scaling import power_units
 from unsinter.probes.tasks import Task
 
 
@@ -49,6 +50,9 @@ def reduced_inputs(X: FloatArray, fitted: BoolArray, used: BoolArray, components
     if not np.isfinite(held).all():
         raise ValueError(f"X holds NaN or inf in training rows, first in row {_first_bad(held, rows)}.")
     fine = held.astype(np.promote_types(held.dtype, np.float32), copy=False)
+    unit = power_units(np.abs(fine).max(axis=0, initial=0.0))
+    if (unit != 1).any():
+        fine = (fine / unit).astype(fine.dtype)
     # The mean is rounded once, so that the folded first layer subtracts what training subtracted.
     mean = fine[own].mean(axis=0, dtype=np.float64).astype(fine.dtype)
     centred = fine - mean
@@ -57,7 +61,7 @@ def reduced_inputs(X: FloatArray, fitted: BoolArray, used: BoolArray, components
     scale[scale == 0] = 1.0
     centred /= scale.astype(fine.dtype)
     Z = torch.from_numpy(centred.astype(np.float32, copy=False))
-    mean, scale = mean.astype(np.float64), scale.astype(np.float64)
+    mean, scale = mean.astype(np.float64) * unit, scale.astype(np.float64) * unit
     fitted_rows = Z[torch.from_numpy(own)]
     if components is None or components >= min(fitted_rows.shape):
         return Inputs(rows=rows, values=Z, mean=mean, scale=scale, basis=None)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, LabelArray
+from unsinter.probes.row_values import known_values
 
 
 def validation_rows(
@@ -16,9 +17,7 @@ def validation_rows(
     """
     if not 0 < fraction < 1:
         raise ValueError(f"validation_fraction must lie between 0 and 1, got {fraction!r}.")
-    names = np.arange(len(codes)) if groups is None else np.asarray(groups)
-    if names.shape != codes.shape:
-        raise ValueError(f"groups must name the group of each of {len(codes)} rows, got shape {names.shape}.")
+    names = np.arange(len(codes)) if groups is None else known_values(groups, len(codes), name="groups")
     labelled = np.flatnonzero(codes >= 0)
     unique, first = np.unique(names[labelled], return_index=True)
     owner = codes[labelled][first]

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import plain_array
+from unsinter.probes.row_values import class_indices, known_values, refuse_not_finite
 
 _BLOCK = 512
 """Permutations whose labels are held at once."""
@@ -55,14 +57,17 @@ def group_permutation_p(
 
     Raises
     ------
-    ValueError : shapes differ, or the labels hold one class only.
+    ValueError : shapes differ, NaN among scores, a missing code or group, codes out of range, fewer than one
+        permutation, or the labels hold one class only.
     """
-    scores, codes, groups = np.asarray(scores), np.asarray(codes), np.asarray(groups)
+    scores, codes = plain_array(scores, name="scores"), class_indices(codes)
+    groups = known_values(groups, name="groups")
     if scores.ndim not in (2, 3) or scores.shape[1] != len(codes) or len(codes) != len(groups):
         raise ValueError(
             f"scores must be (n_sites, {len(codes)}) or (n_sites, {len(codes)}, n_classes), one row per code "
             f"and group, got {scores.shape} and {len(groups)} groups."
         )
+    _refuse_bad(scores, codes, n_permutations)
     if len(np.unique(codes)) < 2:
         raise ValueError("the labels hold one class only; a permutation of them changes nothing.")
     statistic = _Auroc(scores, codes) if scores.ndim == 2 else _MacroF1(scores, codes)
@@ -79,6 +84,21 @@ def group_permutation_p(
         p_raw=(T[:, :1] <= T).mean(axis=1),
         p_value=(T[:, :1] <= T.max(axis=0)[None]).mean(axis=1),
     )
+
+
+def _refuse_bad(scores: FloatArray, codes: LabelArray, n_permutations: int) -> None:
+    """Raise ValueError for scores (n_sites, n_test, ...) that rank nothing, or codes that have no score."""
+    n_classes = scores.shape[2] if scores.ndim == 3 else 2
+    class_indices(codes, n_classes=n_classes)
+    if scores.ndim == 3:
+        if np.isnan(scores).any():
+            raise ValueError(
+                f"scores holds NaN ({int(np.isnan(scores).sum())} values); leave those rows out."
+            )
+    else:
+        refuse_not_finite(scores.T, name="scores")
+    if n_permutations < 1:
+        raise ValueError(f"n_permutations must be at least 1, got {n_permutations!r}.")
 
 
 class _Auroc:

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import tensor_or_mask
 
 
 class LinearReadout:
@@ -23,7 +24,7 @@ class LinearReadout:
     def decision_function(self, X: FloatArray) -> FloatArray:
         """Return scores of ``classes_[1]`` (n_examples,), or of every class (n_examples, n_classes)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_data(self, tensor_or_mask(X, name="X"), dtype=np.float64, reset=False)
         scores = X @ self.coef_.T + self.intercept_
         return scores[:, 0] if len(self.classes_) == 2 else scores
 

@@ -7,10 +7,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.plain_arrays import tensor_or_mask
 from unsinter.probes.readout import LinearReadout
+from unsinter.probes.row_values import sample_weights
+from unsinter.probes.scaling import power_units
 
 
 class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
@@ -30,7 +33,8 @@ class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
 
     Raises
     ------
-    ValueError : a penalty that is not above zero; one class only; NaN or inf in X.
+    ValueError : a penalty that is not above zero; one class only; NaN or inf in X; a weight that is negative,
+        NaN or inf, or all of them zero.
 
     References
     ----------
@@ -42,11 +46,12 @@ class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
 
     def fit(self, X: FloatArray, y: LabelArray, sample_weight: FloatArray | None = None) -> Self:
         """Fit on X (n_examples, d_model), y (n_examples,); rows of weight zero count as absent."""
-        if not self.penalty > 0:
+        if not 0 < self.penalty < np.inf:
             raise ValueError(f"penalty must be above zero, got {self.penalty!r}.")
+        X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weights = sample_weights(sample_weight, len(X))
         X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -54,9 +59,12 @@ class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
             raise ValueError(f"y holds one class only{held}; a probe needs at least two.")
         signs = np.where(np.eye(len(self.classes_), dtype=bool)[codes], 1.0, -1.0)
         wanted = signs[:, 1:] if len(self.classes_) == 2 else signs
+        unit = power_units(np.abs(X).max(axis=0))
+        X = X / unit
         scaler = StandardScaler().fit(X, sample_weight=weights)
         solver = Ridge(alpha=self.penalty * weights.sum(), solver="cholesky")
         solver.fit(scaler.transform(X), wanted, sample_weight=weights)
         self.coef_ = np.atleast_2d(solver.coef_) / scaler.scale_
         self.intercept_ = np.atleast_1d(solver.intercept_) - self.coef_ @ scaler.mean_
+        self.coef_ = self.coef_ / unit
         return self

@@ -51,12 +51,31 @@ def shift_and_scale(X: FloatArray, rows: NDArray[np.bool_], *, device: str, dtyp
     trained = X if rows.all() else X[rows]
     # Rounded to X's own type before it is subtracted: what is left is then exact, whatever the offset.
     shift = trained.mean(axis=0, dtype=np.float64).astype(X.dtype)
-    values = torch.as_tensor((X - shift).astype(dtype), device=device)
+    centred = X - shift
+    unit = power_units(np.abs(centred).max(axis=0, initial=0.0))
+    if (unit != 1).any():
+        centred = centred / unit
+    values = torch.as_tensor(centred.astype(dtype), device=device)
     own = values if rows.all() else values[torch.as_tensor(rows, device=device)]
     scale = own.std(dim=0, correction=0)
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     values /= scale
-    return Columns(values=values, shift=shift.astype(np.float64), scale=scale.double().cpu().numpy())
+    own_units = scale.double().cpu().numpy()
+    return Columns(values=values, shift=shift.astype(np.float64), scale=own_units * unit)
+
+
+def power_units(peak: FloatArray) -> FloatArray:
+    """Return a power of two per column (d,): 1, or what brings an extreme column near 1, so that squares fit.
+
+    Division by it is exact, so columns of usual size stay what they are to the last bit.
+
+    Parameters
+    ----------
+    peak : (d,) largest absolute value of each column.
+    """
+    peak = peak.astype(np.float64)
+    is_extreme = (peak > 2.0**40) | ((peak > 0) & (peak < 2.0**-40))
+    return np.where(is_extreme, np.exp2(np.floor(np.log2(np.where(peak > 0, peak, 1.0)))), 1.0)
 
 
 def fit_scalers(columns: Columns, tasks: Sequence[Task], *, standardize: bool) -> Scalers:

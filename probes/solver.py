@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, as_tensor, float32
+from torch import Tensor, as_tensor
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.penalty_path import Path, solve_path
+from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.scaling import Columns, fit_scalers, leading_directions, shift_and_scale
 from unsinter.probes.tasks import Task
 
@@ -63,7 +64,7 @@ class GridSolver:
 
     Raises
     ------
-    ValueError : X is not a matrix, or holds NaN or inf.
+    ValueError : X is not a matrix, or holds NaN or inf. TypeError : X holds no real numbers.
     """
 
     def __init__(
@@ -74,13 +75,15 @@ class GridSolver:
         dtype: Literal["float32", "float64"] = "float32",
         standardize: bool = True,
     ) -> None:
-        self.X = X.detach().to("cpu", float32).numpy() if isinstance(X, Tensor) else np.asarray(X)
+        self.X = plain_array(X, name="X")
+        if self.X.dtype.kind not in "biuf":
+            raise TypeError(f"X must hold numbers, got {self.X.dtype}.")
         if self.X.ndim != 2:
             raise ValueError(f"X must be (n_examples, d_model), got shape {self.X.shape}.")
         if not np.isfinite(self.X).all():
             raise ValueError("X holds NaN or inf; extract those rows again or leave them out.")
         if self.X.dtype not in (np.float32, np.float64):
-            self.X = self.X.astype(np.float32)
+            self.X = self.X.astype(np.float32 if self.X.dtype.kind == "f" else np.float64)
         self.device, self.dtype, self.standardize = device, dtype, standardize
         self._ready: tuple[bytes, Columns, tuple[Tensor, Tensor]] | None = None
 

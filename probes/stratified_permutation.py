@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import LabelArray
+from unsinter.probes.row_values import known_values
 
 
 def stratified_permutations(
@@ -20,14 +21,17 @@ def stratified_permutations(
 
     Raises
     ------
-    ValueError : lengths differ, or every piece is alone in its size and of one label, so that nothing moves.
+    ValueError : lengths differ, an entry is missing (NaN or None), or every piece is alone in its size and of
+        one label, so that nothing moves.
 
     References
     ----------
     Phipson & Smyth (2010) for p-values from such draws.
     """
-    y, groups = np.asarray(y), np.asarray(groups)
-    strata = np.zeros(len(y), dtype=int) if strata is None else np.asarray(strata)
+    y, groups = known_values(y, name="y"), known_values(groups, name="groups")
+    strata = np.zeros(len(y), dtype=int) if strata is None else known_values(strata, name="strata")
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n!r}.")
     if not len(y) == len(groups) == len(strata):
         raise ValueError(
             f"y has {len(y)} rows, groups {len(groups)}, strata {len(strata)}; give one per row."

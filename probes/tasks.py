@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, FloatArray
+from unsinter.probes.row_values import class_indices, row_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +29,12 @@ class Task:
     weights: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        codes = np.asarray(self.codes)
-        if codes.ndim != 1 or codes.size == 0 or codes.min() < -1 or codes.max() >= self.n_classes:
-            raise ValueError(
-                f"codes must be a row of -1 (missing) to {self.n_classes - 1}, got {codes!s:.60}."
-            )
+        codes = class_indices(self.codes, n_classes=self.n_classes, least=-1)
+        if not codes.size:
+            raise ValueError("codes holds no row; a task needs two classes with training rows.")
+        object.__setattr__(self, "codes", codes)
         if self.weights is not None:
-            weights = np.asarray(self.weights)
-            if weights.shape != codes.shape or not np.isfinite(weights).all() or (weights < 0).any():
-                raise ValueError(
-                    f"weights must be {codes.size} finite numbers of zero or more, got shape {weights.shape}."
-                )
+            object.__setattr__(self, "weights", row_weights(self.weights, codes.size, name="weights"))
         if len(np.unique(codes[self.trains])) < 2:
             raise ValueError("a task needs two classes with training rows; give more rows or drop the task.")
 

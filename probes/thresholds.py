@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.arrays import BoolArray, FloatArray, LabelArray
+from unsinter.probes.row_values import finite_numbers, positive_rows
 
 
 class ThresholdError(ValueError):
@@ -10,8 +11,14 @@ class ThresholdError(ValueError):
 
 
 def rates_at(scores: FloatArray, positive: LabelArray, threshold: float) -> tuple[float, float]:
-    """Return the true and the false positive rate of *score > threshold*; NaN where that class has no row."""
-    flagged, positive = np.asarray(scores) > threshold, np.asarray(positive, dtype=bool)
+    """Return the true and the false positive rate of *score > threshold*; NaN where that class has no row.
+
+    ThresholdError : NaN or inf among scores, a NaN threshold, labels that are not two-valued.
+    """
+    scores, positive = _checked(scores, positive)
+    if np.isnan(threshold):
+        raise ThresholdError("threshold is NaN, which no score is above; set one first.")
+    flagged = scores > threshold
     return _share(flagged[positive]), _share(flagged[~positive])
 
 
@@ -28,7 +35,7 @@ def threshold_at_fpr(scores: FloatArray, positive: LabelArray, *, fpr: float = 0
 
     Raises
     ------
-    ThresholdError : no negatives, NaN scores, or ``fpr`` out of range.
+    ThresholdError : no negatives, NaN or inf among scores, other labels than two, or ``fpr`` out of range.
     """
     scores, positive = _checked(scores, positive)
     if not 0 <= fpr < 1:
@@ -47,7 +54,7 @@ def balanced_threshold(scores: FloatArray, positive: LabelArray) -> float:
 
     Raises
     ------
-    ThresholdError : one class only, or NaN scores.
+    ThresholdError : one class only, or as in ``threshold_at_fpr``.
     """
     scores, positive = _checked(scores, positive)
     if positive.all() or not positive.any():
@@ -63,13 +70,12 @@ def balanced_threshold(scores: FloatArray, positive: LabelArray) -> float:
     return float((values[cut] + values[cut + 1]) / 2)
 
 
-def _checked(scores: FloatArray, positive: LabelArray) -> tuple[FloatArray, LabelArray]:
-    scores, positive = np.asarray(scores, dtype=float), np.asarray(positive, dtype=bool)
-    if scores.shape != positive.shape or scores.ndim != 1:
-        raise ThresholdError(f"one score per row is needed, got {scores.shape} for {positive.shape} labels.")
-    if np.isnan(scores).any():
-        raise ThresholdError(f"{int(np.isnan(scores).sum())} scores are NaN; drop those rows.")
-    return scores, positive
+def _checked(scores: FloatArray, positive: LabelArray) -> tuple[FloatArray, BoolArray]:
+    try:
+        scores = finite_numbers(scores, name="scores")
+        return scores, positive_rows(positive, len(scores))
+    except (TypeError, ValueError) as error:
+        raise ThresholdError(str(error)) from error
 
 
 def _share(flagged: LabelArray) -> float:

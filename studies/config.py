@@ -28,7 +28,7 @@ from unsinter.studies.sections import (
 )
 from unsinter.studies.study.unique_keys import load_yaml
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class StudyError(ValueError):

@@ -174,6 +174,7 @@ def _fit_row(question: Question, fit: SiteFit, floor_value: float, floor_draws: 
         "control": fit.controls.control,
         "selectivity": value - fit.controls.control,
         "shuffled": fit.controls.shuffled,
+        "shuffled_sd": fit.controls.shuffled_sd,
         "code_bits": fit.controls.code_bits,
         "compression": fit.controls.compression,
         "gain": value - floor_value,

@@ -14,7 +14,7 @@ _METRIC = {"auroc": ("roc_auc", "AUROC"), "macro_f1": ("f1", "macro-F1")}
 _SHOWN = {
     "floor": "text floor ({floor_name}), same split",
     "gain": "score - floor, paired",
-    "control": "control: same site, labels shuffled over groups",
+    "control": "control task: same site, random labels per group",
     "selectivity": "selectivity: score - control",
     "p_value": "p-value, permutation of whole groups, max over all sites",
     "layer0_mean": "mean of the embeddings instead of this site",

@@ -14,8 +14,8 @@ from unsinter.studies.model_study import ModelOutcome
 from unsinter.studies.separation.factors import Asked, study_pairs
 from unsinter.studies.separation.judge import judge_pairs
 from unsinter.studies.separation.obstacles import find_obstacle
-from unsinter.studies.separation.rule import Rule
 from unsinter.studies.separation.site_evidence import SiteEvidence, site_evidence
+from unsinter.studies.separation.thresholds import Rule
 from unsinter.studies.separation.verdict_rows import verdict_rows
 from unsinter.studies.settings import Settings
 from unsinter.studies.steps import StepStore, digest_of

@@ -148,15 +148,19 @@ def tasks_of(plan: SitePlan) -> dict[str, Task]:
 
 def site_controls(plan: SitePlan, scores: Mapping[str, FloatArray]) -> SiteControls:
     """Return the controls, from the scores of all rows by the fits of ``tasks_of``."""
-    control = shuffled = bits = compression = NAN
+    control = shuffled = spread = bits = compression = NAN
     truth = plan.target.labels[plan.rows.test]
     if plan.shuffled:
         draws = [scores[f"shuffled {draw}"][plan.rows.test] for draw in range(len(plan.shuffled))]
-        shuffled = float(np.mean([score(plan.target, drawn, truth)[0] for drawn in draws]))
+        values = [score(plan.target, drawn, truth)[0] for drawn in draws]
+        shuffled = float(np.mean(values))
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else NAN
     if plan.control is not None:
         control = plan.control.score(scores["control"])
     if plan.code is not None:
         prefixes = [scores[f"code {i}"] for i in range(len(plan.code.tasks))]
         length = code_length(plan.code, prefixes)
         bits, compression = length.bits, length.compression
-    return SiteControls(control=control, shuffled=shuffled, code_bits=bits, compression=compression)
+    return SiteControls(
+        control=control, shuffled=shuffled, shuffled_sd=spread, code_bits=bits, compression=compression
+    )

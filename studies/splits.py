@@ -12,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedGroupKFold
 
+from unsinter.probes.plain_arrays import missing_rows
+from unsinter.probes.row_values import known_values, row_values
+
 LOGGER = logging.getLogger(__name__)
 Rows = npt.NDArray[np.intp]
 SHOWN = 5
@@ -48,6 +51,10 @@ class Split:
     """(n_rows,) from 0; row i is tested when fold ``folds[i]`` is held out."""
 
     def __post_init__(self) -> None:
+        for name in ("ids", "groups", "folds"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple):
+                object.__setattr__(self, name, tuple(known_values(value, name=name).tolist()))
         if not len(self.ids) == len(self.groups) == len(self.folds):
             sizes = f"{len(self.ids)} ids, {len(self.groups)} groups and {len(self.folds)} folds"
             raise ValueError(f"A split needs one id, group and fold per row; got {sizes}.")
@@ -84,6 +91,7 @@ class Split:
     ) -> Iterator[tuple[Rows, Rows]]:
         """Yield (train, test) row indices of inner folds, all of them training rows of outer ``fold``."""
         rows = self.train(fold)
+        strata = _by_place(strata, len(self.ids))
         within = outer_split(
             [self.ids[i] for i in rows],
             [self.groups[i] for i in rows],
@@ -118,17 +126,18 @@ def outer_split(
 ) -> Split:
     """Return folds of whole groups, with the strata spread as evenly as whole groups allow.
 
-    ``strata`` is one value per row, such as (harmful, label); None counts as a value. The same rows in any
-    order give the same folds.
+    ``strata`` is one value per row, such as (harmful, label); None and NaN count as one value. Columns of
+    pandas and other arrays are read by place. The same rows in any order give the same folds.
 
     Raises
     ------
     SplitError : there are fewer groups than folds.
-    ValueError : lengths differ, or ``n_folds`` is below 2.
+    ValueError : lengths differ, an id or a group is missing, or ``n_folds`` is below 2.
     """
     if n_folds < 2:
         raise ValueError(f"n_folds must be at least 2, got {n_folds}.")
-    strata = [None] * len(ids) if strata is None else strata
+    ids, groups = (known_values(v, name=name).tolist() for v, name in ((ids, "ids"), (groups, "groups")))
+    strata = [None] * len(ids) if strata is None else _by_place(strata)
     if not len(ids) == len(groups) == len(strata):
         sizes = f"{len(ids)} ids, {len(groups)} groups and {len(strata)} strata"
         raise ValueError(f"A split needs one id, group and stratum per row; got {sizes}.")
@@ -148,11 +157,28 @@ def hold_out_each(values: Sequence[str | None], groups: Sequence[str]) -> Iterat
 
     Rows whose group also stands among the held-out rows are left out of training; None is never held out.
     """
-    for value in sorted({value for value in values if value is not None}):
-        test = np.array([other == value for other in values])
+    listed, groups = _by_place(values), known_values(groups, name="groups").tolist()
+    for value in sorted({str(value) for value in listed if value is not None}):
+        test = np.array([other is not None and str(other) == value for other in listed])
         shared = {group for group, held_out in zip(groups, test, strict=True) if held_out}
         train = np.array([group not in shared for group in groups])
         yield value, np.flatnonzero(train), np.flatnonzero(test)
+
+
+def _by_place(values: Sequence[Hashable], n: int | None = None) -> list[Hashable]:
+    """Return one value per row, in order whatever the index; every missing one is None.
+
+    ValueError : another length than ``n``, or no column of values.
+    """
+    if isinstance(values, list | tuple):  # tuples of labels among them: no array holds those
+        listed = list(values)
+        gaps = [value is None or (isinstance(value, float) and value != value) for value in listed]
+    else:
+        rows = row_values(values, name="strata")
+        listed, gaps = rows.tolist(), missing_rows(rows).tolist()
+    if n is not None and len(listed) != n:
+        raise ValueError(f"strata must hold one value for each of {n} rows, got {len(listed)}.")
+    return [None if gap else value for value, gap in zip(listed, gaps, strict=True)]
 
 
 def _codes(values: Sequence[Hashable]) -> npt.NDArray[np.intp]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from unsinter.studies.config import StudyError
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a change of the code changes a step's numbers: earlier steps are then not used again."""
 
 _FACTS = "facts.json"

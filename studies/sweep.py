@@ -55,11 +55,13 @@ class Operation:
 class SiteControls:
     """What the same site scores on labels without meaning, and how short a code it gives the labels.
 
-    NaN where the study left a control out or the rows do not allow it.
+    ``shuffled`` is a mean over draws, ``shuffled_sd`` the standard deviation of one. NaN where the study left
+    a control out or the rows do not allow it.
     """
 
     control: float = NAN
     shuffled: float = NAN
+    shuffled_sd: float = NAN
     code_bits: float = NAN
     compression: float = NAN
 

@@ -1,7 +1,7 @@
 """What is fitted for one target of one model: floors, the probe of every site, controls, p-values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,6 @@ from unsinter.studies.sweep import FloatArray, ReadSite, Rows, Site, SiteFit, ch
 from unsinter.studies.targets import Target
 from unsinter.studies.weighting import row_weights
 from unsinter.studies.weights import SiteWeights
-
-N_SHUFFLES = 3
-"""Draws of shuffled labels averaged: one alone may lie along the true direction by luck."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,25 +50,25 @@ class TargetInput:
     content: Mapping[str, Any]
 
 
-def make_plan(given: TargetInput, study: Study, dataset: Dataset) -> SitePlan:
+def make_plan(given: TargetInput, study: Study, dataset: Dataset, *, with_controls: bool = True) -> SitePlan:
     """Return what is the same at every site: rows, weights, and the labels of the controls."""
     target, rows, controls = given.target, given.rows, study.controls
     codes, groups, n_classes = target.codes, dataset.groups, len(target.order)
+    weights = row_weights(study.weighting, labels=target.labels, cells=given.cells, train=rows.train)
     return SitePlan(
         target=target,
         rows=rows,
-        weights=row_weights(study.weighting, labels=target.labels, cells=given.cells, train=rows.train),
+        weights=weights,
         family=study.family,
         penalties=study.penalties,
-        shuffled=[
-            shuffled_codes(codes, groups, rows.train, seed=study.seed + draw)
-            for draw in range(N_SHUFFLES if controls.shuffled else 0)
-        ],
+        shuffled=shuffled_codes(codes, groups, rows.train, seed=study.seed, weights=weights)
+        if controls.shuffled and with_controls
+        else (),
         control=control_task(codes, groups, rows.train, n_classes=n_classes, seed=study.seed)
-        if controls.control_task
+        if controls.control_task and with_controls
         else None,
         code=plan_code(codes, groups, n_classes, rows=rows.train, seed=study.seed)
-        if controls.code_length
+        if controls.code_length and with_controls
         else None,
     )
 
@@ -119,7 +116,7 @@ def _best_floor(
     name: str, read: ReadSite, sites: Sequence[Site], given: TargetInput, study: Study, dataset: Dataset
 ) -> Floor:
     """Return the probe at the site that its own inner folds choose, as the trained model's site is chosen."""
-    plan = replace(make_plan(given, study, dataset), shuffled=(), control=None, code=None)
+    plan = make_plan(given, study, dataset, with_controls=False)
     return Floor(name=name, kind="activation", scores=chosen(fit_sites(read, sites, plan)).scores)
 
 

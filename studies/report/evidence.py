@@ -10,7 +10,7 @@ import yaml
 
 from unsinter.studies.tables import VERDICTS
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the tables that the report reads."""
 
 TABLES = (

@@ -35,7 +35,7 @@ MEASURES = {
     "layer0_mean": "mean of layer 0",
     "random_model": "random weights",
     "selectivity": "selectivity",
-    "shuffled": "shuffled labels",
+    "shuffled": "shuffled labels: mean \u00b1 sd of a draw",
     "compression": "compression",
 }
 FAMILIES = {"logistic": "logistic", "ridge": "ridge", "mass_mean": "mass mean", "mlp": "MLP"}
@@ -162,6 +162,8 @@ def _measures(rows: Sequence[dict[str, Any]]) -> Grid:
 def _measure(row: dict[str, Any], name: str) -> str:
     if name == "compression" and is_number(row.get(name)):
         return f"{row[name]:.1f} \u00d7"
+    if name == "shuffled" and is_number(row.get("shuffled_sd")):
+        return f"{score_text(row[name])} \u00b1 {score_text(row['shuffled_sd'])}"
     return score_text(row.get(name))
 
 

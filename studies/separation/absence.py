@@ -9,16 +9,18 @@ from scipy.stats import norm
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.estimate import NAN, Estimate
+from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.contrast import Contrast
 from unsinter.studies.separation.effects import Effects
 from unsinter.studies.separation.folds import codes_by_occurrence
 from unsinter.studies.separation.nonlinear import nonlinear_area
 from unsinter.studies.separation.residual_metric import Coordinates, coordinates
 from unsinter.studies.separation.row_family import RowFamily
-from unsinter.studies.separation.rule import Factor, Rule
+from unsinter.studies.separation.rule import Factor
 from unsinter.studies.separation.site_fit import SiteFit
 from unsinter.studies.separation.site_verdict import Evidence
 from unsinter.studies.separation.spikes import Absence, noticed_from
+from unsinter.studies.separation.thresholds import Rule
 
 
 def tested_absence(
@@ -36,7 +38,7 @@ def tested_absence(
     asked : places of contrasts, their evidence, and the factors.
     """
     order = used.order
-    sites = coordinates(X[order])
+    sites = coordinates(in_float32_range(X)[order])
     found = []
     for place, evidence, factors in asked:
         contrast, effects = family.contrasts[place], used.effects[place]

@@ -10,7 +10,7 @@ from unsinter.studies.separation.bands import simultaneous_band
 from unsinter.studies.separation.contrast import make_contrast
 from unsinter.studies.separation.directions import Design, cross_fitted
 from unsinter.studies.separation.pair import Pair, cell_codes
-from unsinter.studies.separation.rule import Rule
+from unsinter.studies.separation.thresholds import Rule
 
 
 def category_transfer(X: FloatArray, pair: Pair, rule: Rule) -> Estimate:

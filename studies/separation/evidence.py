@@ -13,10 +13,10 @@ from unsinter.studies.separation.contrast import Contrast
 from unsinter.studies.separation.directions import CrossFit
 from unsinter.studies.separation.effect_statistics import effect_statistics
 from unsinter.studies.separation.effects import Effects
-from unsinter.studies.separation.rule import Rule
 from unsinter.studies.separation.site_fit import SiteFit
 from unsinter.studies.separation.site_verdict import Evidence
 from unsinter.studies.separation.statistics import area_statistics, bit_statistics
+from unsinter.studies.separation.thresholds import Rule
 
 Bands = dict[str, list[Estimate]]
 """Name of a statistic to its estimate at each site."""

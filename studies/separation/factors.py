@@ -15,7 +15,7 @@ from unsinter.studies.sections import Separation
 from unsinter.studies.separation.factor_words import factor_words
 from unsinter.studies.separation.pair import Pair
 from unsinter.studies.separation.record_covariates import record_covariates
-from unsinter.studies.separation.rule import Rule
+from unsinter.studies.separation.thresholds import Rule
 from unsinter.studies.targets import POSITIVE, Names, Response
 
 _NAMED = 0.8

@@ -12,11 +12,13 @@ from unsinter.studies.separation.contrast import Contrast
 from unsinter.studies.separation.evidence import site_evidence_bands
 from unsinter.studies.separation.obstacles import find_obstacle
 from unsinter.studies.separation.pair import Pair
+from unsinter.studies.separation.pair_inputs import activation_matrix
 from unsinter.studies.separation.row_family import RowFamily, family_text, make_families
-from unsinter.studies.separation.rule import Decision, Factor, Labels, Rule, contradiction, decide
+from unsinter.studies.separation.rule import Decision, Factor, Labels, contradiction, decide
 from unsinter.studies.separation.settles import settled_by
 from unsinter.studies.separation.site_fit import SiteFit, fit_family
 from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
+from unsinter.studies.separation.thresholds import Rule
 from unsinter.studies.sweep import ReadSite, Site
 
 
@@ -26,7 +28,9 @@ def judge_arrays(X: FloatArray, pair: Pair, rule: Rule | None = None) -> SiteVer
     Raises
     ------
     ValueError : X has another length than the pair, is no matrix, or holds NaN or inf.
+    TypeError : X holds no real numbers.
     """
+    X = activation_matrix(X, len(pair.z))
     return judge(lambda layer, position: X, [(0, "given")], pair, rule or Rule())[0]
 
 

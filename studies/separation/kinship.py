@@ -20,6 +20,13 @@ from unsinter.studies.separation.residual_metric import Coordinates, ResidualMet
 _COPY = 0.75
 """Cosine of two rows' residuals from which they count as copies of one text."""
 
+_CHANCE_DEVIATIONS = 6.0
+"""Deviations of the cosine of two independent rows, one over the root of the dimensions, that copies
+exceed."""
+
+FEWEST_DIMENSIONS = 16
+"""Dimensions below which the nearest row is near for what the labels do to it, and likeness tells nothing."""
+
 _BLOCK = 1024
 
 _N_SHUFFLES = 200
@@ -56,6 +63,7 @@ def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) ->
     own = (metric.weight * white.square().sum(dim=1)).clamp(1e-6, 0.98)
     # The inner product of two rows in a metric fitted without them, by their leverages (Woodbury); near
     # enough without the square of their own product.
+    least = max(_COPY, _CHANCE_DEVIATIONS / sites.Y.shape[1] ** 0.5)
     white = white * (metric.weight**0.5 / (own * (1 - own)).sqrt())[:, None]
     group = torch.as_tensor(groups)
     nearest, pairs = torch.empty(len(white), dtype=torch.long), []
@@ -64,7 +72,7 @@ def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) ->
         likeness = white[rows] @ white.T
         likeness[group[rows][:, None] == group[None]] = -torch.inf
         nearest[rows] = likeness.argmax(dim=1)
-        found = torch.nonzero(likeness > _COPY)
+        found = torch.nonzero(likeness > least)
         pairs.append(found + torch.tensor([start, 0]))
     return Kinship(nearest.numpy(), torch.cat(pairs).numpy())
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from unsinter.studies.separation.contrast import make_contrast
 from unsinter.studies.separation.pair import CELLS, Pair
-from unsinter.studies.separation.rule import Rule
+from unsinter.studies.separation.thresholds import Rule
 
 _LEAST_PER_FOLD = 2
 """Groups that each cell must hold per fold, so that every part has both sides of every difference."""

@@ -2,13 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.held_fixed import text_length
+from unsinter.studies.separation.pair_inputs import (
+    covariate_values,
+    factor_codes,
+    feature_input,
+    finer_labels,
+    level_labels,
+    sure_pair,
+    text_input,
+    unit_labels,
+)
 
 CELLS = ("both", "first_only", "second_only", "neither")
 """Names of the cells (z, w) = (1, 1), (1, 0), (0, 1), (0, 0), in the order of ``Pair.cells``."""
@@ -45,8 +55,8 @@ class Pair:
     first_within, second_within : (n,) finer labels held fixed where the first, or second, factor is read and
         tested: z is "this category or another" and w "this wording or another", then the wording must be read
         within every category, not only within "another". None where the factors are as fine as they get.
-    text : (n, p) features of the text alone, or n texts; None where no text is given, and then no claim
-        beyond it. The length of texts is held fixed, on a curve.
+    text : (n, p) features of the text alone, dense or scipy sparse, or n texts; None where no text is given,
+        and then no claim beyond it. The length of texts is held fixed, on a curve.
     embedding : (n, p) mean token embedding of the text; what is read must be read beyond it too.
     covariates : name to (n,) what else is held fixed, such as the source: names, or numbers on a curve.
     z_sure, w_sure : probability that an observed label is the true one, by (code 0, code 1), from a confusion
@@ -54,9 +64,14 @@ class Pair:
         known, and no verdict is given that wrong labels could feign.
     words : what the factors are called in reasons.
 
+    Arrays may be lists, tuples, pandas, polars or pyarrow columns, torch tensors or masked arrays, (n,) or
+    (n, 1); rows are read by place, never by an index. Afterwards all are plain NumPy (text: an array, a
+    sparse matrix or a list).
+
     Raises
     ------
-    ValueError : lengths differ, a code is none of 1, 0, -1, or a probability is not above one half.
+    ValueError : lengths differ, a factor has other values, a group is missing, a probability is not above one
+        half. TypeError : a field is no column of values. Both name the field.
     """
 
     name: str
@@ -66,7 +81,7 @@ class Pair:
     strata: NDArray[np.generic] | None = None
     first_within: NDArray[np.generic] | None = None
     second_within: NDArray[np.generic] | None = None
-    text: FloatArray | Sequence[str] | None = None
+    text: FloatArray | Sequence[str] | Any | None = None
     embedding: FloatArray | None = None
     covariates: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     z_sure: tuple[float, float] | None = None
@@ -74,31 +89,37 @@ class Pair:
     words: FactorWords = field(default_factory=FactorWords)
 
     def __post_init__(self) -> None:
-        n = len(self.z)
-        for name in ("w", "groups", "strata", "first_within", "second_within", "text", "embedding"):
-            value = getattr(self, name)
-            if value is not None and len(value) != n:
-                raise ValueError(f"{name} must have one entry per row of z, got {len(value)} for {n}.")
-        for name in ("z", "w"):
-            if not np.isin(getattr(self, name), (-1, 0, 1)).all():
-                raise ValueError(
-                    f"{name} must hold 1, 0 or -1 (missing), got {np.unique(getattr(self, name))}."
-                )
+        z = factor_codes(self.z, name="z")
+        n = len(z)
+        plain: dict[str, Any] = {
+            "z": z,
+            "w": factor_codes(self.w, n, name="w"),
+            "groups": unit_labels(self.groups, n, name="groups"),
+            "covariates": {
+                name: covariate_values(value, n, name=f"covariate {name!r}")
+                for name, value in self.covariates.items()
+            },
+        }
+        rows = np.flatnonzero((z >= 0) & (plain["w"] >= 0))
+        if self.strata is not None:
+            plain["strata"] = level_labels(self.strata, n, name="strata")
+        for name in ("first_within", "second_within"):
+            if (finer := getattr(self, name)) is not None:
+                plain[name] = finer_labels(finer, n, name=name, rows=rows)
+        if self.text is not None:
+            plain["text"] = text_input(self.text, n)
+        if self.embedding is not None:
+            plain["embedding"] = feature_input(self.embedding, n, name="embedding")
         for name in ("z_sure", "w_sure"):
-            sure = getattr(self, name)
-            if sure is not None and not all(0.5 < p <= 1 for p in sure):
-                raise ValueError(f"{name} must hold two probabilities above .5 and up to 1, got {sure}.")
-        if (
-            isinstance(self.text, np.ndarray)
-            and self.text.dtype.kind == "f"
-            and not np.isfinite(self.text).all()
-        ):
-            raise ValueError("text holds NaN or inf; leave those features out.")
+            if (sure := getattr(self, name)) is not None:
+                plain[name] = sure_pair(sure, name=name)
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     def held_fixed(self) -> dict[str, NDArray[np.generic]]:
         """Return what is held fixed beside the category, by name: the covariates, and the length of texts."""
         held = dict(self.covariates)
-        if self.text is not None and not isinstance(self.text, np.ndarray):
+        if isinstance(self.text, list):
             held["length"] = text_length(self.text)
         return held
 

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.contrast import Contrast, make_contrast
 from unsinter.studies.separation.folds import deal_groups
 from unsinter.studies.separation.held_fixed import level_columns
 from unsinter.studies.separation.pair import Pair
-from unsinter.studies.separation.rule import Rule
 from unsinter.studies.separation.text_copies import text_copies
-from unsinter.studies.separation.text_scores import text_scores
+from unsinter.studies.separation.text_scores import text_of_rows, text_scores
+from unsinter.studies.separation.thresholds import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +81,6 @@ def family_text(family: RowFamily) -> list[FloatArray] | None:
     pair = family.contrasts[0].pair
     if pair.text is None and pair.embedding is None:
         return None
-    text: FloatArray | list[str] | None = None
-    if pair.text is not None:
-        own = pair.text
-        text = own[family.rows] if isinstance(own, np.ndarray) else [own[row] for row in family.rows]
-    embedding = None if pair.embedding is None else pair.embedding[family.rows]
+    text = None if pair.text is None else text_of_rows(pair.text, family.rows)
+    embedding = None if pair.embedding is None else in_float32_range(pair.embedding[family.rows])
     return text_scores(text, embedding, [c.plain_design() for c in family.contrasts], family.folds)

@@ -1,6 +1,5 @@
 """The decision rule: evidence with its bands in, a verdict and its reason out."""
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -8,69 +7,11 @@ from scipy.stats import norm
 
 from unsinter.studies.estimate import Estimate
 from unsinter.studies.separation.site_verdict import Evidence, Verdict
-
-CHANCE = 0.5
+from unsinter.studies.separation.thresholds import CHANCE, Rule
 
 Factor = Literal["first", "second"]
 
 _OTHER: dict[Factor, Factor] = {"first": "second", "second": "first"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Thresholds of the verdict; the defaults are those whose error rates are published.
-
-    Attributes
-    ----------
-    effect_floor : AUROC above chance that a whole band must clear before a factor counts as there.
-    margin : AUROC above chance that a whole band must stay below, and hold chance itself, before a factor
-        counts
-        as not there.
-    least_angle, most_angle : squared sine between both effects that the whole band must exceed for two
-        axes, or
-        stay below for one.
-    noticed : AUROC of a planted code that must have been noticed before a factor counts as not there.
-    small_phi : correlation of the labels up to which errors in one label cannot pass for the other factor.
-    least_bits : usable bits per row beyond the text that a whole band must exceed, where text is given.
-    min_groups : independent groups needed in each of the four cells; what a verdict needs beyond that follows
-        from its bands.
-    level : confidence of each limit of a band, for all sites at once.
-    n_folds, n_splits, n_draws, seed : of cross-fitting, of how many partitions into folds are averaged, and
-        of
-        the bootstrap.
-    near_copies : share of rows with a near copy in another group above which such groups are put together.
-    """
-
-    effect_floor: float = 0.10
-    margin: float = 0.13
-    least_angle: float = 0.05
-    most_angle: float = 0.15
-    noticed: float = 0.70
-    small_phi: float = 0.20
-    least_bits: float = 0.01
-    min_groups: int = 10
-    level: float = 0.95
-    n_folds: int = 5
-    n_splits: int = 4
-    n_draws: int = 1000
-    seed: int = 0
-    near_copies: float = 0.02
-
-    @property
-    def present(self) -> float:
-        """The squared length of an effect at the floor."""
-        return squared_length(CHANCE + self.effect_floor)
-
-    @property
-    def absent(self) -> float:
-        """The squared length of an effect at the margin."""
-        return squared_length(CHANCE + self.margin)
-
-
-def squared_length(area: float) -> float:
-    """Return the squared Mahalanobis distance of two classes that the best linear reader tells apart so
-    well."""
-    return float(2 * norm.ppf(area) ** 2)
 
 
 class Labels(NamedTuple):

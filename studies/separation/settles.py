@@ -6,8 +6,8 @@ import numpy as np
 
 from unsinter.studies.estimate import Estimate
 from unsinter.studies.separation.pair import CELLS, FactorWords
-from unsinter.studies.separation.rule import Rule
 from unsinter.studies.separation.site_verdict import Evidence
+from unsinter.studies.separation.thresholds import Rule
 
 _MOST = 20.0
 """Times as many groups beyond which no number is named: the answer may lie on the threshold itself."""

@@ -9,7 +9,7 @@ from unsinter.studies.separation.category_transfer import category_transfer
 from unsinter.studies.separation.erasure_evidence import erasure_evidence
 from unsinter.studies.separation.geometry_evidence import geometry_evidence
 from unsinter.studies.separation.pair import Pair
-from unsinter.studies.separation.rule import Rule
+from unsinter.studies.separation.thresholds import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

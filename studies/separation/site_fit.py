@@ -7,15 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.contrast import Contrast
 from unsinter.studies.separation.directions import CrossFit, cross_fitted
 from unsinter.studies.separation.effects import Effects, cross_validated_effects
 from unsinter.studies.separation.folds import codes_by_occurrence, deal_groups
-from unsinter.studies.separation.kinship import excess_agreement, find_kin, joined_groups
+from unsinter.studies.separation.kinship import FEWEST_DIMENSIONS, excess_agreement, find_kin, joined_groups
 from unsinter.studies.separation.obstacles import find_obstacle
 from unsinter.studies.separation.residual_metric import Coordinates, coordinates
 from unsinter.studies.separation.row_family import RowFamily
-from unsinter.studies.separation.rule import Rule
+from unsinter.studies.separation.thresholds import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     would else be tested on what it has seen. Where rows of different groups still carry the same labels
     because they are alike, nothing is said.
     """
+    X = in_float32_range(X)
     n_contrasts = len(family.contrasts)
     if not (X.std(axis=0) > 0).any():
         return _nothing(family, ["the activations are the same in every row"] * n_contrasts)
@@ -61,7 +63,8 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     obstacles = [_obstacle(contrast, groups, share if merged else 0.0, rule) for contrast in family.contrasts]
     nearest = find_kin(sites, family.kind_columns, groups).nearest if merged else kin.nearest
     for place, contrast in enumerate(family.contrasts):
-        obstacles[place] = obstacles[place] or _alike(contrast, groups, nearest, order, rule)
+        if sites.Y.shape[1] >= FEWEST_DIMENSIONS:
+            obstacles[place] = obstacles[place] or _alike(contrast, groups, nearest, order, rule)
     folds = np.stack(
         [
             deal_groups(groups, family.kinds, n_folds=rule.n_folds, seed=rule.seed + split, order=order)

@@ -19,7 +19,7 @@ def text_copies(
     text : of all rows; features and None have no copies.
     groups : (n_rows,) of ``rows``.
     """
-    if text is None or isinstance(text, np.ndarray):
+    if not isinstance(text, list):
         return np.empty((0, 2), dtype=np.intp)
     pairs = near_duplicates([text[row] for row in rows])
     apart = [pair for pair in pairs if groups[pair[0]] != groups[pair[1]]]

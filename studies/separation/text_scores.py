@@ -1,16 +1,38 @@
 """What the text alone says of both factors, cross-fitted on folds of whole groups."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import clone
 
 from unsinter.features.text_floor import text_floor
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.directions import Design, cross_fitted
 from unsinter.studies.separation.held_fixed import text_length
+
+_ROOM = 8 * 2**30
+"""Bytes that sparse features may take once they are dense."""
+
+
+def text_of_rows(text: Any, rows: NDArray[np.intp]) -> FloatArray | list[str]:
+    """Return the texts of ``rows``, or their features (n_rows, p), dense and in a range that float32 holds.
+
+    ValueError : sparse features that take too much memory as a dense matrix.
+    """
+    if issparse(text):
+        own = text[rows]
+        if (room := own.shape[0] * own.shape[1] * 4) > _ROOM:
+            raise ValueError(
+                f"text has sparse features {own.shape}, {room / 2**30:.0f} GiB as the dense matrix they are "
+                "read as; reduce them to fewer columns, or give the texts themselves."
+            )
+        return in_float32_range(own.toarray())
+    return in_float32_range(text[rows]) if isinstance(text, np.ndarray) else [text[row] for row in rows]
+
 
 _READERS: tuple[Literal["words", "characters"], ...] = ("words", "characters")
 
@@ -47,6 +69,11 @@ def _by_floor(
     for fold in np.unique(folds):
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         reader = text_floor(kind)
+        if not any(character.isalnum() for row in train for character in texts[row]):
+            raise ValueError(
+                "text holds no word in the rows that train a fold where both factors are known; give the "
+                "texts of those rows, or leave text out."
+            )
         seen = reader[:-1].fit_transform([texts[row] for row in train])
         unseen = reader[:-1].transform([texts[row] for row in test])
         for key, codes in unique.items():

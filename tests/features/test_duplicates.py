@@ -4,6 +4,7 @@ from collections import defaultdict
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,3 +151,17 @@ def test_real_given_groups_are_joined_seldom_and_never_split(shared_data):
     assert same_group([record.group for record in records]) <= same_group(grouping.labels)
     assert grouping.n_given == 5108
     assert 0 < grouping.n_joined < 60
+
+
+def test_one_text_is_not_taken_for_its_characters_and_a_row_without_text_is_named():
+    with pytest.raises(
+        TypeError, match=r"texts must be a list of texts, got one text \('How do I keep sourdo'\)"
+    ):
+        near_duplicates(PLAIN[0])
+    with pytest.raises(TypeError, match="texts must hold text in every row, got None in row 1"):
+        near_duplicates([PLAIN[0], None])
+
+
+def test_texts_of_a_shuffled_table_are_read_by_place():
+    column = pd.Series([PLAIN[0], PLAIN[1], PLAIN[0]], index=[2, 0, 1])
+    assert near_duplicates(column) == {(0, 2): 1.0}

@@ -59,7 +59,7 @@ def test_scores_that_cannot_set_a_threshold_are_refused_in_words():
         threshold_at_fpr(np.zeros(3), np.array([0, 1, 0]), fpr=1.0)
     with pytest.raises(ThresholdError, match="both classes"):
         balanced_threshold(np.zeros(3), np.ones(3))
-    with pytest.raises(ThresholdError, match="1 scores are NaN"):
+    with pytest.raises(ThresholdError, match="scores holds NaN"):
         balanced_threshold(np.array([0.0, np.nan]), np.array([0, 1]))
-    with pytest.raises(ThresholdError, match="one score per row"):
+    with pytest.raises(ThresholdError, match="one value per row"):
         threshold_at_fpr(np.zeros((3, 2)), np.array([0, 1, 0]))

@@ -40,7 +40,9 @@ def fit(layer, scores, inner_score=0.5, **changes):
         "scores": scores,
         "layers": (),
         "operation": operation,
-        "controls": SiteControls(control=0.6, shuffled=0.5, code_bits=100.0, compression=2.0),
+        "controls": SiteControls(
+            control=0.6, shuffled=0.5, shuffled_sd=0.05, code_bits=100.0, compression=2.0
+        ),
         "converged": True,
         "examples": np.empty((0, 4)),
     }
@@ -101,7 +103,9 @@ def test_each_class_has_its_own_scores_in_the_predictions():
 def test_controls_stand_beside_the_score_and_selectivity_is_the_difference():
     row = result_table(question(), [fit(1, PERFECT)], [WEAK]).loc[0]
     assert row["selectivity"] == pytest.approx(row["score"] - 0.6)
-    assert row[["control", "shuffled", "code_bits", "compression"]].tolist() == [0.6, 0.5, 100.0, 2.0]
+    assert row[["control", "shuffled", "shuffled_sd", "code_bits", "compression"]].tolist() == [
+        0.6, 0.5, 0.05, 100.0, 2.0,
+    ]  # fmt: skip
 
 
 def test_activation_controls_are_shown_and_are_no_floor():

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from unsinter.probes.codelength import plan_code
-from unsinter.studies.controls import control_task, shuffle_over_groups, shuffled_codes
+from unsinter.studies.controls import N_SHUFFLES, control_task, shuffle_over_groups, shuffled_codes
 from unsinter.studies.site_fits import SitePlan, fit_site, fit_sites
 from unsinter.studies.sweep import Rows, chosen, score
 from unsinter.studies.targets import Target
@@ -45,7 +45,7 @@ def make_plan(target, rows, groups, *, family="logistic", penalties=(1e-2, 1e-1)
         weights=np.ones(len(codes)),
         family=family,
         penalties=penalties,
-        shuffled=[shuffled_codes(codes, groups, rows.train, seed=draw) for draw in range(3)],
+        shuffled=shuffled_codes(codes, groups, rows.train, seed=0),
         control=control_task(codes, groups, rows.train, n_classes=n_classes, seed=0),
         code=plan_code(codes, groups, n_classes, rows=rows.train, seed=0),
     )
@@ -130,7 +130,8 @@ def test_the_controls_are_at_chance_where_the_probe_is_not():
     sites, plan, _ = planted(4, n=2400)
     fit = run(sites, plan)[1]
     assert score(plan.target, fit.scores, plan.target.labels[plan.rows.test])[0] > 0.8
-    assert abs(fit.controls.shuffled - 0.5) < 0.12
+    assert abs(fit.controls.shuffled - 0.5) < 0.06
+    assert 0 < fit.controls.shuffled_sd / np.sqrt(N_SHUFFLES) < 0.02
     assert abs(fit.controls.control - 0.5) < 0.1
     assert fit.controls.compression > 1.1
     assert run(sites, plan)[0].controls.compression < 1.05
@@ -176,3 +177,18 @@ def test_shuffled_labels_do_not_tell_how_large_a_group_is():
     labels = np.r_[np.full(2000, "refusal"), np.tile(["refusal", "compliance"], 1000)]
     shuffled = shuffle_over_groups(labels, groups, seed=0)
     assert abs((shuffled[:2000] == "refusal").mean() - (shuffled[2000:] == "refusal").mean()) < 0.05
+
+
+def test_held_out_labels_that_reach_the_fit_lift_the_shuffled_control():
+    """What the control is for: held-out rows with their true labels among the training rows lift it."""
+    sites, plan, _ = planted(4)
+    clean = fit_site(sites[1], SITES[1], plan).controls.shuffled
+    both = np.r_[plan.rows.train, plan.rows.test]
+    leaked = [
+        np.where(np.isin(np.arange(len(codes)), plan.rows.test), plan.target.codes, codes)
+        for codes in plan.shuffled
+    ]
+    rows = replace(plan.rows, train=both, inner=np.r_[plan.rows.inner, np.arange(len(plan.rows.test)) % 3])
+    found = fit_site(sites[1], SITES[1], replace(plan, rows=rows, shuffled=leaked)).controls.shuffled
+    assert abs(clean - 0.5) < 0.06
+    assert found > 0.7

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,3 +138,46 @@ def test_real_prompts_split_with_even_harm_and_no_straddling_makers_group(shared
     assert shares == pytest.approx([2598 / 5866] * 5, abs=0.02)
     sizes = [split.test(fold).size for fold in range(5)]
     assert max(sizes) - min(sizes) < 120
+
+
+def test_columns_of_a_shuffled_table_are_read_by_place_and_not_by_index():
+    rng = np.random.default_rng(0)
+    order = rng.permutation(60)
+    table = pd.DataFrame(
+        {
+            "id": [f"r{i}" for i in range(60)],
+            "g": [f"g{i // 3}" for i in range(60)],
+            "s": rng.integers(0, 2, 60),
+        }
+    ).iloc[order]
+    lists = {name: column.tolist() for name, column in table.items()}
+    by_list = outer_split(lists["id"], lists["g"], strata=lists["s"])
+    by_table = outer_split(table.id, table.g, strata=table.s)
+    assert by_table == by_list
+    inner = [
+        [rows.tolist() for pair in split.inner(0, strata=strata, n_folds=3) for rows in pair]
+        for split, strata in ((by_list, lists["s"]), (by_table, table.s))
+    ]
+    assert inner[0] == inner[1]
+    held = [
+        [(value, train.tolist(), test.tolist()) for value, train, test in hold_out_each(values, groups)]
+        for values, groups in ((lists["g"], lists["id"]), (table.g, table.id))
+    ]
+    assert held[0] == held[1]
+    assert Split(ids=table.id, groups=table.g, folds=np.array(by_list.folds)) == by_list
+
+
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_a_row_without_an_id_or_a_group_is_refused_and_one_without_a_stratum_is_not(gap):
+    names = [f"r{i}" for i in range(12)]
+    with pytest.raises(ValueError, match="groups is missing"):
+        outer_split(names, [gap, *names[1:]])
+    with pytest.raises(ValueError, match="ids is missing"):
+        outer_split([gap, *names[1:]], names)
+    strata = [gap] * 6 + ["a"] * 6
+    expected = outer_split(names, names, strata=[None] * 6 + ["a"] * 6)
+    assert outer_split(names, names, strata=strata) == expected
+    assert outer_split(names, names, strata=pd.Series(strata, index=range(12, 0, -1))) == expected
+    assert [value for value, _, _ in hold_out_each(strata, names)] == ["a"]
+    with pytest.raises(ValueError, match="strata must hold one value for each of 12 rows, got 2"):
+        next(expected.inner(0, strata=["a", "b"]))

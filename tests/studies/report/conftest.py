@@ -77,6 +77,7 @@ def result_rows(model, target, planted, rng, *, layers=7, positions=("instructio
         "floor_name": floor_name,
         "control": control,
         "shuffled": chance,
+        "shuffled_sd": 0.04,
         "trial": -1,
         "layer0_mean": floor - 0.05,
         "random_model": floor - 0.02,
@@ -307,7 +308,7 @@ def write_folder(folder, *, study, models, **tables):
     for name, rows in tables.items():
         pd.DataFrame(rows).to_parquet(folder / f"{name}.parquet", index=False)
     summary = {
-        "schema_version": 2,
+        "schema_version": 3,
         "study": study["name"],
         "seed": 0,
         "seconds": 92.4,

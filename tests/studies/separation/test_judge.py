@@ -237,13 +237,13 @@ def test_activations_that_are_no_numbers_are_refused(bad):
     world = make_world("orthogonal", n=400, phi=0.0, seed=0)
     X = world.X.copy()
     X[3, 5] = bad
-    with pytest.raises(ValueError, match="layer 0, given must be a matrix of finite numbers with 400 rows"):
+    with pytest.raises(ValueError, match="X, which must be a matrix of finite numbers with 400 rows"):
         judge_arrays(X, pair_of(world))
 
 
 def test_a_pair_of_other_lengths_or_codes_is_refused():
     world = make_world("orthogonal", n=400, phi=0.0, seed=0)
-    with pytest.raises(ValueError, match="w must have one entry per row of z, got 399 for 400"):
+    with pytest.raises(ValueError, match="w must hold one value for each of 400 rows, got 399"):
         pair_of(world, w=world.w[1:])
     with pytest.raises(ValueError, match="z must hold 1, 0 or -1"):
         pair_of(world, z=world.z + 1)
