@@ -89,6 +89,12 @@ def cross_validated_effects(
             one = _OneFold.of(sites, K, train, test, torch.as_tensor(units))
             share = 1.0 / (n_folds * len(folds))
             one.add(found, designs, share=share, n_splits=len(folds), with_axis=number == 0)
+    # A pair of rows counts where a split parts it: in most splits, so that averaging evens its weight out.
+    n_folds = int(folds.max()) + 1
+    evened = (1 + 1 / ((n_folds - 1) * len(folds))) * (n_folds - 1) / n_folds
+    for effects in found:
+        effects.pairs *= evened
+        effects.pairs_alone *= evened
     return found
 
 

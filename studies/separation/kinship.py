@@ -43,10 +43,12 @@ class Kinship(NamedTuple):
     ----------
     nearest : (n,) the most alike row of another group.
     copies : (m, 2) pairs of rows of different groups that are copies.
+    n_dimensions : that likeness is measured in.
     """
 
     nearest: NDArray[np.intp]
     copies: NDArray[np.intp]
+    n_dimensions: float
 
 
 def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) -> Kinship:
@@ -63,7 +65,9 @@ def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) ->
     own = (metric.weight * white.square().sum(dim=1)).clamp(1e-6, 0.98)
     # The inner product of two rows in a metric fitted without them, by their leverages (Woodbury); near
     # enough without the square of their own product.
-    least = max(_COPY, _CHANCE_DEVIATIONS / sites.Y.shape[1] ** 0.5)
+    # Many columns may hold few dimensions: the leverages add up to how many of them the metric tells apart.
+    n_dimensions = float(own.sum())
+    least = max(_COPY, _CHANCE_DEVIATIONS / n_dimensions**0.5)
     white = white * (metric.weight**0.5 / (own * (1 - own)).sqrt())[:, None]
     group = torch.as_tensor(groups)
     nearest, pairs = torch.empty(len(white), dtype=torch.long), []
@@ -74,7 +78,16 @@ def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) ->
         nearest[rows] = likeness.argmax(dim=1)
         found = torch.nonzero(likeness > least)
         pairs.append(found + torch.tensor([start, 0]))
-    return Kinship(nearest.numpy(), torch.cat(pairs).numpy())
+    return Kinship(nearest.numpy(), torch.cat(pairs).numpy(), n_dimensions)
+
+
+def equal_rows(X: FloatArray, groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return pairs (m, 2) of rows of different groups that are equal: each with the first one like it."""
+    rows = np.ascontiguousarray(X)
+    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))[:, 0]
+    _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
+    pairs = np.stack([first[codes], np.arange(len(rows))], axis=1)
+    return np.asarray(pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]], dtype=np.intp)
 
 
 def joined_groups(groups: NDArray[np.intp], copies: NDArray[np.intp]) -> NDArray[np.intp]:

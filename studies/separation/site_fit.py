@@ -12,7 +12,13 @@ from unsinter.studies.separation.contrast import Contrast
 from unsinter.studies.separation.directions import CrossFit, cross_fitted
 from unsinter.studies.separation.effects import Effects, cross_validated_effects
 from unsinter.studies.separation.folds import codes_by_occurrence, deal_groups
-from unsinter.studies.separation.kinship import FEWEST_DIMENSIONS, excess_agreement, find_kin, joined_groups
+from unsinter.studies.separation.kinship import (
+    FEWEST_DIMENSIONS,
+    equal_rows,
+    excess_agreement,
+    find_kin,
+    joined_groups,
+)
 from unsinter.studies.separation.obstacles import find_obstacle
 from unsinter.studies.separation.residual_metric import Coordinates, coordinates
 from unsinter.studies.separation.row_family import RowFamily
@@ -56,14 +62,14 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     sites = coordinates(X)
     order = np.argsort(sites.Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
     kin = find_kin(sites, family.kind_columns, family.groups)
-    copies = np.concatenate([kin.copies, family.copies])
+    copies = np.concatenate([kin.copies, equal_rows(X, family.groups), family.copies])
     share = len(np.unique(copies)) / len(X)
     merged = share > rule.near_copies
     groups = joined_groups(family.groups, copies) if merged else family.groups
     obstacles = [_obstacle(contrast, groups, share if merged else 0.0, rule) for contrast in family.contrasts]
     nearest = find_kin(sites, family.kind_columns, groups).nearest if merged else kin.nearest
     for place, contrast in enumerate(family.contrasts):
-        if sites.Y.shape[1] >= FEWEST_DIMENSIONS:
+        if kin.n_dimensions >= FEWEST_DIMENSIONS:
             obstacles[place] = obstacles[place] or _alike(contrast, groups, nearest, order, rule)
     folds = np.stack(
         [

@@ -117,9 +117,9 @@ def _shuffled(labels: FloatArray, blocks: NDArray[np.intp], rng: np.random.Gener
 def _axes(Y: Tensor, design: EffectDesign, second: bool, rng: np.random.Generator) -> Tensor:
     """Return axes (n_spikes, p): a third random, a third leading, a third the other factor's effect."""
     third = N_SPIKES // 3
-    drawn = torch.as_tensor(rng.standard_normal((third, Y.shape[1])))
     _, vectors = torch.linalg.eigh(Y.T @ Y)
     leading = vectors.T[-third:]
+    drawn = torch.as_tensor(rng.standard_normal((2 * third - len(leading), Y.shape[1])))
     other = torch.as_tensor(design.weights(np.arange(len(Y)))[0 if second else 1]) @ Y
     axes = torch.cat([drawn, leading, other.expand(N_SPIKES - 2 * third, -1)])
     return axes / axes.norm(dim=1, keepdim=True).clamp_min(1e-12)

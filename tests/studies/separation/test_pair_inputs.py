@@ -19,7 +19,6 @@ from scipy.sparse import coo_array, csr_matrix
 from unsinter.features.worlds import make_world
 from unsinter.studies.separation import Pair, Rule, judge_arrays
 from unsinter.studies.separation.column_units import in_float32_range
-from unsinter.studies.separation.near_copies import merge_near_copies
 from unsinter.studies.separation.pair_inputs import factor_codes
 
 Z = np.array([1, 1, 0, 0] * 10)
@@ -328,20 +327,6 @@ def test_texts_without_a_word_where_both_factors_are_known_are_named(world):
         judged(world, world.X, z=z, text=text)
 
 
-@pytest.mark.parametrize("d", [1, 2, 3])
-def test_few_dimensions_are_no_near_copies(d):
-    rng = np.random.default_rng(0)
-    z, w = rng.integers(0, 2, 800), rng.integers(0, 2, 800)
-    X = rng.normal(size=(800, d)) + 3 * z[:, None]
-    cells = 2 * z + w
-    assert merge_near_copies(X, cells, np.arange(800)).share < 0.06
-    wide = X @ rng.normal(size=(d, 40))  # the same few dimensions in many columns
-    assert merge_near_copies(wide, cells, np.arange(800)).share < 0.06
-    copied = np.concatenate([X, X[:200]])
-    own = merge_near_copies(copied, np.r_[cells, cells[:200]], np.arange(1000))
-    assert own.share > 0.39
-
-
 def test_one_column_is_judged():
     rng = np.random.default_rng(0)
     z, w = rng.integers(0, 2, 800), rng.integers(0, 2, 800)
@@ -372,7 +357,7 @@ def test_columns_come_into_the_range_of_float32_with_their_order_and_shape(seed,
         ("effect_floor", -0.1), ("effect_floor", 0.5), ("margin", -1), ("margin", 0), ("margin", 0.5),
         ("least_bits", -0.1), ("least_bits", np.inf), ("min_groups", 0), ("min_groups", 2.5), ("level", 2),
         ("level", 1.0), ("level", 0.5), ("level", "0.95"), ("n_folds", 1), ("n_folds", True), ("n_draws", 0),
-        ("seed", -1), ("seed", None), ("n_imputations", 1), ("near_copies", 1.1), ("near_copies", np.nan),
+        ("seed", -1), ("seed", None), ("near_copies", 1.1), ("near_copies", np.nan),
     ],
 )  # fmt: skip
 def test_a_rule_out_of_range_is_refused_by_field_and_value(field, bad):
