@@ -23,7 +23,7 @@ from unsinter.studies.sections import (
     Tuning,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class StudyError(ValueError):

@@ -96,7 +96,7 @@ VERDICTS = {
     "is_summary": "True: the pair's verdict at this site; a pair with one contrast has only this row",
     "layer": "as in results",
     "position": "as in results",
-    "verdict": "separable, shared, first-only, second-only, neither or undetermined",
+    "verdict": "separable, shared, first-only, second-only, neither, not-apart or undetermined",
     "reason": "in words: why nothing can be said, or what was seen",
     "groups_both": "independent groups in which both factors hold",
     "groups_first_only": "independent groups in which only the first holds",

@@ -13,6 +13,7 @@ LEADS = {
     "first-only": "{first} can be read with the other held fixed, {second} cannot,",
     "second-only": "{second} can be read with the other held fixed, {first} cannot,",
     "neither": "neither {first} nor {second} can be read with the other held fixed",
+    "not-apart": "nothing of {second} is read beyond {first} (it is absent, or {first} read with errors)",
 }
 SHORT = {
     "separable": "apart",
@@ -20,6 +21,7 @@ SHORT = {
     "first-only": "only {first}",
     "second-only": "only {second}",
     "neither": "neither read",
+    "not-apart": "nothing of {second} beyond {first}",
 }
 LIMITS = (
     "What this does not show: the verdicts cover linear probes on this run's prompts and labels. They say "

@@ -6,7 +6,9 @@ from typing import Literal, TypeAlias
 
 from unsinter.studies.estimate import NAN, UNKNOWN, Estimate
 
-Verdict: TypeAlias = Literal["separable", "shared", "first-only", "second-only", "neither", "undetermined"]
+Verdict: TypeAlias = Literal[
+    "separable", "shared", "first-only", "second-only", "neither", "not-apart", "undetermined"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,241 @@
+"""The answer of a run in at most six short sentences, for terminal, report and `summary.json` alike."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from unsinter.studies.report.answer import ASKS, make_claims
+from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, find_answers
+from unsinter.studies.report.numbers import join_words
+from unsinter.studies.verdict_words import LOOKS, model_in_words
+
+LIMIT = 6
+"""Lines at most, however many models and questions there are."""
+
+NAMED = 3
+"""Models that a line names before it counts the rest."""
+
+SAYS = {
+    "separable": "detached",
+    "shared": "sintered",
+    "first-only": "only {first}",
+    "second-only": "only {second}",
+    "neither": "neither",
+    "not-apart": "not apart",
+    "undetermined": "open",
+}
+"""Verdict -> what a line calls it."""
+
+SENTENCES = {
+    "separable": "{first} is apart from {second} {where}",
+    "shared": "{first} and {second} are one thing to a linear probe {where}",
+    "first-only": "{second} is not read once {first} is held fixed, {where}",
+    "second-only": "{first} is not read once {second} is held fixed, {where}",
+    "neither": "neither {first} nor {second} is read once the other is held fixed, {where}",
+    "not-apart": "beyond {first} nothing of {second} is read {where}; it is absent, or {first} read with errors",
+    "undetermined": "is {first} apart from {second} {where}?",
+}
+
+OVER_CATEGORIES_SENTENCES = {
+    "separable": "over all categories, {second} is apart from {first} {where}",
+    "shared": "over all categories, nothing of {second} is read beyond {first} {where}",
+    "undetermined": "over all categories, is {second} apart from {first} {where}?",
+}
+
+
+_COUNTED = SAYS | {"first-only": "first only", "second-only": "second only"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLine:
+    """One line of the answer: a word or two that can be read at a glance, then the sentence."""
+
+    lead: str
+    said: str
+    verdict: str = ""
+    """Whose colour the line may take; empty where it speaks of several verdicts."""
+
+    def __str__(self) -> str:
+        return f"{self.lead}: {self.said}"
+
+
+def answer_lines(evidence: Evidence) -> list[AnswerLine]:
+    """Return the answer of a run, decided questions first, then what stays open and why.
+
+    Models that say the same share a line. Where these are too many lines, reasons of one question are put
+    together, then the verdicts of one question, then questions beyond the first are counted.
+    """
+    findings = find_answers(evidence)
+    models = list(evidence.models)
+    lines = _by_verdict(findings, models, key=_with_reason)
+    if len(lines) > LIMIT:
+        lines = _by_verdict(findings, models, key=_without_reason)
+    if len(lines) > LIMIT:
+        lines = _by_question(findings, models)
+    if not any(not found.is_open for found in findings):
+        lines += _read_lines(evidence)[: LIMIT - len(lines)]
+    return lines or [AnswerLine(lead="Open", said="no separation verdict is part of this run.")]
+
+
+def _with_reason(found: Finding) -> Hashable:
+    return found.question, found.verdict, _kind(found.reason)
+
+
+def _without_reason(found: Finding) -> Hashable:
+    return found.question, found.verdict
+
+
+def _by_verdict(
+    findings: Sequence[Finding], models: Sequence[str], *, key: Callable[[Finding], Hashable]
+) -> list[AnswerLine]:
+    """Return a line per group of findings that say the same, the open ones last."""
+    groups = _grouped(sorted(findings, key=lambda found: found.is_open), key)
+    return [_line(group, models) for group in groups]
+
+
+def _line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
+    found = group[0]
+    forms = OVER_CATEGORIES_SENTENCES if found.question == OVER_CATEGORIES else SENTENCES
+    where = " ".join(filter(None, [_models(group, models), "" if found.is_open else _sites(group)]))
+    said = forms[found.verdict].format(first=found.first, second=found.second, where=where)
+    return AnswerLine(
+        lead=_upper(_says(found, found.verdict)),
+        said=f"{said} {_why(group)}" if found.is_open else f"{said}.",
+        verdict=found.verdict,
+    )
+
+
+def _by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
+    """Return a line per question that counts its verdicts, where there is room, then why some are open."""
+    questions = _grouped(findings, lambda found: found.question)
+    reasons = _reason_lines(findings)
+    room = LIMIT - min(len(reasons), 1)
+    rest = questions[room - 1 :] if len(questions) > room else []
+    lines = [_question_line(group, models) for group in questions[: len(questions) - len(rest)]]
+    if rest:
+        lines.append(_rest_line(rest))
+    return [*lines, *reasons[: LIMIT - len(lines)]]
+
+
+def _question_line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
+    found = group[0]
+    told = [
+        f"{_says(found, own[0].verdict)} {_models(own, models)}"
+        for own in sorted(
+            _grouped(group, lambda one: one.verdict), key=lambda own: list(LOOKS).index(own[0].verdict)
+        )
+    ]
+    over = ", over all categories" if found.question == OVER_CATEGORIES else ""
+    return AnswerLine(lead=f"{_upper(found.first)} and {found.second}{over}", said=f"{'; '.join(told)}.")
+
+
+def _rest_line(groups: Sequence[Sequence[Finding]]) -> AnswerLine:
+    counts = Counter(found.verdict for group in groups for found in group)
+    told = [f"{_COUNTED[verdict]} {counts[verdict]} times" for verdict in LOOKS if counts[verdict]]
+    return AnswerLine(lead=f"{len(groups)} more questions", said=f"{', '.join(told)}; the report has each.")
+
+
+def _reason_lines(findings: Sequence[Finding]) -> list[AnswerLine]:
+    still_open = [found for found in findings if found.is_open]
+    groups = sorted(_grouped(still_open, lambda found: _kind(found.reason)), key=lambda group: -len(group))
+    return [
+        AnswerLine(
+            lead="Open",
+            said=f"{len(group)} of the {len(still_open)} open answers: {_reason(group)}.",
+            verdict="undetermined",
+        )
+        for group in groups
+    ]
+
+
+def _why(group: Sequence[Finding]) -> str:
+    """Return why a question is open for these models, and what other sites say."""
+    kinds = sorted(_grouped(group, lambda found: _kind(found.reason)), key=lambda own: -len(own))
+    reason = _upper(_reason(kinds[0]))
+    if len(kinds) > 1:
+        reason = f"In {len(kinds[0])} of {len(group)} models: {_reason(kinds[0])}"
+    counts = _counts(group)
+    told = [
+        f"{n} of {counts.total()} sites say {_says(group[0], verdict)}" for verdict, n in _decided(counts)
+    ]
+    return f"{reason}{f' ({join_words(told)})' if told else ''}."
+
+
+def _sites(group: Sequence[Finding]) -> str:
+    """Return where the verdict holds, and the share of sites that say so where they differ."""
+    counts, verdict = _counts(group), group[0].verdict
+    told = [_places(sorted({found.site for found in group if found.site is not None}))]
+    if counts[verdict] < counts.total():
+        told.append(f"{counts[verdict]} of {counts.total()} sites say so")
+        told += [f"{n} say {_says(group[0], other)}" for other, n in _decided(counts) if other != verdict]
+    return f"({'; '.join(filter(None, told))})"
+
+
+def _places(sites: Sequence[tuple[int, str]]) -> str:
+    layers, positions = sorted({layer for layer, _ in sites}), {position for _, position in sites}
+    if len(sites) == 1:
+        return f"layer {layers[0]}, {sites[0][1]}"
+    if len(positions) > 1:
+        return "at the site chosen for each"
+    if len(layers) == 2:
+        return f"layers {layers[0]} and {layers[1]}, {sites[0][1]}"
+    return f"layers {layers[0]} to {layers[-1]}, {sites[0][1]}"
+
+
+def _models(group: Sequence[Finding], models: Sequence[str]) -> str:
+    names = [model_in_words(name) for name in dict.fromkeys(found.model for found in group)]
+    if len(names) == len(models) > 1:
+        return "in both models" if len(names) == 2 else f"in all {len(names)} models"
+    if len(names) <= NAMED:
+        return f"in {join_words(names)}"
+    listed = f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+    return f"in {len(names)} of {len(models)} models ({listed})"
+
+
+def _read_lines(evidence: Evidence) -> list[AnswerLine]:
+    """Return what is read beyond the text and what is not, where separation has no answer."""
+    claims = [claim for claim in make_claims(evidence) if claim.shown]
+    lines = []
+    for stands, lead in ((True, "Read beyond its floor"), (False, "Not read beyond its floor")):
+        if told := [claim for claim in claims if claim.stands is stands]:
+            targets = [ASKS[target] for target in dict.fromkeys(claim.target for claim in told)]
+            lines.append(AnswerLine(lead=lead, said=f"{join_words(targets)}."))
+    return lines
+
+
+def _says(found: Finding, verdict: str) -> str:
+    return SAYS[verdict].format(first=found.first, second=found.second)
+
+
+def _grouped(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[list[Finding]]:
+    groups: dict[Hashable, list[Finding]] = {}
+    for found in findings:
+        groups.setdefault(key(found), []).append(found)
+    return list(groups.values())
+
+
+def _counts(group: Sequence[Finding]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for found in group:
+        counts.update(found.sites)
+    return counts
+
+
+def _decided(counts: Counter[str]) -> list[tuple[str, int]]:
+    return [(verdict, counts[verdict]) for verdict in LOOKS if counts[verdict] and verdict != "undetermined"]
+
+
+def _kind(reason: str) -> str:
+    """Return a reason without its numbers: reasons that differ by these only are one."""
+    return re.sub(r"\d+(?:[.,]\d+)*", "\u2026", reason)
+
+
+def _reason(group: Sequence[Finding]) -> str:
+    told = {found.reason for found in group}
+    return told.pop() if len(told) == 1 else _kind(group[0].reason)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
