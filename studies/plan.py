@@ -11,7 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.stats import beta, norm
 
-from unsinter.features.worlds import CELLS, WORLDS, World, make_world
+from unsinter.features.worlds import CELLS, WORLDS, Verdict, World, make_world
 
 PLANNED = ("orthogonal", "separable_cos7", "shared", "first_only", "second_only", "neither")
 """Worlds that a plan is tried on: every verdict, and separable both easy and less so."""

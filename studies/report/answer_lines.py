@@ -34,7 +34,7 @@ SENTENCES = {
     "first-only": "{second} is not read once {first} is held fixed, {where}",
     "second-only": "{first} is not read once {second} is held fixed, {where}",
     "neither": "neither {first} nor {second} is read once the other is held fixed, {where}",
-    "not-apart": "beyond {first} nothing of {second} is read {where}; it is absent, or {first} read with errors",
+    "not-apart": "beyond {first} nothing of {second} is read {where}; it is absent, or {first} misread",
     "undetermined": "is {first} apart from {second} {where}?",
 }
 
