@@ -12,21 +12,30 @@ from unsinter.studies.plot_style import MUTED, SERIES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How a verdict is shown: a mark that reads without colour, a colour, and what it means."""
+    """How a verdict is shown: a mark that reads without colour, a colour, one plain word, what it means."""
 
     mark: str
     colour: str
+    plain: str
     meaning: str
 
 
 LOOKS = {
-    "separable": Look(mark="\u2260", colour=SERIES[2], meaning="represented apart (detached)"),
-    "shared": Look(mark="=", colour=SERIES[1], meaning="one quantity to a linear probe (sintered)"),
-    "first-only": Look(mark="1", colour=SERIES[0], meaning="only the first is read"),
-    "second-only": Look(mark="2", colour=SERIES[3], meaning="only the second is read"),
-    "neither": Look(mark="0", colour=SERIES[5], meaning="neither is read with the other held fixed"),
-    "not-apart": Look(mark="\u2282", colour=SERIES[4], meaning="nothing of the second beyond the first"),
-    "undetermined": Look(mark="?", colour=MUTED, meaning="nothing is said"),
+    "separable": Look(
+        mark="\u2260", colour=SERIES[2], plain="detached", meaning="represented apart (detached)"
+    ),
+    "shared": Look(
+        mark="=", colour=SERIES[1], plain="sintered", meaning="one quantity to a linear probe (sintered)"
+    ),
+    "first-only": Look(mark="1", colour=SERIES[0], plain="first only", meaning="only the first is read"),
+    "second-only": Look(mark="2", colour=SERIES[3], plain="second only", meaning="only the second is read"),
+    "neither": Look(
+        mark="0", colour=SERIES[5], plain="neither", meaning="neither is read with the other held fixed"
+    ),
+    "not-apart": Look(
+        mark="\u2282", colour=SERIES[4], plain="not apart", meaning="nothing of the second beyond the first"
+    ),
+    "undetermined": Look(mark="?", colour=MUTED, plain="open", meaning="nothing is said"),
 }
 """Verdict -> its look, in the order in which they are told."""
 

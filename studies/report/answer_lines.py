@@ -17,24 +17,14 @@ LIMIT = 6
 NAMED = 3
 """Models that a line names before it counts the rest."""
 
-SAYS = {
-    "separable": "detached",
-    "shared": "sintered",
-    "first-only": "only {first}",
-    "second-only": "only {second}",
-    "neither": "neither",
-    "not-apart": "not apart",
-    "undetermined": "open",
-}
-"""Verdict -> what a line calls it."""
-
 SENTENCES = {
     "separable": "{first} is apart from {second} {where}",
     "shared": "{first} and {second} are one thing to a linear probe {where}",
     "first-only": "{second} is not read once {first} is held fixed, {where}",
     "second-only": "{first} is not read once {second} is held fixed, {where}",
     "neither": "neither {first} nor {second} is read once the other is held fixed, {where}",
-    "not-apart": "beyond {first} nothing of {second} is read {where}; it is absent, or {first} misread",
+    "not-apart": "beyond {first} nothing of {second} is read {where}; "
+    "it is absent, or it is {first} read with errors",
     "undetermined": "is {first} apart from {second} {where}?",
 }
 
@@ -43,9 +33,6 @@ OVER_CATEGORIES_SENTENCES = {
     "shared": "over all categories, nothing of {second} is read beyond {first} {where}",
     "undetermined": "over all categories, is {second} apart from {first} {where}?",
 }
-
-
-_COUNTED = SAYS | {"first-only": "first only", "second-only": "second only"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +120,7 @@ def _question_line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLin
 
 def _rest_line(groups: Sequence[Sequence[Finding]]) -> AnswerLine:
     counts = Counter(found.verdict for group in groups for found in group)
-    told = [f"{_COUNTED[verdict]} {counts[verdict]} times" for verdict in LOOKS if counts[verdict]]
+    told = [f"{LOOKS[verdict].plain} {counts[verdict]} times" for verdict in LOOKS if counts[verdict]]
     return AnswerLine(lead=f"{len(groups)} more questions", said=f"{', '.join(told)}; the report has each.")
 
 
@@ -206,7 +193,9 @@ def _read_lines(evidence: Evidence) -> list[AnswerLine]:
 
 
 def _says(found: Finding, verdict: str) -> str:
-    return SAYS[verdict].format(first=found.first, second=found.second)
+    """Return what a verdict is called, by the factor that it speaks of where that is one."""
+    only = {"first-only": found.first, "second-only": found.second}.get(verdict)
+    return f"only {only}" if only else LOOKS[verdict].plain
 
 
 def _grouped(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[list[Finding]]:
