@@ -95,6 +95,18 @@ def factors_of(rows: pd.DataFrame) -> tuple[str, str]:
     return factor(rows["first"].iloc[0]), factor(rows["second"].iloc[0])
 
 
+def unknown_verdict(verdicts: pd.DataFrame) -> str | None:
+    """Return what to say of a verdict that this version does not know; None where it knows all of them."""
+    names = verdicts["verdict"].unique() if "verdict" in verdicts else ()
+    unknown = next((str(name) for name in names if name not in LOOKS), None)
+    if unknown is None:
+        return None
+    return (
+        f"holds the verdict {unknown!r}, this unsinter knows {', '.join(LOOKS)}; "
+        "read the run with the version that wrote it."
+    )
+
+
 def summary_rows(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return the row per model, pair and site that speaks for the pair."""
     return verdicts[verdicts["is_summary"].astype(bool)]

@@ -52,13 +52,14 @@ def answer_lines(evidence: Evidence) -> list[AnswerLine]:
     """Return the answer of a run, decided questions first, then what stays open and why.
 
     Models that say the same share a line. Where these are too many lines, reasons of one question are put
-    together, then the verdicts of one question, then questions beyond the first are counted.
+    together, then verdicts of one question; then questions beyond the first are counted.
     """
-    findings = find_answers(evidence)
-    models = list(evidence.models)
+    findings, models = find_answers(evidence), list(evidence.models)
     lines = _by_verdict(findings, models, key=_with_reason)
     if len(lines) > LIMIT:
         lines = _by_verdict(findings, models, key=_without_reason)
+    if len(lines) > LIMIT:
+        lines = _some_by_question(findings, models)
     if len(lines) > LIMIT:
         lines = _by_question(findings, models)
     if not any(not found.is_open for found in findings):
@@ -82,6 +83,19 @@ def _by_verdict(
     return [_line(group, models) for group in groups]
 
 
+def _some_by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
+    """Return a line per verdict, but one per question for as many questions as it takes, the last first."""
+    still_open = [found for found in findings if found.is_open]
+    rest = _by_verdict(still_open, models, key=_without_reason)
+    decided = [found for found in findings if not found.is_open]
+    questions = _grouped(decided, lambda found: found.question)
+    parts = [_by_verdict(group, models, key=_without_reason) for group in questions]
+    for place in reversed(range(len(parts))):
+        if sum(map(len, parts)) + len(rest) > LIMIT and len(parts[place]) > 1:
+            parts[place] = [_question_line(questions[place], models)]
+    return [line for part in parts for line in part] + rest
+
+
 def _line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
     found = group[0]
     forms = OVER_CATEGORIES_SENTENCES if found.question == OVER_CATEGORIES else SENTENCES
@@ -97,7 +111,7 @@ def _line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
 def _by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
     """Return a line per question that counts its verdicts, where there is room, then why some are open."""
     questions = _grouped(findings, lambda found: found.question)
-    reasons = _reason_lines(findings)
+    reasons = _reason_lines(findings, models)
     room = LIMIT - min(len(reasons), 1)
     rest = questions[room - 1 :] if len(questions) > room else []
     lines = [_question_line(group, models) for group in questions[: len(questions) - len(rest)]]
@@ -124,11 +138,13 @@ def _rest_line(groups: Sequence[Sequence[Finding]]) -> AnswerLine:
     return AnswerLine(lead=f"{len(groups)} more questions", said=f"{', '.join(told)}; the report has each.")
 
 
-def _reason_lines(findings: Sequence[Finding]) -> list[AnswerLine]:
+def _reason_lines(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
     still_open = [found for found in findings if found.is_open]
     groups = sorted(_grouped(still_open, lambda found: _kind(found.reason)), key=lambda group: -len(group))
     return [
-        AnswerLine(
+        _line(group, models)
+        if len({found.question for found in group}) == 1
+        else AnswerLine(
             lead="Open",
             said=f"{len(group)} of the {len(still_open)} open answers: {_reason(group)}.",
             verdict="undetermined",

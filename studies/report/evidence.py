@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from unsinter.studies.tables import VERDICTS
-from unsinter.studies.verdict_words import LOOKS
+from unsinter.studies.verdict_words import unknown_verdict
 
 READABLE = (2, 3)
 """The versions of a run that the report reads: 2 has no ``answer`` in its summary, and no `not-apart`."""
@@ -112,17 +112,9 @@ def gather_evidence(folder: Path, summary: dict[str, Any]) -> Evidence:
         raise ReportError(f"{folder / 'study.yaml'} is no study file; run the study again.")
     tables = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
     tables["results"] = _with_a_control(tables["results"])
-    _check_verdicts(folder, tables["verdicts"])
+    if (unknown := unknown_verdict(tables["verdicts"])) is not None:
+        raise ReportError(f"{folder / 'verdicts.parquet'} {unknown}")
     return Evidence(folder=folder, summary=summary, study=study, study_text=text, tables=tables)
-
-
-def _check_verdicts(folder: Path, verdicts: pd.DataFrame) -> None:
-    names = verdicts["verdict"].unique() if "verdict" in verdicts else ()
-    if unknown := [name for name in names if name not in LOOKS]:
-        raise ReportError(
-            f"{folder / 'verdicts.parquet'} holds the verdict {unknown[0]!r}; this unsinter knows "
-            f"{', '.join(LOOKS)}: read the run with the version that wrote it."
-        )
 
 
 def _with_a_control(results: pd.DataFrame) -> pd.DataFrame:
