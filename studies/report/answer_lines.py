@@ -1,38 +1,25 @@
 """The answer of a run in at most six short sentences, for terminal, report and `summary.json` alike."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from unsinter.studies.report.answer import ASKS, make_claims
+from unsinter.studies.report.answer_words import (
+    OVER_CATEGORIES_SENTENCES,
+    SENTENCES,
+    at_sites,
+    in_models,
+    upper,
+    without_digits,
+)
 from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, find_answers
 from unsinter.studies.report.numbers import join_words
-from unsinter.studies.verdict_words import LOOKS, model_in_words
+from unsinter.studies.verdict_words import LOOKS
 
 LIMIT = 6
 """Lines at most, however many models and questions there are."""
-
-NAMED = 3
-"""Models that a line names before it counts the rest."""
-
-SENTENCES = {
-    "separable": "{first} is apart from {second} {where}",
-    "shared": "{first} and {second} are one thing to a linear probe {where}",
-    "first-only": "{second} is not read once {first} is held fixed, {where}",
-    "second-only": "{first} is not read once {second} is held fixed, {where}",
-    "neither": "neither {first} nor {second} is read once the other is held fixed, {where}",
-    "not-apart": "beyond {first} nothing of {second} is read {where}; "
-    "it is absent, or it is {first} read with errors",
-    "undetermined": "is {first} apart from {second} {where}?",
-}
-
-OVER_CATEGORIES_SENTENCES = {
-    "separable": "over all categories, {second} is apart from {first} {where}",
-    "shared": "over all categories, nothing of {second} is read beyond {first} {where}",
-    "undetermined": "over all categories, is {second} apart from {first} {where}?",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +49,14 @@ def answer_lines(evidence: Evidence) -> list[AnswerLine]:
         lines = _some_by_question(findings, models)
     if len(lines) > LIMIT:
         lines = _by_question(findings, models)
-    if not any(not found.is_open for found in findings):
-        lines += _read_lines(evidence)[: LIMIT - len(lines)]
-    return lines or [AnswerLine(lead="Open", said="no separation verdict is part of this run.")]
+    if any(not found.is_open for found in findings):
+        return lines
+    lines = lines or [AnswerLine(lead="Open", said="no separation verdict is part of this run.")]
+    return [*lines, *_read_lines(evidence)][:LIMIT]
 
 
 def _with_reason(found: Finding) -> Hashable:
-    return found.question, found.verdict, _kind(found.reason)
+    return found.question, found.verdict, without_digits(found.reason)
 
 
 def _without_reason(found: Finding) -> Hashable:
@@ -99,10 +87,10 @@ def _some_by_question(findings: Sequence[Finding], models: Sequence[str]) -> lis
 def _line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
     found = group[0]
     forms = OVER_CATEGORIES_SENTENCES if found.question == OVER_CATEGORIES else SENTENCES
-    where = " ".join(filter(None, [_models(group, models), "" if found.is_open else _sites(group)]))
+    where = " ".join(filter(None, [in_models(_named(group), models), "" if found.is_open else _sites(group)]))
     said = forms[found.verdict].format(first=found.first, second=found.second, where=where)
     return AnswerLine(
-        lead=_upper(_says(found, found.verdict)),
+        lead=upper(_says(found, found.verdict)),
         said=f"{said} {_why(group)}" if found.is_open else f"{said}.",
         verdict=found.verdict,
     )
@@ -123,13 +111,13 @@ def _by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[Ans
 def _question_line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
     found = group[0]
     told = [
-        f"{_says(found, own[0].verdict)} {_models(own, models)}"
+        f"{_says(found, own[0].verdict)} {in_models(_named(own), models)}"
         for own in sorted(
             _grouped(group, lambda one: one.verdict), key=lambda own: list(LOOKS).index(own[0].verdict)
         )
     ]
     over = ", over all categories" if found.question == OVER_CATEGORIES else ""
-    return AnswerLine(lead=f"{_upper(found.first)} and {found.second}{over}", said=f"{'; '.join(told)}.")
+    return AnswerLine(lead=f"{upper(found.first)} and {found.second}{over}", said=f"{'; '.join(told)}.")
 
 
 def _rest_line(groups: Sequence[Sequence[Finding]]) -> AnswerLine:
@@ -140,7 +128,9 @@ def _rest_line(groups: Sequence[Sequence[Finding]]) -> AnswerLine:
 
 def _reason_lines(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
     still_open = [found for found in findings if found.is_open]
-    groups = sorted(_grouped(still_open, lambda found: _kind(found.reason)), key=lambda group: -len(group))
+    groups = sorted(
+        _grouped(still_open, lambda found: without_digits(found.reason)), key=lambda group: -len(group)
+    )
     return [
         _line(group, models)
         if len({found.question for found in group}) == 1
@@ -155,13 +145,14 @@ def _reason_lines(findings: Sequence[Finding], models: Sequence[str]) -> list[An
 
 def _why(group: Sequence[Finding]) -> str:
     """Return why a question is open for these models, and what other sites say."""
-    kinds = sorted(_grouped(group, lambda found: _kind(found.reason)), key=lambda own: -len(own))
-    reason = _upper(_reason(kinds[0]))
+    kinds = sorted(_grouped(group, lambda found: without_digits(found.reason)), key=lambda own: -len(own))
+    reason = upper(_reason(kinds[0]))
     if len(kinds) > 1:
         reason = f"In {len(kinds[0])} of {len(group)} models: {_reason(kinds[0])}"
     counts = _counts(group)
     told = [
-        f"{n} of {counts.total()} sites say {_says(group[0], verdict)}" for verdict, n in _decided(counts)
+        f"{n} of {counts.total()} sites {_say(n)} {_says(group[0], verdict)}"
+        for verdict, n in _decided(counts)
     ]
     return f"{reason}{f' ({join_words(told)})' if told else ''}."
 
@@ -169,32 +160,13 @@ def _why(group: Sequence[Finding]) -> str:
 def _sites(group: Sequence[Finding]) -> str:
     """Return where the verdict holds, and the share of sites that say so where they differ."""
     counts, verdict = _counts(group), group[0].verdict
-    told = [_places(sorted({found.site for found in group if found.site is not None}))]
+    told = [at_sites(sorted({found.site for found in group if found.site is not None}))]
     if counts[verdict] < counts.total():
-        told.append(f"{counts[verdict]} of {counts.total()} sites say so")
-        told += [f"{n} say {_says(group[0], other)}" for other, n in _decided(counts) if other != verdict]
+        told.append(f"{counts[verdict]} of {counts.total()} sites {_say(counts[verdict])} so")
+        told += [
+            f"{n} {_say(n)} {_says(group[0], other)}" for other, n in _decided(counts) if other != verdict
+        ]
     return f"({'; '.join(filter(None, told))})"
-
-
-def _places(sites: Sequence[tuple[int, str]]) -> str:
-    layers, positions = sorted({layer for layer, _ in sites}), {position for _, position in sites}
-    if len(sites) == 1:
-        return f"layer {layers[0]}, {sites[0][1]}"
-    if len(positions) > 1:
-        return "at the site chosen for each"
-    if len(layers) == 2:
-        return f"layers {layers[0]} and {layers[1]}, {sites[0][1]}"
-    return f"layers {layers[0]} to {layers[-1]}, {sites[0][1]}"
-
-
-def _models(group: Sequence[Finding], models: Sequence[str]) -> str:
-    names = [model_in_words(name) for name in dict.fromkeys(found.model for found in group)]
-    if len(names) == len(models) > 1:
-        return "in both models" if len(names) == 2 else f"in all {len(names)} models"
-    if len(names) <= NAMED:
-        return f"in {join_words(names)}"
-    listed = f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
-    return f"in {len(names)} of {len(models)} models ({listed})"
 
 
 def _read_lines(evidence: Evidence) -> list[AnswerLine]:
@@ -208,10 +180,18 @@ def _read_lines(evidence: Evidence) -> list[AnswerLine]:
     return lines
 
 
+def _say(n: int) -> str:
+    return "says" if n == 1 else "say"
+
+
 def _says(found: Finding, verdict: str) -> str:
     """Return what a verdict is called, by the factor that it speaks of where that is one."""
     only = {"first-only": found.first, "second-only": found.second}.get(verdict)
     return f"only {only}" if only else LOOKS[verdict].plain
+
+
+def _named(group: Sequence[Finding]) -> list[str]:
+    return list(dict.fromkeys(found.model for found in group))
 
 
 def _grouped(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[list[Finding]]:
@@ -232,15 +212,6 @@ def _decided(counts: Counter[str]) -> list[tuple[str, int]]:
     return [(verdict, counts[verdict]) for verdict in LOOKS if counts[verdict] and verdict != "undetermined"]
 
 
-def _kind(reason: str) -> str:
-    """Return a reason without its numbers: reasons that differ by these only are one."""
-    return re.sub(r"\d+(?:[.,]\d+)*", "\u2026", reason)
-
-
 def _reason(group: Sequence[Finding]) -> str:
     told = {found.reason for found in group}
-    return told.pop() if len(told) == 1 else _kind(group[0].reason)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return told.pop() if len(told) == 1 else without_digits(group[0].reason)

@@ -115,7 +115,8 @@ def _why(row: Mapping[str, Any], first: str, second: str) -> str:
 
 def _unjudged(evidence: Evidence, question: str, model: str) -> Finding | None:
     """Return that a model has no verdict on a question, and why; None where it was not to have one."""
-    if question not in ALWAYS_ASKED:
+    pairs = (evidence.study.get("separation") or {}).get("pairs", ALWAYS_ASKED)
+    if question not in ALWAYS_ASKED or question not in pairs:
         return None
     reason = _missing(evidence.models[model], question, is_judged=evidence.has_verdicts)
     if reason is None:
