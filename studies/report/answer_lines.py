@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from unsinter.studies.report.answer import ASKS, make_claims
 from unsinter.studies.report.answer_words import (
+    NAMED,
     OVER_CATEGORIES_SENTENCES,
     SENTENCES,
     at_sites,
@@ -110,14 +111,19 @@ def _by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[Ans
 
 def _question_line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
     found = group[0]
-    told = [
-        f"{_says(found, own[0].verdict)} {in_models(_named(own), models)}"
-        for own in sorted(
-            _grouped(group, lambda one: one.verdict), key=lambda own: list(LOOKS).index(own[0].verdict)
+    parts = sorted(
+        _grouped(group, lambda one: one.verdict), key=lambda own: list(LOOKS).index(own[0].verdict)
+    )
+    if len(parts) > 1 and len(models) > NAMED:  # names would make it long; picture and tables hold them
+        told = [f"{_says(found, own[0].verdict)} in {len(own)}" for own in parts]
+        said = f"of {len(models)} models {join_words(told)}."
+    else:
+        said = (
+            "; ".join(f"{_says(found, own[0].verdict)} {in_models(_named(own), models)}" for own in parts)
+            + "."
         )
-    ]
     over = ", over all categories" if found.question == OVER_CATEGORIES else ""
-    return AnswerLine(lead=f"{upper(found.first)} and {found.second}{over}", said=f"{'; '.join(told)}.")
+    return AnswerLine(lead=f"{upper(found.first)} and {found.second}{over}", said=said)
 
 
 def _rest_line(groups: Sequence[Sequence[Finding]]) -> AnswerLine:
