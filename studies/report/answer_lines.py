@@ -179,7 +179,7 @@ def _read_lines(evidence: Evidence) -> list[AnswerLine]:
     """Return what is read beyond the text and what is not, where separation has no answer."""
     claims = [claim for claim in make_claims(evidence) if claim.shown]
     lines = []
-    for stands, lead in ((True, "Read beyond its floor"), (False, "Not read beyond its floor")):
+    for stands, lead in ((True, "Beats its floor"), (False, "Does not beat its floor")):
         if told := [claim for claim in claims if claim.stands is stands]:
             targets = [ASKS[target] for target in dict.fromkeys(claim.target for claim in told)]
             lines.append(AnswerLine(lead=lead, said=f"{join_words(targets)}."))

@@ -63,7 +63,15 @@ class Finding:
 
 
 def find_answers(evidence: Evidence) -> list[Finding]:
-    """Return the findings of a run, question by question, each in the order of its models."""
+    """Return the findings that the answer tells, question by question, each in the order of its models.
+
+    A pair that repeats what the study over categories says, or leaves open what that decides, is left out.
+    """
+    return [found for found in all_findings(evidence) if not _is_told_better(evidence, found)]
+
+
+def all_findings(evidence: Evidence) -> list[Finding]:
+    """Return every finding of a run."""
     judged = _by_question(evidence)
     questions = list(dict.fromkeys([*ALWAYS_ASKED, OVER_CATEGORIES, *judged]))
     findings = []
@@ -73,7 +81,7 @@ def find_answers(evidence: Evidence) -> list[Finding]:
             if question != OVER_CATEGORIES:
                 rows = judged.get(question, {}).get(model)
                 found = _unjudged(evidence, question, model) if rows is None else _judged(evidence, rows)
-            if found is not None and not _is_told_better(evidence, found):
+            if found is not None:
                 findings.append(found)
     return findings
 

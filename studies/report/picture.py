@@ -10,7 +10,7 @@ from unsinter.studies.plot_style import shorten
 from unsinter.studies.report.blocks import Key
 from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.figures import PageFigure, page_figure, variable
-from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, find_answers
+from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, all_findings, find_answers
 from unsinter.studies.report.layer_sections import first_curve
 from unsinter.studies.verdict_words import LOOKS, summary_rows
 
@@ -29,7 +29,9 @@ class Picture:
 
 def first_picture(evidence: Evidence) -> Picture | None:
     """Return the map of all verdicts, else the first layer curve, else None."""
-    findings = find_answers(evidence)
+    asked = {found.question for found in find_answers(evidence)}
+    # Of each question that the lines answer, every model: one whose answer stands elsewhere was judged too.
+    findings = [found for found in all_findings(evidence) if found.question in asked]
     if any(found.site is not None for found in findings):
         return _map(evidence, findings)
     if (curve := first_curve(evidence)) is None:

@@ -255,7 +255,7 @@ def test_where_no_verdict_was_asked_for_the_lines_say_so():
 
 def test_a_run_without_verdicts_says_what_is_read_and_what_is_not(bare_run):
     lines = [str(line) for line in answer_lines(read_evidence(bare_run))]
-    assert lines[1:] == ["Not read beyond its floor: whether a request is harmful."]
+    assert lines[1:] == ["Does not beat its floor: whether a request is harmful."]
 
 
 def test_every_list_of_verdicts_holds_every_verdict(repository):

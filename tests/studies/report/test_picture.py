@@ -82,6 +82,9 @@ def test_the_text_alternative_tells_every_answer_and_its_counts(full_run, full_p
     )
     assert "(9 detached, 4 neither, 1 open of 14 sites)" in alt
     assert "sintered: open" in alt
+    # Judged, though the lines tell the study over categories in its place.
+    assert "sintered: sintered at layer 5, template_end (9 sintered, 1 second only" in alt
+    assert "not judged" not in str(picture.figure.svg)
     assert "Is the wording apart from the category?" in alt
     assert full_page.index('id="answer-') < full_page.index('<ul class="lines">') < full_page.index("<nav")
     assert [key.name for key in picture.legend] == [
