@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from unsinter.studies.figures.answer_map import MOST_MODELS, Answer, answer_map
 from unsinter.studies.report.evidence import read_evidence
 from unsinter.studies.report.picture import first_picture
-from unsinter.studies.verdict_words import LOOKS
+from unsinter.studies.verdict_words import LOOKS, summary_rows
 
 
 def rows_of(*verdicts, position="template_end"):
@@ -74,7 +74,7 @@ def test_many_models_are_rows_of_the_verdicts_that_speak():
     assert figure.get_figheight() < 3.2
 
 
-def test_the_text_alternative_tells_every_answer_and_its_counts(full_run, full_page):
+def test_the_text_alternative_tells_every_answer_and_its_counts(full_run, full_page, verdicts):
     picture = first_picture(read_evidence(full_run))
     alt = str(picture.figure.svg).split('aria-label="', 1)[1].split('"', 1)[0]
     assert (
@@ -83,7 +83,8 @@ def test_the_text_alternative_tells_every_answer_and_its_counts(full_run, full_p
     assert "(9 detached, 4 neither, 1 open of 14 sites)" in alt
     assert "sintered: open" in alt
     # Judged, though the lines tell the study over categories in its place.
-    assert "sintered: sintered at layer 5, template_end (9 sintered, 1 second only" in alt
+    own = summary_rows(verdicts).query("model == 'sintered' and pair == 'C-W'")["verdict"].value_counts()
+    assert f"sintered: sintered at layer 5, template_end ({own['shared']} sintered, 1 second only" in alt
     assert "not judged" not in str(picture.figure.svg)
     assert "Is the wording apart from the category?" in alt
     assert full_page.index('id="answer-') < full_page.index('<ul class="lines">') < full_page.index("<nav")
