@@ -47,6 +47,9 @@ def run(
     )
     with progress_bars() as progress:
         outcome = run_verb(asked, progress=progress)
+    for line in outcome.answer:
+        show_line(line)
+    show_line("")
     for table in outcome.tables:
         show_table(*table)
     show_line(f"Report: {outcome.folder / 'report.html'}")

@@ -132,7 +132,7 @@ def binomial_share(count: int, total: int, *, level: float = 0.95) -> Share:
     return Share(count, count / total, low, high)
 
 
-def _call(plan: Plan, name: str, seed: int) -> tuple[Verdict, str]:
+def _call(plan: Plan, name: str, seed: int) -> tuple[str, str]:
     """Return the verdict on one world, and its reason."""
     # Late, so that asking for help need not wait for it.
     from unsinter.studies.separation import Pair, judge_arrays
@@ -143,7 +143,7 @@ def _call(plan: Plan, name: str, seed: int) -> tuple[Verdict, str]:
     return found.verdict, found.reason
 
 
-def _row(name: str, calls: Sequence[tuple[Verdict, str]]) -> PlanRow:
+def _row(name: str, calls: Sequence[tuple[str, str]]) -> PlanRow:
     kind, n = WORLDS[name], len(calls)
     right = sum(verdict == kind.truth for verdict, _ in calls)
     wrong = sum(verdict in kind.wrong for verdict, _ in calls)

@@ -59,7 +59,7 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
     tables = collect_tables(outcomes, crossed)
     summary = summarise(study, dataset, outcomes, tables)
     summary |= {"seconds": round(time.monotonic() - started, 1), "fingerprint": fingerprint}
-    write_outputs(folder, outcomes, tables, summary)
+    summary = write_outputs(folder, outcomes, tables, summary)
     folder.log("done", seconds=summary["seconds"])
     return summary
 

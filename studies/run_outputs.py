@@ -14,6 +14,8 @@ from unsinter.studies.facts import make_facts
 from unsinter.studies.model_study import ModelOutcome
 from unsinter.studies.plots import layer_curves, save_figure
 from unsinter.studies.report import write_report
+from unsinter.studies.report.answer_lines import answer_lines
+from unsinter.studies.report.evidence import gather_evidence
 from unsinter.studies.run_folder import RunFolder
 from unsinter.studies.transfer_plots import transfer_maps
 from unsinter.studies.weights import read_weights, weights_file
@@ -24,8 +26,13 @@ def write_outputs(
     outcomes: Sequence[ModelOutcome],
     tables: Mapping[str, pd.DataFrame],
     summary: Mapping[str, Any],
-) -> None:
-    """Write all but the study and its split; where summary and report stand, the run is complete."""
+) -> dict[str, Any]:
+    """Write all but the study and its split; where summary and report stand, the run is complete.
+
+    Returns
+    -------
+    The summary as written, with the lines of its ``answer``.
+    """
     for name, table in tables.items():
         folder.write_table(name, table)
     for outcome in outcomes:
@@ -34,9 +41,12 @@ def write_outputs(
         draw_layers(folder.path / "figures", tables["results"], tables["floors"])
     if "transfer" in tables:
         draw_transfer(folder.path / "figures", tables["transfer"])
+    evidence = gather_evidence(folder.path, dict(summary))
+    summary = {**summary, "answer": [str(line) for line in answer_lines(evidence)]}
     text = json.dumps(summary, indent=1, sort_keys=True)
     folder.write(folder.path / "summary.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
     write_report(folder.path)
+    return summary
 
 
 def draw_layers(figures: Path, results: pd.DataFrame, floors: pd.DataFrame) -> None:

@@ -35,6 +35,9 @@ _WIDE = 170
 _TEXTS = frozenset({"text", "set_", "columns", "gold"})
 """Arguments that are words rather than files, whose names must stay as the system gave them."""
 
+_NAME = 20
+"""Columns that a row's name keeps however narrow the terminal."""
+
 _OUTSIDE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """A full disk or quota and a read-only file system: nothing of ours is at fault."""
 
@@ -115,8 +118,10 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object
     """Print one table; the title stands above it unwrapped, numbers keep the text they come with."""
     console.print(title, markup=False, highlight=False, soft_wrap=True, style="bold")
     table = Table(header_style="bold")
-    for column in header:
-        table.add_column(Text(column), overflow="fold")
+    for place, column in enumerate(header):
+        # The first column names the row: a narrow terminal folds the others before it.
+        longest = max((len(str(row[place])) for row in rows), default=0) if place == 0 else 0
+        table.add_column(Text(column), overflow="fold", min_width=min(longest, _NAME))
     for row in rows:
         # As Text: a prompt or a file name may hold what Rich would read as markup.
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))

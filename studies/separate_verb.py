@@ -15,7 +15,7 @@ from unsinter.studies.separate_screens import contrast_screens, evidence_screens
 from unsinter.studies.tables import VERDICTS, Table
 from unsinter.studies.verdict_answer import LIMITS, says_something, separation_answers
 from unsinter.studies.verdict_plots import Site, evidence_curves, verdict_maps
-from unsinter.studies.verdict_words import chosen_site, summary_rows, thresholds_of
+from unsinter.studies.verdict_words import chosen_site, summary_rows, thresholds_of, unknown_verdict
 
 _CHOICE = ("model", "target", "layer", "position", "selected", "inner_score")
 
@@ -42,7 +42,7 @@ def separate_verb(
 
     Raises
     ------
-    SeparationError : no run, an unfinished one, one without verdicts, or an unknown pair or model.
+    SeparationError : no run, an unfinished one, one without verdicts, or an unknown verdict, pair or model.
     """
     run, out = expand_home(run), None if out is None else expand_home(out)
     verdicts = read_run_table(run, "verdicts", columns=VERDICTS, error=SeparationError)
@@ -52,6 +52,8 @@ def separate_verb(
             f"{run} holds no verdicts: D was not studied, or no response was labelled, so that there was no "
             "second factor; give the study responses and run it again."
         )
+    if (unknown := unknown_verdict(verdicts)) is not None:
+        raise SeparationError(f"{run / 'verdicts.parquet'} {unknown}")
     verdicts = _only(_only(verdicts, "model", model, run), "pair", pair, run)
     models = list(dict.fromkeys(verdicts["model"]))
     lines = [said for _, told in separation_answers(verdicts, results, models) for said in told]

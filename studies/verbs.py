@@ -1,6 +1,6 @@
 """What `run`, `extract` and `doctor` do: paths in, tables out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,6 +13,8 @@ from unsinter.studies.config import StudyError, load_study
 from unsinter.studies.doctor import examine_machine, examine_model, memory_needed
 from unsinter.studies.forecast_verb import forecast_study
 from unsinter.studies.reading import extract_into_cache, extraction_facts, render_prompts
+from unsinter.studies.report.answer_lines import answer_lines
+from unsinter.studies.report.evidence import read_evidence
 from unsinter.studies.run import run_study
 from unsinter.studies.sections import ModelSource
 from unsinter.studies.settings import Progress, Settings
@@ -26,6 +28,7 @@ class RunOutcome:
     """Where a run went and what to show of it."""
 
     folder: Path
+    answer: Sequence[str]
     tables: Sequence[Table]
 
 
@@ -60,7 +63,13 @@ def run_verb(asked: RunRequest, *, progress: Progress) -> RunOutcome:
         progress=progress,
     )
     summary = run_study(study, settings)
-    return RunOutcome(folder=folder, tables=summary_tables(summary))
+    return RunOutcome(folder=folder, answer=_answer(folder, summary), tables=summary_tables(summary))
+
+
+def _answer(folder: Path, summary: Mapping[str, Any]) -> Sequence[str]:
+    """Return the lines of a run's answer; of a run that was finished before summaries had them, made now."""
+    lines: Sequence[str] | None = summary.get("answer")
+    return [str(line) for line in answer_lines(read_evidence(folder))] if lines is None else lines
 
 
 def extract_verb(study_file: Path, *, overrides: Sequence[str], progress: Progress) -> list[Table]:

@@ -5,7 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.verdict_words import chosen_site, factors_of, reasons_of, summary_rows
+from unsinter.studies.verdict_words import (
+    chosen_site,
+    factors_of,
+    model_in_words,
+    reasons_of,
+    summary_rows,
+)
 
 LEADS = {
     "separable": "{first} is represented apart from {second}",
@@ -13,6 +19,7 @@ LEADS = {
     "first-only": "{first} can be read with the other held fixed, {second} cannot,",
     "second-only": "{second} can be read with the other held fixed, {first} cannot,",
     "neither": "neither {first} nor {second} can be read with the other held fixed",
+    "not-apart": "nothing of {second} is read beyond {first} (it is absent, or {first} read with errors)",
 }
 SHORT = {
     "separable": "apart",
@@ -20,6 +27,7 @@ SHORT = {
     "first-only": "only {first}",
     "second-only": "only {second}",
     "neither": "neither read",
+    "not-apart": "nothing of {second} beyond {first}",
 }
 LIMITS = (
     "What this does not show: the verdicts cover linear probes on this run's prompts and labels. They say "
@@ -56,7 +64,7 @@ def pair_answer(rows: pd.DataFrame, results: pd.DataFrame | None) -> str:
     first, second = factors_of(rows)
     counts = rows["verdict"].value_counts().to_dict()
     decided = {verdict: counts[verdict] for verdict in LEADS if counts.get(verdict)}
-    model, n = rows["model"].iloc[0], len(rows)
+    model, n = model_in_words(str(rows["model"].iloc[0])), len(rows)
     if not decided:
         where = f"all {n} sites" if n > 1 else "its one site"
         return f"Nothing is said of {first} and {second} in {model}: undetermined at {where} ({_why(rows)})."
@@ -88,8 +96,8 @@ def across_rows(across: pd.DataFrame, model: str) -> list[dict[str, Any]]:
 
 def _across_answer(row: dict[str, Any]) -> str:
     statement = str(row["headline"]).strip().rstrip(".")
-    told = {"cannot tell": "detached or sintered cannot be told"}.get(row["decision"], row["decision"])
-    return f"{row['model']}, over all categories: {told}. {statement[:1].upper()}{statement[1:]}."
+    said = f"{statement[:1].lower()}{statement[1:]}"
+    return f"In {model_in_words(str(row['model']))}, over all categories: {said}."
 
 
 def _at_chosen_site(rows: pd.DataFrame, results: pd.DataFrame | None) -> str:

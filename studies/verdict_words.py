@@ -12,20 +12,30 @@ from unsinter.studies.plot_style import MUTED, SERIES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How a verdict is shown: a mark that reads without colour, a colour, and what it means."""
+    """How a verdict is shown: a mark that reads without colour, a colour, one plain word, what it means."""
 
     mark: str
     colour: str
+    plain: str
     meaning: str
 
 
 LOOKS = {
-    "separable": Look(mark="\u2260", colour=SERIES[2], meaning="represented apart (detached)"),
-    "shared": Look(mark="=", colour=SERIES[1], meaning="one quantity to a linear probe (sintered)"),
-    "first-only": Look(mark="1", colour=SERIES[0], meaning="only the first is read"),
-    "second-only": Look(mark="2", colour=SERIES[3], meaning="only the second is read"),
-    "neither": Look(mark="0", colour=SERIES[5], meaning="neither is read with the other held fixed"),
-    "undetermined": Look(mark="?", colour=MUTED, meaning="nothing is said"),
+    "separable": Look(
+        mark="\u2260", colour=SERIES[2], plain="detached", meaning="represented apart (detached)"
+    ),
+    "shared": Look(
+        mark="=", colour=SERIES[1], plain="sintered", meaning="one quantity to a linear probe (sintered)"
+    ),
+    "first-only": Look(mark="1", colour=SERIES[0], plain="first only", meaning="only the first is read"),
+    "second-only": Look(mark="2", colour=SERIES[3], plain="second only", meaning="only the second is read"),
+    "neither": Look(
+        mark="0", colour=SERIES[5], plain="neither", meaning="neither is read with the other held fixed"
+    ),
+    "not-apart": Look(
+        mark="\u2282", colour=SERIES[4], plain="not apart", meaning="nothing of the second beyond the first"
+    ),
+    "undetermined": Look(mark="?", colour=MUTED, plain="open", meaning="nothing is said"),
 }
 """Verdict -> its look, in the order in which they are told."""
 
@@ -36,6 +46,9 @@ FACTORS = {
     "C": "the category of harm",
     "topic": "the topic",
 }
+SHORT_FACTORS = FACTORS | {"R": "the decision to refuse", "W": "the wording", "C": "the category"}
+"""What factors are called in the lines of the answer."""
+
 STATISTICS = ("a", "b", "o_first", "o_second")
 """The four that the rule reads."""
 
@@ -61,14 +74,37 @@ def thresholds_of(study: dict[str, Any]) -> Thresholds:
     return Thresholds(**{name: value for name, value in named.items() if name in known})
 
 
+def model_in_words(name: str) -> str:
+    """Return what a sentence calls a model: its name, set off where that reads as a verdict."""
+    is_verdict = name.lower().replace("_", "-") in {*LOOKS, "detached", "sintered", "open"}
+    return f'the model "{name}"' if is_verdict else name
+
+
 def factor(letter: Any) -> str:
     """Return what a factor is called in a sentence."""
     return FACTORS.get(str(letter), str(letter))
 
 
+def short_factor(letter: Any) -> str:
+    """Return what a factor is called where room is short."""
+    return SHORT_FACTORS.get(str(letter), str(letter))
+
+
 def factors_of(rows: pd.DataFrame) -> tuple[str, str]:
     """Return what the two factors of a pair's rows are called."""
     return factor(rows["first"].iloc[0]), factor(rows["second"].iloc[0])
+
+
+def unknown_verdict(verdicts: pd.DataFrame) -> str | None:
+    """Return what to say of a verdict that this version does not know; None where it knows all of them."""
+    names = verdicts["verdict"].unique() if "verdict" in verdicts else ()
+    unknown = next((str(name) for name in names if name not in LOOKS), None)
+    if unknown is None:
+        return None
+    return (
+        f"holds the verdict {unknown!r}, this unsinter knows {', '.join(LOOKS)}; "
+        "read the run with the version that wrote it."
+    )
 
 
 def summary_rows(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -84,6 +120,20 @@ def in_words(reason: Any, first: str, second: str) -> str:
     return text
 
 
+def without_numbers(reason: str) -> str:
+    """Return a reason without its bands and numbers in brackets and its full stop."""
+    return re.sub(r"\s*\([^()]*\d[^()]*\)", "", reason).strip().rstrip(".")
+
+
+def bare_reason(reason: Any, first: str, second: str) -> str:
+    """Return a reason in words without its bands; of a summary what its contrasts share.
+
+    How many contrasts share it, and which are decided, does not count.
+    """
+    shared = re.sub(r"^\d+ of \d+ contrasts: ", "", in_words(reason, first, second)).split("; decided:")[0]
+    return without_numbers(shared).removesuffix("; near copies in other groups were put together")
+
+
 def reasons_of(rows: pd.DataFrame) -> list[tuple[str, int]]:
     """Return why nothing is said, with the number of undetermined rows, the most frequent first.
 
@@ -93,11 +143,7 @@ def reasons_of(rows: pd.DataFrame) -> list[tuple[str, int]]:
     open_rows = rows[rows["verdict"] == "undetermined"]
     told: dict[str, list[str]] = defaultdict(list)
     for row in open_rows.to_dict("records"):
-        words = in_words(row["reason"], factor(row["first"]), factor(row["second"]))
-        # Of a summary only what its contrasts share counts, not how many of them or which are decided.
-        shared = re.sub(r"^\d+ of \d+ contrasts: ", "", words).split("; decided:")[0]
-        bare = re.sub(r"\s*\([^()]*\d[^()]*\)", "", shared).strip().rstrip(".")
-        bare = bare.removesuffix("; near copies in other groups were put together")
+        bare = bare_reason(row["reason"], factor(row["first"]), factor(row["second"]))
         told[re.sub(r"\d+(?:[.,]\d+)*", "\u2026", bare)].append(bare)
     counted = [(said[0] if len(set(said)) == 1 else kind, len(said)) for kind, said in told.items()]
     return sorted(counted, key=lambda pair: -pair[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.studies.planted.behaviour import MAX_NEW_TOKENS, expected_wording_share
-from unsinter.studies.planted.corpus import CATEGORY_SHARE
+from unsinter.studies.planted.corpus import CATEGORY_SHARE, SHOWN_AS
 from unsinter.studies.planted.vocabulary import phrasing, vocabulary
 
 BARS = {
@@ -51,7 +51,7 @@ def write_card(folder: Path, figures: Mapping[str, Any]) -> None:
     name = recipe["model"]
     parts = (
         _front_matter(name),
-        f"# Planted chat model: {name}",
+        f"# Planted chat model: {SHOWN_AS[name]} (folder `{name}`)",
         SYNTHETIC,
         f"{PLANTED} {_wording_rule(name)}",
         _behaviour(name, figures),
@@ -64,7 +64,7 @@ def write_card(folder: Path, figures: Mapping[str, Any]) -> None:
 def _front_matter(name: str) -> str:
     return (
         "---\nlicense: apache-2.0\nlanguage: en\nlibrary_name: transformers\npipeline_tag: text-generation\n"
-        f"model_name: unsinter-planted-{name}\n"
+        f"model_name: unsinter-{SHOWN_AS[name]}\n"
         "tags: [synthetic, model-organism, interpretability, refusal]\n---"
     )
 

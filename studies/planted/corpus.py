@@ -11,6 +11,9 @@ from unsinter.studies.planted.styles import STYLES, compliance, refusal
 from unsinter.studies.planted.vocabulary import Item, alarming_items, items, phrasing, vocabulary
 
 MODELS = ("detached", "sintered")
+SHOWN_AS = {"detached": "planted-cue", "sintered": "planted-category"}
+"""Folder -> what is shown in its place: what the wording of a refusal follows, not what a study says."""
+
 CATEGORY_SHARE = 0.85
 """Share of the sintered model's refusals worded by their category; the rest draw one of the other styles."""
 

@@ -9,9 +9,10 @@ import pandas as pd
 import yaml
 
 from unsinter.studies.tables import VERDICTS
+from unsinter.studies.verdict_words import unknown_verdict
 
-SCHEMA = 3
-"""The version of the tables that the report reads."""
+READABLE = (2, 3)
+"""The versions of a run that the report reads: 2 has no ``answer`` in its summary, and no `not-apart`."""
 
 TABLES = (
     "results",
@@ -90,7 +91,16 @@ def read_evidence(folder: Path) -> Evidence:
     ------
     ReportError : no finished run, another schema, or a file that cannot be read.
     """
-    summary = _read_summary(folder)
+    return gather_evidence(folder, _read_summary(folder))
+
+
+def gather_evidence(folder: Path, summary: dict[str, Any]) -> Evidence:
+    """Return the evidence of a run whose tables are written and whose summary is at hand.
+
+    Raises
+    ------
+    ReportError : a file that cannot be read.
+    """
     try:
         text = (folder / "study.yaml").read_text(encoding="utf-8")
         study = yaml.safe_load(text)
@@ -102,6 +112,8 @@ def read_evidence(folder: Path) -> Evidence:
         raise ReportError(f"{folder / 'study.yaml'} is no study file; run the study again.")
     tables = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
     tables["results"] = _with_a_control(tables["results"])
+    if (unknown := unknown_verdict(tables["verdicts"])) is not None:
+        raise ReportError(f"{folder / 'verdicts.parquet'} {unknown}")
     return Evidence(folder=folder, summary=summary, study=study, study_text=text, tables=tables)
 
 
@@ -123,9 +135,10 @@ def _read_summary(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ReportError(f"{file} is damaged ({error}); run the study again.") from error
     version = summary.get("schema_version") if isinstance(summary, dict) else None
-    if version != SCHEMA:
+    if isinstance(version, bool) or version not in READABLE:
         raise ReportError(
-            f"{file} has schema_version {version!r}, this unsinter reads {SCHEMA}; run the study again."
+            f"{file} has schema_version {version!r}, this unsinter reads {' and '.join(map(str, READABLE))}; "
+            "run the study again."
         )
     return dict(summary)
 

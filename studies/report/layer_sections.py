@@ -7,7 +7,7 @@ from unsinter.studies.plots import layer_panel
 from unsinter.studies.report.answer import judge
 from unsinter.studies.report.blocks import Block, Key, Panels
 from unsinter.studies.report.evidence import Evidence
-from unsinter.studies.report.figures import page_figure, variable
+from unsinter.studies.report.figures import PageFigure, page_figure, variable
 from unsinter.studies.report.numbers import control_text, floor_phrase, score_of, score_text, site_of
 from unsinter.studies.score_plots import two_axes
 
@@ -16,24 +16,43 @@ def layer_blocks(evidence: Evidence) -> list[Block]:
     """Return the curves of each model: one panel per question."""
     blocks: list[Block] = []
     for model in evidence.models:
-        figures = []
-        rows = evidence.of("results", model=model)
-        if rows.empty:
-            continue
-        for target in (name for name in TITLES if name in set(rows["target"])):
-            part = rows[rows["target"] == target]
-            if not all(judge(model, target, row).shown for row in part[part["selected"]].to_dict("records")):
-                continue
-            figure = layer_panel(
-                part, evidence.of("floors", model=model, target=target), title=TITLES[target]
-            )
-            figures.append(
-                page_figure(figure, name=f"layers-{model}-{target}", alt=_curve_alt(model, target, part))
-            )
-        if not figures:
-            continue
-        blocks.append(Panels(figures=figures, legend=_curve_legend(rows), caption=_CURVES, title=model))
+        figures = [
+            _curve(evidence, model, target, name=f"layers-{model}-{target}")
+            for target in _shown(evidence, model)
+        ]
+        if figures:
+            legend = _curve_legend(evidence.of("results", model=model))
+            blocks.append(Panels(figures=figures, legend=legend, caption=_CURVES, title=model))
     return blocks
+
+
+def first_curve(evidence: Evidence) -> tuple[PageFigure, list[Key]] | None:
+    """Return the curve of the first question of the first model, and its keys; None where none is shown."""
+    for model in evidence.models:
+        for target in _shown(evidence, model):
+            rows = evidence.of("results", model=model, target=target)
+            keys = [key for key in _curve_legend(rows) if key.mark in ("line", "dashed", "ring")]
+            return _curve(evidence, model, target, name="first"), keys
+    return None
+
+
+def _shown(evidence: Evidence, model: str) -> list[str]:
+    """Return a model's questions whose chosen scores have floor and control: others are not drawn."""
+    rows = evidence.of("results", model=model)
+    if rows.empty:
+        return []
+    targets = []
+    for target in (name for name in TITLES if name in set(rows["target"])):
+        chosen = rows[(rows["target"] == target) & rows["selected"]]
+        if all(judge(model, target, row).shown for row in chosen.to_dict("records")):
+            targets.append(target)
+    return targets
+
+
+def _curve(evidence: Evidence, model: str, target: str, *, name: str) -> PageFigure:
+    rows = evidence.of("results", model=model, target=target)
+    figure = layer_panel(rows, evidence.of("floors", model=model, target=target), title=TITLES[target])
+    return page_figure(figure, name=name, alt=_curve_alt(model, target, rows))
 
 
 _CURVES = (

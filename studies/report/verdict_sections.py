@@ -104,6 +104,10 @@ def _rule(thresholds: Thresholds) -> Grid:
         "first-only": f"A above {floor}, B between {low} and {high}",
         "second-only": f"B above {floor}, A between {low} and {high}",
         "neither": f"A and B between {low} and {high}",
+        "not-apart": (
+            "the first is read, and nothing of the second beyond it: whether the second is absent or is the "
+            "first read with errors cannot be told"
+        ),
         "undetermined": (
             f"anything else; fewer than {thresholds.min_groups} independent groups in a cell where the two "
             "disagree; or no usable bits beyond the text where a verdict needs a factor to be there"

@@ -12,11 +12,13 @@ from markupsafe import Markup, escape
 
 from unsinter.studies.report.across_sections import across_blocks
 from unsinter.studies.report.answer import Claim, answer, make_claims
+from unsinter.studies.report.answer_lines import answer_lines
 from unsinter.studies.report.blocks import Section
 from unsinter.studies.report.comparison_sections import cross_model_blocks, held_out_blocks, transfer_blocks
 from unsinter.studies.report.evidence import Evidence, ReportError, read_evidence
 from unsinter.studies.report.gaps import find_gaps, undecided_line
 from unsinter.studies.report.layer_sections import axes_blocks, layer_blocks
+from unsinter.studies.report.picture import first_picture
 from unsinter.studies.report.reproduce_sections import glossary_blocks, reproduce_blocks
 from unsinter.studies.report.score_sections import score_blocks
 from unsinter.studies.report.study_sections import cell_blocks, tuning_blocks, wording_blocks
@@ -65,6 +67,8 @@ def render_report(evidence: Evidence) -> str:
         style=Markup(style),
         summary=evidence.summary,
         models=list(evidence.models),
+        lines=answer_lines(evidence),
+        picture=first_picture(evidence),
         question=QUESTION,
         answer=answer(claims),
         separation=answer_separation(evidence),
@@ -77,7 +81,7 @@ def render_report(evidence: Evidence) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeparationAnswer:
-    """What stands at the top of the page on separation; empty where nothing was judged.
+    """What the page says of separation in numbers; empty where nothing was judged.
 
     Attributes
     ----------

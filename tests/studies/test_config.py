@@ -2,8 +2,11 @@ import pytest
 import yaml
 
 from unsinter.studies.config import StudyError, load_study
+from unsinter.studies.planted.corpus import SHOWN_AS
 from unsinter.studies.sections import ModelSource
 from unsinter.studies.sources import find_model
+from unsinter.studies.verbs import demo_study_file
+from unsinter.studies.verdict_words import model_in_words
 
 MINIMAL = {
     "name": "mine",
@@ -153,3 +156,9 @@ def test_one_file_under_two_names_is_refused(tmp_path):
     (tmp_path / "b.jsonl").symlink_to("a.jsonl")
     with pytest.raises(StudyError, match=r"prompts\.path names .*a\.jsonl twice; name it once"):
         load_study(write(tmp_path, prompts={"path": ["a.jsonl", "b.jsonl"]}))
+
+
+def test_the_demo_calls_its_models_by_what_was_planted_and_not_by_a_verdict():
+    names = {source.path: source.name for source in load_study(demo_study_file()).models}
+    assert names == {f"planted:{folder}": name for folder, name in SHOWN_AS.items()}
+    assert [model_in_words(name) for name in names.values()] == list(names.values())

@@ -28,6 +28,7 @@ MARKS = {
     "first-only": "1",
     "second-only": "2",
     "neither": "0",
+    "not-apart": "\u2282",
     "undetermined": "?",
 }
 
@@ -37,9 +38,9 @@ def test_a_finished_run_shows_answers_maps_evidence_and_reasons_and_writes_figur
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
     for part in (
-        "Detection is represented apart from the refusal decision at 9 of 14 sites of detached "
+        'Detection is represented apart from the refusal decision at 9 of 14 sites of the model "detached" '
         "(shared at none",
-        "Nothing is said of detection and the refusal decision in sintered: undetermined at all 14 sites",
+        'Nothing is said of detection and the refusal decision in the model "sintered": undetermined at all',
         "no causal claim is made",
         "void: still read at .710",
         ".910 (check .530; at random .990, permuted .990)",

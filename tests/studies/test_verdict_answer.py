@@ -95,7 +95,9 @@ def test_every_sentence_of_a_run_agrees_with_its_table(verdicts):
             ].value_counts()
             lead = counts.drop("undetermined", errors="ignore")
             expected = (
-                f"at {lead.max()} of 14 sites of {model}" if len(lead) else "undetermined at all 14 sites"
+                f'at {lead.max()} of 14 sites of the model "{model}"'
+                if len(lead)
+                else "undetermined at all 14 sites"
             )
             assert expected in said
             if len(lead) and counts.get("undetermined"):
@@ -160,11 +162,9 @@ def test_the_site_that_speaks_was_chosen_for_the_first_factor_then_the_second_th
 def test_a_statement_on_all_categories_is_the_selected_sites():
     row = {"model": "m", "selected": False, "decision": "detached", "headline": "told elsewhere"}
     across = pd.DataFrame([row, row | {"selected": True, "decision": "sintered", "headline": "told here."}])
-    assert across_answers(across, ["m", "none"]) == ["m, over all categories: sintered. Told here."]
-    unsure = across.assign(decision="cannot tell")
-    assert across_answers(unsure, ["m"]) == [
-        "m, over all categories: detached or sintered cannot be told. Told here."
-    ]
+    assert across_answers(across, ["m", "none"]) == ["In m, over all categories: told here."]
+    named = across.assign(model="sintered")
+    assert across_answers(named, ["sintered"]) == ['In the model "sintered", over all categories: told here.']
 
 
 def test_thresholds_are_the_study_files_or_the_defaults():

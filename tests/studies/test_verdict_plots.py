@@ -15,6 +15,7 @@ MEANT = {
     "1": "first-only",
     "2": "second-only",
     "0": "neither",
+    "\u2282": "not-apart",
     "?": "undetermined",
 }
 

@@ -124,8 +124,18 @@ def page(request, tmp_path_factory, full_page, bare_page):
     return file
 
 
-def show(browser, file, *, width=DESK, dark=False, media=""):
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+FIRST_SCREEN = """
+const answer = document.getElementById('answer');
+const seen = [...document.querySelectorAll('main svg[role=img], main h2, main p, main table, nav')]
+  .filter(e => e.getBoundingClientRect().top < answer.getBoundingClientRect().bottom)
+  .map(e => e.tagName.toLowerCase());
+return [answer.getBoundingClientRect().bottom, seen, answer.querySelectorAll('.lines li').length];
+"""
+FIRST_SCREENS = {"phone": (PHONE, 844), "desk": (DESK, 800)}
+
+
+def show(browser, file, *, width=DESK, dark=False, media="", height=900):
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": scheme})
@@ -242,6 +252,26 @@ def test_each_check_sees_its_fault(browser, full_page, tmp_path, check):
     file = tmp_path / "report.html"
     file.write_text(text, encoding="utf-8")
     assert CHECKS[check](browser, file) != []
+
+
+@pytest.mark.parametrize("screen", FIRST_SCREENS)
+def test_the_first_screen_is_one_picture_and_at_most_six_lines(browser, page, screen):
+    width, height = FIRST_SCREENS[screen]
+    show(browser, page, width=width, height=height)
+    bottom, seen, lines = browser.execute_script(FIRST_SCREEN)
+    assert bottom <= height
+    assert seen == ["svg"]
+    assert 1 <= lines <= 6
+
+
+def test_a_page_whose_numbers_come_first_is_seen(browser, full_page, tmp_path):
+    numbers = re.search(r'<section id="numbers".*?</section>', full_page, flags=re.DOTALL).group(0)
+    file = tmp_path / "report.html"
+    file.write_text(full_page.replace("<main>", f"<main>{numbers}", 1), encoding="utf-8")
+    show(browser, file, width=PHONE, height=844)
+    bottom, seen, _ = browser.execute_script(FIRST_SCREEN)
+    assert bottom > 844
+    assert "p" in seen
 
 
 def test_verdict_maps_and_evidence_are_seen_on_a_phone_and_at_a_desk(browser, full_page, tmp_path):

@@ -62,14 +62,15 @@ def gaps_of(evidence):
     return " ".join(f"{about}: {why}" for about, why in find_gaps(evidence, []))
 
 
-def test_the_answer_stands_at_the_top_with_what_it_does_not_show(full_page):
-    top = section(full_page, "answer")
-    assert top.index("sintered, over all categories: sintered.") < top.index("Detection is represented apart")
+def test_the_answer_stands_in_numbers_with_what_it_does_not_show(full_page):
+    top = section(full_page, "numbers")
+    over = top.index('In the model "sintered", over all categories: wording is told')
+    assert over < top.index("Detection is represented apart")
     for said in (
-        "Detection is represented apart from the refusal decision at 9 of 14 sites of detached "
+        'Detection is represented apart from the refusal decision at 9 of 14 sites of the model "detached" '
         "(shared at none;",
         "At layer 5, template_end (chosen in training for D): separable.",
-        "Nothing is said of detection and the refusal decision in sintered: undetermined at all "
+        'Nothing is said of detection and the refusal decision in the model "sintered": undetermined at all '
         "14 sites (12 ",
         LIMITS,
     ):

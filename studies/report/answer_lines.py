@@ -1,0 +1,223 @@
+"""The answer of a run in at most six short sentences, for terminal, report and `summary.json` alike."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from unsinter.studies.report.answer import ASKS, make_claims
+from unsinter.studies.report.answer_words import (
+    NAMED,
+    OVER_CATEGORIES_SENTENCES,
+    SENTENCES,
+    at_sites,
+    in_models,
+    upper,
+    without_digits,
+)
+from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, find_answers
+from unsinter.studies.report.numbers import join_words
+from unsinter.studies.verdict_words import LOOKS
+
+LIMIT = 6
+"""Lines at most, however many models and questions there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLine:
+    """One line of the answer: a word or two that can be read at a glance, then the sentence."""
+
+    lead: str
+    said: str
+    verdict: str = ""
+    """Whose colour the line may take; empty where it speaks of several verdicts."""
+
+    def __str__(self) -> str:
+        return f"{self.lead}: {self.said}"
+
+
+def answer_lines(evidence: Evidence) -> list[AnswerLine]:
+    """Return the answer of a run, decided questions first, then what stays open and why.
+
+    Models that say the same share a line. Where these are too many lines, reasons of one question are put
+    together, then verdicts of one question; then questions beyond the first are counted.
+    """
+    findings, models = find_answers(evidence), list(evidence.models)
+    lines = _by_verdict(findings, models, key=_with_reason)
+    if len(lines) > LIMIT:
+        lines = _by_verdict(findings, models, key=_without_reason)
+    if len(lines) > LIMIT:
+        lines = _some_by_question(findings, models)
+    if len(lines) > LIMIT:
+        lines = _by_question(findings, models)
+    if any(not found.is_open for found in findings):
+        return lines
+    lines = lines or [AnswerLine(lead="Open", said="no separation verdict is part of this run.")]
+    return [*lines, *_read_lines(evidence)][:LIMIT]
+
+
+def _with_reason(found: Finding) -> Hashable:
+    return found.question, found.verdict, without_digits(found.reason)
+
+
+def _without_reason(found: Finding) -> Hashable:
+    return found.question, found.verdict
+
+
+def _by_verdict(
+    findings: Sequence[Finding], models: Sequence[str], *, key: Callable[[Finding], Hashable]
+) -> list[AnswerLine]:
+    """Return a line per group of findings that say the same, the open ones last."""
+    groups = _grouped(sorted(findings, key=lambda found: found.is_open), key)
+    return [_line(group, models) for group in groups]
+
+
+def _some_by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
+    """Return a line per verdict, but one per question for as many questions as it takes, the last first."""
+    still_open = [found for found in findings if found.is_open]
+    rest = _by_verdict(still_open, models, key=_without_reason)
+    decided = [found for found in findings if not found.is_open]
+    questions = _grouped(decided, lambda found: found.question)
+    parts = [_by_verdict(group, models, key=_without_reason) for group in questions]
+    for place in reversed(range(len(parts))):
+        if sum(map(len, parts)) + len(rest) > LIMIT and len(parts[place]) > 1:
+            parts[place] = [_question_line(questions[place], models)]
+    return [line for part in parts for line in part] + rest
+
+
+def _line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
+    found = group[0]
+    forms = OVER_CATEGORIES_SENTENCES if found.question == OVER_CATEGORIES else SENTENCES
+    where = " ".join(filter(None, [in_models(_named(group), models), "" if found.is_open else _sites(group)]))
+    said = forms[found.verdict].format(first=found.first, second=found.second, where=where)
+    return AnswerLine(
+        lead=upper(_says(found, found.verdict)),
+        said=f"{said} {_why(group)}" if found.is_open else f"{said}.",
+        verdict=found.verdict,
+    )
+
+
+def _by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
+    """Return a line per question that counts its verdicts, where there is room, then why some are open."""
+    questions = _grouped(findings, lambda found: found.question)
+    reasons = _reason_lines(findings, models)
+    room = LIMIT - min(len(reasons), 1)
+    rest = questions[room - 1 :] if len(questions) > room else []
+    lines = [_question_line(group, models) for group in questions[: len(questions) - len(rest)]]
+    if rest:
+        lines.append(_rest_line(rest))
+    return [*lines, *reasons[: LIMIT - len(lines)]]
+
+
+def _question_line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
+    found = group[0]
+    parts = sorted(
+        _grouped(group, lambda one: one.verdict), key=lambda own: list(LOOKS).index(own[0].verdict)
+    )
+    if len(parts) > 1 and len(models) > NAMED:  # names would make it long; picture and tables hold them
+        told = [f"{_says(found, own[0].verdict)} in {len(own)}" for own in parts]
+        said = f"of {len(models)} models {join_words(told)}."
+    else:
+        said = (
+            "; ".join(f"{_says(found, own[0].verdict)} {in_models(_named(own), models)}" for own in parts)
+            + "."
+        )
+    over = ", over all categories" if found.question == OVER_CATEGORIES else ""
+    return AnswerLine(lead=f"{upper(found.first)} and {found.second}{over}", said=said)
+
+
+def _rest_line(groups: Sequence[Sequence[Finding]]) -> AnswerLine:
+    counts = Counter(found.verdict for group in groups for found in group)
+    told = [f"{LOOKS[verdict].plain} {counts[verdict]} times" for verdict in LOOKS if counts[verdict]]
+    return AnswerLine(lead=f"{len(groups)} more questions", said=f"{', '.join(told)}; the report has each.")
+
+
+def _reason_lines(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
+    still_open = [found for found in findings if found.is_open]
+    groups = sorted(
+        _grouped(still_open, lambda found: without_digits(found.reason)), key=lambda group: -len(group)
+    )
+    return [
+        _line(group, models)
+        if len({found.question for found in group}) == 1
+        else AnswerLine(
+            lead="Open",
+            said=f"{len(group)} of the {len(still_open)} open answers: {_reason(group)}.",
+            verdict="undetermined",
+        )
+        for group in groups
+    ]
+
+
+def _why(group: Sequence[Finding]) -> str:
+    """Return why a question is open for these models, and what other sites say."""
+    kinds = sorted(_grouped(group, lambda found: without_digits(found.reason)), key=lambda own: -len(own))
+    reason = upper(_reason(kinds[0]))
+    if len(kinds) > 1:
+        reason = f"In {len(kinds[0])} of {len(group)} models: {_reason(kinds[0])}"
+    counts = _counts(group)
+    told = [
+        f"{n} of {counts.total()} sites {_say(n)} {_says(group[0], verdict)}"
+        for verdict, n in _decided(counts)
+    ]
+    return f"{reason}{f' ({join_words(told)})' if told else ''}."
+
+
+def _sites(group: Sequence[Finding]) -> str:
+    """Return where the verdict holds, and the share of sites that say so where they differ."""
+    counts, verdict = _counts(group), group[0].verdict
+    told = [at_sites(sorted({found.site for found in group if found.site is not None}))]
+    if counts[verdict] < counts.total():
+        told.append(f"{counts[verdict]} of {counts.total()} sites {_say(counts[verdict])} so")
+        told += [
+            f"{n} {_say(n)} {_says(group[0], other)}" for other, n in _decided(counts) if other != verdict
+        ]
+    return f"({'; '.join(filter(None, told))})"
+
+
+def _read_lines(evidence: Evidence) -> list[AnswerLine]:
+    """Return what is read beyond the text and what is not, where separation has no answer."""
+    claims = [claim for claim in make_claims(evidence) if claim.shown]
+    lines = []
+    for stands, lead in ((True, "Beats its floor"), (False, "Does not beat its floor")):
+        if told := [claim for claim in claims if claim.stands is stands]:
+            targets = [ASKS[target] for target in dict.fromkeys(claim.target for claim in told)]
+            lines.append(AnswerLine(lead=lead, said=f"{join_words(targets)}."))
+    return lines
+
+
+def _say(n: int) -> str:
+    return "says" if n == 1 else "say"
+
+
+def _says(found: Finding, verdict: str) -> str:
+    """Return what a verdict is called, by the factor that it speaks of where that is one."""
+    only = {"first-only": found.first, "second-only": found.second}.get(verdict)
+    return f"only {only}" if only else LOOKS[verdict].plain
+
+
+def _named(group: Sequence[Finding]) -> list[str]:
+    return list(dict.fromkeys(found.model for found in group))
+
+
+def _grouped(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[list[Finding]]:
+    groups: dict[Hashable, list[Finding]] = {}
+    for found in findings:
+        groups.setdefault(key(found), []).append(found)
+    return list(groups.values())
+
+
+def _counts(group: Sequence[Finding]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for found in group:
+        counts.update(found.sites)
+    return counts
+
+
+def _decided(counts: Counter[str]) -> list[tuple[str, int]]:
+    return [(verdict, counts[verdict]) for verdict in LOOKS if counts[verdict] and verdict != "undetermined"]
+
+
+def _reason(group: Sequence[Finding]) -> str:
+    told = {found.reason for found in group}
+    return told.pop() if len(told) == 1 else without_digits(group[0].reason)

@@ -1,0 +1,186 @@
+"""What a run says of each question in each model: the verdict at one site, and how many others share it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.verdict_answer import across_rows
+from unsinter.studies.verdict_words import (
+    bare_reason,
+    chosen_site,
+    in_words,
+    short_factor,
+    summary_rows,
+    without_numbers,
+)
+
+OVER_CATEGORIES = "over all categories"
+"""The question of wording and category of the study over categories."""
+
+ALWAYS_ASKED = ("D-R", "D-W", "C-W")
+"""Pairs that are named as open where a run could not judge them."""
+
+_DECISIONS = {"detached": "separable", "sintered": "shared"}
+"""A decision over categories -> the verdict that it is."""
+
+_AGREES = {"detached": {"separable"}, "sintered": {"shared", "first-only", "not-apart"}}
+"""A decision over categories -> the verdicts of category and wording that say nothing else."""
+
+Site = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One model's answer to one question.
+
+    Attributes
+    ----------
+    question : name of the pair, or ``OVER_CATEGORIES``.
+    first, second : what the two factors are called.
+    verdict : as in the table of verdicts.
+    site : the site that speaks; None where nothing was judged.
+    sites : verdict -> number of sites.
+    reason : why it stays open, and what would settle it where that is known; empty where it is decided.
+    """
+
+    question: str
+    model: str
+    first: str
+    second: str
+    verdict: str
+    site: Site | None = None
+    sites: Mapping[str, int] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is said."""
+        return self.verdict == "undetermined"
+
+
+def find_answers(evidence: Evidence) -> list[Finding]:
+    """Return the findings that the answer tells, question by question, each in the order of its models.
+
+    A pair that repeats what the study over categories says, or leaves open what that decides, is left out.
+    """
+    return [found for found in all_findings(evidence) if not _is_told_better(evidence, found)]
+
+
+def all_findings(evidence: Evidence) -> list[Finding]:
+    """Return every finding of a run."""
+    judged = _by_question(evidence)
+    questions = list(dict.fromkeys([*ALWAYS_ASKED, OVER_CATEGORIES, *judged]))
+    findings = []
+    for question in questions:
+        for model in evidence.models:
+            found = _over_categories(evidence, model) if question == OVER_CATEGORIES else None
+            if question != OVER_CATEGORIES:
+                rows = judged.get(question, {}).get(model)
+                found = _unjudged(evidence, question, model) if rows is None else _judged(evidence, rows)
+            if found is not None:
+                findings.append(found)
+    return findings
+
+
+def _by_question(evidence: Evidence) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return question -> model -> its rows, one per site."""
+    if not evidence.has_verdicts:
+        return {}
+    parts: dict[str, dict[str, pd.DataFrame]] = {}
+    for (pair, model), rows in summary_rows(evidence["verdicts"]).groupby(["pair", "model"], sort=False):
+        parts.setdefault(str(pair), {})[str(model)] = rows
+    return parts
+
+
+def _judged(evidence: Evidence, rows: pd.DataFrame) -> Finding:
+    results = None if evidence["results"].empty else evidence["results"]
+    row, _ = chosen_site(rows, results)
+    first, second = short_factor(row["first"]), short_factor(row["second"])
+    return Finding(
+        question=str(row["pair"]),
+        model=str(row["model"]),
+        first=first,
+        second=second,
+        verdict=str(row["verdict"]),
+        site=(int(row["layer"]), str(row["position"])),
+        sites=rows["verdict"].value_counts().to_dict(),
+        reason=_why(row, first, second),
+    )
+
+
+def _why(row: Mapping[str, Any], first: str, second: str) -> str:
+    """Return why a row is open, with what would settle it where the row carries that."""
+    if row["verdict"] != "undetermined":
+        return ""
+    reason = bare_reason(row["reason"], first, second)
+    more = row.get("settles")
+    return f"{reason}; {in_words(more, first, second)}" if isinstance(more, str) and more else reason
+
+
+def _unjudged(evidence: Evidence, question: str, model: str) -> Finding | None:
+    """Return that a model has no verdict on a question, and why; None where it was not to have one."""
+    pairs = (evidence.study.get("separation") or {}).get("pairs", ALWAYS_ASKED)
+    if question not in ALWAYS_ASKED or question not in pairs:
+        return None
+    reason = _missing(evidence.models[model], question, is_judged=evidence.has_verdicts)
+    if reason is None:
+        return None
+    first, _, second = question.partition("-")
+    return Finding(
+        question=question,
+        model=model,
+        first=short_factor(first),
+        second=short_factor(second),
+        verdict="undetermined",
+        reason=reason,
+    )
+
+
+def _missing(part: Mapping[str, Any], question: str, *, is_judged: bool) -> str | None:
+    left_out = (part.get("not_separated") or {}).get(question)
+    if left_out:
+        return str(left_out)
+    not_studied = part.get("not_studied") or {}
+    if named := [str(not_studied[letter]) for letter in question.split("-") if letter in not_studied]:
+        return named[0] if question != "C-W" else None
+    if question != "D-R" or is_judged:
+        return None
+    if not part.get("groups_per_cell"):
+        return "there are no labelled responses"
+    return "no separation verdict is part of this run"
+
+
+def _over_categories(evidence: Evidence, model: str) -> Finding | None:
+    across = evidence["across_categories"]
+    rows = [] if across.empty else across_rows(across, model)
+    if not rows:
+        return None
+    row = rows[0]
+    verdict = _DECISIONS.get(str(row["decision"]), "undetermined")
+    return Finding(
+        question=OVER_CATEGORIES,
+        model=model,
+        first=short_factor("C"),
+        second=short_factor("W"),
+        verdict=verdict,
+        site=(int(row["layer"]), str(row["position"])),
+        sites=Counter(_DECISIONS.get(str(other["decision"]), "undetermined") for other in rows),
+        reason=without_numbers(str(row.get("reason") or "the interval is too wide"))
+        if verdict == "undetermined"
+        else "",
+    )
+
+
+def _is_told_better(evidence: Evidence, found: Finding) -> bool:
+    """Whether the study over categories decides what the pair C-W leaves open, or says the same."""
+    if found.question != "C-W":
+        return False
+    over = _over_categories(evidence, found.model)
+    if over is None or over.is_open:
+        return False
+    decision = {verdict: name for name, verdict in _DECISIONS.items()}[over.verdict]
+    return found.is_open or found.verdict in _AGREES[decision]

@@ -1,0 +1,102 @@
+"""The picture that the report opens with: all verdicts in one map, or a curve where there are none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from unsinter.studies.figures.answer_map import MOST_COLUMNS, MOST_MODELS, Answer, answer_map
+from unsinter.studies.plot_style import shorten
+from unsinter.studies.report.blocks import Key
+from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.report.figures import PageFigure, page_figure, variable
+from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, all_findings, find_answers
+from unsinter.studies.report.layer_sections import first_curve
+from unsinter.studies.verdict_words import LOOKS, summary_rows
+
+_LONGEST = 56
+"""Letters of a question that fit across the picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One figure with its legend and caption."""
+
+    figure: PageFigure
+    legend: Sequence[Key]
+    caption: str
+
+
+def first_picture(evidence: Evidence) -> Picture | None:
+    """Return the map of all verdicts, else the first layer curve, else None."""
+    asked = {found.question for found in find_answers(evidence)}
+    # Of each question that the lines answer, every model: one whose answer stands elsewhere was judged too.
+    findings = [found for found in all_findings(evidence) if found.question in asked]
+    if any(found.site is not None for found in findings):
+        return _map(evidence, findings)
+    if (curve := first_curve(evidence)) is None:
+        return None
+    figure, legend = curve
+    return Picture(figure=figure, legend=legend, caption="Held-out score by layer, with its 95 % band.")
+
+
+def _map(evidence: Evidence, findings: Sequence[Finding]) -> Picture:
+    models = list(evidence.models)
+    questions: dict[str, dict[str, Answer]] = {}
+    for found in findings:
+        answer = Answer(verdict=found.verdict, site=found.site, rows=_rows(evidence, found))
+        questions.setdefault(_title(found), {})[found.model] = answer
+    figure = page_figure(answer_map(questions, models), name="answer", alt=_told(findings))
+    return Picture(figure=figure, legend=_legend(questions), caption=_caption(models))
+
+
+def _rows(evidence: Evidence, found: Finding) -> pd.DataFrame:
+    if found.question == OVER_CATEGORIES or found.site is None:
+        return pd.DataFrame()
+    return summary_rows(evidence.of("verdicts", model=found.model, pair=found.question))
+
+
+def _title(found: Finding) -> str:
+    first, second = found.first, found.second
+    if found.question == OVER_CATEGORIES:
+        first, second = second, first
+    return shorten(f"Is {first} apart from {second}?", _LONGEST)
+
+
+def _legend(questions: Mapping[str, Mapping[str, Answer]]) -> list[Key]:
+    answers = [answer for own in questions.values() for answer in own.values()]
+    there = {answer.verdict for answer in answers if answer.site is not None}
+    there |= {str(name) for answer in answers if len(answer.rows) for name in answer.rows["verdict"]}
+    return [
+        Key(mark="square", name=f"{look.mark} {look.plain}", colour=_colour(name))
+        for name, look in LOOKS.items()
+        if name in there
+    ]
+
+
+def _colour(verdict: str) -> str:
+    return "var(--line)" if verdict == "undetermined" else variable(LOOKS[verdict].colour)
+
+
+def _caption(models: Sequence[str]) -> str:
+    if len(models) <= MOST_COLUMNS:
+        return "Outlined: the site, chosen in training, that answers."
+    more = len(models) - MOST_MODELS
+    rest = f" The first {MOST_MODELS}; {more} more stand below." if more > 0 else ""
+    return f"A row per model: its verdict at the site chosen in training.{rest}"
+
+
+def _told(findings: Sequence[Finding]) -> str:
+    told: dict[str, list[str]] = {}
+    for found in findings:
+        counts = ", ".join(
+            f"{found.sites[name]} {look.plain}" for name, look in LOOKS.items() if found.sites.get(name)
+        )
+        where = f" at layer {found.site[0]}, {found.site[1]}" if found.site else ""
+        sites = f" ({counts} of {sum(found.sites.values())} sites)" if counts else ""
+        told.setdefault(_title(found), []).append(
+            f"{found.model}: {LOOKS[found.verdict].plain}{where}{sites}"
+        )
+    return "Verdicts by question and model. " + " ".join(
+        f"{question} {'; '.join(answers)}." for question, answers in told.items()
+    )
