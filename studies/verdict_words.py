@@ -50,7 +50,7 @@ SHORT_FACTORS = FACTORS | {"R": "the decision to refuse", "W": "the wording", "C
 """What factors are called in the lines of the answer."""
 
 STATISTICS = ("a", "b", "o_first", "o_second")
-"""The four that the rule reads."""
+"""The areas that stand beside a verdict for people."""
 
 VOID = 0.6
 """AUROC of a fresh probe of an erased factor above which its erasure says nothing."""
@@ -61,8 +61,8 @@ class Thresholds:
     """What the rule asked for in a run."""
 
     effect_floor: float = 0.10
-    margin: float = 0.15
-    min_groups: int = 30
+    margin: float = 0.13
+    min_groups: int = 10
     level: float = 0.95
 
 
@@ -71,7 +71,7 @@ def thresholds_of(study: dict[str, Any]) -> Thresholds:
     given = study.get("separation")
     known = Thresholds.__dataclass_fields__
     named = given if isinstance(given, dict) else {}
-    return Thresholds(**{name: value for name, value in named.items() if name in known})
+    return Thresholds(**{name: value for name, value in named.items() if name in known and value is not None})
 
 
 def model_in_words(name: str) -> str:

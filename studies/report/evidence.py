@@ -1,6 +1,7 @@
 """What a run folder holds: its summary, its study and whichever tables were written."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from unsinter.studies.tables import VERDICTS
+from unsinter.studies.config import SCHEMA_VERSION
+from unsinter.studies.tables import RESULTS, VERDICTS
 from unsinter.studies.verdict_words import unknown_verdict
 
 READABLE = (2, 3)
@@ -111,10 +113,20 @@ def gather_evidence(folder: Path, summary: dict[str, Any]) -> Evidence:
     if not isinstance(study, dict):
         raise ReportError(f"{folder / 'study.yaml'} is no study file; run the study again.")
     tables = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
+    if summary.get("schema_version") != SCHEMA_VERSION:
+        for name, columns in (("results", RESULTS), ("verdicts", VERDICTS)):
+            tables[name] = _with_later_columns(tables[name], columns)
     tables["results"] = _with_a_control(tables["results"])
     if (unknown := unknown_verdict(tables["verdicts"])) is not None:
         raise ReportError(f"{folder / 'verdicts.parquet'} {unknown}")
     return Evidence(folder=folder, summary=summary, study=study, study_text=text, tables=tables)
+
+
+def _with_later_columns(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return the table of an earlier version with the columns that came later, empty."""
+    if table.empty:
+        return table
+    return table.reindex(columns=[*columns, *(name for name in table if name not in columns)])
 
 
 def _with_a_control(results: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
 from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.figures import PageFigure, page_figure, variable
 from unsinter.studies.report.numbers import site_of, with_interval
+from unsinter.studies.report.rule_table import rule_table
 from unsinter.studies.report.verdict_evidence import evidence_texts
 from unsinter.studies.verdict_plots import CHANCE, CURVES, evidence_panel, verdict_panel
 from unsinter.studies.verdict_words import (
@@ -37,7 +38,7 @@ def verdict_blocks(evidence: Evidence) -> list[Block]:
         parts = _pairs(evidence, model)
         if parts:
             blocks.append(_maps(evidence, model, parts))
-    blocks.append(_rule(thresholds))
+    blocks.append(rule_table(thresholds, is_earlier=bool(evidence["verdicts"]["angle"].isna().all())))
     for model in evidence.models:
         parts = _pairs(evidence, model)
         if figures := [figure for pair, rows in parts for figure in _curves(model, pair, rows, thresholds)]:
@@ -93,43 +94,6 @@ def _layers_told(rows: pd.DataFrame) -> list[str]:
         f"{position}: {', '.join(f'layer {row.layer} {row.verdict}' for row in part.itertuples())}"
         for position, part in rows.groupby("position", sort=False)
     ]
-
-
-def _rule(thresholds: Thresholds) -> Grid:
-    floor = f"{CHANCE + thresholds.effect_floor:.2f}".removeprefix("0")
-    low, high = (f"{CHANCE + way * thresholds.margin:.2f}".removeprefix("0") for way in (-1, 1))
-    needs = {
-        "separable": f"A, B and both O above {floor}",
-        "shared": f"A and B above {floor}, both O between {low} and {high}",
-        "first-only": f"A above {floor}, B between {low} and {high}",
-        "second-only": f"B above {floor}, A between {low} and {high}",
-        "neither": f"A and B between {low} and {high}",
-        "not-apart": (
-            "the first is read, and nothing of the second beyond it: whether the second is absent or is the "
-            "first read with errors cannot be told"
-        ),
-        "undetermined": (
-            f"anything else; fewer than {thresholds.min_groups} independent groups in a cell where the two "
-            "disagree; or no usable bits beyond the text where a verdict needs a factor to be there"
-        ),
-    }
-    rows = [[f"{LOOKS[name].mark} {name}", LOOKS[name].meaning, said] for name, said in needs.items()]
-    caption = (
-        "A: AUROC of the first factor with the second held fixed. B: of the second with the first held "
-        "fixed. O: AUROC of each factor on the rows where the two disagree: near 1 its probe follows it, "
-        "near .5 both are one quantity, near 0 the probe reads the other. A statistic is above or between "
-        "only where its whole band is; bands hold together over all sites of a pair at "
-        f"{100 * thresholds.level:.0f} %. Erasure alone never decides, and is void where the erased factor "
-        "can still be read."
-    )
-    return Grid(
-        title="The rule",
-        caption=caption,
-        header=("verdict", "meaning", "requires"),
-        rows=rows,
-        stacked=True,
-        wrapped=True,
-    )
 
 
 def _curves(model: str, pair: str, rows: pd.DataFrame, thresholds: Thresholds) -> Iterator[PageFigure]:

@@ -12,13 +12,12 @@ from unsinter.studies.separation.held_fixed import text_length
 from unsinter.studies.separation.pair_inputs import (
     covariate_values,
     factor_codes,
-    feature_input,
     finer_labels,
     level_labels,
     sure_pair,
-    text_input,
     unit_labels,
 )
+from unsinter.studies.separation.text_inputs import feature_input, text_input
 
 CELLS = ("both", "first_only", "second_only", "neither")
 """Names of the cells (z, w) = (1, 1), (1, 0), (0, 1), (0, 0), in the order of ``Pair.cells``."""

@@ -5,21 +5,16 @@ arrays, of shape (n,) or (n, 1); rows are read by place, never by an index. NaN,
 """
 
 import logging
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.plain_arrays import missing_rows, plain_array, scalar_kind
 from unsinter.probes.row_values import known_values, refuse_not_finite, row_values
 
 LOGGER = logging.getLogger(__name__)
-
-Text: TypeAlias = FloatArray | list[str] | Any
-"""Features (n, p), n texts, or a scipy sparse matrix (n, p)."""
 
 _MISSING = -1
 
@@ -49,7 +44,7 @@ def factor_codes(values: Any, n: int | None = None, *, name: str) -> NDArray[np.
     else:
         raise ValueError(
             f"{name} must hold two values of one kind (True and False, 1 and 0, or two texts), "
-            f"got {_shown(rows[~gaps])}."
+            f"got {shown(rows[~gaps])}."
         )
     codes.setflags(write=False)
     return codes
@@ -108,38 +103,6 @@ def finer_labels(values: Any, n: int, *, name: str, rows: NDArray[np.intp]) -> N
     return levels
 
 
-def text_input(values: Any, n: int, *, name: str = "text") -> Text:
-    """Return texts as a list of n, and features of the text as floats (n, p) or as they are where sparse.
-
-    Raises
-    ------
-    ValueError : another length, a missing or non-finite entry, or texts of which none holds a word.
-    TypeError : one text instead of n, or neither texts nor real numbers.
-    """
-    if issparse(values):
-        return _sparse_features(values, n, name)
-    # As Python's own text: in an array of NumPy every entry would take the room of the longest.
-    rows = plain_array(values, name=name, long_texts=True)
-    if len(rows) != n:
-        raise ValueError(f"{name} must have one entry per row of z, got {len(rows)} for {n}.")
-    is_blank = rows.ndim == 1 and rows.size > 0 and bool(missing_rows(rows).all())
-    if rows.dtype.kind in "biuf" and not is_blank:
-        return _features(rows, name)
-    if rows.dtype.kind == "O" and rows.ndim == 2 and rows.shape[1] > 1:
-        raise ValueError(f"{name} features must all be numbers, got {_shown(rows.ravel())}.")
-    return _texts(rows, name)
-
-
-def feature_input(values: Any, n: int, *, name: str) -> FloatArray:
-    """Return features as floats (n, p); ValueError for another length or an entry that is no number."""
-    rows = plain_array(values, name=name)
-    if len(rows) != n:
-        raise ValueError(f"{name} must have one entry per row of z, got {len(rows)} for {n}.")
-    if rows.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold numbers (n, p), got {_shown(rows.ravel()[:50])}.")
-    return _features(rows, name)
-
-
 def covariate_values(values: Any, n: int, *, name: str) -> NDArray[Any]:
     """Return what is held fixed as numbers (n,), or as text where it holds names; missing names are empty.
 
@@ -183,7 +146,7 @@ def activation_matrix(X: Any, n: int, *, name: str = "X") -> FloatArray:
     """
     values = plain_array(X, name=name)
     if values.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold numbers, got {_shown(values.ravel()[:50])}.")
+        raise TypeError(f"{name} must hold numbers, got {shown(values.ravel()[:50])}.")
     if values.ndim != 2 or len(values) != n or not values.shape[1]:
         column = "; for one feature give X.reshape(-1, 1)" if values.ndim == 1 else ""
         raise ValueError(
@@ -205,7 +168,7 @@ def _codes_of_numbers(rows: NDArray[Any], gaps: NDArray[np.bool_], name: str) ->
     if not distinct <= {-1, 0, 1}:
         raise ValueError(
             f"{name} must hold 1, 0 or -1 (missing), True and False, 1 and -1, or two texts, "
-            f"got {_shown(rows[~gaps])}; code its two classes as 1 and 0."
+            f"got {shown(rows[~gaps])}; code its two classes as 1 and 0."
         )
     codes = np.full(len(rows), _MISSING, dtype=np.int8)
     codes[~gaps] = rows[~gaps].astype(np.int8)
@@ -228,46 +191,7 @@ def _codes_of_texts(rows: NDArray[Any], gaps: NDArray[np.bool_], name: str) -> N
     return np.where(texts == "", np.int8(_MISSING), codes).astype(np.int8)
 
 
-def _features(rows: NDArray[Any], name: str) -> FloatArray:
-    features = rows[:, None] if rows.ndim == 1 else rows
-    if features.ndim != 2 or not features.shape[1]:
-        raise ValueError(f"{name} features must be (n, p) with a column or more, got shape {rows.shape}.")
-    if features.dtype.kind != "f" or features.dtype.itemsize < 4:
-        features = features.astype(np.float64)
-    refuse_not_finite(features, name=name)
-    return features
-
-
-def _sparse_features(values: Any, n: int, name: str) -> Any:
-    if values.ndim != 2 or values.shape[0] != n:
-        raise ValueError(f"{name} must have one entry per row of z, got shape {values.shape} for {n} rows.")
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got {values.dtype}.")
-    rows = values.tocsr()
-    if not np.isfinite(rows.data).all():
-        raise ValueError(f"{name} holds NaN or inf; leave those features out.")
-    return rows
-
-
-def _texts(rows: NDArray[Any], name: str) -> list[str]:
-    column = rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows
-    if column.ndim != 1:
-        raise ValueError(f"{name} must be n texts or features (n, p), got texts of shape {rows.shape}.")
-    gaps = missing_rows(column)
-    if gaps.any():
-        raise ValueError(
-            f"{name} is missing (NaN or None) in {int(gaps.sum())} rows, first in row {int(gaps.argmax())} "
-            "counted from 0; give an empty text where a row has none."
-        )
-    texts: Sequence[Any] = column.tolist()
-    if odd := [value for value in texts if not isinstance(value, str)]:
-        raise TypeError(f"{name} must hold n texts or numbers (n, p), got {odd[0]!r} among texts.")
-    if texts and not any(character.isalnum() for text in texts for character in text):
-        raise ValueError(f"{name} holds no word in any row; give the texts, or leave text out.")
-    return list(texts)
-
-
-def _shown(values: NDArray[Any]) -> str:
+def shown(values: NDArray[Any]) -> str:
     """Return a few distinct values for an error."""
     distinct = list(dict.fromkeys(repr(value) for value in values.tolist()))
     more = f" and {len(distinct) - 6} more" if len(distinct) > 6 else ""
