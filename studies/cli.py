@@ -85,11 +85,12 @@ def label(
     judge: Annotated[str, typer.Option(help="rules, hf:FOLDER or endpoint:MODEL@URL.")] = "rules",
     gold: Annotated[str | None, typer.Option(help="Field with gold labels to agree with.")] = None,
     prompts: Annotated[Path | None, typer.Option(help="Prompts that the responses answer.")] = None,
+    rates: Annotated[Path | None, typer.Option(help="With --gold: write how often labels are right.")] = None,
 ) -> None:
     """Label responses (R, W, moves), with provenance and agreement against gold labels."""
     from unsinter.studies.data_verbs import label_verb
 
-    for table in label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts):
+    for table in label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts, rates=rates):
         show_table(*table)
 
 

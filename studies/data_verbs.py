@@ -17,6 +17,7 @@ from unsinter.features.records import OpeningRecord, PromptRecord, ResponseRecor
 from unsinter.studies.check import CheckReport, check_data, check_records
 from unsinter.studies.check_tables import check_tables
 from unsinter.studies.config import StudyError, load_study
+from unsinter.studies.data.label_rates import write_label_rates
 from unsinter.studies.sections import NearCopies
 from unsinter.studies.sources import read_study_prompts
 from unsinter.studies.tables import Table
@@ -118,10 +119,21 @@ def parse_columns(text: str) -> dict[str, str]:
 
 
 def label_verb(
-    data: Path, *, out: Path | None, judge: str, gold: str | None, prompts: Path | None
+    data: Path,
+    *,
+    out: Path | None,
+    judge: str,
+    gold: str | None,
+    prompts: Path | None,
+    rates: Path | None = None,
 ) -> list[Table]:
-    """Label a file of responses; return counts, and agreement where there are gold labels."""
+    """Label a file of responses; return counts, and agreement where there are gold labels.
+
+    ``rates`` is where to write how often labels are right, for the study's ``separation.sure``.
+    """
     report = label_file(data, out, judge=make_judge(judge), gold=gold, prompts=prompts)
+    if rates is not None:
+        write_label_rates(report, rates)
     return label_tables(report)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from unsinter.features.clock import DEFAULT_DATE, checked_date
+from unsinter.studies.data.label_rates import read_label_rates
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
 from unsinter.studies.study.section import Section
 
@@ -24,6 +25,15 @@ FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 def _day(value: object) -> str:
     """Return a day that YAML or text wrote; ValueError for anything else."""
     return checked_date(value.isoformat() if isinstance(value, datetime.date) else value)
+
+
+def _with_rates(value: object) -> object:
+    """Return label rates with those of a file that they name put in; what stands beside it counts."""
+    if isinstance(value, str | Path):
+        value = {"file": value}
+    if not isinstance(value, dict) or "file" not in value:
+        return value
+    return read_label_rates(Path(value["file"])) | {k: v for k, v in value.items() if k != "file"}
 
 
 PinnedDay = Annotated[str, BeforeValidator(_day)]
@@ -114,8 +124,11 @@ class Separation(Section):
     imputations: int = Field(default=10, ge=2)
     """Has no effect any more: known label errors now mend the estimate, no labels are drawn."""
 
-    sure: dict[Target, tuple[Sure, Sure]] = Field(default_factory=dict)
-    """Target -> probability that an observed negative, and positive, label is right, from people's labels."""
+    sure: Annotated[dict[Target, tuple[Sure, Sure]], BeforeValidator(_with_rates)] = Field(
+        default_factory=dict
+    )
+    """Target -> probability that an observed negative, and positive, label is right, from people's labels; or
+    a file of `unsinter label --rates`, also as ``{file: rates.json, D: [1, 1]}``."""
 
     erased_contrasts: int = Field(default=8, ge=0)
     """Contrasts per pair, those with most groups where the factors disagree, that erasure is tried on."""
