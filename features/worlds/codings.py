@@ -79,3 +79,7 @@ def product(z: Codes, w: Codes, category: Codes) -> Moves:
 def turned_by_category(z: Codes, w: Codes, category: Codes) -> Moves:
     """Move u_w up by w in the categories of even number, and down in the others."""
     return z, 0 * w, np.where(category % 2, 1 - w, w)
+
+
+NOT_STRAIGHT: tuple[Coding, ...] = (gated, apart_in_one_category, product, turned_by_category)
+"""Codes that depend on the other factor or on the category."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from unsinter.features.worlds.behind import DrawBehind
-from unsinter.features.worlds.codings import Coding
+from unsinter.features.worlds.codings import NOT_STRAIGHT, Coding
 
 Verdict: TypeAlias = Literal[
     "separable", "shared", "first-only", "second-only", "neither", "not-apart", "undetermined"
@@ -70,6 +70,11 @@ class WorldKind:
     def wrong(self) -> frozenset[Verdict]:
         """The verdicts that are false calls: all but ``undetermined`` and the tolerated ones."""
         return frozenset(VERDICTS) - self.tolerated - {"undetermined"}
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether both factors move x along straight axes, if at all: the same way whatever else a row is."""
+        return self.behind is None and self.coding not in NOT_STRAIGHT
 
 
 def world_kind(
