@@ -1,165 +1,215 @@
-"""How often the verdict is right, wrong or silent, in every planted world, size and correlation of labels.
+"""How often the verdict is right, wrong or silent on planted worlds of every kind: the rows of verdict_plan.
 
-Each row of the result is one world at one n and one phi (correlation of the two factors), drawn many times.
-"Wrong" is a verdict that the world lists as false; "right" is its planted truth. Beside it stands the rule of
-thumb "the first factor survives erasing the second": LEACE fitted on all rows, then a cross-validated ridge
-probe before and after.
+"Wrong" is a verdict that the world lists as false; "right" is its planted truth, or ``not-apart`` where
+unknown errors of the labels may feign that one factor only is read. Where two straight axes are planted,
+"oracle" is how often the same verdict says separable on these two axes alone: what the data would allow.
 
-Rows are written as they are finished and not drawn again, so that a run may be stopped and taken up, and
---worlds raised later.
+Worlds are drawn in passes of 20 over all rows. Rows are written as they are finished and no world is drawn
+again, so that a run may be stopped and taken up, and --worlds raised later.
 
-    OMP_NUM_THREADS=1 python benchmarks/verdict.py --worlds 200 --jobs 2 --out benchmarks/results/verdict.json
+    OMP_NUM_THREADS=1 python benchmarks/verdict.py --worlds 100 --jobs 2 --out benchmarks/results/verdict.json
 """
 
 import argparse
 import json
+import math
+import sys
 import time
 from collections import Counter
-from itertools import product
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import machine
 import numpy as np
 from joblib import Parallel, delayed
-from scipy.stats import beta, norm
-from sklearn.linear_model import Ridge
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
+from scipy.stats import norm
+from verdict_plan import PLAN, Row
+from verdict_table import line, table
 
 from unsinter.features.worlds import WORLDS, World, make_world
-from unsinter.probes.erasure import fit_leace
-from unsinter.studies.separation import Pair, judge_arrays
+from unsinter.studies.plan import binomial_share
+from unsinter.studies.separation import Pair, Rule, judge_arrays
 
-SIZES = (800, 2000, 300)
-CORRELATIONS = (0.0, 0.3, 0.6, 0.8, 0.9)
-KEPT = 0.8
-"""Share of AUROC above chance that must survive for the rule of thumb to say separable."""
+SCHEMA = 2
+PASS = 20
+"""Worlds of each row between two looks at any other."""
+
+KEPT_CALLS = 10
+"""Wrong calls of a row that are written down in full."""
 
 
 def main() -> None:
-    """Draw what is asked, row by row."""
+    """Draw what is asked, pass by pass and row by row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--worlds", type=int, default=200, help="draws of every row")
-    parser.add_argument("--auc", type=float, default=0.99, help="of the best reader of a factor")
-    parser.add_argument("--only", nargs="*", default=list(WORLDS), help="worlds to draw")
-    parser.add_argument("--sizes", nargs="*", type=int, default=SIZES)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--worlds", type=int, default=100, help="draws of every row")
+    parser.add_argument("--only", nargs="*", choices=list(WORLDS), metavar="WORLD", help="kinds to draw")
+    parser.add_argument("--first", type=int, help="draw only so many rows of the plan, from its beginning")
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--table", action="store_true", help="only print what is in --out, as Markdown")
     asked = parser.parse_args()
+    results = read(asked.out)
     if asked.table:
-        rows = json.loads(asked.out.read_text())["rows"]
-        print(table([row for row in rows if row["auc"] == asked.auc]))
+        print(table(results["rows"]))
         return
-    found = json.loads(asked.out.read_text()) if asked.out.exists() else {"rows": []}
-    found |= {"machine": machine.describe()}
-    for n, phi, name in product(asked.sizes, CORRELATIONS, asked.only):
-        key = {"world": name, "n": n, "phi": phi, "auc": asked.auc}
-        row = next((r for r in found["rows"] if all(r[k] == v for k, v in key.items())), None)
-        if row is None:
-            row = key | {
-                "worlds": 0,
-                "verdicts": {},
-                "reasons": {},
-                "rule_of_thumb": {},
-                "wrong": 0,
-                "right": 0,
-            }
-            found["rows"].append(row)
-        extend(row, asked.worlds, n_jobs=asked.jobs)
-        part = asked.out.with_suffix(".part")
-        part.write_text(json.dumps(found, indent=1) + "\n")
-        part.replace(asked.out)
-        print(line(row), flush=True)
+    rows = [row for row in PLAN if not asked.only or row.world in asked.only][: asked.first]
+    for wanted in [*range(PASS, asked.worlds, PASS), asked.worlds]:
+        for row in rows:
+            entry = entry_of(row, results["rows"])
+            if entry["worlds"] >= wanted:
+                continue
+            extend(entry, row, wanted, n_jobs=asked.jobs)
+            results |= {"machine": machine.describe()}
+            write(results, asked.out)
+            print(line(entry), flush=True)
 
 
-def extend(row: dict, n_worlds: int, *, n_jobs: int) -> None:
+def read(path: Path) -> dict[str, Any]:
+    """Return the results so far; stops where the file is of another schema."""
+    if not path.exists():
+        return {"schema": SCHEMA, "rows": []}
+    results: dict[str, Any] = json.loads(path.read_text())
+    if results.get("schema") != SCHEMA:
+        sys.exit(
+            f"{path} must be of schema {SCHEMA}, got {results.get('schema')}: its rows are of an earlier "
+            "plan; give another --out, or remove the file."
+        )
+    return results
+
+
+def write(results: dict[str, Any], path: Path) -> None:
+    """Replace the file at once, so that a stop leaves it whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(results, indent=1) + "\n")
+    part.replace(path)
+
+
+def entry_of(row: Row, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the entry of a row, added if there is none."""
+    key = row.key()
+    for entry in entries:
+        if all(entry[name] == value for name, value in key.items()):
+            return entry
+    kind = WORLDS[row.world]
+    entry = key | {
+        "truth": kind.truth,
+        "identifiable": kind.is_identifiable,
+        "worlds": 0,
+        "verdicts": {},
+        "reasons": {},
+        "right": 0,
+        "wrong": 0,
+        "wrong_interval": [0.0, 1.0],
+        "oracle": 0 if has_oracle(row) else None,
+        "seconds": 0.0,
+        "wrong_calls": [],
+    }
+    entries.append(entry)
+    return entry
+
+
+class Call(NamedTuple):
+    """The verdict on one world."""
+
+    seed: int
+    verdict: str
+    reason: str
+    is_right: bool
+    is_wrong: bool
+    oracle: str
+    seconds: float
+    evidence: dict[str, list[float]]
+
+
+def extend(entry: dict[str, Any], row: Row, n_worlds: int, *, n_jobs: int) -> None:
     """Draw the worlds of a row that are still missing and add them to its counts."""
-    seeds = range(row["worlds"], n_worlds)
+    seeds = range(entry["worlds"], n_worlds)
+    calls = Parallel(n_jobs=n_jobs)(delayed(draw)(row, seed) for seed in seeds)
+    for call in calls:
+        counted = {"verdicts": call.verdict}
+        if call.verdict == "undetermined":
+            counted["reasons"] = without_figures(call.reason)
+        for column, value in counted.items():
+            entry[column] = dict(Counter(entry[column]) + Counter({value: 1}))
+        entry["right"] += call.is_right
+        entry["wrong"] += call.is_wrong
+        if entry["oracle"] is not None:
+            entry["oracle"] += call.oracle == "separable"
+        entry["seconds"] = round(entry["seconds"] + call.seconds, 2)
+        if call.is_wrong and len(entry["wrong_calls"]) < KEPT_CALLS:
+            kept = ("seed", "verdict", "reason", "evidence")
+            entry["wrong_calls"].append({name: getattr(call, name) for name in kept})
+    entry["worlds"] = n_worlds
+    share = binomial_share(entry["wrong"], n_worlds)
+    entry["wrong_interval"] = [round(share.low, 4), round(share.high, 4)]
+
+
+def draw(row: Row, seed: int) -> Call:
+    """Draw one world of a row and judge it."""
+    effect = math.sqrt(2) * float(norm.ppf(row.auc))
+    world = make_world(row.world, n=row.n, d=row.d, phi=row.phi, seed=seed, effect=effect, **row.knobs)
+    pair = pair_of(world)
     started = time.process_time()
-    drawn = Parallel(n_jobs=n_jobs)(
-        delayed(draw)(row["world"], row["n"], row["phi"], row["auc"], seed) for seed in seeds
-    )
-    for verdict, reason, thumb, wrong, right in drawn:
-        for column, value in (("verdicts", verdict), ("reasons", reason), ("rule_of_thumb", thumb)):
-            if value:
-                row[column] = dict(Counter(row[column]) + Counter({value: 1}))
-        row["wrong"] += wrong
-        row["right"] += right
-    row["worlds"] = max(row["worlds"], n_worlds)
-    row["seconds"] = round(time.process_time() - started, 1)
-
-
-def draw(name: str, n: int, phi: float, auc: float, seed: int) -> tuple[str, str, str, bool, bool]:
-    """Return verdict, kind of reason, the rule of thumb's answer, and whether the verdict is wrong, right."""
-    effect = float(np.sqrt(2) * norm.ppf(auc))
-    world = make_world(name, n=n, phi=phi, seed=seed, effect=effect)
-    pair = Pair(name=name, z=world.z, w=world.w, groups=world.groups, strata=world.strata, text=world.text)
-    found = judge_arrays(world.X, pair)
-    reason = found.reason.split("(")[0].strip() if found.verdict == "undetermined" else ""
-    reason = " ".join(word for word in reason.split() if not any(c.isdigit() for c in word))
-    wrong, right = found.verdict in world.wrong, found.verdict == world.truth
-    return found.verdict, reason, rule_of_thumb(world), bool(wrong), bool(right)
-
-
-def rule_of_thumb(world: World) -> str:
-    """Return separable, entangled or neither by "the first factor survives erasing the second"."""
-    before = cross_validated_area(world.X, world.z)
-    if before < 0.6:
-        return "neither"
-    after = cross_validated_area(fit_leace(world.X, world.w)(world.X), world.z)
-    return "separable" if (after - 0.5) / (before - 0.5) >= KEPT else "entangled"
-
-
-def cross_validated_area(X: np.ndarray, y: np.ndarray) -> float:
-    """Return the AUROC of ridge scores from five folds, as a notebook would make it."""
-    scores = np.empty(len(y))
-    X = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-9)
-    for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(X, y):
-        scores[test] = Ridge(alpha=len(train)).fit(X[train], y[train]).predict(X[test])
-    return float(roc_auc_score(y, scores))
-
-
-def line(row: dict) -> str:
-    """Return one row in words."""
-    n = row["worlds"]
-    told = ", ".join(f"{verdict} {times}" for verdict, times in sorted(row["verdicts"].items()))
-    return (
-        f"{row['world']:16s} n={row['n']:5d} phi={row['phi']:.1f} of {n}: {told}; wrong {row['wrong']} "
-        f"[{interval(row['wrong'], n)[0]:.3f}, {interval(row['wrong'], n)[1]:.3f}]; "
-        f"rule of thumb {row['rule_of_thumb']}; {row['seconds']} s"
+    judged = judge_arrays(world.X, pair)
+    seconds = time.process_time() - started
+    bands = {name: rounded(value) for name, value in asdict(judged.evidence).items()}
+    return Call(
+        seed=seed,
+        verdict=judged.verdict,
+        reason=judged.reason,
+        is_right=judged.verdict in world.right,
+        is_wrong=judged.verdict in world.wrong,
+        oracle=oracle(world, pair) if has_oracle(row) else "",
+        seconds=seconds,
+        evidence={name: value for name, value in bands.items() if value}
+        if judged.verdict in world.wrong
+        else {},
     )
 
 
-def table(rows: list[dict]) -> str:
-    """Return right / wrong of 100 by world, n and phi, and how often the rule of thumb says separable."""
-    told = [
-        "| world | n | "
-        + " | ".join(f"phi {phi:g}" for phi in CORRELATIONS)
-        + " | rule of thumb: separable |",
-        "|---|---|" + "---|" * (len(CORRELATIONS) + 1),
-    ]
-    for name, n in product(WORLDS, sorted(SIZES)):
-        own = {row["phi"]: row for row in rows if (row["world"], row["n"]) == (name, n)}
-        if not own:
-            continue
-        cells = [
-            f"{100 * own[phi]['right'] / own[phi]['worlds']:.0f} / "
-            f"{100 * own[phi]['wrong'] / own[phi]['worlds']:.0f}"
-            if phi in own
-            else "-"
-            for phi in CORRELATIONS
-        ]
-        thumb = [100 * row["rule_of_thumb"].get("separable", 0) / row["worlds"] for row in own.values()]
-        told.append(f"| {name} | {n} | {' | '.join(cells)} | {min(thumb):.0f}-{max(thumb):.0f} |")
-    return "\n".join(told)
+def pair_of(world: World) -> Pair:
+    """Return what a study of the world would ask."""
+    return Pair(
+        name=world.name,
+        z=world.z,
+        w=world.w,
+        groups=world.groups,
+        strata=world.strata,
+        text=world.known_text,
+        covariates=world.covariates,
+        z_sure=world.z_sure,
+        w_sure=world.w_sure,
+    )
 
 
-def interval(times: int, n: int) -> tuple[float, float]:
-    """Return the exact 95 % interval of a share (Clopper & Pearson)."""
-    low = 0.0 if times == 0 else float(beta.ppf(0.025, times, n - times + 1))
-    high = 1.0 if times == n else float(beta.ppf(0.975, times + 1, n - times))
-    return low, high
+def has_oracle(row: Row) -> bool:
+    """Return whether two straight axes are planted, each for one factor."""
+    kind = WORLDS[row.world]
+    return kind.truth == "separable" and kind.is_straight
+
+
+def oracle(world: World, pair: Pair) -> str:
+    """Return the verdict of a reader who knows the planted axes.
+
+    Noise along these is independent of all beside them, so nothing is lost. In two dimensions every row has
+    another one in its direction, so copies are not looked for.
+    """
+    X = world.X @ np.stack([world.u_z, world.u_w], axis=1)
+    return judge_arrays(X, pair, Rule(near_copies=1.0)).verdict
+
+
+def rounded(value: Any) -> list[float]:
+    """Return an estimate as its value and limits; empty where it was not made."""
+    numbers = list(value.values()) if isinstance(value, dict) else list(np.atleast_1d(value))
+    return [round(float(x), 4) for x in numbers] if np.isfinite(numbers[0]) else []
+
+
+def without_figures(reason: str) -> str:
+    """Return the reason up to its figures, so that like reasons count as one."""
+    words = reason.split("(")[0].split()
+    return " ".join(word for word in words if not any(c.isdigit() for c in word))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""The kinds of worlds: how each codes the two factors, and which verdicts are right, tolerable and false."""
+"""What a kind of world is: how it codes two factors, and which verdicts are right, tolerable and false."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
-import numpy as np
-from numpy.typing import NDArray
+from unsinter.features.worlds.behind import DrawBehind
+from unsinter.features.worlds.codings import NOT_STRAIGHT, Coding
 
 Verdict: TypeAlias = Literal[
     "separable", "shared", "first-only", "second-only", "neither", "not-apart", "undetermined"
@@ -14,39 +13,11 @@ Verdict: TypeAlias = Literal[
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
-Codes: TypeAlias = NDArray[np.int64]
-"""(n,) 0 or 1 of a factor, or a category's number."""
+TextView: TypeAlias = Literal["words", "hidden", "paraphrases", "length"]
+"""What a study of the world has of its texts: words that occur; nothing; texts of which the relatives share
+words; texts whose length is the quantity behind the labels."""
 
-Coding: TypeAlias = Callable[[Codes, Codes, Codes], tuple[Codes, Codes, Codes]]
-"""From z, w, category to the multiples of u_z that z and that w add, and the multiple of u_w that w adds."""
-
-
-def _apart(z: Codes, w: Codes, category: Codes) -> tuple[Codes, Codes, Codes]:
-    return z, 0 * w, w
-
-
-def _together(z: Codes, w: Codes, category: Codes) -> tuple[Codes, Codes, Codes]:
-    return z, w, 0 * w
-
-
-def _first(z: Codes, w: Codes, category: Codes) -> tuple[Codes, Codes, Codes]:
-    return z, 0 * w, 0 * w
-
-
-def _second(z: Codes, w: Codes, category: Codes) -> tuple[Codes, Codes, Codes]:
-    return 0 * z, 0 * w, w
-
-
-def _nothing(z: Codes, w: Codes, category: Codes) -> tuple[Codes, Codes, Codes]:
-    return 0 * z, 0 * w, 0 * w
-
-
-def _gated(z: Codes, w: Codes, category: Codes) -> tuple[Codes, Codes, Codes]:
-    return z, 0 * w, z * w
-
-
-def _apart_in_one_category(z: Codes, w: Codes, category: Codes) -> tuple[Codes, Codes, Codes]:
-    return z, w * (category != 0), w * (category == 0)
+_NOTHING_BEYOND: frozenset[Verdict] = frozenset({"shared", "first-only", "second-only"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +35,16 @@ class WorldKind:
     follows_category : z and w depend on the category, and on nothing else.
     lexical : x is a linear image of the text features plus noise.
     copies : rows are near copies of originals, and ``groups`` does not say so.
+    behind : draws what stands behind the labels and moves x along ``n_hidden`` axes of its own; None where
+        nothing does.
+    n_hidden : how many such axes there are.
+    axes : which of them are u_z and u_w; None where these are the axes of ``coding``.
+    one_bit : z and w are one bit, which their labels read with errors, so the knob ``phi`` is fixed at 1.
+    second_effect : effect of w, whatever that of z, unless two effects are given; None where both are equal.
+    rates_known : how often the labels err is known.
+    declared : what stands behind the labels is declared as covariates.
+    is_identifiable : whether activations, labels, groups and text could tell the truth at all.
+    text : what is known of the texts.
     """
 
     description: str
@@ -75,93 +56,36 @@ class WorldKind:
     follows_category: bool = False
     lexical: bool = False
     copies: bool = False
+    behind: DrawBehind | None = None
+    n_hidden: int = 0
+    axes: tuple[int, int] | None = None
+    one_bit: bool = False
+    second_effect: float | None = None
+    rates_known: bool = False
+    declared: bool = False
+    is_identifiable: bool = True
+    text: TextView = "words"
 
     @property
     def wrong(self) -> frozenset[Verdict]:
         """The verdicts that are false calls: all but ``undetermined`` and the tolerated ones."""
         return frozenset(VERDICTS) - self.tolerated - {"undetermined"}
 
-
-def _kind(truth: Verdict, coding: Coding, description: str, *also: Verdict, **settings: Any) -> WorldKind:
-    """Return a kind whose tolerated verdicts are its truth and those of ``also``."""
-    own: frozenset[Verdict] = frozenset({truth}) - {"undetermined"}
-    return WorldKind(
-        description=description, truth=truth, tolerated=own | set(also), coding=coding, **settings
-    )
+    @property
+    def is_straight(self) -> bool:
+        """Whether both factors move x along straight axes, if at all: the same way whatever else a row is."""
+        return self.behind is None and self.coding not in NOT_STRAIGHT
 
 
-WORLDS: Mapping[str, WorldKind] = MappingProxyType(
-    {
-        "orthogonal": _kind("separable", _apart, "x = a z u_z + a w u_w with orthogonal axes."),
-        "separable_cos5": _kind(
-            "separable", _apart, "As orthogonal, with axes at cosine .5.", defaults={"cosine": 0.5}
-        ),
-        "separable_cos7": _kind(
-            "separable", _apart, "As orthogonal, with axes at cosine .7.", defaults={"cosine": 0.7}
-        ),
-        "separable_cos9": _kind(
-            "separable", _apart, "As orthogonal, with axes at cosine .9.", defaults={"cosine": 0.9}
-        ),
-        "shared": _kind(
-            "shared", _together, "x = a (z + w) u: one quantity, which both factors move.", one_axis=True
-        ),
-        "first_only": _kind("first-only", _first, "x = a z u_z: w is not coded."),
-        "second_only": _kind("second-only", _second, "x = a w u_w: z is not coded."),
-        "neither": _kind("neither", _nothing, "x codes neither factor."),
-        "category": _kind(
-            "neither",
-            _nothing,
-            "x codes the category only; z and w follow it and are independent within one, so nothing "
-            "is left once it is held fixed. Shared is tolerated: one thing, the category, does move both.",
-            "shared",
-            follows_category=True,
-        ),
-        "gated": _kind(
-            "undetermined",
-            _gated,
-            "x = a z u_z + a z w u_w: w is coded only where z = 1, so no verdict on all rows is right. "
-            "Separable (true where z = 1) and first-only (true where z = 0) are tolerated.",
-            "separable",
-            "first-only",
-        ),
-        "lexical": _kind(
-            "neither",
-            _nothing,
-            "x is a linear image of the text features, which leak z and w, plus noise that carries nothing: "
-            "nothing in it is beyond the text.",
-            defaults={"text_leak": 1.5, "category_effect": 0.0},
-            lexical=True,
-        ),
-        "position": _kind(
-            "shared",
-            _together,
-            "x = a (z + w) u, where each row is read at one of two positions and u is turned by 90 degrees "
-            "at the other: z read at one and w at the other look separate.",
-            defaults={"position_mixing": 0.5},
-            one_axis=True,
-        ),
-        "duplicates": _kind(
-            "neither",
-            _nothing,
-            "Rows are near copies of originals whose labels mean nothing; every row claims to be a group "
-            "of its own, so a split by groups puts copies on both sides.",
-            defaults={"rows_per_group": 4, "group_effect": 100.0},
-            copies=True,
-        ),
-        "shared_noisy": _kind(
-            "shared",
-            _together,
-            "As shared, with wrong labels: z in 5 % of rows, w in 15 %.",
-            defaults={"label_noise": (0.05, 0.15)},
-            one_axis=True,
-        ),
-        "one_category": _kind(
-            "undetermined",
-            _apart_in_one_category,
-            "x = a z u_z + a w u_w in the first category, a (z + w) u_z in all others: separable in one "
-            "category only. Shared (true of most rows) is tolerated.",
-            "shared",
-        ),
-    }
-)
-"""Every kind of world by name."""
+def world_kind(
+    truth: Verdict, coding: Coding, description: str, *also: Verdict, **settings: Any
+) -> WorldKind:
+    """Return a kind whose tolerated verdicts are its truth and those of ``also``.
+
+    ``not-apart`` says less than each of shared, first-only and second-only, and is tolerated wherever one of
+    these is.
+    """
+    tolerated: frozenset[Verdict] = frozenset({truth, *also}) - {"undetermined"}
+    if tolerated & _NOTHING_BEYOND:
+        tolerated |= {"not-apart"}
+    return WorldKind(description=description, truth=truth, tolerated=tolerated, coding=coding, **settings)

@@ -30,13 +30,18 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "category_effect": (0, float("inf"), "[)"),
     "position_mixing": (0, 1, "[]"),
     "n_words": (8, float("inf"), "[)"),
+    "tails": (2, float("inf"), "(]"),
+    "columns": (0, float("inf"), "[)"),
     "text_leak": (0, float("inf"), "[)"),
     "source_offset": (0, float("inf"), "[)"),
     "length_effect": (0, float("inf"), "[)"),
     "spectrum": (0, float("inf"), "[)"),
     "massive": (0, float("inf"), "[)"),
 }
-_WHOLE = ("n", "d", "seed", "rows_per_group", "n_categories", "n_words")
+_WHOLE = ("n", "d", "seed", "rows_per_group", "n_categories", "n_words", "columns")
+
+SIZES = {"equal": 1, "spread": 2, "zipf": 2}
+"""Names of how sizes of groups are spread, and the fewest rows per group with which they can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +58,11 @@ class Knobs:
     rate_first, rate_second : rate of z = 1 and of w = 1. None is .5, or what ``zero_cell`` leaves.
     zero_cell : one of CELLS that cannot occur; ``rate_second`` then follows from ``phi`` and ``rate_first``.
     cosine : between u_z and u_w; not of kinds with one axis.
-    effect : distance between the two values of a factor; of (z, w) where they differ.
+    effect : distance between the two values of a factor; of (z, w) where they differ. Where both labels cut
+        one quantity, mean distance with the other label held fixed by least squares.
     rows_per_group : related rows, which share category, source, length, z and w; copies in ``duplicates``.
+    sizes : of groups: ``equal``, ``spread`` from 2 to 2 less than twice the rows per group, or ``zipf``, the
+        k-th one a k-th of the largest; ``rows_per_group`` then is their mean.
     group_effect : standard deviation of what a group's rows share over that of what they do not; together
         they are the noise, so rows of a group correlate by g^2 / (1 + g^2).
     label_noise : share of rows whose observed z, and w, is flipped.
@@ -66,6 +74,8 @@ class Knobs:
     source_offset, length_effect : distance between two sources, and per standard deviation of log length,
         each along an axis of its own and independent of everything else.
     spectrum : the k-th largest variance of a coordinate falls as k to the power -spectrum; their mean is 1.
+    tails : degrees of freedom of the noise, which is multivariate t of the same variance; inf is normal.
+    columns : coordinates that each of u_z and u_w, before ``cosine``, has to itself; 0 is all of them.
     massive : mean size and standard deviation of two huge coordinates, which carry nothing; 0 is none.
     seed : of all draws. Labels, noise, axes and text have streams of their own: a knob of one leaves the
         others, and two kinds with one seed have the same labels and noise.
@@ -87,6 +97,7 @@ class Knobs:
     cosine: float = 0.0
     effect: Each = EFFECT
     rows_per_group: int = 1
+    sizes: str = "equal"
     group_effect: float = 0.5
     label_noise: Each = 0.0
     n_categories: int = 4
@@ -98,6 +109,8 @@ class Knobs:
     length_effect: float = 0.5
     spectrum: float = 1.0
     massive: float = 100.0
+    tails: float = float("inf")
+    columns: int = 0
 
     def __post_init__(self) -> None:
         for name in _WHOLE:
@@ -113,11 +126,26 @@ class Knobs:
                 f"planted axis has a dimension, got {self.d}; raise d or lower n_categories."
             )
         self._check_cells()
+        self._check_places()
 
     @property
     def n_axes(self) -> int:
         """Axes that something is planted on: two for the factors at each position, and the nuisances."""
         return 4 + self.n_categories + 2
+
+    def _check_places(self) -> None:
+        if self.sizes not in SIZES:
+            raise ValueError(f"sizes must be one of {', '.join(SIZES)}, got {self.sizes!r}.")
+        if self.rows_per_group < SIZES[self.sizes]:
+            raise ValueError(
+                f"sizes {self.sizes!r} needs at least {SIZES[self.sizes]} rows_per_group, got "
+                f"{self.rows_per_group}."
+            )
+        if 2 * self.columns > self.d - 2:
+            raise ValueError(
+                f"columns must be at most {(self.d - 2) // 2} with d {self.d}, so that either axis has its "
+                f"own beside the massive coordinates, got {self.columns}; lower it or raise d."
+            )
 
     def _check_cells(self) -> None:
         if self.zero_cell is not None and self.zero_cell not in CELLS:

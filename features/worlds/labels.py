@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.worlds.kinds import Codes
+from unsinter.features.worlds.codings import Codes
 from unsinter.features.worlds.knobs import CELLS, Knobs
 
 Z_OF_CELL = np.array([1, 1, 0, 0])

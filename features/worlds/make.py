@@ -1,6 +1,6 @@
 """Drawing a world: groups, then category and factors, then text, then activations."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from math import sqrt
 from typing import Any
@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.worlds.kinds import WORLDS, Codes, WorldKind
+from unsinter.features.worlds.behind import Behind, Labels
+from unsinter.features.worlds.catalogue import WORLDS
+from unsinter.features.worlds.codings import Codes
+from unsinter.features.worlds.grouping import draw_families
+from unsinter.features.worlds.kinds import WorldKind
 from unsinter.features.worlds.knobs import Knobs, each
 from unsinter.features.worlds.labels import (
     W_OF_CELL,
@@ -19,6 +23,7 @@ from unsinter.features.worlds.labels import (
     settled,
 )
 from unsinter.features.worlds.noise import Scene, draw_noise, draw_scene
+from unsinter.features.worlds.texts import draw_texts
 from unsinter.features.worlds.words import draw_image, draw_words, leak_loadings
 from unsinter.features.worlds.world import World
 
@@ -26,7 +31,7 @@ _KNOBS = tuple(knob.name for knob in fields(Knobs))
 
 
 def make_world(
-    name: str, *, n: int = 800, d: int = 128, phi: float = 0.6, seed: int = 0, **knobs: Any
+    name: str, *, n: int = 800, d: int = 128, phi: float | None = None, seed: int = 0, **knobs: Any
 ) -> World:
     """Draw a world of one of the kinds in WORLDS.
 
@@ -34,7 +39,7 @@ def make_world(
     ----------
     name : a key of WORLDS.
     n, d : rows and dimensions.
-    phi : correlation of z and w before label noise, exact in expectation.
+    phi : correlation of z and w before label noise, exact in expectation; None is the kind's own, .6 in most.
     seed : of all draws; the same arguments give the same bytes.
     knobs : any other field of Knobs, where they are described.
 
@@ -44,15 +49,20 @@ def make_world(
     TypeError : unknown knob (its neighbour is named), or a fraction for a count.
     """
     kind = _kind(name)
-    settings = _settings(name, kind, {"n": n, "d": d, "phi": phi, "seed": seed, **knobs})
-    labelling, placing, sounding, wording, viewing = np.random.default_rng(settings.seed).spawn(5)
-    labels = _draw_labels(kind, settings, labelling)
+    asked = {"n": n, "d": d, "seed": seed, **knobs} | ({} if phi is None else {"phi": phi})
+    settings = _settings(name, kind, asked)
+    # Streams are told apart by their place: a new one goes to the end, so that worlds stay as they are.
+    streams = np.random.default_rng(settings.seed).spawn(9)
+    labelling, placing, sounding, wording, viewing, sizing, standing, writing, swelling = streams
+    labels = _draw_labels(kind, settings, labelling, sizing)
     text = _draw_text(kind, settings, labels, wording)
-    scene = draw_scene(settings, placing)
+    scene = draw_scene(settings, placing, n_hidden=kind.n_hidden)
     positions = (viewing.random(settings.n) < settings.position_mixing).astype(np.int64)
-    X = draw_noise(scene, settings, labels.family, sounding)
+    X = draw_noise(scene, settings, labels.family, sounding, swell=swelling)
     X += _planted(kind, settings, labels, positions, scene, viewing)
-    u_z, u_w = scene.plane[0], _second_axis(scene, _cosine(kind, settings))
+    behind = _draw_behind(kind, settings, labels, standing)
+    X += behind.parts.astype(np.float32) @ scene.hidden
+    u_z, u_w = _axes(kind, settings, scene)
     if kind.lexical:
         image = draw_image(settings, scene.massive, placing)
         X += text @ image
@@ -76,18 +86,12 @@ def make_world(
         families=labels.family,
         positions=positions,
         massive=scene.massive,
+        hidden=scene.hidden,
+        quantity=behind.quantity,
+        texts=draw_texts(kind.text, labels.family, behind.quantity, writing),
+        covariates=behind.covariates if kind.declared else {},
     )
     return _told_apart(world, viewing) if kind.copies else world
-
-
-@dataclass(frozen=True, slots=True)
-class _Labels:
-    """Truth of every row: family (n,), z (n,), w (n,), category (n,)."""
-
-    family: Codes
-    z: Codes
-    w: Codes
-    category: Codes
 
 
 def _kind(name: str) -> WorldKind:
@@ -114,7 +118,16 @@ def _settings(name: str, kind: WorldKind, given: dict[str, Any]) -> Knobs:
             f"world {name!r} codes both factors on one axis, got cosine {given['cosine']!r}; leave it out, "
             "or take 'orthogonal'."
         )
+    if kind.one_bit:
+        given = _one_bit(name, given)
     settings = settled(Knobs(**{**kind.defaults, **given}))
+    if kind.second_effect is not None and not isinstance(settings.effect, tuple | list):
+        settings = replace(settings, effect=(settings.effect, kind.second_effect))
+    if settings.d < settings.n_axes + kind.n_hidden + 2:
+        raise ValueError(
+            f"d must be at least {settings.n_axes + kind.n_hidden + 2} in world {name!r}, so that every axis "
+            f"has a dimension, got {settings.d}; raise d or lower n_categories."
+        )
     if kind.copies and settings.rows_per_group < 2:
         raise ValueError(
             f"world {name!r} needs at least 2 rows_per_group, the copies of an original, got "
@@ -123,26 +136,51 @@ def _settings(name: str, kind: WorldKind, given: dict[str, Any]) -> Knobs:
     return settings
 
 
-def _draw_labels(kind: WorldKind, settings: Knobs, rng: np.random.Generator) -> _Labels:
+def _one_bit(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what was asked of a world with one bit behind both labels, with its only possible phi."""
+    if given.get("phi", 1.0) != 1.0 or "cells" in given:
+        knob = "cells" if "cells" in given else "phi"
+        raise ValueError(
+            f"world {name!r} has one bit behind both labels, so that phi is 1 before they err, got {knob} "
+            f"{given[knob]!r}; leave it out."
+        )
+    rate = given.get("rate_first", 0.5)
+    if given.get("rate_second", rate) != rate:
+        raise ValueError(
+            f"world {name!r} has one bit behind both labels, so that their rates are equal, got {rate!r} and "
+            f"{given['rate_second']!r}; leave rate_second out."
+        )
+    return {**given, "phi": 1.0, "rate_second": rate}
+
+
+def _draw_labels(
+    kind: WorldKind, settings: Knobs, rng: np.random.Generator, sizing: np.random.Generator
+) -> Labels:
     """Draw cell and category of every group and hand them to its rows, which follow each other."""
     cell = draw_cells(settings, rng)
     category = draw_categories(cell, settings, rng, followed=kind.follows_category)
-    family = np.arange(settings.n) // settings.rows_per_group
-    return _Labels(family, Z_OF_CELL[cell][family], W_OF_CELL[cell][family], category[family])
+    family = draw_families(settings, sizing)
+    return Labels(family, Z_OF_CELL[cell][family], W_OF_CELL[cell][family], category[family])
 
 
 def _draw_text(
-    kind: WorldKind, settings: Knobs, labels: _Labels, rng: np.random.Generator
+    kind: WorldKind, settings: Knobs, labels: Labels, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Draw each row's words; copies have those of the first of their family."""
     text = draw_words(labels.z, labels.w, labels.category, settings, rng)
-    return text[labels.family * settings.rows_per_group] if kind.copies else text
+    return text[np.searchsorted(labels.family, labels.family)] if kind.copies else text
+
+
+def _draw_behind(kind: WorldKind, settings: Knobs, labels: Labels, rng: np.random.Generator) -> Behind:
+    if kind.behind is None:
+        return Behind(parts=np.zeros((settings.n, 0)))
+    return kind.behind(labels, settings, rng)
 
 
 def _planted(
     kind: WorldKind,
     settings: Knobs,
-    labels: _Labels,
+    labels: Labels,
     positions: Codes,
     scene: Scene,
     rng: np.random.Generator,
@@ -159,7 +197,7 @@ def _planted(
     return parts.astype(np.float32) @ axes
 
 
-def _factor_parts(kind: WorldKind, settings: Knobs, labels: _Labels) -> NDArray[np.float64]:
+def _factor_parts(kind: WorldKind, settings: Knobs, labels: Labels) -> NDArray[np.float64]:
     """Return how far the factors move each row (n, 2): along u_z, and along what u_w has beside it."""
     z_first, w_first, w_second = kind.coding(labels.z, labels.w, labels.category)
     effect_z, effect_w = each(settings.effect)
@@ -170,6 +208,13 @@ def _factor_parts(kind: WorldKind, settings: Knobs, labels: _Labels) -> NDArray[
 
 def _cosine(kind: WorldKind, settings: Knobs) -> float:
     return 1.0 if kind.one_axis else settings.cosine
+
+
+def _axes(kind: WorldKind, settings: Knobs, scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return u_z and u_w."""
+    if kind.axes is not None:
+        return scene.hidden[kind.axes[0]], scene.hidden[kind.axes[1]]
+    return scene.plane[0], _second_axis(scene, _cosine(kind, settings))
 
 
 def _second_axis(scene: Scene, cosine: float) -> NDArray[np.float32]:
@@ -186,4 +231,10 @@ def _told_apart(world: World, rng: np.random.Generator) -> World:
     """Return the world with its rows shuffled, each claiming to be a group of its own."""
     rows = rng.permutation(len(world.X))
     moved = ("X", "z", "w", "strata", "text", "true_z", "true_w", "families", "positions")
-    return replace(world, groups=np.arange(len(rows)), **{name: getattr(world, name)[rows] for name in moved})
+    texts = None if world.texts is None else tuple(world.texts[row] for row in rows)
+    return replace(
+        world,
+        groups=np.arange(len(rows)),
+        texts=texts,
+        **{name: getattr(world, name)[rows] for name in moved},
+    )

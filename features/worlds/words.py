@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.worlds.kinds import Codes
+from unsinter.features.worlds.codings import Codes
 from unsinter.features.worlds.knobs import Knobs, each
 
 CATEGORY_LOADING = 0.5

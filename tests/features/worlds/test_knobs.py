@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from unsinter.features.worlds import WORLDS, Knobs, cells, make_world
+from unsinter.features.worlds.behind import LEAST_PHI
 from unsinter.features.worlds.labels import attainable
 
 BOTH = st.floats(0.05, 0.45) | st.tuples(st.floats(0, 0.45), st.floats(0, 0.45))
@@ -40,8 +41,13 @@ KNOBS = st.fixed_dictionaries(
 def test_whatever_is_accepted_gives_a_whole_world(name, knobs):
     low, high = attainable(knobs["rate_first"], knobs["rate_second"])
     assume(low <= knobs["phi"] <= high)
+    kind = WORLDS[name]
     if name == "category":  # reaches less phi than the rates alone allow
         knobs["phi"] /= 10
+    if kind.one_bit:
+        del knobs["phi"], knobs["rate_second"]
+    if name.startswith(("graded", "length")):
+        assume(abs(knobs["phi"]) >= LEAST_PHI)
     world = make_world(name, **knobs)
     n, d = knobs["n"], knobs["d"]
     assert world.X.shape == (n, d)
@@ -54,7 +60,9 @@ def test_whatever_is_accepted_gives_a_whole_world(name, knobs):
         assert set(np.unique(part)) <= {0, 1}
     assert len(world.strata) == len(world.groups) == len(world.families) == len(world.positions) == n
     assert len(set(world.strata)) <= knobs["n_categories"]
-    assert n <= sum(cells(world).values()) * knobs["rows_per_group"]
+    assert len(np.unique(world.families)) == -(-n // knobs["rows_per_group"])
+    if world.settings.sizes == "equal":
+        assert n <= sum(cells(world).values()) * knobs["rows_per_group"]
     for axis in (world.u_z, world.u_w):
         assert np.linalg.norm(axis) == pytest.approx(1, abs=1e-5)
         assert not axis[world.massive].any()
@@ -100,6 +108,10 @@ def test_attainable_correlations_are_those_of_the_extreme_tables(first, second):
         ({"cells": (5, 0, 5, 0)}, ValueError, "both values of z and of w"),
         ({"cells": (5, -1, 5, 4)}, ValueError, "four counts of groups"),
         ({"cells": (5, 1, 5)}, ValueError, "four counts of groups"),
+        ({"tails": 2.0}, ValueError, r"tails must lie in \(2, inf\], got 2.0"),
+        ({"sizes": "many"}, ValueError, "sizes must be one of equal, spread, zipf, got 'many'"),
+        ({"sizes": "zipf"}, ValueError, "sizes 'zipf' needs at least 2 rows_per_group, got 1"),
+        ({"columns": 64}, ValueError, "columns must be at most 63 with d 128"),
     ],
 )
 def test_a_knob_that_cannot_be_is_refused_in_words(knobs, error, words):
@@ -114,6 +126,11 @@ def test_a_knob_that_cannot_be_is_refused_in_words(knobs, error, words):
         ("zzz", {}, "choose one of orthogonal, separable_cos5"),
         ("shared", {"cosine": 0.3}, "one axis, got cosine 0.3; leave it out"),
         ("duplicates", {"rows_per_group": 1}, "at least 2 rows_per_group"),
+        ("hidden_bit", {"phi": 0.6}, "one bit behind both labels, so that phi is 1 .* got phi 0.6"),
+        ("hidden_bit", {"cells": (9, 9, 9, 9)}, "one bit behind both labels"),
+        ("hidden_bit", {"rate_second": 0.3}, "rates are equal, got 0.5 and 0.3"),
+        ("graded", {"phi": 0.0}, "at least 0.05 away from 0 where both labels follow one quantity, got 0.0"),
+        ("both_exclusive_or", {"d": 14}, "d must be at least 16 in world 'both_exclusive_or'"),
         (
             "category",
             {"phi": 0.6, "rate_first": 0.3, "rate_second": 0.3},
@@ -134,6 +151,8 @@ def test_a_world_that_cannot_be_is_refused_in_words(name, knobs, words):
         ("massive", 10.0, ("z", "w", "text", "strata")),
         ("spectrum", 0.0, ("z", "w", "text", "strata", "u_z")),
         ("cosine", 0.5, ("z", "w", "text", "strata", "u_z")),
+        ("tails", 4.0, ("z", "w", "text", "strata", "u_z", "u_w")),
+        ("columns", 5, ("z", "w", "text", "strata")),
     ],
 )
 def test_a_knob_changes_nothing_but_what_it_names(knob, value, untouched):
