@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.estimate import NAN, Estimate
 from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.contrast import Contrast
-from unsinter.studies.separation.effects import Effects
 from unsinter.studies.separation.folds import codes_by_occurrence
 from unsinter.studies.separation.nonlinear import nonlinear_area
 from unsinter.studies.separation.residual_metric import Coordinates, coordinates
@@ -19,7 +17,7 @@ from unsinter.studies.separation.row_family import RowFamily
 from unsinter.studies.separation.rule import Factor
 from unsinter.studies.separation.site_fit import SiteFit
 from unsinter.studies.separation.site_verdict import Evidence
-from unsinter.studies.separation.spikes import Absence, noticed_from
+from unsinter.studies.separation.spikes import Absence, metric_folds, noticed_from
 from unsinter.studies.separation.thresholds import Rule
 
 
@@ -39,6 +37,7 @@ def tested_absence(
     """
     order = used.order
     sites = coordinates(in_float32_range(X)[order])
+    folds = metric_folds(sites, family.kind_columns[order], used.folds[0][order])
     found = []
     for place, evidence, factors in asked:
         contrast, effects = family.contrasts[place], used.effects[place]
@@ -47,36 +46,20 @@ def tested_absence(
         for factor in factors:
             second = factor == "second"
             blocks = codes_by_occurrence(contrast.blocks(second=second)[order])
-            bound = _bound(sites, family, used, contrast, effects, blocks, rule, second=second)
+            bound = noticed_from(
+                sites.Y,
+                folds,
+                contrast.effect_design.of(order),
+                blocks,
+                second=second,
+                pairs=2 * float(effects.pairs[2, 2] if second else effects.pairs[0, 0]),
+                absence=Absence(most=rule.absent, critical=float(norm.ppf(rule.level))),
+                seed=rule.seed,
+            )
             changes[f"bound_{factor}"] = Estimate(bound, NAN, NAN)
             changes[f"nonlinear_{factor}"] = _nonlinear(sites, used, contrast, rule, second=second)
         found.append(replace(evidence, **changes))
     return found
-
-
-def _bound(
-    sites: Coordinates,
-    family: RowFamily,
-    used: SiteFit,
-    contrast: Contrast,
-    effects: Effects,
-    blocks: NDArray[np.intp],
-    rule: Rule,
-    *,
-    second: bool,
-) -> float:
-    order = used.order
-    return noticed_from(
-        sites,
-        family.kind_columns[order],
-        contrast.effect_design.of(order),
-        used.folds[0][order],
-        blocks,
-        second=second,
-        pairs=2 * float(effects.pairs[2, 2] if second else effects.pairs[0, 0]),
-        absence=Absence(most=rule.absent, critical=float(norm.ppf(rule.level))),
-        seed=rule.seed,
-    )
 
 
 def _nonlinear(

@@ -1,5 +1,7 @@
 """Intervals that hold for all sites of a pair at once, by a cluster bootstrap over groups."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
@@ -91,11 +93,17 @@ def _degrees_of_freedom(summed: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(effective - 1, 1.0))
 
 
+@lru_cache(maxsize=4)
+def _multipliers(n_groups: int, n_draws: int, seed: int) -> NDArray[np.float32]:
+    """Return normal multipliers (n_groups, n_draws), the same for every statistic of a family."""
+    return np.random.default_rng(seed).standard_normal((n_groups, n_draws), dtype=np.float32)
+
+
 def _critical_value(summed: FloatArray, *, level: float, n_draws: int, seed: int) -> float:
     """Return the quantile of the largest |T| over sites; ``summed`` is (n_sites, n_groups)."""
     length = np.sqrt((summed**2).sum(axis=1, keepdims=True))
     moving = (summed[length[:, 0] > 0] / length[length[:, 0] > 0]).astype(np.float32)
     if len(moving) < 2:
         return float(norm.ppf(level))
-    draws = np.random.default_rng(seed).standard_normal((summed.shape[1], n_draws), dtype=np.float32)
+    draws = _multipliers(summed.shape[1], n_draws, seed)
     return float(np.quantile(np.abs(moving @ draws).max(axis=0), 2 * level - 1))

@@ -1,5 +1,6 @@
 """Least-squares weights of rows in every contrast that is asked of two factors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,42 @@ class EffectDesign:
             _left(self.z, np.hstack([self.w[:, None], self.held, self.held_first])),
             _left(self.w, np.hstack([self.z[:, None], self.held, self.held_second])),
         )
+
+
+_ROOM = 2**29
+"""Bytes of weights that are kept rather than made anew at every site."""
+
+
+class SplitWeights:
+    """Weights of the held-out and of the training rows of every fold, for every design.
+
+    They depend on labels alone, so all sites that share folds share them.
+    """
+
+    def __init__(self, designs: Sequence[EffectDesign], folds: NDArray[np.intp]) -> None:
+        self.designs = designs
+        self.folds = folds
+        n_folds = int(folds.max()) + 1
+        room = 8 * 5 * folds.size * n_folds * len(designs)
+        self._kept = (
+            {}
+            if room > _ROOM
+            else {
+                (split, fold): self._made(split, fold)
+                for split in range(len(folds))
+                for fold in range(n_folds)
+            }
+        )
+
+    def of(self, split: int, fold: int) -> list[tuple[FloatArray, FloatArray]]:
+        """Return weights (5, n_held_out) and (5, n_train) of each design."""
+        return self._kept.get((split, fold)) or self._made(split, fold)
+
+    def _made(self, split: int, fold: int) -> list[tuple[FloatArray, FloatArray]]:
+        test, train = (
+            np.flatnonzero(part) for part in (self.folds[split] == fold, self.folds[split] != fold)
+        )
+        return [(design.weights(test), design.weights(train)) for design in self.designs]
 
 
 def _solved(H: FloatArray) -> FloatArray:

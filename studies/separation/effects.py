@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.studies.separation.effect_design import EffectDesign
+from unsinter.studies.separation.effect_design import EffectDesign, SplitWeights
 from unsinter.studies.separation.residual_metric import Coordinates, ResidualMetric, least_squares
 
 FORMS = ("first", "second", "inner", "mixed", "like", "interaction")
@@ -57,8 +57,7 @@ class Effects:
 def cross_validated_effects(
     sites: Coordinates,
     kinds: FloatArray,
-    designs: Sequence[EffectDesign],
-    folds: NDArray[np.intp],
+    splits: SplitWeights,
     units: NDArray[np.intp],
 ) -> list[Effects]:
     """Return the forms of every design at one site.
@@ -67,10 +66,10 @@ def cross_validated_effects(
     ----------
     sites : activations of the rows (n, d), in coordinates.
     kinds : (n, q) indicators whose fit leaves the residuals that the metric is made of.
-    folds : (n_splits, n) fold of each row, per split.
+    splits : the weights of every design in every fold.
     units : (n,) code of the group and kind of a row: rows of one unit weigh alike in every contrast.
     """
-    n = len(sites.Y)
+    n, designs, folds = len(sites.Y), splits.designs, splits.folds
     found = [
         Effects(
             values=np.zeros(len(FORMS)),
@@ -88,7 +87,8 @@ def cross_validated_effects(
             train, test = (torch.as_tensor(np.flatnonzero(part)) for part in (split != fold, split == fold))
             one = _OneFold.of(sites, K, train, test, torch.as_tensor(units))
             share = 1.0 / (n_folds * len(folds))
-            one.add(found, designs, share=share, n_splits=len(folds), with_axis=number == 0)
+            weights = splits.of(number, fold)
+            one.add(found, designs, weights, share=share, n_splits=len(folds), with_axis=number == 0)
     # A pair of rows counts where a split parts it: in most splits, so that averaging evens its weight out.
     n_folds = int(folds.max()) + 1
     evened = (1 + 1 / ((n_folds - 1) * len(folds))) * (n_folds - 1) / n_folds
@@ -143,14 +143,14 @@ class _OneFold:
         self,
         found: Sequence[Effects],
         designs: Sequence[EffectDesign],
+        P: Sequence[tuple[FloatArray, FloatArray]],
         *,
         share: float,
         n_splits: int,
         with_axis: bool,
     ) -> None:
         """Add this fold's part to the forms of every design."""
-        test, train = self.test.numpy(), self.train.numpy()
-        P = [(design.weights(test), design.weights(train)) for design in designs]
+        test = self.test.numpy()
         weights = [torch.as_tensor(np.concatenate([p[side] for p in P])) for side in (0, 1)]
         D_test, D_train = weights[0] @ self.Y[self.test], weights[1] @ self.Y[self.train]
         V_test, V_train = self.metric.solve(D_test), self.metric.solve(D_train)

@@ -16,7 +16,7 @@ from unsinter.studies.separation.pair_inputs import activation_matrix
 from unsinter.studies.separation.row_family import RowFamily, family_text, make_families
 from unsinter.studies.separation.rule import Decision, Factor, Labels, contradiction, decide
 from unsinter.studies.separation.settles import settled_by
-from unsinter.studies.separation.site_fit import SiteFit, fit_family
+from unsinter.studies.separation.site_fit import SiteFit, fit_family, row_order
 from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
 from unsinter.studies.separation.thresholds import Rule
 from unsinter.studies.sweep import ReadSite, Site
@@ -63,7 +63,7 @@ def judge_pairs(
     ValueError : activations of another length than the pairs, not a matrix, or with NaN or inf.
     """
     obstacles = [find_obstacle(pair, rule) for pair in pairs]
-    families = make_families(pairs, obstacles, rule)
+    families = _ordered(read, sites, make_families(pairs, obstacles, rule), rule)
     jobs = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_fit_site)(read(*site), site, len(pairs[0].z), families, rule) for site in sites
     )
@@ -87,6 +87,24 @@ def judge_pairs(
                 for number, (site, fit) in enumerate(zip(sites, here, strict=True))
             ]
     return verdicts
+
+
+def _ordered(
+    read: ReadSite, sites: Sequence[Site], families: Sequence[RowFamily], rule: Rule
+) -> list[RowFamily]:
+    """Return the families with rows in the order of the first site where they differ."""
+    waiting = dict(enumerate(families))
+    ordered: dict[int, RowFamily] = {}
+    for site in sites:
+        if not waiting:
+            break
+        X = np.asarray(read(*site))
+        if X.ndim != 2 or not np.isfinite(X).all():
+            break  # refused with its name where it is fitted
+        for number, family in list(waiting.items()):
+            if (order := row_order(X[family.rows])) is not None:
+                ordered[number] = waiting.pop(number).ordered(order, rule)
+    return [ordered.get(number, family) for number, family in enumerate(families)]
 
 
 @dataclass(slots=True)

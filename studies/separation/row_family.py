@@ -1,7 +1,7 @@
 """Contrasts over the same rows: they share folds, factorisations, and what a site gives them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.contrast import Contrast, make_contrast
+from unsinter.studies.separation.effect_design import SplitWeights
 from unsinter.studies.separation.folds import deal_groups
 from unsinter.studies.separation.held_fixed import level_columns
 from unsinter.studies.separation.pair import Pair
@@ -28,6 +29,10 @@ class RowFamily:
     kind_columns : (n, q) indicators of the kinds and all that is held fixed: what they leave is noise.
     copies : (m, 2) pairs of rows of different groups whose texts are nearly the same.
     folds : (n,) fold of each row where only labels and texts are looked at.
+    splits : (n_splits, n) folds of activations, and the weights of every contrast's effects in them; None
+        until
+        an order of rows is known.
+    order : (n,) rows in an order of their own, so that a reordered table is dealt alike.
     """
 
     members: Sequence[int]
@@ -36,6 +41,23 @@ class RowFamily:
     kind_columns: FloatArray
     copies: NDArray[np.intp]
     folds: NDArray[np.intp]
+    order: NDArray[np.intp]
+    splits: SplitWeights | None = None
+
+    def ordered(self, order: NDArray[np.intp], rule: Rule) -> "RowFamily":
+        """Return the family with its rows dealt to folds in an order (n,) that no table decides."""
+        folds = self.dealt(self.groups, order, rule)
+        designs = [contrast.effect_design for contrast in self.contrasts]
+        return replace(self, order=order, splits=SplitWeights(designs, folds))
+
+    def dealt(self, groups: NDArray[np.intp], order: NDArray[np.intp], rule: Rule) -> NDArray[np.intp]:
+        """Return the fold of each row (n_splits, n) in every split."""
+        return np.stack(
+            [
+                deal_groups(groups, self.kinds, n_folds=rule.n_folds, seed=rule.seed + split, order=order)
+                for split in range(rule.n_splits)
+            ]
+        )
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -72,6 +94,7 @@ def _family(places: list[int], contrasts: list[Contrast], rule: Rule) -> RowFami
         kind_columns=np.hstack([np.ones((len(kinds), 1)), level_columns(kinds), held[:, 1:]]),
         copies=text_copies(contrasts[0].pair.text, contrasts[0].rows, contrasts[0].groups),
         folds=deal_groups(contrasts[0].groups, kinds, n_folds=rule.n_folds, seed=rule.seed),
+        order=np.arange(len(kinds)),
     )
 
 

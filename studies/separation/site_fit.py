@@ -10,8 +10,9 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.contrast import Contrast
 from unsinter.studies.separation.directions import CrossFit, cross_fitted
+from unsinter.studies.separation.effect_design import SplitWeights
 from unsinter.studies.separation.effects import Effects, cross_validated_effects
-from unsinter.studies.separation.folds import codes_by_occurrence, deal_groups
+from unsinter.studies.separation.folds import codes_by_occurrence
 from unsinter.studies.separation.kinship import (
     FEWEST_DIMENSIONS,
     equal_rows,
@@ -60,7 +61,7 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     if not (X.std(axis=0) > 0).any():
         return _nothing(family, ["the activations are the same in every row"] * n_contrasts)
     sites = coordinates(X)
-    order = np.argsort(sites.Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
+    order = family.order
     kin = find_kin(sites, family.kind_columns, family.groups)
     copies = np.concatenate([kin.copies, equal_rows(X, family.groups), family.copies])
     share = len(np.unique(copies)) / len(X)
@@ -71,24 +72,33 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     for place, contrast in enumerate(family.contrasts):
         if kin.n_dimensions >= FEWEST_DIMENSIONS:
             obstacles[place] = obstacles[place] or _alike(contrast, groups, nearest, order, rule)
-    folds = np.stack(
-        [
-            deal_groups(groups, family.kinds, n_folds=rule.n_folds, seed=rule.seed + split, order=order)
-            for split in range(rule.n_splits)
-        ]
-    )
     kept = [contrast for contrast, obstacle in zip(family.contrasts, obstacles, strict=True) if not obstacle]
-    fits = iter(_directions(X, kept, folds[0]))
-    effects = iter(_effects(sites, family, kept, groups, folds))
+    splits = family.splits
+    if splits is None or merged or len(kept) < n_contrasts:
+        folds = family.dealt(groups, order, rule)
+        splits = SplitWeights([contrast.effect_design for contrast in kept], folds)
+    fits = iter(_directions(X, kept, splits.folds[0]))
+    effects = iter(_effects(sites, family, kept, groups, splits))
     return SiteFit(
         fits=[None if obstacle else next(fits) for obstacle in obstacles],
         effects=[None if obstacle else next(effects) for obstacle in obstacles],
         obstacles=obstacles,
         groups=groups,
         order=order,
-        folds=folds,
+        folds=splits.folds,
         share_merged=share if merged else 0.0,
     )
+
+
+def row_order(X: FloatArray) -> NDArray[np.intp] | None:
+    """Return the rows of X (n, d) by their length on columns of one scale; None where they are all the same.
+
+    The order depends on no name, unit, origin or place in a table, so nor do the folds that are dealt by it.
+    """
+    X = in_float32_range(X)
+    if not (X.std(axis=0) > 0).any():
+        return None
+    return np.argsort(coordinates(X).Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
 
 
 def _nothing(family: RowFamily, obstacles: list[str]) -> SiteFit:
@@ -156,12 +166,11 @@ def _effects(
     family: RowFamily,
     contrasts: Sequence[Contrast],
     groups: NDArray[np.intp],
-    folds: NDArray[np.intp],
+    splits: SplitWeights,
 ) -> list[Effects]:
     if not contrasts:
         return []
     strata = contrasts[0].strata
     parts = [groups, family.kinds, *([] if strata is None else [strata])]
     _, units = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
-    designs = [contrast.effect_design for contrast in contrasts]
-    return cross_validated_effects(sites, family.kind_columns, designs, folds, units.reshape(-1))
+    return cross_validated_effects(sites, family.kind_columns, splits, units.reshape(-1))

@@ -1,6 +1,8 @@
 """The weakest linear code of a factor that would have been noticed, had these activations held one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -39,11 +41,31 @@ class Absence:
         return np.asarray((value + width < self.most) & (value - width <= 0))
 
 
+class MetricFold(NamedTuple):
+    """One fold's metric, which all factors share, and the residuals of the rows that it has not seen."""
+
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    metric: ResidualMetric
+    unseen: Tensor
+
+
+def metric_folds(sites: Coordinates, kinds: FloatArray, folds: NDArray[np.intp]) -> list[MetricFold]:
+    """Return the metrics of the folds (n,) of one split; ``kinds`` as in ``cross_validated_effects``."""
+    found = []
+    for fold in range(int(folds.max()) + 1):
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        residual, _ = least_squares(torch.as_tensor(kinds[train]), sites.Y[train])
+        metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
+        unseen, leverage = least_squares(torch.as_tensor(kinds[test]), sites.Y[test])
+        found.append(MetricFold(train, test, metric, unseen / (1 - leverage).clamp_min(0.05).sqrt()[:, None]))
+    return found
+
+
 def noticed_from(
-    sites: Coordinates,
-    kinds: FloatArray,
+    Y: Tensor,
+    folds: Sequence[MetricFold],
     design: EffectDesign,
-    folds: NDArray[np.intp],
     blocks: NDArray[np.intp],
     *,
     second: bool,
@@ -60,24 +82,18 @@ def noticed_from(
 
     Parameters
     ----------
-    kinds : (n, q) as in ``cross_validated_effects``.
-    folds : (n,) of one split.
+    Y : (n, p) activations in coordinates.
+    folds : the metrics of one split.
     blocks : (n,) codes of the other factor and what is held fixed.
     second : plant the second factor, else the first.
     pairs : variance of the squared length where there is no effect.
     """
     rng = np.random.default_rng(seed)
     labels = _shuffled(design.w if second else design.z, blocks, rng)
-    axes = _axes(sites.Y, design, second, rng)
+    axes = _axes(Y, design, second, rng)
     sizes = np.zeros((3, N_SPIKES))
-    n_folds = int(folds.max()) + 1
-    for fold in range(n_folds):
-        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        residual, _ = least_squares(torch.as_tensor(kinds[train]), sites.Y[train])
-        metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
-        unseen, leverage = least_squares(torch.as_tensor(kinds[test]), sites.Y[test])
-        unseen = unseen / (1 - leverage).clamp_min(0.05).sqrt()[:, None]
-        D_test, D_train = (_effects(design, labels, rows, sites.Y, second) for rows in (test, train))
+    for train, test, metric, unseen in folds:
+        D_test, D_train = (_effects(design, labels, rows, Y, second) for rows in (test, train))
         solved = metric.solve(torch.cat([D_train, axes]))
         V, A = solved[:N_SPIKES], solved[N_SPIKES:]
         length = (A * axes).sum(dim=1)
@@ -85,7 +101,7 @@ def noticed_from(
         for place, part in enumerate(
             ((D_test * V).sum(dim=1), (D_test * A).sum(dim=1) + (axes * V).sum(dim=1), length)
         ):
-            sizes[place] += (truth * part / n_folds).numpy()
+            sizes[place] += (truth * part / len(folds)).numpy()
     return _noticed(sizes, pairs, _row_weight(design, second), absence)
 
 
