@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
 
 from unsinter.probes.arrays import FloatArray
@@ -11,6 +12,7 @@ from unsinter.studies.estimate import NAN, Estimate
 from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.contrast import Contrast
 from unsinter.studies.separation.folds import codes_by_occurrence
+from unsinter.studies.separation.hidden_codes import hidden_code, likeness_beyond, one_row_per_group
 from unsinter.studies.separation.nonlinear import nonlinear_area
 from unsinter.studies.separation.residual_metric import Coordinates, coordinates
 from unsinter.studies.separation.row_family import RowFamily
@@ -57,9 +59,31 @@ def tested_absence(
                 seed=rule.seed,
             )
             changes[f"bound_{factor}"] = Estimate(bound, NAN, NAN)
+            changes[f"hidden_{factor}"] = Estimate(
+                _hidden(sites, family, used, contrast, blocks, rule, second=second), NAN, NAN
+            )
             changes[f"nonlinear_{factor}"] = _nonlinear(sites, used, contrast, rule, second=second)
         found.append(replace(evidence, **changes))
     return found
+
+
+def _hidden(
+    sites: Coordinates,
+    family: RowFamily,
+    used: SiteFit,
+    contrast: Contrast,
+    blocks: NDArray[np.intp],
+    rule: Rule,
+    *,
+    second: bool,
+) -> float:
+    order = used.order
+    rows = one_row_per_group(codes_by_occurrence(used.groups[order]))
+    strata = np.zeros(len(order), dtype=np.intp) if contrast.strata is None else contrast.strata
+    effect = contrast.effect_design.of(order).weights(np.arange(len(order)))[0 if second else 1]
+    likeness = likeness_beyond(sites, family.kind_columns[order], effect, rows)
+    labels = (contrast.w if second else contrast.z)[order]
+    return hidden_code(likeness, labels[rows], blocks[rows], strata[order][rows], seed=rule.seed)
 
 
 def _nonlinear(

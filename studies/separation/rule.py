@@ -11,6 +11,12 @@ from unsinter.studies.separation.thresholds import CHANCE, Rule
 
 Factor = Literal["first", "second"]
 
+_HIDDEN = 2.3
+"""Deviations of shuffled labels from which likeness of rows betrays a code."""
+
+_NONLINEAR = 0.02
+"""AUROC above chance that the lower limit of a non-linear probe must clear."""
+
 _OTHER: dict[Factor, Factor] = {"first": "second", "second": "first"}
 
 
@@ -58,7 +64,13 @@ def contradiction(evidence: Evidence, absent: tuple[Factor, ...], rule: Rule) ->
     """Return why factors cannot be called absent after all; None where nothing speaks against it."""
     for factor in absent:
         nonlinear: Estimate = getattr(evidence, f"nonlinear_{factor}")
-        if nonlinear.low > CHANCE + 0.02 or evidence.interaction.low > rule.present:
+        hidden: Estimate = getattr(evidence, f"hidden_{factor}")
+        if hidden.value > _HIDDEN or evidence.interaction.low > rule.present:
+            return (
+                f"rows with the same value of {{{factor}}} are more alike than their means say: a non-linear "
+                "code, or one that turns between categories"
+            )
+        if nonlinear.low > CHANCE + _NONLINEAR:
             return f"{{{factor}}} is read by a non-linear probe only ({_interval(nonlinear)})"
         bound: Estimate = getattr(evidence, f"bound_{factor}")
         if bound.value > rule.noticed:

@@ -28,9 +28,11 @@ class Evidence:
     interaction : squared length of what the cells hold beside the sum of both effects.
     clumps : excess variance of the middle cells of one axis, as a share of what wrong labels would make it.
     bound_first : AUROC from which a planted code of the first was noticed in 95 % of spikes;
-        ``bound_second`` likewise. Known where an absence was claimed, as are the next two.
+        ``bound_second`` likewise. Known where an absence was claimed, as are the next four.
     nonlinear_first : AUROC of a non-linear probe of the first, the second held fixed;
         ``nonlinear_second`` likewise.
+    hidden_first : deviations of shuffled labels by which likeness of rows follows the first beyond all means;
+        ``hidden_second`` likewise; 0 where it does not.
     a : AUROC of the first factor with the second held fixed; ``b`` of the second with the first held fixed.
     o_first : AUROC of the first factor by its own probe on two of the cells, those with unequal labels or
         those
@@ -56,6 +58,8 @@ class Evidence:
     bound_second: Estimate = UNKNOWN
     nonlinear_first: Estimate = UNKNOWN
     nonlinear_second: Estimate = UNKNOWN
+    hidden_first: Estimate = UNKNOWN
+    hidden_second: Estimate = UNKNOWN
     a: Estimate = UNKNOWN
     b: Estimate = UNKNOWN
     o_first: Estimate = UNKNOWN

@@ -53,7 +53,7 @@ class Rule:
 
     effect_floor: float = 0.10
     margin: float = 0.13
-    least_angle: float = 0.05
+    least_angle: float = 0.15
     most_angle: float = 0.15
     noticed: float = 0.70
     small_phi: float = 0.20
@@ -75,9 +75,9 @@ class Rule:
             value = getattr(self, name)
             if not _is_real(value) or value != int(value) or isinstance(value, float) or value < least:
                 raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}.")
-        if not self.least_angle < self.most_angle:
+        if self.least_angle < self.most_angle:
             raise ValueError(
-                f"least_angle must be below most_angle, got {self.least_angle!r} and {self.most_angle!r}."
+                f"least_angle must not be below most_angle, got {self.least_angle!r} and {self.most_angle!r}."
             )
 
     @property
