@@ -89,3 +89,18 @@ def test_rows_of_one_group_count_as_one_draw():
         statistic(influence), np.repeat(np.arange(500), 4), level=0.95, n_draws=100, seed=0
     )
     assert together[1][0] / apart[1][0] == pytest.approx(2.0, rel=0.01)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the least error of an area near its limit is not symmetric in classes"
+)
+def test_the_least_error_is_the_same_whichever_value_is_coded_1():
+    rng = np.random.default_rng(0)
+    positive = np.arange(90) < 20
+    scores = rng.normal(size=(1, 90)) + 6 * positive
+    one, other = (
+        held_fixed_area(sign * scores, no_pull(scores), comparison(own, np.zeros(90, dtype=int)))
+        for sign, own in ((1, positive), (-1, ~positive))
+    )
+    assert one.value == pytest.approx(other.value)
+    assert one.least_error == pytest.approx(other.least_error)
