@@ -110,6 +110,6 @@ def misses(deal, n, d, noise, *, n_worlds, alike=0.5):
     [(singles, 200, 240), (singles, 300, 24), (few_large, 300, 40), (zipf_groups, 400, 24)],
 )
 def test_nine_bands_in_ten_hold_the_truth_where_nothing_is_coded(noise, deal, n, d):
-    effects, areas = misses(deal, n, d, noise, n_worlds=60)
+    effects, areas = misses(deal, n, d, noise, n_worlds=40)
     assert 0.02 < effects < 0.17
     assert 0.01 < areas < 0.17

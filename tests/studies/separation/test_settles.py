@@ -45,7 +45,7 @@ def test_the_rarest_cell_is_named_in_words(rarest):
 
 
 def test_a_band_twice_too_wide_needs_four_times_the_groups_rounded_up_to_five():
-    told = settled_by(two_axes(4 * RULE.present), COUNTS, WORDS, RULE)  # the threshold is 2 P away
+    told = settled_by(two_axes(3.99 * RULE.present), COUNTS, WORDS, RULE)  # 2 P from the threshold
     assert told.startswith("about 60 more groups that are harmful and answered")
     told = settled_by(two_axes(2.2 * RULE.present), COUNTS, WORDS, RULE)
     assert told.startswith("about 5 more groups")
@@ -66,9 +66,9 @@ def test_nothing_is_promised_that_no_number_of_groups_is_known_to_bring(evidence
 
 def test_one_axis_and_absences_have_numbers_of_their_own():
     sure = around(20 * RULE.present, RULE.present)
-    one = replace(two_axes(RULE.present), distance_second=sure, angle=around(0.0, 2 * RULE.most_angle))
+    one = replace(two_axes(RULE.present), distance_second=sure, angle=around(0.0, 1.99 * RULE.most_angle))
     assert settled_by(one, COUNTS, WORDS, RULE).startswith("about 60 more groups")
-    absent = replace(one, distance_second=around(0.0, 2 * RULE.absent))
+    absent = replace(one, distance_second=around(0.0, 1.99 * RULE.absent))
     assert settled_by(absent, COUNTS, WORDS, RULE).startswith("about 60 more groups")
 
 
@@ -91,14 +91,14 @@ def drawn(counts, seed, *, area, d=24):
 @pytest.mark.slow
 def test_as_many_more_groups_as_are_named_settle_it_in_most_worlds():
     asked = settled = 0
-    for seed in range(40):
-        counts = {"both": 90, "first_only": 16, "second_only": 60, "neither": 90}
-        found = judge_arrays(*drawn(counts, seed, area=0.85))
+    for seed in range(24):
+        counts = {"both": 90, "first_only": 14, "second_only": 60, "neither": 90}
+        found = judge_arrays(*drawn(counts, seed, area=0.76))
         number = re.match(r"about (\d+) more groups that are harmful and answered", found.settles)
         if found.verdict != "undetermined" or number is None:
             continue
         asked += 1
         counts["first_only"] += int(number[1])
-        settled += judge_arrays(*drawn(counts, seed + 1000, area=0.85)).verdict == "separable"
+        settled += judge_arrays(*drawn(counts, seed + 1000, area=0.76)).verdict == "separable"
     assert asked >= 8
-    assert settled >= 0.6 * asked
+    assert settled >= 0.7 * asked  # four in ten are settled by drawing anew alone

@@ -43,18 +43,18 @@ def test_an_effect_counts_as_absent_where_its_whole_band_is_small_and_holds_zero
     assert absence.holds(value, error).tolist() == [True, False, False, False, True, True]
 
 
-def test_the_bound_falls_with_rows_and_rises_with_dimensions(noise, labels):
+def test_the_bound_falls_with_rows(noise, labels):
+    """Where rows are so few that nothing is ever called absent, everything counts as noticed."""
+
     def middle(n, d):
         found = []
-        for seed in range(4):
+        for seed in range(3):
             rng = np.random.default_rng([seed, n, d])
             z, w = labels(n, 0.3, rng)
             found.append(bound(noise(n, d, rng), Pair(name="p", z=z, w=w, groups=np.arange(n))))
         return np.median(found)
 
-    few, more, many = (middle(n, 32) for n in (250, 600, 2000))
-    assert 0.55 <= many <= more + 0.02 <= few <= 1
-    assert middle(600, 400) >= middle(600, 12)
+    assert 0.55 <= middle(3000, 32) < middle(900, 32) - 0.01 < 0.7
 
 
 def test_the_bound_is_the_same_for_either_factor_of_a_balanced_world(noise, labels):
@@ -72,11 +72,12 @@ def with_code(X, w, area, rng):
     return X + np.sqrt(2) * norm.ppf(area) * np.outer(w, u / np.linalg.norm(u))
 
 
-@pytest.mark.parametrize("d", [16, 200])
+@pytest.mark.slow
+@pytest.mark.parametrize("d", [32, 200])
 def test_a_code_of_the_size_of_the_bound_is_really_noticed_when_it_is_planted(noise, labels, d):
     """Labels, rows and axes are drawn anew, as the planted codes of the bound are."""
     missed = seen = 0
-    for seed in range(20):
+    for seed in range(12):
         rng = np.random.default_rng([seed, d])
         n = 400
         z, w = labels(n, 0.2, rng)
@@ -87,14 +88,14 @@ def test_a_code_of_the_size_of_the_bound_is_really_noticed_when_it_is_planted(no
             continue
         seen += 1
         missed += judge_arrays(with_code(X, w, area, rng), pair, Rule(noticed=1.0)).verdict in ABSENT
-    assert seen >= 10
+    assert seen >= 6
     assert missed <= 0.2 * seen
 
 
 def test_an_absence_that_a_code_of_the_asked_size_could_have_passed_for_is_undetermined(planted):
     kept = 0
-    for seed in range(3):
-        X, pair = planted("neither", n=1000, d=16, seed=seed, **SURE)
+    for seed in range(2):
+        X, pair = planted("neither", n=900, d=32, seed=seed, **SURE)
         plain = judge_arrays(X, pair)
         if plain.verdict != "neither":
             continue
@@ -104,7 +105,7 @@ def test_an_absence_that_a_code_of_the_asked_size_could_have_passed_for_is_undet
         found = judge_arrays(X, pair, Rule(noticed=size - 0.01))
         assert found.verdict == "undetermined"
         assert f"would have been noticed from AUROC {size:.2f} only" in found.reason
-    assert kept >= 2
+    assert kept >= 1
 
 
 def test_few_rows_and_many_dimensions_never_make_a_weak_factor_absent(planted, noise, labels):

@@ -31,12 +31,12 @@ def assert_same(found, expected, names, *, tolerance=2e-3):
 def judged(request, planted):
     """Activations, a pair with categories and a covariate, and its verdict."""
     rng = np.random.default_rng(KINDS.index(request.param))
-    X, pair = planted(request.param, n=420, d=16, phi=0.3, seed=5, z_sure=(1.0, 1.0), w_sure=(1.0, 1.0))
+    X, pair = planted(request.param, n=300, d=20, phi=0.3, seed=5, z_sure=(1.0, 1.0), w_sure=(1.0, 1.0))
     pair = replace(
         pair,
-        groups=np.repeat([f"g{i}" for i in range(210)], 2)[rng.permutation(420)],
-        strata=rng.choice(["drugs", "fraud", "malware"], 420),
-        covariates={"source": rng.choice(["forum", "book"], 420), "age": rng.normal(size=420)},
+        groups=np.repeat([f"g{i}" for i in range(150)], 2)[rng.permutation(300)],
+        strata=rng.choice(["drugs", "fraud", "malware"], 300),
+        covariates={"source": rng.choice(["forum", "book"], 300), "age": rng.normal(size=300)},
     )
     return X, pair, judge_arrays(X, pair)
 
