@@ -59,7 +59,7 @@ def test_lengths_and_angle_are_the_planted_ones_where_rows_abound(labels):
         "like": like @ M @ like, "interaction": 0.0,
     }  # fmt: skip
     for name, value in truth.items():
-        assert values[name] == pytest.approx(value, rel=0.06, abs=0.02), name
+        assert values[name] == pytest.approx(value, rel=0.08, abs=0.04), name
     statistics = {name: float(s.value[0]) for name, s in effect_statistics([found]).items()}
     cosine = M[0, 1] ** 2 / (M[0, 0] * M[1, 1])
     assert statistics["angle"] == pytest.approx(1 - cosine, abs=0.03)

@@ -131,5 +131,10 @@ def test_the_length_of_texts_is_held_fixed_without_being_asked_for(noise):
         z, w = ((level + 0.5 * rng.normal(size=n) > 0).astype(int) for level in (log, log**2 - 0.5))
         X = noise(n, d, rng) + np.outer(3 * log, np.eye(d)[0]) + np.outer(2 * log**2, np.eye(d)[1])
         pair = Pair(name="p", z=z, w=w, groups=np.arange(n))
-        assert judge_arrays(X, pair).verdict == "separable"
-        assert judge_arrays(X, replace(pair, text=texts)).verdict in ("neither", "undetermined")
+        plain = judge_arrays(X, pair)
+        assert plain.verdict == "separable"
+        found = judge_arrays(X, replace(pair, text=texts))
+        assert found.verdict in ("neither", "undetermined")
+        # The effects are gone, and not only withheld as something that the text says too.
+        assert found.evidence.distance_first.value < 0.2 * plain.evidence.distance_first.value
+        assert found.evidence.distance_second.value < 0.2 * plain.evidence.distance_second.value

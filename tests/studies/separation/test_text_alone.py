@@ -52,7 +52,15 @@ def told_by(what, rng):
     return z, w, fields
 
 
-@pytest.fixture(scope="module", params=["words", "characters", "length", "embedding"])
+SHARP = pytest.mark.xfail(
+    strict=True,
+    reason="the logarithm of the length and its square are nearly one column: an interval of it is not read",
+)
+
+
+@pytest.fixture(
+    scope="module", params=["words", "characters", pytest.param("length", marks=SHARP), "embedding"]
+)
 def told(request, noise):
     """Activations that code exactly what one reader of the text tells."""
     rng = np.random.default_rng(["words", "characters", "length", "embedding"].index(request.param))
