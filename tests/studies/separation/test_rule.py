@@ -165,3 +165,14 @@ def test_squared_lengths_are_those_of_two_normal_classes():
     assert squared_length(0.5) == 0
     # Two unit normals 1 apart: an AUROC of Phi(1 / sqrt 2) = .7602.
     assert squared_length(0.760249938906523) == pytest.approx(1.0)
+
+
+@pytest.mark.xfail(strict=True, reason="an absence that could not be tested passes")
+@pytest.mark.parametrize("name", ["nonlinear_second", "bound_second"])
+def test_an_absence_that_could_not_be_tested_is_withdrawn(name):
+    tested = replace(
+        FIRST, nonlinear_second=Estimate(0.5, 0.47, 0.53), bound_second=Estimate(RULE.noticed, 0, 0),
+        interaction=NOTHING,
+    )  # fmt: skip
+    assert contradiction(tested, ("second",), RULE) is None
+    assert contradiction(replace(tested, **{name: UNKNOWN}), ("second",), RULE) is not None
