@@ -7,12 +7,11 @@ from unsinter.studies.separation.contrast import make_contrast
 from unsinter.studies.separation.directions import cross_fitted
 from unsinter.studies.separation.folds import deal_groups
 from unsinter.studies.separation.pair import Pair
-from unsinter.studies.separation.rule import Rule
 
 
 def contrast_of(world, *, strata=True):
     pair = Pair(name="p", z=world.z, w=world.w, groups=world.groups, strata=world.strata if strata else None)
-    return make_contrast(pair, Rule()), deal_groups(world.groups, pair.cells, n_folds=5, seed=0)
+    return make_contrast(pair), deal_groups(world.groups, pair.cells, n_folds=5, seed=0)
 
 
 def test_the_direction_is_the_least_squares_probe_with_four_cells_of_equal_weight():
@@ -66,7 +65,7 @@ def test_what_category_alone_explains_is_in_no_direction():
         world = make_world("category", n=800, d=64, phi=0.3, seed=seed)
         contrast, folds = contrast_of(world)
         fit = cross_fitted(world.X, contrast.designs(), folds)[0]
-        comparison = contrast.comparisons(contrast.labellings[0])[0]
+        comparison = contrast.comparisons()[0]
         areas.append(held_fixed_area(fit.scores[:1], fit.pull[:1], comparison).value[0])
     assert np.mean(areas) == pytest.approx(0.5, abs=0.03)
 
@@ -78,7 +77,7 @@ def test_the_error_of_an_area_at_chance_is_that_of_many_worlds():
         world = make_world("neither", n=300, d=64, phi=0.3, seed=seed)
         contrast, folds = contrast_of(world)
         fit = cross_fitted(world.X, contrast.designs(), folds)[0]
-        comparison = contrast.comparisons(contrast.labellings[0])[0]
+        comparison = contrast.comparisons()[0]
         area = held_fixed_area(fit.scores[:1], fit.pull[:1], comparison)
         values.append(area.value[0])
         halves.append((area.influence**2).sum())

@@ -1,0 +1,119 @@
+"""What a reader of the text alone can tell is not called internal: words, characters, length, embedding."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from unsinter.studies.separation import Pair, judge_arrays
+from unsinter.studies.separation.contrast import make_contrast
+from unsinter.studies.separation.folds import deal_groups
+from unsinter.studies.separation.text_scores import text_scores
+
+N, D = 400, 24
+VOCABULARY = np.array([f"{stem}{number}" for number in range(1500) for stem in ("lo", "ki")])
+
+
+def filler(n, rng, words=18):
+    return [list(rng.choice(VOCABULARY, words)) for _ in range(n)]
+
+
+def nonsense(rng, ending):
+    """A word that occurs once, with an ending that tells."""
+    return "".join(rng.choice(list("aeioumnrst"), 7)) + ending
+
+
+def told_by(what, rng):
+    """Labels and texts, or an embedding, of which this reader alone tells both labels."""
+    z, w = rng.integers(0, 2, (2, N))
+    fields = {}
+    if what == "words":
+        texts = [
+            [*words, ("alpha", "beta")[a], ("gamma", "delta")[b]]
+            for words, a, b in zip(filler(N, rng), z, w, strict=True)
+        ]
+    elif what == "characters":
+        texts = [
+            [nonsense(rng, ("x", "v")[a] + ("q", "j")[b]) for _ in range(12)]
+            for a, b in zip(z, w, strict=True)
+        ]
+    elif what == "length":
+        size = np.exp(2.9 + 0.4 * rng.standard_normal(N)).astype(int) + 2
+        texts = [list(rng.choice(VOCABULARY, k)) for k in size]
+        log = np.log1p([len(" ".join(text)) for text in texts])
+        low, middle, high = np.quantile(log, (0.25, 0.5, 0.75))
+        z, w = (log > middle).astype(int), ((log > low) & (log < high)).astype(int)
+    else:
+        E = rng.standard_normal((N, 8))
+        E[:, 0] += 8 * z
+        E[:, 1] += 8 * w
+        return z, w, {"embedding": E}
+    fields["text"] = [" ".join(words) for words in texts]
+    return z, w, fields
+
+
+SHARP = pytest.mark.xfail(
+    strict=True,
+    reason="the logarithm of the length and its square are nearly one column: an interval of it is not read",
+)
+
+
+@pytest.fixture(
+    scope="module", params=["words", "characters", pytest.param("length", marks=SHARP), "embedding"]
+)
+def told(request, noise):
+    """Activations that code exactly what one reader of the text tells."""
+    rng = np.random.default_rng(["words", "characters", "length", "embedding"].index(request.param))
+    z, w, fields = told_by(request.param, rng)
+    X = noise(N, D, rng) + 4 * (np.outer(z, np.eye(D)[0]) + np.outer(w, np.eye(D)[1]))
+    return request.param, X, Pair(name="p", z=z, w=w, groups=np.arange(N)), fields
+
+
+def test_what_the_text_alone_tells_is_not_called_separable(told):
+    what, X, pair, fields = told
+    assert judge_arrays(X, pair).verdict == "separable"  # so it would be without the text
+    found = judge_arrays(X, replace(pair, **fields))
+    assert found.verdict in ("undetermined", "neither")
+    if what != "length":  # which is held fixed besides
+        assert "no usable bits" in found.reason
+
+
+def test_a_text_that_tells_nothing_withholds_nothing(noise):
+    rng = np.random.default_rng(7)
+    z, w = rng.integers(0, 2, (2, N))
+    X = noise(N, D, rng) + 4 * (np.outer(z, np.eye(D)[0]) + np.outer(w, np.eye(D)[1]))
+    texts = [" ".join(words) for words in filler(N, rng)]
+    pair = Pair(name="p", z=z, w=w, groups=np.arange(N), text=texts, embedding=rng.standard_normal((N, 8)))
+    found = judge_arrays(X, pair)
+    assert found.verdict == "separable"
+    assert found.evidence.bits_first.value > 0.5
+
+
+def test_text_that_tells_one_factor_only_withholds_that_one(noise):
+    rng = np.random.default_rng(8)
+    z, w = rng.integers(0, 2, (2, N))
+    X = noise(N, D, rng) + 4 * (np.outer(z, np.eye(D)[0]) + np.outer(w, np.eye(D)[1]))
+    texts = [" ".join([*words, ("alpha", "beta")[a]]) for words, a in zip(filler(N, rng), z, strict=True)]
+    found = judge_arrays(X, Pair(name="p", z=z, w=w, groups=np.arange(N), text=texts))
+    assert found.verdict == "undetermined"
+    assert "the first factor" in found.reason
+    assert "the second factor" not in found.reason
+
+
+def test_every_reader_has_held_out_scores_of_both_factors(noise):
+    rng = np.random.default_rng(9)
+    z, w = rng.integers(0, 2, (2, 200))
+    pair = Pair(name="p", z=z, w=w, groups=np.arange(200))
+    texts = [" ".join(words) for words in filler(200, rng)]
+    folds = deal_groups(pair.groups, pair.cells, n_folds=5, seed=0)
+    designs = [make_contrast(pair).plain_design()]
+    (scores,) = text_scores(texts, noise(200, 6, rng), designs, folds)
+    assert scores.shape == (2, 5, 200)  # words, characters, length, its square, embedding
+    np.testing.assert_allclose(scores[0, 2], np.log1p([len(text) for text in texts]))
+    np.testing.assert_allclose(scores[0, 3], scores[0, 2] ** 2)
+    # No score of a row follows its own labels: those of one fold turned round change none of its scores.
+    turned = np.where(folds == 2, 1 - z, z)
+    other = make_contrast(replace(pair, z=turned)).plain_design()
+    (changed,) = text_scores(texts, None, [other], folds)
+    np.testing.assert_allclose(changed[0, :2, folds == 2], scores[0, :2, folds == 2])
+    assert not np.allclose(changed[0, 0, folds == 1], scores[0, 0, folds == 1])
