@@ -132,28 +132,28 @@ def binomial_share(count: int, total: int, *, level: float = 0.95) -> Share:
     return Share(count, count / total, low, high)
 
 
-def _call(plan: Plan, name: str, seed: int) -> tuple[str, str]:
-    """Return the verdict on one world, and its reason."""
+def _call(plan: Plan, name: str, seed: int) -> tuple[str, str, bool]:
+    """Return the verdict on one world, its reason, and whether it is right."""
     # Late, so that asking for help need not wait for it.
     from unsinter.studies.separation import Pair, judge_arrays
 
     world = plan.draw(name, seed)
     strata = world.strata if plan.n_categories > 1 else None
     found = judge_arrays(world.X, Pair(name=name, z=world.z, w=world.w, groups=world.groups, strata=strata))
-    return found.verdict, found.reason
+    return found.verdict, found.reason, found.verdict in world.right
 
 
-def _row(name: str, calls: Sequence[tuple[str, str]]) -> PlanRow:
+def _row(name: str, calls: Sequence[tuple[str, str, bool]]) -> PlanRow:
     kind, n = WORLDS[name], len(calls)
-    right = sum(verdict == kind.truth for verdict, _ in calls)
-    wrong = sum(verdict in kind.wrong for verdict, _ in calls)
+    right = sum(is_right for _, _, is_right in calls)
+    wrong = sum(verdict in kind.wrong for verdict, _, _ in calls)
     return PlanRow(
         world=name,
         truth=kind.truth,
         right=binomial_share(right, n),
         wrong=binomial_share(wrong, n),
         undetermined=binomial_share(n - right - wrong, n),
-        reason=_commonest(reason for verdict, reason in calls if verdict != kind.truth),
+        reason=_commonest(reason for _, reason, is_right in calls if not is_right),
     )
 
 

@@ -94,4 +94,6 @@ def _binormal_error(area: FloatArray, n1: int, n0: int) -> FloatArray:
     a = np.clip(area, edge, 1 - edge)
     a = np.maximum(a, 1 - a)
     wins, losses = a / (2 - a) - a**2, 2 * a**2 / (1 + a) - a**2
-    return np.asarray(np.sqrt((a * (1 - a) + (n1 - 1) * wins + (n0 - 1) * losses) / (n1 * n0)))
+    # Which class is called positive is arbitrary: the formula is taken both ways.
+    both = (n1 + n0 - 2) * (wins + losses) / 2
+    return np.asarray(np.sqrt((a * (1 - a) + both) / (n1 * n0)))

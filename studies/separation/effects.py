@@ -43,15 +43,20 @@ class Effects:
     pairs : (3, 3) sums over pairs of units of the products by which the noise of M enters, over the monomials
         (zz, zw, ww) of the held-out unit's weights and of the other one's.
     pairs_alone : (3,) the same of the last three forms.
-    axis : (n,) place of each row along the common axis in standard deviations, held-out; cells keep their
-        means, what is held fixed is taken out.
+    axes : (2, n) place of each row along the sum of both effects, and along their difference, in standard
+        deviations, held-out; cells keep their means, what is held fixed is taken out.
     """
 
     values: FloatArray
     influence: FloatArray
     pairs: FloatArray
     pairs_alone: FloatArray
-    axis: FloatArray
+    axes: FloatArray
+
+    @property
+    def axis(self) -> FloatArray:
+        """Place of each row (n,) along the common axis: the sum where both effects pull the same way."""
+        return self.axes[0 if self.values[2] >= 0 else 1]
 
 
 def cross_validated_effects(
@@ -76,7 +81,7 @@ def cross_validated_effects(
             influence=np.zeros((len(FORMS), n)),
             pairs=np.zeros((3, 3)),
             pairs_alone=np.zeros(3),
-            axis=np.zeros(n),
+            axes=np.zeros((2, n)),
         )
         for _ in designs
     ]
@@ -159,37 +164,34 @@ class _OneFold:
         promised = (V_train * D_train).sum(dim=1).numpy()
         for place, (effects, design, (p_test, p_train)) in enumerate(zip(found, designs, P, strict=True)):
             own = slice(5 * place, 5 * place + 5)
-            scale = self._scale(along_test[:, own], promised[own])
-            factor = share * scale
-            forms = products[own, own] * factor
+            root = self._root(along_test[:, own], promised[own])
+            held, kept = root[:, None] * p_test, root[:, None] * p_train
             self._add_forms(
                 effects,
-                forms,
-                factor,
-                (p_test, p_train),
-                (along_test[:, own], along_train[:, own]),
+                share * np.outer(root, root) * products[own, own],
+                (share * held, share * kept),
+                (along_test[:, own] * root, along_train[:, own] * root),
             )
-            self._add_pairs(effects, factor**2 * n_splits, p_test, p_train)
+            self._add_pairs(effects, share**2 * n_splits, held, kept)
             if with_axis:
-                effects.axis[test] = self._axis(design, V_train[own], products[own, own])
+                effects.axes[:, test] = self._axes(design, V_train[own])
 
-    def _scale(self, along: FloatArray, promised: FloatArray) -> float:
-        """Return by how much the metric misjudges held-out variance along the two effects."""
-        variance = np.maximum((along[:, :2] ** 2).mean(axis=0), 1e-12)
-        return float((promised[:2] / variance).mean())
+    def _root(self, along: FloatArray, promised: FloatArray) -> FloatArray:
+        """Return (5,) the root by which the metric misjudges held-out variance along each contrast."""
+        variance = np.maximum((along**2).mean(axis=0), 1e-12)
+        return np.asarray(np.sqrt(np.maximum(promised, 0) / variance))
 
     def _add_forms(
         self,
         effects: Effects,
         forms: FloatArray,
-        factor: float,
         weights: tuple[FloatArray, FloatArray],
         along: tuple[FloatArray, FloatArray],
     ) -> None:
         for place, (i, j) in enumerate(_VECTORS):
             effects.values[place] += (forms[i, j] + forms[j, i]) / 2
             for rows, p, x in zip((self.test, self.train), weights, along, strict=True):
-                effects.influence[place, rows.numpy()] += factor * (p[i] * x[:, j] + p[j] * x[:, i]) / 2
+                effects.influence[place, rows.numpy()] += (p[i] * x[:, j] + p[j] * x[:, i]) / 2
 
     def _add_pairs(self, effects: Effects, factor: float, p_test: FloatArray, p_train: FloatArray) -> None:
         held, kept = self._monomials(p_test, self.unit_test), self._monomials(p_train, self.unit_train)
@@ -204,14 +206,15 @@ class _OneFold:
         z, w, *alone = mean.T
         return torch.stack([z * z, z * w, w * w, *(x * x for x in alone)]).float()
 
-    def _axis(self, design: EffectDesign, V: Tensor, products: FloatArray) -> FloatArray:
-        """Return held-out places along the sum of both effects, or along their difference if they pull
-        apart."""
-        sign = 1.0 if products[0, 1] + products[1, 0] >= 0 else -1.0
-        direction = V[0] + sign * V[1]
-        places = design.without_held(self.test.numpy(), (self.Y[self.test] @ direction).numpy())
-        spread = (self.unseen @ direction).std().clamp_min(1e-12)
-        return places / float(spread)
+    def _axes(self, design: EffectDesign, V: Tensor) -> FloatArray:
+        """Return held-out places (2, n_test) along the sum of both effects, and along their difference."""
+        directions = torch.stack([V[0] + V[1], V[0] - V[1]])
+        places = (self.Y[self.test] @ directions.T).numpy()
+        spread = (self.unseen @ directions.T).std(dim=0).clamp_min(1e-12).numpy()
+        return (
+            np.stack([design.without_held(self.test.numpy(), column) for column in places.T])
+            / spread[:, None]
+        )
 
 
 def _summed(rows: Tensor, place: Tensor, n: int) -> Tensor:

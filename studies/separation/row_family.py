@@ -48,7 +48,7 @@ class RowFamily:
         """Return the family with its rows dealt to folds in an order (n,) that no table decides."""
         folds = self.dealt(self.groups, order, rule)
         designs = [contrast.effect_design for contrast in self.contrasts]
-        return replace(self, order=order, splits=SplitWeights(designs, folds))
+        return replace(self, order=order, folds=folds[0], splits=SplitWeights(designs, folds))
 
     def dealt(self, groups: NDArray[np.intp], order: NDArray[np.intp], rule: Rule) -> NDArray[np.intp]:
         """Return the fold of each row (n_splits, n) in every split."""

@@ -63,6 +63,9 @@ def decide(evidence: Evidence, labels: Labels, rule: Rule) -> Decision:
 def contradiction(evidence: Evidence, absent: tuple[Factor, ...], rule: Rule) -> str | None:
     """Return why factors cannot be called absent after all; None where nothing speaks against it."""
     for factor in absent:
+        tests = ("hidden", "nonlinear", "bound")
+        if any(np.isnan(getattr(evidence, f"{test}_{factor}").value) for test in tests):
+            return f"that {{{factor}}} is absent could not be tested: too few rows to compare"
         nonlinear: Estimate = getattr(evidence, f"nonlinear_{factor}")
         hidden: Estimate = getattr(evidence, f"hidden_{factor}")
         if hidden.value > _HIDDEN or evidence.interaction.low > rule.present:

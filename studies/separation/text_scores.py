@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
+from sklearn.tree import DecisionTreeClassifier
 
 from unsinter.features.text_floor import text_floor
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.column_units import in_float32_range
 from unsinter.studies.separation.directions import Design, cross_fitted
-from unsinter.studies.separation.held_fixed import text_length
+from unsinter.studies.separation.held_fixed import covariate_columns, text_length
 
 _ROOM = 8 * 2**30
 """Bytes that sparse features may take once they are dense."""
@@ -34,6 +35,9 @@ def text_of_rows(text: Any, rows: NDArray[np.intp]) -> FloatArray | list[str]:
     return in_float32_range(text[rows]) if isinstance(text, np.ndarray) else [text[row] for row in rows]
 
 
+_LEAF = 10
+"""Training texts in the smallest range of lengths that a tree tells apart."""
+
 _READERS: tuple[Literal["words", "characters"], ...] = ("words", "characters")
 
 
@@ -46,14 +50,15 @@ def text_scores(
     """Return scores (2, n_readers, n) of the first and second factor for each design.
 
     Texts are read as the floors read them, by words and by characters (TF-IDF, logistic), vocabulary and
-    weights fitted outside each fold, and by the logarithm of their length and its square. Features (n, p)
-    and the mean token embedding are read by the same directions as activations.
+    weights fitted outside each fold, and by their length: on a curve, and by a tree that finds any steps.
+    Features (n, p) and the mean token embedding are read by the same directions as activations.
     """
     parts: list[list[FloatArray]] = []
     if text is not None and not isinstance(text, np.ndarray):
         parts += [_by_floor(list(text), kind, designs, folds) for kind in _READERS]
-        length = text_length(text)
-        parts += [[np.stack([value, value])] * len(designs) for value in (length, length**2)]
+        parts += [_by_length(list(text), designs, folds)]
+        curve = covariate_columns(text_length(text))
+        parts += [[np.stack([column, column])] * len(designs) for column in curve.T]
     for features in (text if isinstance(text, np.ndarray) else None, embedding):
         if features is not None:
             parts.append([fit.scores[:2] for fit in cross_fitted(features, designs, folds)])
@@ -79,3 +84,19 @@ def _by_floor(
         for key, codes in unique.items():
             scores[key][test] = clone(reader[-1]).fit(seen, codes[train]).decision_function(unseen)
     return [np.stack([scores[codes.tobytes()] for codes in pair]) for pair in targets]
+
+
+def _by_length(texts: list[str], designs: Sequence[Design], folds: NDArray[np.intp]) -> list[FloatArray]:
+    lengths = np.array([[len(text), len(text.split())] for text in texts], dtype=np.float64)
+    found: list[FloatArray] = []
+    for design in designs:
+        scores = np.empty((2, len(texts)))
+        for place, codes in enumerate((design.cells < 2, design.cells % 2 == 0)):
+            for fold in np.unique(folds):
+                train, test = folds != fold, folds == fold
+                tree = DecisionTreeClassifier(min_samples_leaf=_LEAF, random_state=0)
+                share = tree.fit(lengths[train], codes[train]).predict_proba(lengths[test])[:, 1]
+                clipped = np.clip(share, 0.5 / _LEAF, 1 - 0.5 / _LEAF)
+                scores[place, test] = np.log(clipped / (1 - clipped))
+        found.append(scores)
+    return found

@@ -76,7 +76,6 @@ def test_strong_codes_are_not_taken_for_likeness(planted):
 
 
 @pytest.mark.parametrize(("n", "d"), [(400, 8), (1000, 16), (3000, 32)])
-@pytest.mark.xfail(strict=True, reason="rows count as copies from one cosine on, however few the dimensions")
 def test_rows_that_few_dimensions_make_alike_by_chance_are_no_copies(noise, n, d):
     rng = np.random.default_rng(0)
     kin = find_kin(coordinates(noise(n, d, rng)), np.ones((n, 1)), np.arange(n))
