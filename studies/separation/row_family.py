@@ -59,6 +59,14 @@ class RowFamily:
             ]
         )
 
+    def units(self, groups: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return codes (n,) of rows that share group, kind and category, and weigh alike in every
+        contrast."""
+        strata = self.contrasts[0].strata
+        parts = [groups, self.kinds, *([] if strata is None else [strata])]
+        _, units = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
+        return np.asarray(units.reshape(-1), dtype=np.intp)
+
     @property
     def rows(self) -> NDArray[np.intp]:
         """Rows of the study that take part."""

@@ -12,14 +12,13 @@ from unsinter.studies.separation.contrast import Contrast
 from unsinter.studies.separation.directions import CrossFit, cross_fitted
 from unsinter.studies.separation.effect_design import SplitWeights
 from unsinter.studies.separation.effects import Effects, cross_validated_effects
-from unsinter.studies.separation.folds import codes_by_occurrence
 from unsinter.studies.separation.kinship import (
     FEWEST_DIMENSIONS,
     equal_rows,
-    excess_agreement,
     find_kin,
     joined_groups,
 )
+from unsinter.studies.separation.likeness_leaks import leaks_of_likeness
 from unsinter.studies.separation.obstacles import find_obstacle
 from unsinter.studies.separation.residual_metric import Coordinates, coordinates
 from unsinter.studies.separation.row_family import RowFamily
@@ -69,20 +68,22 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     groups = joined_groups(family.groups, copies) if merged else family.groups
     obstacles = [_obstacle(contrast, groups, share if merged else 0.0, rule) for contrast in family.contrasts]
     nearest = find_kin(sites, family.kind_columns, groups).nearest if merged else kin.nearest
-    for place, contrast in enumerate(family.contrasts):
-        if kin.n_dimensions >= FEWEST_DIMENSIONS:
-            obstacles[place] = obstacles[place] or _alike(contrast, groups, nearest, order, rule)
     kept = [contrast for contrast, obstacle in zip(family.contrasts, obstacles, strict=True) if not obstacle]
     splits = family.splits
     if splits is None or merged or len(kept) < n_contrasts:
         folds = family.dealt(groups, order, rule)
         splits = SplitWeights([contrast.effect_design for contrast in kept], folds)
-    fits = iter(_directions(X, kept, splits.folds[0]))
-    effects = iter(_effects(sites, family, kept, groups, splits))
+    fits = _directions(X, kept, splits.folds[0])
+    effects = _effects(sites, family, kept, groups, splits)
+    leaks = [""] * len(kept)
+    if kin.n_dimensions >= FEWEST_DIMENSIONS:
+        leaks = leaks_of_likeness(sites, family, kept, effects, groups, nearest, rule)
+    fitted = iter(zip(fits, effects, leaks, strict=True))
+    found = [(None, None, obstacle) if obstacle else next(fitted) for obstacle in obstacles]
     return SiteFit(
-        fits=[None if obstacle else next(fits) for obstacle in obstacles],
-        effects=[None if obstacle else next(effects) for obstacle in obstacles],
-        obstacles=obstacles,
+        fits=[None if leak else fit for fit, _, leak in found],
+        effects=[None if leak else effect for _, effect, leak in found],
+        obstacles=[leak for _, _, leak in found],
         groups=groups,
         order=order,
         folds=splits.folds,
@@ -122,35 +123,6 @@ def _obstacle(contrast: Contrast, groups: NDArray[np.intp], share: float, rule: 
     return f"{told}: {obstacle}" if obstacle else ""
 
 
-def _alike(
-    contrast: Contrast,
-    groups: NDArray[np.intp],
-    nearest: NDArray[np.intp],
-    order: NDArray[np.intp],
-    rule: Rule,
-) -> str:
-    """Return that labels travel along with likeness across groups; empty where they do not."""
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    for name, labels, second in (
-        (contrast.pair.words.first, contrast.z, False),
-        (contrast.pair.words.second, contrast.w, True),
-    ):
-        excess = excess_agreement(
-            labels[order],
-            codes_by_occurrence(contrast.blocks(second=second)[order]),
-            codes_by_occurrence(groups[order]),
-            place[nearest[order]],
-            seed=rule.seed,
-        )
-        if excess is not None:
-            return (
-                f"rows of different groups that are alike agree in {name} ({excess:.0%} of full agreement "
-                "beyond chance): groups do not hold what belongs together, such as paraphrases"
-            )
-    return ""
-
-
 def _directions(X: FloatArray, contrasts: Sequence[Contrast], folds: NDArray[np.intp]) -> list[CrossFit]:
     designs = [contrast.designs() for contrast in contrasts]
     if not designs:
@@ -170,7 +142,4 @@ def _effects(
 ) -> list[Effects]:
     if not contrasts:
         return []
-    strata = contrasts[0].strata
-    parts = [groups, family.kinds, *([] if strata is None else [strata])]
-    _, units = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
-    return cross_validated_effects(sites, family.kind_columns, splits, units.reshape(-1))
+    return cross_validated_effects(sites, family.kind_columns, splits, family.units(groups))
