@@ -19,7 +19,10 @@ from unsinter.studies.separation.residual_metric import Coordinates
 from unsinter.studies.separation.row_family import RowFamily
 from unsinter.studies.separation.thresholds import Rule
 
-_KEPT = 0.7
+_FEWEST_PER_FOLD = 4
+"""Groups of relatives per fold, fewer of which leave nothing to hold out."""
+
+_KEPT = 0.8
 """Share of a squared length that must be left with relatives on one side."""
 
 
@@ -44,6 +47,10 @@ def leaks_of_likeness(
     if not suspects:
         return leaks
     relatives = joined_groups(groups, np.stack([np.arange(len(nearest)), nearest], axis=1))
+    if len(np.unique(relatives)) < _FEWEST_PER_FOLD * rule.n_folds:
+        for place in suspects:
+            leaks[place] = "rows of different groups that are alike share labels, and all hang together"
+        return leaks
     folds = family.dealt(relatives, family.order, rule)[:1]
     splits = SplitWeights([contrasts[place].effect_design for place in suspects], folds)
     apart = cross_validated_effects(sites, family.kind_columns, splits, family.units(relatives))
