@@ -5,6 +5,7 @@ The rule is written out again here, on its own, so that the table is one that a 
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 NAN = float("nan")
 LAYERS, POSITIONS = range(7), ("instruction_end", "template_end")
@@ -166,7 +167,14 @@ def verdict_rows(seed=0):
 
 
 def verdict_table(columns, seed=0):
-    return pd.DataFrame(list(verdict_rows(seed)))[list(columns)]
+    """The table with lengths of effects that stand for its areas, and an angle where both factors have one."""
+    table = pd.DataFrame(list(verdict_rows(seed))).reindex(columns=list(columns))
+    for name, area in (("distance_first", "a"), ("distance_second", "b")):
+        for end in ("", "_low", "_high"):
+            table[f"{name}{end}"] = 2 * norm.ppf(table[f"{area}{end}"].clip(0.5, 0.999)) ** 2
+    for end in ("", "_low", "_high"):
+        table[f"angle{end}"] = (2 * table[f"o_first{end}"] - 1).clip(0, 1)
+    return table.assign(settles="")
 
 
 def across_table():
