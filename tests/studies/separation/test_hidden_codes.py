@@ -134,7 +134,7 @@ def test_likeness_is_that_of_explicit_inverses_without_the_axis_of_the_other_eff
 
 
 def test_the_statistic_is_that_of_explicit_sums_over_shuffled_labels():
-    """r' K r with r centred within blocks and K the squared likeness: by how many deviations it stands out."""
+    """r' K r with r centred within blocks and K the squared likeness: its deviations from chance."""
     rng = np.random.default_rng(5)
     m = 120
     V = rng.standard_normal((m, 8))
