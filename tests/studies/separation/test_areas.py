@@ -91,9 +91,6 @@ def test_rows_of_one_group_count_as_one_draw():
     assert together[1][0] / apart[1][0] == pytest.approx(2.0, rel=0.01)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the least error of an area near its limit is not symmetric in classes"
-)
 def test_the_least_error_is_the_same_whichever_value_is_coded_1():
     rng = np.random.default_rng(0)
     positive = np.arange(90) < 20

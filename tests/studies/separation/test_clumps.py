@@ -1,5 +1,7 @@
 """The middle of one axis: a place of its own, or wrongly labelled rows from both ends."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -86,8 +88,7 @@ def test_the_axis_of_a_verdict_shows_a_shared_quantity_as_one(planted, kind, tur
     found = []
     for seed in range(4):
         X, pair = planted(kind, n=800, d=24, phi=0.0, seed=seed, area=0.98)
-        pair.w[:] = pair.w ^ turned
-        found.append(judge_arrays(X, pair).evidence.clumps.value)
+        found.append(judge_arrays(X, replace(pair, w=pair.w ^ turned)).evidence.clumps.value)
     assert np.mean(found) == pytest.approx(0.0, abs=0.3)
 
 
@@ -97,9 +98,7 @@ def test_two_readings_of_one_thing_are_never_called_shared(planted, turned):
     for seed in range(2):
         X, pair = planted("first-only", n=1500, d=16, seed=seed, area=0.98)
         rng = np.random.default_rng(seed)
-        truth = pair.z.copy()
-        pair.z[:], pair.w[:] = (np.where(rng.random(1500) < 0.15, 1 - truth, truth) for _ in range(2))
-        pair.w[:] = pair.w ^ turned
-        found = judge_arrays(X, pair)
+        z, w = (np.where(rng.random(1500) < 0.15, 1 - pair.z, pair.z) for _ in range(2))
+        found = judge_arrays(X, replace(pair, z=z, w=w ^ turned))
         assert found.verdict in ("not-apart", "undetermined")
         assert found.evidence.clumps.high > 0.5

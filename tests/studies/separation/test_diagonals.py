@@ -106,9 +106,6 @@ def test_the_diagonals_are_those_of_the_cells_they_name(apart):
     assert recoded.like.value == pytest.approx(plain.mixed.value, rel=1e-3)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="shrinkage of the metric is made good along both effects together, not along each"
-)
 def test_large_distances_are_those_of_mahalanobis(apart):
     plain, _ = apart
     assert plain.mixed.value == pytest.approx(4.0, rel=0.2)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from unsinter.probes.shrunk_metric import ledoit_wolf
-from unsinter.studies.separation.effect_design import EffectDesign
+from unsinter.studies.separation.effect_design import EffectDesign, SplitWeights
 from unsinter.studies.separation.effect_statistics import effect_statistics
 from unsinter.studies.separation.effects import FORMS, cross_validated_effects
 from unsinter.studies.separation.residual_metric import Coordinates, coordinates
@@ -33,7 +33,8 @@ def effects_of(X, z, w, rng, *, held=None, n_splits=2, groups=None):
     kinds = np.hstack([np.eye(4)[design.cells], design.held[:, 1:]])
     folds = folds_of(len(z), rng, n_splits=n_splits)
     units = np.arange(len(z)) if groups is None else groups * 4 + design.cells
-    return cross_validated_effects(coordinates(X), kinds, [design], folds, units)[0], design, kinds, folds
+    (effects,) = cross_validated_effects(coordinates(X), kinds, SplitWeights([design], folds), units)
+    return effects, design, kinds, folds
 
 
 def error(statistic):
@@ -70,7 +71,11 @@ def test_lengths_and_angle_are_the_planted_ones_where_rows_abound(labels):
 
 
 def by_hand(Y, design, kinds, split):
-    """The forms of one split by explicit inverses and loops; the metric is that of the training rows."""
+    """The forms of one split by explicit inverses and loops; the metric is that of the training rows.
+
+    It promises along each contrast a variance that held-out residuals do or do not have: each contrast has
+    the ratio of both as its own scale, the inner product of two the geometric mean of theirs.
+    """
     total = np.zeros(len(FORMS))
     n_folds = split.max() + 1
     for fold in range(n_folds):
@@ -93,15 +98,10 @@ def by_hand(Y, design, kinds, split):
         G = (1 - shrinkage) * S + shrinkage * trace / d * np.eye(d)
         inverse = np.linalg.inv(G)
         unseen = unseen / np.sqrt(1 - leverage)[:, None]
-        scale = np.mean(
-            [
-                (D_train[i] @ inverse @ D_train[i]) / ((unseen @ inverse @ D_train[i]) ** 2).mean()
-                for i in (0, 1)
-            ]
-        )
+        scale = [(D @ inverse @ D) / ((unseen @ inverse @ D) ** 2).mean() for D in D_train]
         for place, (i, j) in enumerate(((0, 0), (1, 1), (0, 1), (2, 2), (3, 3), (4, 4))):
             products = D_test[i] @ inverse @ D_train[j] + D_test[j] @ inverse @ D_train[i]
-            total[place] += scale * products / 2 / n_folds
+            total[place] += np.sqrt(scale[i] * scale[j]) * products / 2 / n_folds
     return total
 
 
@@ -129,7 +129,7 @@ def test_coordinates_keep_inner_products_so_columns_beyond_rows_change_nothing(l
     turned, design, kinds, folds = effects_of(X, z, w, rng)
     Y = (X - X.mean(axis=0)) / X.std(axis=0)
     plain = Coordinates(torch.as_tensor(Y), d)
-    (straight,) = cross_validated_effects(plain, kinds, [design], folds, np.arange(n))
+    (straight,) = cross_validated_effects(plain, kinds, SplitWeights([design], folds), np.arange(n))
     np.testing.assert_allclose(turned.values, straight.values, rtol=1e-4, atol=1e-5)
     for one, other in ((turned.influence, straight.influence), (turned.pairs, straight.pairs)):
         np.testing.assert_allclose(one, other, rtol=0.02, atol=1e-4 * np.abs(other).max())

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from unsinter.studies.estimate import UNKNOWN, Estimate
-from unsinter.studies.separation.rule import Labels, Rule, contradiction, decide, squared_length
+from unsinter.studies.separation.rule import Labels, contradiction, decide
 from unsinter.studies.separation.site_verdict import Evidence
+from unsinter.studies.separation.thresholds import Rule, squared_length
 
 RULE = Rule()
 P, A = RULE.present, RULE.absent
@@ -111,12 +112,14 @@ def test_an_absence_needs_a_band_that_holds_nothing_at_all_and_ends_below_the_ma
 def test_an_absence_is_withdrawn_where_a_probe_reads_it_or_a_code_would_have_been_missed(factor):
     stands = {
         f"nonlinear_{factor}": Estimate(0.51, 0.48, 0.54),
+        f"hidden_{factor}": Estimate(2.3, float("nan"), float("nan")),
         f"bound_{factor}": Estimate(RULE.noticed, float("nan"), float("nan")),
         "interaction": NOTHING,
     }
     assert contradiction(replace(NEITHER, **stands), (factor,), RULE) is None
     for name, value in (
         (f"nonlinear_{factor}", Estimate(0.7, 0.6, 0.8)),
+        (f"hidden_{factor}", Estimate(2.31, float("nan"), float("nan"))),
         ("interaction", STRONG),
         (f"bound_{factor}", Estimate(RULE.noticed + 0.01, 0, 0)),
     ):
@@ -167,11 +170,14 @@ def test_squared_lengths_are_those_of_two_normal_classes():
     assert squared_length(0.760249938906523) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name", ["nonlinear_second", "bound_second"])
+@pytest.mark.parametrize("name", ["hidden_second", "nonlinear_second", "bound_second"])
 def test_an_absence_that_could_not_be_tested_is_withdrawn(name):
     tested = replace(
         FIRST, nonlinear_second=Estimate(0.5, 0.47, 0.53), bound_second=Estimate(RULE.noticed, 0, 0),
-        interaction=NOTHING,
+        hidden_second=Estimate(0.0, 0, 0), interaction=NOTHING,
     )  # fmt: skip
     assert contradiction(tested, ("second",), RULE) is None
-    assert contradiction(replace(tested, **{name: UNKNOWN}), ("second",), RULE) is not None
+    against = contradiction(replace(tested, **{name: UNKNOWN}), ("second",), RULE)
+    assert "could not be tested" in against
+    assert "{second}" in against
+    assert contradiction(replace(tested, **{name: UNKNOWN}), (), RULE) is None

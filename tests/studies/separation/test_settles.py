@@ -9,9 +9,9 @@ import pytest
 from unsinter.studies.estimate import Estimate
 from unsinter.studies.separation import Pair, Rule, judge_arrays
 from unsinter.studies.separation.pair import CELLS, FactorWords
-from unsinter.studies.separation.rule import squared_length
 from unsinter.studies.separation.settles import missing_groups, settled_by
 from unsinter.studies.separation.site_verdict import Evidence
+from unsinter.studies.separation.thresholds import squared_length
 
 WORDS = FactorWords("harm", "refusal", ("harmful", "harmless"), ("refused", "answered"))
 RULE = Rule()

@@ -12,7 +12,7 @@ from unsinter.studies.separation.pair import Pair
 from unsinter.studies.separation.residual_metric import coordinates
 from unsinter.studies.separation.row_family import make_families
 from unsinter.studies.separation.site_fit import fit_family
-from unsinter.studies.separation.spikes import Absence, noticed_from
+from unsinter.studies.separation.spikes import Absence, metric_folds, noticed_from
 
 SURE = {"z_sure": (1.0, 1.0), "w_sure": (1.0, 1.0)}
 ABSENT = ("first-only", "neither")
@@ -24,11 +24,11 @@ def bound(X, pair, *, second=True, rule=None, seed=0):
     (family,) = make_families([pair], [None], rule)
     fit = fit_family(X, family, rule)
     contrast, effects = make_contrast(pair), fit.effects[0]
+    sites = coordinates(X)
     return noticed_from(
-        coordinates(X),
-        family.kind_columns,
+        sites.Y,
+        metric_folds(sites, family.kind_columns, fit.folds[0]),
         contrast.effect_design,
-        fit.folds[0],
         contrast.blocks(second=second),
         second=second,
         pairs=2 * float(effects.pairs[2, 2] if second else effects.pairs[0, 0]),

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from unsinter.studies.separation import Pair, judge_arrays
 from unsinter.studies.separation.contrast import make_contrast
 from unsinter.studies.separation.folds import deal_groups
+from unsinter.studies.separation.held_fixed import covariate_columns, text_length
 from unsinter.studies.separation.text_scores import text_scores
 
 N, D = 400, 24
@@ -52,15 +54,7 @@ def told_by(what, rng):
     return z, w, fields
 
 
-SHARP = pytest.mark.xfail(
-    strict=True,
-    reason="the logarithm of the length and its square are nearly one column: an interval of it is not read",
-)
-
-
-@pytest.fixture(
-    scope="module", params=["words", "characters", pytest.param("length", marks=SHARP), "embedding"]
-)
+@pytest.fixture(scope="module", params=["words", "characters", "length", "embedding"])
 def told(request, noise):
     """Activations that code exactly what one reader of the text tells."""
     rng = np.random.default_rng(["words", "characters", "length", "embedding"].index(request.param))
@@ -107,13 +101,49 @@ def test_every_reader_has_held_out_scores_of_both_factors(noise):
     texts = [" ".join(words) for words in filler(200, rng)]
     folds = deal_groups(pair.groups, pair.cells, n_folds=5, seed=0)
     designs = [make_contrast(pair).plain_design()]
-    (scores,) = text_scores(texts, noise(200, 6, rng), designs, folds)
-    assert scores.shape == (2, 5, 200)  # words, characters, length, its square, embedding
-    np.testing.assert_allclose(scores[0, 2], np.log1p([len(text) for text in texts]))
-    np.testing.assert_allclose(scores[0, 3], scores[0, 2] ** 2)
+    embedding = noise(200, 6, rng)
+    (scores,) = text_scores(texts, embedding, designs, folds)
+    curve = covariate_columns(text_length(texts)).T
+    assert len(curve) >= 2
+    # Words, characters, steps of the length, the columns of its curve, then the embedding.
+    assert scores.shape == (2, 3 + len(curve) + 1, 200)
+    assert np.isfinite(scores).all()
+    for own in scores:
+        np.testing.assert_allclose(own[3:-1], curve)
+    (alone,) = text_scores(None, embedding, designs, folds)
+    assert alone.shape == (2, 1, 200)
+    np.testing.assert_allclose(scores[:, -1:], alone)
     # No score of a row follows its own labels: those of one fold turned round change none of its scores.
     turned = np.where(folds == 2, 1 - z, z)
     other = make_contrast(replace(pair, z=turned)).plain_design()
     (changed,) = text_scores(texts, None, [other], folds)
-    np.testing.assert_allclose(changed[0, :2, folds == 2], scores[0, :2, folds == 2])
-    assert not np.allclose(changed[0, 0, folds == 1], scores[0, 0, folds == 1])
+    np.testing.assert_allclose(changed[0, :, folds == 2], scores[0, :-1, folds == 2])
+    for reader in range(3):
+        assert not np.allclose(changed[0, reader, folds == 1], scores[0, reader, folds == 1])
+    np.testing.assert_allclose(changed[1], scores[1, :-1])  # the other factor's labels are as before
+
+
+def test_steps_of_the_length_are_read_that_no_curve_follows():
+    """A label that changes with every few characters: the tree's held-out scores tell it."""
+    rng = np.random.default_rng(10)
+    size = rng.integers(20, 100, 600)
+    z, w = size // 10 % 2, rng.integers(0, 2, 600)
+    pair = Pair(name="p", z=z, w=w, groups=np.arange(600))
+    texts = ["".join(rng.choice(list("aeioumnrst"), k)) for k in size]
+    folds = deal_groups(pair.groups, pair.cells, n_folds=5, seed=0)
+    (scores,) = text_scores(texts, None, [make_contrast(pair).plain_design()], folds)
+    assert roc_auc_score(z, scores[0, 2]) > 0.95
+    assert roc_auc_score(w, scores[1, 2]) < 0.6
+    assert max(abs(roc_auc_score(z, column) - 0.5) for column in scores[0, 3:]) < 0.2
+
+
+def test_features_are_read_as_activations_are(noise):
+    rng = np.random.default_rng(11)
+    z, w = rng.integers(0, 2, (2, 300))
+    pair = Pair(name="p", z=z, w=w, groups=np.arange(300))
+    folds = deal_groups(pair.groups, pair.cells, n_folds=5, seed=0)
+    features = noise(300, 6, rng) + 3 * np.outer(z, np.eye(6)[0])
+    (scores,) = text_scores(features, noise(300, 4, rng), [make_contrast(pair).plain_design()], folds)
+    assert scores.shape == (2, 2, 300)
+    assert roc_auc_score(z, scores[0, 0]) > 0.95
+    assert abs(roc_auc_score(z, scores[0, 1]) - 0.5) < 0.15
