@@ -59,9 +59,8 @@ def tested_absence(
                 seed=rule.seed,
             )
             changes[f"bound_{factor}"] = Estimate(bound, NAN, NAN)
-            changes[f"hidden_{factor}"] = Estimate(
-                _hidden(sites, family, used, contrast, blocks, rule, second=second), NAN, NAN
-            )
+            hidden = _hidden(sites, used, contrast, blocks, rule, second=second)
+            changes[f"hidden_{factor}"] = Estimate(hidden, NAN, NAN)
             changes[f"nonlinear_{factor}"] = _nonlinear(sites, used, contrast, rule, second=second)
         found.append(replace(evidence, **changes))
     return found
@@ -69,7 +68,6 @@ def tested_absence(
 
 def _hidden(
     sites: Coordinates,
-    family: RowFamily,
     used: SiteFit,
     contrast: Contrast,
     blocks: NDArray[np.intp],
@@ -81,7 +79,9 @@ def _hidden(
     rows = one_row_per_group(codes_by_occurrence(used.groups[order]))
     strata = np.zeros(len(order), dtype=np.intp) if contrast.strata is None else contrast.strata
     effect = contrast.effect_design.of(order).weights(np.arange(len(order)))[0 if second else 1]
-    likeness = likeness_beyond(sites, family.kind_columns[order], effect, rows)
+    # The tested factor's own cells stay in: taken out, they would set the true labels off from shuffled ones.
+    other = (contrast.z if second else contrast.w)[order, None].astype(np.float64)
+    likeness = likeness_beyond(sites, np.hstack([contrast.held[order], other]), effect, rows)
     labels = (contrast.w if second else contrast.z)[order]
     return hidden_code(likeness, labels[rows], blocks[rows], strata[order][rows], seed=rule.seed)
 

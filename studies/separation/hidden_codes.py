@@ -25,14 +25,14 @@ _MOST_ROWS = 4000
 def likeness_beyond(
     sites: Coordinates, kinds: FloatArray, effect: FloatArray, representatives: NDArray[np.intp]
 ) -> Tensor:
-    """Return cosines (m, m) of what cells and all that is held fixed leave of one row per group.
+    """Return cosines (m, m) of what the other factor and all that is held fixed leave of one row per group.
 
     Rows are whitened by a metric that has seen neither of two, and what lies along an effect is left out; the
     diagonal is zero.
 
     Parameters
     ----------
-    kinds : (n, q) indicators of cells and of what is held fixed.
+    kinds : (n, q) columns of the other factor and of what is held fixed.
     effect : (n,) weights of rows in the effect of the other factor.
     representatives : (m,) one row of each group.
     """

@@ -169,5 +169,5 @@ def test_a_statement_on_all_categories_is_the_selected_sites():
 
 def test_thresholds_are_the_study_files_or_the_defaults():
     given = thresholds_of({"separation": {"margin": 0.1, "n_draws": 50}})
-    assert (given.margin, given.effect_floor, given.min_groups) == (0.1, 0.1, 30)
+    assert (given.margin, given.effect_floor, given.min_groups) == (0.1, 0.1, 10)
     assert thresholds_of({"separation": None}) == thresholds_of({})

@@ -167,7 +167,7 @@ def verdict_rows(seed=0):
 
 
 def verdict_table(columns, seed=0):
-    """The table with lengths of effects that stand for its areas, and an angle where both factors have one."""
+    """The table with lengths of effects that stand for its areas, and an angle where two factors are read."""
     table = pd.DataFrame(list(verdict_rows(seed))).reindex(columns=list(columns))
     for name, area in (("distance_first", "a"), ("distance_second", "b")):
         for end in ("", "_low", "_high"):

@@ -152,17 +152,16 @@ def test_the_rule_shows_the_thresholds_of_the_study(run):
     study["separation"] = {"effect_floor": 0.2, "margin": 0.12, "min_groups": 44, "level": 0.9}
     usual = rewrite(run, one_pair)
     (run / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
-    for evidence, floor, band, groups, level in (
-        (usual, ".60", ".35 and .65", 30, 95),
-        (read_evidence(run), ".70", ".38 and .62", 44, 90),
+    for evidence, floor, absent, groups, level in (
+        (usual, ".60", ".63", 10, 95),
+        (read_evidence(run), ".70", ".62", 44, 90),
     ):
         (rule,) = [block for block in verdict_blocks(evidence) if getattr(block, "title", "") == "The rule"]
         needs = {row[0].split()[1]: row[2] for row in rule.rows}
-        assert needs["separable"] == f"A, B and both O above {floor}"
-        assert needs["shared"] == f"A and B above {floor}, both O between {band}"
-        assert needs["first-only"] == f"A above {floor}, B between {band}"
-        assert needs["second-only"] == f"B above {floor}, A between {band}"
-        assert needs["neither"] == f"A and B between {band}"
+        assert f"both effects stronger than AUROC {floor}" in needs["separable"]
+        assert f"both effects stronger than AUROC {floor} and no angle" in needs["shared"]
+        assert f"of the second less than AUROC {absent}" in needs["first-only"]
+        assert f"of both less than AUROC {absent}" in needs["neither"]
         assert f"fewer than {groups} independent groups" in needs["undetermined"]
         assert f"over all sites of a pair at {level} %" in rule.caption
 
