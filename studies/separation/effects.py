@@ -19,7 +19,12 @@ from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.effect_design import EffectDesign, SplitWeights
-from unsinter.studies.separation.residual_metric import Coordinates, ResidualMetric, least_squares
+from unsinter.studies.separation.residual_metric import (
+    Coordinates,
+    ResidualMetric,
+    least_squares,
+    residual_moments,
+)
 
 FORMS = ("first", "second", "inner", "mixed", "like", "interaction")
 """The numbers of one design: squared lengths of both effects and their inner product, squared distances of
@@ -85,12 +90,12 @@ def cross_validated_effects(
         )
         for _ in designs
     ]
-    K = torch.as_tensor(kinds)
+    K, moments = torch.as_tensor(kinds), sites.Y.T @ sites.Y
     for number, split in enumerate(folds):
         n_folds = int(split.max()) + 1
         for fold in range(n_folds):
             train, test = (torch.as_tensor(np.flatnonzero(part)) for part in (split != fold, split == fold))
-            one = _OneFold.of(sites, K, train, test, torch.as_tensor(units))
+            one = _OneFold.of(sites, moments, K, train, test, torch.as_tensor(units))
             share = 1.0 / (n_folds * len(folds))
             weights = splits.of(number, fold)
             one.add(found, designs, weights, share=share, n_splits=len(folds), with_axis=number == 0)
@@ -118,10 +123,20 @@ class _OneFold:
     unit_train: Tensor
 
     @classmethod
-    def of(cls, sites: Coordinates, kinds: Tensor, train: Tensor, test: Tensor, units: Tensor) -> "_OneFold":
+    def of(
+        cls,
+        sites: Coordinates,
+        moments: Tensor,
+        kinds: Tensor,
+        train: Tensor,
+        test: Tensor,
+        units: Tensor,
+    ) -> "_OneFold":
         Y = sites.Y
         residual, leverage = least_squares(kinds[train], Y[train])
-        metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
+        # The held-out rows are few: their moments less than those of all rows cost a fraction.
+        seen_moments = residual_moments(kinds[train], Y[train], moments - Y[test].T @ Y[test])
+        metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions, moments=seen_moments)
         # A training row is part of the metric that stretches it: without that, d near n makes errors too
         # small.
         damping = (1 - metric.leverage(residual)).clamp_min(_LEAST) * (1 - leverage).clamp_min(_LEAST).sqrt()

@@ -39,6 +39,12 @@ def coordinates(X: FloatArray) -> Coordinates:
     return Coordinates(torch.linalg.cholesky(products), d)
 
 
+def residual_moments(H: Tensor, Y: Tensor, moments: Tensor) -> Tensor:
+    """Return the inner products (p, p) of what the columns of H (n, q) leave of Y, from those of Y."""
+    fitted = H.T @ Y
+    return moments - fitted.T @ (torch.linalg.pinv(H.T @ H, hermitian=True) @ fitted)
+
+
 def least_squares(H: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
     """Return residuals (n, p) of Y fitted by the columns of H (n, q), and each row's leverage (n,)."""
     inverse = torch.linalg.pinv(H.T @ H, hermitian=True)
@@ -59,10 +65,13 @@ class ResidualMetric:
     weight: float
 
     @classmethod
-    def fit(cls, residual: Tensor, *, n_dimensions: int) -> "ResidualMetric":
-        """Return the metric of residuals (n, p), as if they still had their ``n_dimensions`` columns."""
+    def fit(cls, residual: Tensor, *, n_dimensions: int, moments: Tensor | None = None) -> "ResidualMetric":
+        """Return the metric of residuals (n, p), as if they still had their ``n_dimensions`` columns.
+
+        ``moments`` are their inner products (p, p) where these are at hand.
+        """
         n, _ = residual.shape
-        S = residual.T @ residual / n
+        S = (residual.T @ residual if moments is None else moments) / n
         trace = float(S.trace())
         shrinkage = ledoit_wolf(residual, float((S * S).sum()), trace, n_dimensions=n_dimensions)
         S *= 1 - shrinkage
