@@ -126,7 +126,9 @@ def read_weights(
             )
         }
     if _digest(entry, arrays) != entry["sha256"]:
-        raise StudyError(f"{path}: the weights of {entry['name']} were changed; run the study again.")
+        raise StudyError(
+            f"{path}: the weights of {entry.get('name', number)} were changed; run the study again."
+        )
     calibration = entry["calibration"]
     return SiteWeights(
         layer=entry["layer"],

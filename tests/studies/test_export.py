@@ -132,7 +132,7 @@ def test_the_readme_is_a_model_card_that_says_what_the_probe_is_and_is_not(tmp_p
     assert (result.metric_type, result.metric_value) == ("roc_auc", 0.91)
     for part in ("0.910 (95 % 0.850 to 0.950)", "text floor (words)", "0.960", "control", "0.510",
                  "It does not beat the text floor", "correlational", "score > 0.75", "5" * 64, "w" * 64,
-                 "benchmark/a | MIT | 20", "probe.onnx", "training distribution"):  # fmt: skip
+                 r"benchmark\|a | MIT | 20", "probe.onnx", "training distribution"):  # fmt: skip
         assert part in text, part
     assert "probe.skops" not in text
 
