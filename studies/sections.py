@@ -36,6 +36,9 @@ def _with_rates(value: object) -> object:
     return read_label_rates(Path(value["file"])) | {k: v for k, v in value.items() if k != "file"}
 
 
+_SMALLEST_MARGIN = 0.13
+"""The margin of a verdict where a study names none."""
+
 PinnedDay = Annotated[str, BeforeValidator(_day)]
 
 
@@ -135,9 +138,10 @@ class Separation(Section):
 
     @model_validator(mode="after")
     def _floor_below_margin(self) -> Self:
-        if self.margin is not None and not self.effect_floor < self.margin:
+        margin = _SMALLEST_MARGIN if self.margin is None else self.margin
+        if not self.effect_floor < margin:
             raise ValueError(
-                f"effect_floor must be below margin, got {self.effect_floor:g} and {self.margin:g}: what "
+                f"effect_floor must be below margin, got {self.effect_floor:g} and {margin:g}: what "
                 "lies between them would be read and not read at once"
             )
         return self
