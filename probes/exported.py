@@ -228,10 +228,8 @@ def _calibration_fault(calibration: Calibration | None, is_binary: bool) -> str 
         return None
     if not np.isfinite([calibration.slope, calibration.intercept]).all():
         return f"its calibration is not finite ({calibration.slope}, {calibration.intercept})"
-    if not is_binary and calibration.intercept != 0:
-        return f"of many classes calibration is a slope alone, got intercept {calibration.intercept}"
-    if not is_binary and calibration.slope <= 0:
-        return f"of many classes the slope of a calibration is above zero, got {calibration.slope}"
+    if not is_binary and (calibration.intercept != 0 or calibration.slope <= 0):
+        return f"of many classes it is a slope above 0, got {calibration.slope}, {calibration.intercept}"
     return None
 
 
@@ -245,7 +243,6 @@ def _layer_fault(layers: Sequence[Any], is_binary: bool, n_classes: int) -> str 
         if width is not None and weight.shape[1] != width:
             return f"map {index} reads {weight.shape[1]} numbers where the one before gives {width}"
         width = weight.shape[0]
-        # A class that no training row had can never win: its bias alone may be minus infinity.
         never = np.isneginf(bias) & (index == len(layers) - 1) & (not is_binary)
         if not np.isfinite(weight).all() or not (np.isfinite(bias) | never).all():
             return f"map {index} holds NaN or inf"

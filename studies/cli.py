@@ -84,7 +84,7 @@ def label(
     out: Annotated[Path | None, typer.Option(help="Write labelled responses here.")] = None,
     judge: Annotated[str, typer.Option(help="rules, hf:FOLDER or endpoint:MODEL@URL.")] = "rules",
     gold: Annotated[str | None, typer.Option(help="Field with gold labels to agree with.")] = None,
-    prompts: Annotated[Path | None, typer.Option(help="Prompts that the responses answer.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Their prompts.")] = None,
     rates: Annotated[Path | None, typer.Option(help="With --gold: write how often labels are right.")] = None,
 ) -> None:
     """Label responses (R, W, moves), with provenance and agreement against gold labels."""
@@ -225,11 +225,10 @@ def plan(
     """Show what a study of this size can hope to see: verdicts on planted worlds with as many prompts."""
     from unsinter.studies.plan_verb import PlanRequest, plan_verb
 
-    asked = PlanRequest(
+    show_table(*plan_verb(PlanRequest(
         cells=cells, n=n, phi=phi, auc=auc, d=d, n_categories=categories, n_worlds=worlds, seed=seed,
         n_jobs=jobs,
-    )  # fmt: skip
-    show_table(*plan_verb(asked))
+    )))  # fmt: skip
 
 
 @app.command()

@@ -37,21 +37,19 @@ def make_world(
 
     Parameters
     ----------
-    name : a key of WORLDS.
-    n, d : rows and dimensions.
+    name, n, d : a key of WORLDS; rows and dimensions.
     phi : correlation of z and w before label noise, exact in expectation; None is the kind's own, .6 in most.
-    seed : of all draws; the same arguments give the same bytes.
-    knobs : any other field of Knobs, where they are described.
+    seed, knobs : of all draws (the same arguments give the same bytes); any other field of Knobs.
 
     Raises
     ------
-    ValueError : unknown name, a knob out of range, or settings that cannot be had together.
-    TypeError : unknown knob (its neighbour is named), or a fraction for a count.
+    ValueError : unknown name, a knob out of range, or settings that cannot be had together. TypeError :
+        unknown knob (its neighbour is named), or a fraction for a count.
     """
     kind = _kind(name)
-    asked = {"n": n, "d": d, "seed": seed, **knobs} | ({} if phi is None else {"phi": phi})
-    settings = _settings(name, kind, asked)
-    # Streams are told apart by their place: a new one goes to the end, so that worlds stay as they are.
+    settings = _settings(
+        name, kind, {"n": n, "d": d, "seed": seed, **knobs} | ({} if phi is None else {"phi": phi})
+    )
     streams = np.random.default_rng(settings.seed).spawn(9)
     labelling, placing, sounding, wording, viewing, sizing, standing, writing, swelling = streams
     labels = _draw_labels(kind, settings, labelling, sizing)
