@@ -6,6 +6,8 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MPLBACKEND", "agg")
+# The console takes its width when it is first imported: a narrow terminal around the tests must not wrap it.
+os.environ.pop("COLUMNS", None)
 
 import pytest
 
