@@ -12,11 +12,11 @@ from unsinter.studies.categories.study import AcrossPlan, across_site, plan_acro
 from unsinter.studies.categories.table import across_table
 from unsinter.studies.comparison_steps import comparison_parts
 from unsinter.studies.config import Study
+from unsinter.studies.data.sites import Site
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.model_study import ModelOutcome
 from unsinter.studies.settings import Settings
 from unsinter.studies.steps import StepStore, digest_of
-from unsinter.studies.sweep import Site
 
 
 def answer_across(

@@ -8,9 +8,9 @@ from unsinter.features.model import ChatModel
 from unsinter.features.random_weights import randomise_weights
 from unsinter.features.rendering import rendered_identity
 from unsinter.studies.config import Study
+from unsinter.studies.data.sites import FloatArray, ReadSite, Site
 from unsinter.studies.reading import Reading
 from unsinter.studies.settings import Settings
-from unsinter.studies.sweep import FloatArray, ReadSite, Site
 
 LAYER0_MEAN: Site = (0, "instruction_mean")
 

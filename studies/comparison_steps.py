@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from unsinter.studies.config import Study
+from unsinter.studies.data.sites import FloatArray, Site
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.model_study import ModelOutcome
 from unsinter.studies.settings import Settings
 from unsinter.studies.steps import Step, StepStore, digest_of
-from unsinter.studies.sweep import FloatArray, Site
 from unsinter.studies.transfer import Kind, ModelSide, cross_model_table, held_out_tables, transfer_tables
 from unsinter.studies.weights import read_weights
 

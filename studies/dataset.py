@@ -10,9 +10,9 @@ from unsinter.features.duplicates import group_prompts
 from unsinter.features.records import PromptRecord
 from unsinter.studies.config import Study, StudyError
 from unsinter.studies.data.notes import prompt_notes
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.sources import read_recorded_responses
 from unsinter.studies.splits import Split, SplitError, outer_split
-from unsinter.studies.sweep import Rows
 from unsinter.studies.targets import Names, Response, Target, harm_category, make_target
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.features.text_floor import FloorKind, floor_scores
-from unsinter.studies.sweep import FloatArray, Rows, score
+from unsinter.studies.data.sites import FloatArray, Rows
+from unsinter.studies.sweep import score
 from unsinter.studies.targets import Target
 
 PENALTIES = (0.01, 0.03, 0.1)

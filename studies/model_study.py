@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from unsinter.studies.activation_controls import once, read_layer0_mean, read_random_model
 from unsinter.studies.config import Study
+from unsinter.studies.data.sites import Site
 from unsinter.studies.data.unlabelled import Unlabelled, count_unlabelled
 from unsinter.studies.dataset import Dataset, recorded_labels, refusal_to_score, target_rows
 from unsinter.studies.reading import Reading, read_model
 from unsinter.studies.sections import ModelSource
 from unsinter.studies.settings import Settings
 from unsinter.studies.steps import Step, StepStore
-from unsinter.studies.sweep import Site
 from unsinter.studies.target_fits import TargetInput
 from unsinter.studies.target_step import target_step
 from unsinter.studies.targets import Response, Target, make_target

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from unsinter.probes.calibration import brier, expected_calibration_error
 from unsinter.probes.metrics import balanced_accuracy, group_draws, percentile_interval
 from unsinter.probes.thresholds import rates_at
+from unsinter.studies.data.sites import NAN, FloatArray, Rows
 from unsinter.studies.floors import Floor
-from unsinter.studies.sweep import NAN, FloatArray, Rows, SiteFit, chosen, score
+from unsinter.studies.sweep import SiteFit, chosen, score
 from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS
 from unsinter.studies.targets import Target
 

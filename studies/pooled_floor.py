@@ -9,8 +9,8 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from unsinter.features.text_floor import word_vectorizer
+from unsinter.studies.data.sites import FloatArray, Rows
 from unsinter.studies.floors import PENALTIES, Floor, best_on_inner_folds
-from unsinter.studies.sweep import FloatArray, Rows
 from unsinter.studies.targets import Target
 
 NAME = "words+model"

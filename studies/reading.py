@@ -14,11 +14,11 @@ from unsinter.features.model import ChatModel, load_model
 from unsinter.features.records import ResponseRecord
 from unsinter.features.rendering import RenderedPrompt, render, rendered_identity
 from unsinter.studies.config import Study, StudyError
+from unsinter.studies.data.sites import FloatArray
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.sections import ModelSource
 from unsinter.studies.settings import Settings
 from unsinter.studies.sources import find_model, label_record
-from unsinter.studies.sweep import FloatArray
 from unsinter.studies.targets import Response
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from unsinter.studies.activation_controls import LAYER0_MEAN, read_layer0_mean
 from unsinter.studies.comparison_steps import comparison_parts
 from unsinter.studies.config import Study
+from unsinter.studies.data.sites import Site
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.model_study import ModelOutcome
 from unsinter.studies.separation.factors import Asked, study_pairs
@@ -19,7 +20,6 @@ from unsinter.studies.separation.thresholds import Rule
 from unsinter.studies.separation.verdict_rows import verdict_rows
 from unsinter.studies.settings import Settings
 from unsinter.studies.steps import StepStore, digest_of
-from unsinter.studies.sweep import Site
 
 
 def separate_factors(

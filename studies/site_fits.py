@@ -12,18 +12,9 @@ from unsinter.probes.codelength import CodePlan, code_length
 from unsinter.probes.tasks import Task
 from unsinter.probes.thresholds import balanced_threshold, threshold_at_fpr
 from unsinter.studies.controls import ControlTask
+from unsinter.studies.data.sites import NAN, FloatArray, ReadSite, Rows, Site
 from unsinter.studies.families import Solver, make_solver
-from unsinter.studies.sweep import (
-    NAN,
-    FloatArray,
-    Operation,
-    ReadSite,
-    Rows,
-    Site,
-    SiteControls,
-    SiteFit,
-    score,
-)
+from unsinter.studies.sweep import Operation, SiteControls, SiteFit, score
 from unsinter.studies.targets import Target
 
 N_EXAMPLES = 8

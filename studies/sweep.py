@@ -1,39 +1,15 @@
 """What a probe at one site is asked and what it answers: rows, fits, scores, and the choice among sites."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.metrics import auroc, macro_f1
+from unsinter.studies.data.sites import NAN, FloatArray, Site
 from unsinter.studies.targets import Target
-
-Site: TypeAlias = tuple[int, str]
-"""(layer, position)."""
-
-FloatArray: TypeAlias = NDArray[np.floating]
-ReadSite: TypeAlias = Callable[[int, str], FloatArray]
-"""Layer and position to activations (n_examples, d_model)."""
-
-NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Which rows of a target train, test and validate; all three keep groups whole.
-
-    Attributes
-    ----------
-    train, test : row indices.
-    inner : (n_train,) inner fold of each training row, used to choose penalty and site.
-    """
-
-    train: NDArray[np.intp]
-    test: NDArray[np.intp]
-    inner: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,14 @@ from unsinter.probes.permutation import group_permutation_p
 from unsinter.studies.activation_controls import LAYER0_MEAN
 from unsinter.studies.config import Study
 from unsinter.studies.controls import control_task, shuffled_codes
+from unsinter.studies.data.sites import FloatArray, ReadSite, Rows, Site
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.floors import Floor, label_floor, text_floors
 from unsinter.studies.outcome import Question
 from unsinter.studies.pooled_floor import pooled_floor
 from unsinter.studies.settings import Settings
 from unsinter.studies.site_fits import SitePlan, fit_sites
-from unsinter.studies.sweep import FloatArray, ReadSite, Rows, Site, SiteFit, chosen
+from unsinter.studies.sweep import SiteFit, chosen
 from unsinter.studies.targets import Target
 from unsinter.studies.weighting import row_weights
 from unsinter.studies.weights import SiteWeights

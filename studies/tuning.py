@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
 
+from unsinter.studies.data.sites import ReadSite, Rows, Site
 from unsinter.studies.sections import Tuning
 from unsinter.studies.site_fits import N_EXAMPLES, SitePlan, choose_operation, site_controls, tasks_of
 from unsinter.studies.steps import digest_of
-from unsinter.studies.sweep import ReadSite, Rows, Site, SiteFit
+from unsinter.studies.sweep import SiteFit
 from unsinter.studies.tables import TRIALS
 from unsinter.studies.targets import Target
 from unsinter.studies.tuning_ledger import Ledger, seconds_of

@@ -10,8 +10,8 @@ import optuna
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from unsinter.studies.data.sites import Site
 from unsinter.studies.sections import Tuning
-from unsinter.studies.sweep import Site
 
 NETWORK = ("width", "depth", "dropout", "weight_decay", "learning_rate")
 _DRAWS = 20

@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from unsinter.probes.exported import Layers
 from unsinter.probes.tasks import Task
+from unsinter.studies.data.sites import NAN, FloatArray
 from unsinter.studies.families import Solver, make_solver
-from unsinter.studies.sweep import NAN, FloatArray, score
+from unsinter.studies.sweep import score
 from unsinter.studies.targets import Target
 from unsinter.studies.tuning_space import Candidate
 

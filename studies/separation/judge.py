@@ -7,6 +7,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.data.sites import ReadSite, Site
 from unsinter.studies.separation.absence import tested_absence
 from unsinter.studies.separation.contrast import Contrast
 from unsinter.studies.separation.evidence import site_evidence_bands
@@ -19,7 +20,6 @@ from unsinter.studies.separation.settles import settled_by
 from unsinter.studies.separation.site_fit import SiteFit, fit_family, row_order
 from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
 from unsinter.studies.separation.thresholds import Rule
-from unsinter.studies.sweep import ReadSite, Site
 
 
 def judge_arrays(X: FloatArray, pair: Pair, rule: Rule | None = None) -> SiteVerdict:

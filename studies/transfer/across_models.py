@@ -13,8 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import group_draws, percentile_interval
+from unsinter.studies.data.sites import Site
 from unsinter.studies.splits import outer_split
-from unsinter.studies.sweep import Site, score
+from unsinter.studies.sweep import score
 from unsinter.studies.targets import Target
 from unsinter.studies.transfer.columns import CROSS_MODEL
 from unsinter.studies.transfer.plans import Labels, RowIndex

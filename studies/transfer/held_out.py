@@ -9,9 +9,9 @@ import pandas as pd
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import auroc, group_draws, percentile_interval
 from unsinter.probes.tasks import Task
+from unsinter.studies.data.sites import ReadSite, Site
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.settings import Progress, silent
-from unsinter.studies.sweep import ReadSite, Site
 from unsinter.studies.transfer.columns import HELD_OUT
 from unsinter.studies.transfer.fits import linear_scores
 from unsinter.studies.transfer.hold_outs import HeldOut, HeldOutKind, hold_outs

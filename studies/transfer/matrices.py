@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.data.sites import ReadSite, Site
 from unsinter.studies.dataset import Dataset
 from unsinter.studies.settings import Progress, silent
-from unsinter.studies.sweep import ReadSite, Site
 from unsinter.studies.transfer.board import Board, intervals
 from unsinter.studies.transfer.columns import TRANSFER
 from unsinter.studies.transfer.fits import linear_scores, side_task

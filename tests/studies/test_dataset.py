@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from unsinter.features.records import PromptRecord
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.dataset import Dataset, refusal_to_score, target_rows
 from unsinter.studies.splits import Split
-from unsinter.studies.sweep import Rows
 from unsinter.studies.targets import Target
 
 

@@ -1,8 +1,9 @@
 import numpy as np
 from sklearn.metrics import f1_score, roc_auc_score
 
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.floors import label_floor, text_floors
-from unsinter.studies.sweep import Rows, score
+from unsinter.studies.sweep import score
 from unsinter.studies.targets import Target
 
 STYLES = ("apology", "cannot", "decline", "policy")

@@ -13,8 +13,9 @@ from sklearn.metrics import roc_auc_score
 from unsinter.probes.calibration import fit_calibration
 from unsinter.probes.thresholds import balanced_threshold, rates_at, threshold_at_fpr
 from unsinter.studies import site_fits
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.floors import text_floors
-from unsinter.studies.sweep import Rows, chosen
+from unsinter.studies.sweep import chosen
 from unsinter.studies.targets import Target
 
 

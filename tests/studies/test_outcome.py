@@ -5,9 +5,10 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
 
 from unsinter.probes.calibration import Calibration
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.floors import Floor
 from unsinter.studies.outcome import ask, floor_table, prediction_table, result_table
-from unsinter.studies.sweep import Operation, Rows, SiteControls, SiteFit
+from unsinter.studies.sweep import Operation, SiteControls, SiteFit
 from unsinter.studies.targets import Target
 
 RNG = np.random.default_rng(0)

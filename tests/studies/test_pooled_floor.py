@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from unsinter.features.records import PromptRecord
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.floors import text_floors
 from unsinter.studies.pooled_floor import pooled_floor
 from unsinter.studies.sections import ResponseSource
 from unsinter.studies.sources import read_recorded_responses
-from unsinter.studies.sweep import Rows, score
+from unsinter.studies.sweep import score
 from unsinter.studies.targets import Target
 
 NAMES = "tin oak fig elm ash yew bay box cup fan hat ink jar kit log map net pan rug saw"

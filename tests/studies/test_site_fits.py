@@ -12,8 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from unsinter.probes.codelength import plan_code
 from unsinter.studies.controls import N_SHUFFLES, control_task, shuffle_over_groups, shuffled_codes
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.site_fits import SitePlan, fit_site, fit_sites
-from unsinter.studies.sweep import Rows, chosen, score
+from unsinter.studies.sweep import chosen, score
 from unsinter.studies.targets import Target
 
 SITES = [(0, "template_end"), (1, "template_end")]

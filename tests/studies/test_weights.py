@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from unsinter.probes.exported import Calibration
 from unsinter.studies.config import StudyError
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.site_fits import SitePlan, fit_site
-from unsinter.studies.sweep import Rows
 from unsinter.studies.target_fits import site_weights
 from unsinter.studies.targets import Target
 from unsinter.studies.weights import SiteWeights, read_weights, weights_file, write_weights

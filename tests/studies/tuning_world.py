@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.sections import Tuning
 from unsinter.studies.site_fits import SitePlan
-from unsinter.studies.sweep import Rows
 from unsinter.studies.targets import Target
 from unsinter.studies.tuning import tune
 

@@ -1,0 +1,32 @@
+"""Where activations are read, and which rows of a target train, test and validate."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Site: TypeAlias = tuple[int, str]
+"""(layer, position)."""
+
+FloatArray: TypeAlias = NDArray[np.floating]
+ReadSite: TypeAlias = Callable[[int, str], FloatArray]
+"""Layer and position to activations (n_examples, d_model)."""
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Which rows of a target train, test and validate; all three keep groups whole.
+
+    Attributes
+    ----------
+    train, test : row indices.
+    inner : (n_train,) inner fold of each training row, used to choose penalty and site.
+    """
+
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    inner: NDArray[np.intp]
