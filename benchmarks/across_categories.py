@@ -20,20 +20,20 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from unsinter.features.extract import extract
-from unsinter.features.generate import GenerationSettings, generate_responses
-from unsinter.features.in_memory import InMemoryStore
-from unsinter.features.model import load_model
-from unsinter.features.records import ResponseRecord
-from unsinter.features.rendering import render
-from unsinter.studies.categories.data import make_data
-from unsinter.studies.categories.rule import AcrossRule
-from unsinter.studies.categories.study import across_site, plan_across
-from unsinter.studies.categories.table import across_table
-from unsinter.studies.config import Study
-from unsinter.studies.dataset import Dataset, make_dataset
+from unsinter.features.extract.extraction import extract
+from unsinter.features.extract.in_memory import InMemoryStore
+from unsinter.features.generate.generate import GenerationSettings, generate_responses
+from unsinter.features.model.model import load_model
+from unsinter.features.records.record import ResponseRecord
+from unsinter.features.rendering.rendering import render
+from unsinter.studies.across_categories.analysis import across_site, plan_across
+from unsinter.studies.across_categories.data import make_data
+from unsinter.studies.across_categories.rule import AcrossRule
+from unsinter.studies.across_categories.table import across_table
+from unsinter.studies.data.dataset import Dataset, make_dataset
+from unsinter.studies.data.load import label_record, read_study_prompts
 from unsinter.studies.planted import MODELS, model_folder
-from unsinter.studies.sources import label_record, read_study_prompts
+from unsinter.studies.study.file import Study
 
 POSITIONS = ("instruction_mean", "instruction_end", "template_end")
 SHOWN = (

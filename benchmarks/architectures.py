@@ -17,10 +17,10 @@ from types import ModuleType
 import numpy as np
 from machine import describe
 
-from unsinter.features.extract import extract
-from unsinter.features.model import ChatModel, load_model
-from unsinter.features.positions import resolve_position
-from unsinter.features.rendering import render
+from unsinter.features.extract.extraction import extract
+from unsinter.features.model.model import ChatModel, load_model
+from unsinter.features.rendering.positions import resolve_position
+from unsinter.features.rendering.rendering import render
 
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "features" / "extraction"
 POSITIONS = ["instruction_end", "template_end", "instruction_mean"]

@@ -25,12 +25,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, PreTrainedTokenizerFast
 
 from unsinter.cache import ActivationStore
-from unsinter.features.batches import make_batch, plan_batches
-from unsinter.features.extract import default_budget, extract
-from unsinter.features.forward import make_reader, pad_id
-from unsinter.features.model import ChatModel, wrap_model
-from unsinter.features.positions import resolve_position
-from unsinter.features.rendering import RenderedPrompt, render
+from unsinter.features.extract.extraction import default_budget, extract
+from unsinter.features.extract.forward import make_reader, pad_id
+from unsinter.features.model.model import ChatModel, wrap_model
+from unsinter.features.rendering.batches import make_batch, plan_batches
+from unsinter.features.rendering.positions import resolve_position
+from unsinter.features.rendering.rendering import RenderedPrompt, render
 
 POSITIONS = ("instruction_end", "template_end")
 TEMPLATE = (

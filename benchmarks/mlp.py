@@ -24,7 +24,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from unsinter.probes.mlp_batch import MLPSettings, fit_mlps
+from unsinter.probes.mlp.batch import fit_mlps
+from unsinter.probes.mlp.job import MLPSettings
 from unsinter.probes.tasks import Task
 
 

@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from unsinter.studies.transfer.board import Board, intervals
+from unsinter.studies.transfer.cell_scores import Board, intervals
 from unsinter.studies.transfer.matrices import probe_scores
 from unsinter.studies.transfer.plans import Examples, Plan, category_plans
 

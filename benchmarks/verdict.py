@@ -28,8 +28,8 @@ from verdict_plan import PLAN, Row
 from verdict_table import line, table
 
 from unsinter.features.worlds import WORLDS, World, make_world
-from unsinter.studies.plan import binomial_share
 from unsinter.studies.separation import Pair, Rule, judge_arrays
+from unsinter.studies.separation.power import binomial_share
 
 SCHEMA = 2
 PASS = 20

@@ -4,22 +4,6 @@ Names are imported when they are first asked for, so that reading and scoring an
 and safetensors only.
 """
 
-from importlib import import_module
-from typing import Any
+import lazy_loader
 
-_HOME = {
-    "GridSolver": "unsinter.probes.solver",
-    "LogisticProbe": "unsinter.probes.linear",
-    "MLPProbe": "unsinter.probes.mlp",
-    "MassMeanProbe": "unsinter.probes.mass_mean",
-    "RidgeProbe": "unsinter.probes.ridge",
-    "Task": "unsinter.probes.tasks",
-}
-
-__all__ = ["GridSolver", "LogisticProbe", "MLPProbe", "MassMeanProbe", "RidgeProbe", "Task"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

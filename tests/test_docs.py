@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from unsinter.studies.categories.table import ACROSS
+from unsinter.studies.across_categories.table import ACROSS
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
 from unsinter.studies.study.unique_keys import load_yaml
-from unsinter.studies.tables import FLOORS, PREDICTIONS, RESULTS, TRIALS, VERDICTS
-from unsinter.studies.transfer.columns import CROSS_MODEL, HELD_OUT, TRANSFER
+from unsinter.studies.tables.columns import FLOORS, PREDICTIONS, RESULTS, TRIALS, VERDICTS
+from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER
 
 PROMPT_KEYS = ("path", "columns", "harmful", "files", "where", "near_copies")
 

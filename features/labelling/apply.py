@@ -14,9 +14,9 @@ from unsinter.features.labelling.agreement import Agreement, agree, agree_by_mod
 from unsinter.features.labelling.judges import Item, Judge, RulesJudge
 from unsinter.features.labelling.label import ResponseLabel
 from unsinter.features.labelling.spellings import read_refusal
-from unsinter.features.readers import read_prompts
-from unsinter.features.records import RecordError, abbreviate
-from unsinter.features.rows import Row, read_rows
+from unsinter.features.records.readers import read_prompts
+from unsinter.features.records.record import RecordError, abbreviate
+from unsinter.features.records.rows import Row, read_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from unsinter.features.labelling.label import answer_language, label_response
 from unsinter.features.labelling.rules import find_moves, wording_of
 from unsinter.features.labelling.spellings import Refusal, read_refusal, unknown_spellings
-from unsinter.features.records import ResponseRecord, abbreviate
+from unsinter.features.records.record import ResponseRecord, abbreviate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from unsinter.features.duplicates import Grouping, Wrapped
-from unsinter.features.names import common_spellings, respelled
-from unsinter.features.records import PromptRecord
+from unsinter.features.records.duplicates import Grouping, Wrapped
+from unsinter.features.records.names import common_spellings, respelled
+from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.spellings import name_notes
 
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from unsinter.features.names import common_spellings
-from unsinter.features.records import MISSING_WORD, PromptRecord, ResponseRecord
+from unsinter.features.records.names import common_spellings
+from unsinter.features.records.record import MISSING_WORD, PromptRecord, ResponseRecord
 
 RecordT = TypeVar("RecordT", PromptRecord, ResponseRecord)
 

@@ -8,7 +8,7 @@ from math import ceil
 from unsinter.features.labelling.decision import CUT, REASONING_ONLY
 from unsinter.features.labelling.evidence import LENGTH_SEEN
 from unsinter.features.labelling.reasoning import answer_start
-from unsinter.studies.targets import Response
+from unsinter.studies.data.targets import Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from unsinter.studies.plot_style import INK, LINE, MUTED, PANEL_WIDTH, PAPER, drawing, shorten
-from unsinter.studies.verdict_words import LOOKS
+from unsinter.studies.figures.style import INK, LINE, MUTED, PANEL_WIDTH, PAPER, drawing, shorten
+from unsinter.studies.figures.verdict_text import LOOKS
 
 MOST_COLUMNS = 4
 """Models beside each other, as wide as a phone; more of them become rows, one cell per question."""

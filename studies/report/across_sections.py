@@ -3,9 +3,9 @@
 from typing import Any
 
 from unsinter.studies.report.blocks import Block, Cell, Grid, Note
-from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.numbers import NOTHING, is_number, score_text, with_interval
-from unsinter.studies.verdict_answer import across_rows
+from unsinter.studies.report.run_data import Evidence
+from unsinter.studies.report.verdict_sentences import across_rows
 
 _TONES = {"detached": "good", "sintered": "bad"}
 

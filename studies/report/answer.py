@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.numbers import (
     control_text,
     floor_phrase,
@@ -15,6 +14,7 @@ from unsinter.studies.report.numbers import (
     score_of,
     score_text,
 )
+from unsinter.studies.report.run_data import Evidence
 
 ASKS = {
     "D": "whether a request is harmful",

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from unsinter.studies.figures.verdict_text import LOOKS
 from unsinter.studies.report.answer import ASKS, make_claims
 from unsinter.studies.report.answer_words import (
     NAMED,
@@ -14,10 +15,9 @@ from unsinter.studies.report.answer_words import (
     upper,
     without_digits,
 )
-from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, find_answers
 from unsinter.studies.report.numbers import join_words
-from unsinter.studies.verdict_words import LOOKS
+from unsinter.studies.report.run_data import Evidence
 
 LIMIT = 6
 """Lines at most, however many models and questions there are."""

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from unsinter.studies.figures.verdict_text import model_in_words
 from unsinter.studies.report.numbers import join_words
-from unsinter.studies.verdict_words import model_in_words
 
 NAMED = 3
 """Models that a line names before it counts the rest."""

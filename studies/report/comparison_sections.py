@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.heat_plots import transfer_heat
-from unsinter.studies.plot_style import SERIES, colours
+from unsinter.studies.figures.scores import DotRow, dot_rows
+from unsinter.studies.figures.style import SERIES, colours
+from unsinter.studies.figures.transfer_compact import transfer_heat
 from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
-from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.figures import PageFigure, page_figure
 from unsinter.studies.report.numbers import (
     NOTHING,
@@ -18,7 +18,7 @@ from unsinter.studies.report.numbers import (
     score_text,
     with_interval,
 )
-from unsinter.studies.score_plots import DotRow, dot_rows
+from unsinter.studies.report.run_data import Evidence
 
 KINDS = {
     "category": "trained on one category of harm, tested on another",

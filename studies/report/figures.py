@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from unsinter.studies.plot_style import INK, LINE, MUTED, PAPER, SERIES, drawing
+from unsinter.studies.figures.style import INK, LINE, MUTED, PAPER, SERIES, drawing
 
 VARIABLES = {
     INK: "--ink",

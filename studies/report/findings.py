@@ -7,9 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.report.evidence import Evidence
-from unsinter.studies.verdict_answer import across_rows
-from unsinter.studies.verdict_words import (
+from unsinter.studies.figures.verdict_text import (
     bare_reason,
     chosen_site,
     in_words,
@@ -17,6 +15,8 @@ from unsinter.studies.verdict_words import (
     summary_rows,
     without_numbers,
 )
+from unsinter.studies.report.run_data import Evidence
+from unsinter.studies.report.verdict_sentences import across_rows
 
 OVER_CATEGORIES = "over all categories"
 """The question of wording and category of the study over categories."""

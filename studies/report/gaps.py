@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.cells import ENOUGH
-from unsinter.studies.plot_style import TITLES
+from unsinter.studies.data.group_counts import ENOUGH
+from unsinter.studies.figures.style import TITLES
+from unsinter.studies.figures.verdict_text import VOID, factors_of, reasons_of, summary_rows
 from unsinter.studies.report.answer import ASKS, Claim
-from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.numbers import floor_phrase, is_number, score_text
-from unsinter.studies.report.verdict_evidence import is_void
-from unsinter.studies.verdict_words import VOID, factors_of, reasons_of, summary_rows
+from unsinter.studies.report.run_data import Evidence
+from unsinter.studies.report.verdict_numbers import is_void
 
 OFF_DIAGONAL = {"harmful/compliance": "harmful but answered", "harmless/refusal": "harmless but refused"}
 ABSENT = {

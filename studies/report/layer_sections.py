@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from unsinter.studies.plot_style import CELLS, TITLES, colours
-from unsinter.studies.plots import layer_panel
+from unsinter.studies.figures.layers import layer_panel
+from unsinter.studies.figures.scores import two_axes
+from unsinter.studies.figures.style import CELLS, TITLES, colours
 from unsinter.studies.report.answer import judge
 from unsinter.studies.report.blocks import Block, Key, Panels
-from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.figures import PageFigure, page_figure, variable
 from unsinter.studies.report.numbers import control_text, floor_phrase, score_of, score_text, site_of
-from unsinter.studies.score_plots import two_axes
+from unsinter.studies.report.run_data import Evidence
 
 
 def layer_blocks(evidence: Evidence) -> list[Block]:

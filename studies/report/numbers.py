@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from unsinter.studies.plot_style import METRICS
+from unsinter.studies.figures.style import METRICS
 
 NOTHING = "\u2013"
 MINUS = "\u2212"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from unsinter.studies.figures.answer_map import MOST_COLUMNS, MOST_MODELS, Answer, answer_map
-from unsinter.studies.plot_style import shorten
+from unsinter.studies.figures.style import shorten
+from unsinter.studies.figures.verdict_text import LOOKS, summary_rows
 from unsinter.studies.report.blocks import Key
-from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.figures import PageFigure, page_figure, variable
 from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, all_findings, find_answers
 from unsinter.studies.report.layer_sections import first_curve
-from unsinter.studies.verdict_words import LOOKS, summary_rows
+from unsinter.studies.report.run_data import Evidence
 
 _LONGEST = 56
 """Letters of a question that fit across the picture."""

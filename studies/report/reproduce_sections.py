@@ -4,7 +4,7 @@ import shlex
 from typing import Any
 
 from unsinter.studies.report.blocks import Block, Command, Items, Note
-from unsinter.studies.report.evidence import Evidence
+from unsinter.studies.report.run_data import Evidence
 
 
 def reproduce_blocks(evidence: Evidence) -> list[Block]:

@@ -1,8 +1,8 @@
 """What each verdict requires, as a table of the report."""
 
+from unsinter.studies.figures.verdict_text import LOOKS, Thresholds
 from unsinter.studies.report.blocks import Grid
-from unsinter.studies.separation.thresholds import CHANCE
-from unsinter.studies.verdict_words import LOOKS, Thresholds
+from unsinter.studies.separation.inputs.thresholds import CHANCE
 
 _REQUIRES = {
     "separable": (

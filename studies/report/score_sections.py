@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.plot_style import TITLES, colours
+from unsinter.studies.figures.scores import DotRow, dot_rows
+from unsinter.studies.figures.style import TITLES, colours
 from unsinter.studies.report.answer import Claim, judge
 from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
-from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.figures import page_figure
 from unsinter.studies.report.numbers import (
     NOTHING,
@@ -23,7 +23,7 @@ from unsinter.studies.report.numbers import (
     site_of,
     with_interval,
 )
-from unsinter.studies.score_plots import DotRow, dot_rows
+from unsinter.studies.report.run_data import Evidence
 
 SCORE_HEADER = ("question", "what it shows", "score", "best floor", "gain", "control", "p", "probe and site")
 MEASURES = {

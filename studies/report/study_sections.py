@@ -5,15 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.cells import ENOUGH
-from unsinter.studies.label_plots import wording_bars
-from unsinter.studies.plot_style import SERIES, TITLES, colours
+from unsinter.studies.data.group_counts import ENOUGH
+from unsinter.studies.figures.style import SERIES, TITLES, colours
+from unsinter.studies.figures.tuning import tuning_history
+from unsinter.studies.figures.wordings import wording_bars
 from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
-from unsinter.studies.report.evidence import Evidence
 from unsinter.studies.report.figures import page_figure, variable
 from unsinter.studies.report.numbers import score_text
+from unsinter.studies.report.run_data import Evidence
 from unsinter.studies.report.score_sections import score_grids
-from unsinter.studies.tuning_plots import tuning_history
 
 ANSWERS = {"refusal": "refused", "partial_refusal": "partly refused", "compliance": "answered"}
 OFF_DIAGONAL = ("harmful/compliance", "harmless/refusal")

@@ -5,14 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
-from unsinter.studies.report.evidence import Evidence
-from unsinter.studies.report.figures import PageFigure, page_figure, variable
-from unsinter.studies.report.numbers import site_of, with_interval
-from unsinter.studies.report.rule_table import rule_table
-from unsinter.studies.report.verdict_evidence import evidence_texts
-from unsinter.studies.verdict_plots import CHANCE, CURVES, evidence_panel, verdict_panel
-from unsinter.studies.verdict_words import (
+from unsinter.studies.figures.verdict_text import (
     LOOKS,
     STATISTICS,
     Thresholds,
@@ -23,6 +16,13 @@ from unsinter.studies.verdict_words import (
     summary_rows,
     thresholds_of,
 )
+from unsinter.studies.figures.verdicts import CHANCE, CURVES, evidence_panel, verdict_panel
+from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
+from unsinter.studies.report.figures import PageFigure, page_figure, variable
+from unsinter.studies.report.numbers import site_of, with_interval
+from unsinter.studies.report.rule_table import rule_table
+from unsinter.studies.report.run_data import Evidence
+from unsinter.studies.report.verdict_numbers import evidence_texts
 
 TONES = {"separable": "good", "shared": "bad"}
 _SHORT = {"a": "A", "b": "B", "o_first": "O first", "o_second": "O second"}

@@ -15,15 +15,20 @@ from unsinter.studies.report.answer import Claim, answer, make_claims
 from unsinter.studies.report.answer_lines import answer_lines
 from unsinter.studies.report.blocks import Section
 from unsinter.studies.report.comparison_sections import cross_model_blocks, held_out_blocks, transfer_blocks
-from unsinter.studies.report.evidence import Evidence, ReportError, read_evidence
 from unsinter.studies.report.gaps import find_gaps, undecided_line
 from unsinter.studies.report.layer_sections import axes_blocks, layer_blocks
 from unsinter.studies.report.picture import first_picture
 from unsinter.studies.report.reproduce_sections import glossary_blocks, reproduce_blocks
+from unsinter.studies.report.run_data import Evidence, ReportError, read_evidence
 from unsinter.studies.report.score_sections import score_blocks
 from unsinter.studies.report.study_sections import cell_blocks, tuning_blocks, wording_blocks
 from unsinter.studies.report.verdict_sections import verdict_blocks
-from unsinter.studies.verdict_answer import LIMITS, across_answers, says_something, separation_answers
+from unsinter.studies.report.verdict_sentences import (
+    LIMITS,
+    across_answers,
+    says_something,
+    separation_answers,
+)
 
 QUESTION = (
     "When a model refuses, is what it noticed (the request is harmful) represented apart from how it will "

@@ -8,18 +8,18 @@ from joblib import Parallel, delayed
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.sites import ReadSite, Site
-from unsinter.studies.separation.absence import tested_absence
-from unsinter.studies.separation.contrast import Contrast
-from unsinter.studies.separation.evidence import site_evidence_bands
-from unsinter.studies.separation.obstacles import find_obstacle
-from unsinter.studies.separation.pair import Pair
-from unsinter.studies.separation.pair_inputs import activation_matrix
-from unsinter.studies.separation.row_family import RowFamily, family_text, make_families
-from unsinter.studies.separation.rule import Decision, Factor, Labels, contradiction, decide
-from unsinter.studies.separation.settles import settled_by
-from unsinter.studies.separation.site_fit import SiteFit, fit_family, row_order
-from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
-from unsinter.studies.separation.thresholds import Rule
+from unsinter.studies.separation.absence.bound import tested_absence
+from unsinter.studies.separation.contrasts.contrast import Contrast
+from unsinter.studies.separation.inputs.pair import Pair
+from unsinter.studies.separation.inputs.pair_inputs import activation_matrix
+from unsinter.studies.separation.inputs.thresholds import Rule
+from unsinter.studies.separation.site.evidence import site_evidence_bands
+from unsinter.studies.separation.site.fit_rows import RowFamily, family_text, make_families
+from unsinter.studies.separation.site.obstacles import find_obstacle
+from unsinter.studies.separation.site.site_fit import SiteFit, fit_family, row_order
+from unsinter.studies.separation.verdict.rule import Decision, Factor, Labels, contradiction, decide
+from unsinter.studies.separation.verdict.settles import settled_by
+from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
 
 
 def judge_arrays(X: FloatArray, pair: Pair, rule: Rule | None = None) -> SiteVerdict:

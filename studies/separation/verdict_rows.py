@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from unsinter.studies.estimate import NAN, Estimate
-from unsinter.studies.separation.factors import Asked
-from unsinter.studies.separation.pair import CELLS
-from unsinter.studies.separation.site_evidence import SiteEvidence
-from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
+from unsinter.studies.data.estimate import NAN, Estimate
+from unsinter.studies.separation.inputs.pair import CELLS
+from unsinter.studies.separation.inputs.study_pairs import Asked
+from unsinter.studies.separation.supporting.site_evidence import SiteEvidence
+from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
 
 _STYLE_INVARIANT = _CATEGORY_GENERAL = 0.7
 """What the lower limit of a transfer must reach for the flag beside "separable"."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from unsinter.features.columns import ReadColumn
+from unsinter.features.records.columns import ReadColumn
 from unsinter.studies.study.section import Section
 
 

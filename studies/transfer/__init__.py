@@ -1,6 +1,6 @@
 """Does a probe of one category, wording, source or model read another one?"""
 
-from unsinter.studies.transfer.across_models import ModelSide, cross_model_table
+from unsinter.studies.transfer.cross_model import ModelSide, cross_model_table
 from unsinter.studies.transfer.held_out import held_out_tables
 from unsinter.studies.transfer.matrices import transfer_tables
 from unsinter.studies.transfer.plans import KINDS, Kind, Plan, Side

@@ -6,7 +6,7 @@ import numpy as np
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.tasks import Task
-from unsinter.studies.families import make_solver
+from unsinter.studies.probing.solvers import make_solver
 from unsinter.studies.transfer.plans import RowIndex, Side
 
 

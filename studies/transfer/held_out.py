@@ -9,14 +9,14 @@ import pandas as pd
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import auroc, group_draws, percentile_interval
 from unsinter.probes.tasks import Task
+from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import ReadSite, Site
-from unsinter.studies.dataset import Dataset
-from unsinter.studies.settings import Progress, silent
-from unsinter.studies.transfer.columns import HELD_OUT
+from unsinter.studies.study.run_options import Progress, silent
+from unsinter.studies.tables.transfer_columns import HELD_OUT
 from unsinter.studies.transfer.fits import linear_scores
-from unsinter.studies.transfer.hold_outs import HeldOut, HeldOutKind, hold_outs
+from unsinter.studies.transfer.held_out_splits import HeldOut, HeldOutKind, hold_outs
 from unsinter.studies.transfer.plans import RowIndex, Side
-from unsinter.studies.transfer.word_reader import WORD_PENALTIES, WordReader
+from unsinter.studies.transfer.word_floor import WORD_PENALTIES, WordReader
 
 
 def held_out_tables(

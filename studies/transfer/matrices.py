@@ -8,13 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import ReadSite, Site
-from unsinter.studies.dataset import Dataset
-from unsinter.studies.settings import Progress, silent
-from unsinter.studies.transfer.board import Board, intervals
-from unsinter.studies.transfer.columns import TRANSFER
+from unsinter.studies.study.run_options import Progress, silent
+from unsinter.studies.tables.transfer_columns import TRANSFER
+from unsinter.studies.transfer.cell_scores import Board, intervals
 from unsinter.studies.transfer.fits import linear_scores, side_task
-from unsinter.studies.transfer.hold_outs import values_of
+from unsinter.studies.transfer.held_out_splits import values_of
 from unsinter.studies.transfer.plans import (
     KINDS,
     OTHERS,
@@ -28,7 +28,7 @@ from unsinter.studies.transfer.plans import (
     source_plan,
     wording_plan,
 )
-from unsinter.studies.transfer.word_reader import WordReader
+from unsinter.studies.transfer.word_floor import WordReader
 
 
 def transfer_tables(

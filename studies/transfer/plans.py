@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.studies.splits import LeakageError
+from unsinter.studies.data.splits import LeakageError
 
 Kind: TypeAlias = Literal["category", "category_held_out", "wording", "source"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,9 +9,9 @@ from sklearn.metrics import roc_auc_score
 from unsinter.probes import GridSolver, LogisticProbe, MassMeanProbe, MLPProbe, RidgeProbe, Task
 from unsinter.probes.calibration import brier, expected_calibration_error, fit_calibration
 from unsinter.probes.codelength import code_length, plan_code
-from unsinter.probes.contrasts import contrast_rows
-from unsinter.probes.exported import ProbeWeights
-from unsinter.probes.geometry import half_weights
+from unsinter.probes.files.exported import ProbeWeights
+from unsinter.probes.geometry.contrasts import contrast_rows
+from unsinter.probes.geometry.geometry import half_weights
 from unsinter.probes.metrics import auroc, balanced_accuracy, group_draws, macro_f1, percentile_interval
 from unsinter.probes.permutation import group_permutation_p
 from unsinter.probes.stratified_permutation import stratified_permutations

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from unsinter.studies.planted import demo_prompts, model_folder
-from unsinter.studies.tables import VERDICTS
+from unsinter.studies.tables.columns import VERDICTS
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,12 @@ def unsinter(tmp_path):
     """Run the command line in a process of its own, in an empty folder; returns the finished process."""
 
     def run(*arguments, **environment):
-        command = [sys.executable, "-c", "from unsinter.studies.cli import app; app()", *map(str, arguments)]
+        command = [
+            sys.executable,
+            "-c",
+            "from unsinter.studies.cli import app; app()",
+            *map(str, arguments),
+        ]
         folder = tmp_path / "here"
         folder.mkdir(exist_ok=True)
         return subprocess.run(

@@ -350,7 +350,7 @@ def tiny():
 @pytest.fixture(scope="session")
 def zoo(tmp_path_factory):
     """Return a function that gives the loaded tiny model of a named architecture, built once per session."""
-    from unsinter.features.model import load_model
+    from unsinter.features.model.model import load_model
 
     folders = {}
     loaded = {}

@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from unsinter.features import answer_batches
-from unsinter.features.answer_batches import plan_answers, settle_mates
-from unsinter.features.generate import GenerationSettings, generate_responses
-from unsinter.features.model import load_model
-from unsinter.features.rendering import render
-from unsinter.features.response_file import ResponseFileError
-from unsinter.features.rope_lengths import RopeLengths
+from unsinter.features.generate.answer_batches import plan_answers, settle_mates
+from unsinter.features.generate.generate import GenerationSettings, answer_batches, generate_responses
+from unsinter.features.generate.response_file import ResponseFileError
+from unsinter.features.model.model import load_model
+from unsinter.features.model.rope_lengths import RopeLengths
+from unsinter.features.rendering.rendering import render
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48}
 GROUPED = {**SMALL, "num_key_value_heads": 2, "pad_token_id": 0, "head_dim": 8}

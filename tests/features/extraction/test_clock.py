@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsinter.features.clock import DEFAULT_DATE, ClockError, checked_date, pinned_clock
-from unsinter.features.framing import dates_around
-from unsinter.features.generate import GenerationSettings, generate_responses
-from unsinter.features.in_memory import read_site
-from unsinter.features.rendering import render, rendered_identity
+from unsinter.features.extract.in_memory import read_site
+from unsinter.features.generate.generate import GenerationSettings, generate_responses
+from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, checked_date, pinned_clock
+from unsinter.features.rendering.framing import dates_around
+from unsinter.features.rendering.rendering import render, rendered_identity
 
 TODAY = "<|user|>\nIt is {{ strftime_now('%d %B %Y') }}.<|end|>\n"
 IF_DEFINED = (

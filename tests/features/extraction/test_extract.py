@@ -9,15 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsinter.cache.store import ActivationStore
-from unsinter.features import selfcheck
-from unsinter.features.batches import make_batch, plan_batches
-from unsinter.features.extract import ExtractionError, extract
-from unsinter.features.forward import Reader, make_reader
-from unsinter.features.hooks import read_stream
-from unsinter.features.model import load_model
-from unsinter.features.positions import PositionError
-from unsinter.features.rendering import render
-from unsinter.features.selfcheck import PaddingError
+from unsinter.features.extract.extraction import ExtractionError, extract, selfcheck
+from unsinter.features.extract.forward import Reader, make_reader
+from unsinter.features.extract.selfcheck import PaddingError
+from unsinter.features.model.hooks import read_stream
+from unsinter.features.model.model import load_model
+from unsinter.features.rendering.batches import make_batch, plan_batches
+from unsinter.features.rendering.positions import PositionError
+from unsinter.features.rendering.rendering import render
 
 WORDS = "how do I bake bread at home and then walk to the river with five songs about rain"
 PROMPTS = [(f"p{n}", " ".join(WORDS.split(" ")[: 1 + n % 13])) for n in range(20)]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from unsinter.features.extract import extract
-from unsinter.features.positions import resolve_position
-from unsinter.features.rendering import render
+from unsinter.features.extract.extraction import extract
+from unsinter.features.rendering.positions import resolve_position
+from unsinter.features.rendering.rendering import render
 
 PROMPTS = [
     ("short", "Hi"),
@@ -57,7 +57,7 @@ def test_every_layer_equals_the_models_own_hidden_states(zoo, tiny, supported, t
 
 
 def test_a_model_in_memory_reads_as_the_one_from_its_folder(zoo):
-    from unsinter.features.model import wrap_model
+    from unsinter.features.model.model import wrap_model
 
     loaded = zoo("llama")
     wrapped = wrap_model(loaded.model, loaded.tokenizer, name="mine")
@@ -66,7 +66,7 @@ def test_a_model_in_memory_reads_as_the_one_from_its_folder(zoo):
 
 
 def test_a_mean_is_not_touched_by_padding_that_is_not_a_number():
-    from unsinter.features.forward import _Places
+    from unsinter.features.extract.forward import _Places
 
     stream = torch.arange(24.0).reshape(2, 4, 3)
     stream[1, 2:] = float("nan")  # the shorter row's padding

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from unsinter.features import generate as generate_module
-from unsinter.features.generate import GenerationError, GenerationSettings, generate_responses
-from unsinter.features.rendering import render
-from unsinter.features.response_file import ResponseFile, ResponseFileError
+from unsinter.features.generate.generate import GenerationError, GenerationSettings, generate_responses
+from unsinter.features.generate.generate import generate as generate_module
+from unsinter.features.generate.response_file import ResponseFile, ResponseFileError
+from unsinter.features.rendering.rendering import render
 
 PROMPTS = [(f"p{n}", "tell me a story about bread and rain " + "more " * n) for n in range(7)]
 SAMPLED = GenerationSettings(max_new_tokens=6, samples=2, temperature=1.0, seed=3, token_budget=80)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from unsinter.cache import ActivationStore
-from unsinter.features.extract import extract
-from unsinter.features.in_memory import read_site
-from unsinter.features.model import load_model
-from unsinter.features.rendering import render
+from unsinter.features.extract.extraction import extract
+from unsinter.features.extract.in_memory import read_site
+from unsinter.features.model.model import load_model
+from unsinter.features.rendering.rendering import render
 from unsinter.studies.planted import model_folder
 
 TEXTS = ["a longer text of several words", "one", "two words", "one"]

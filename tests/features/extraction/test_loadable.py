@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from unsinter.features.loadable import check_model
-from unsinter.features.model import ModelError, load_model, wrap_model
+from unsinter.features.model.loadable import check_model
+from unsinter.features.model.model import ModelError, load_model, wrap_model
 
 
 @pytest.fixture

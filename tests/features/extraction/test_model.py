@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from unsinter.features.blocks import UnknownArchitectureError, locate_stack
-from unsinter.features.memory import estimate_memory
-from unsinter.features.model import ModelError, load_model
+from unsinter.features.model.blocks import UnknownArchitectureError, locate_stack
+from unsinter.features.model.memory import estimate_memory
+from unsinter.features.model.model import ModelError, load_model
 
 
 def copy_of(zoo, name, folder):

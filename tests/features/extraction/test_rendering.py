@@ -3,8 +3,8 @@
 import pytest
 from transformers import AutoTokenizer
 
-from unsinter.features.model import load_model
-from unsinter.features.positions import (
+from unsinter.features.model.model import load_model
+from unsinter.features.rendering.positions import (
     LeakageError,
     PositionError,
     assert_prompt_side,
@@ -12,7 +12,7 @@ from unsinter.features.positions import (
     describe_positions,
     resolve_position,
 )
-from unsinter.features.rendering import RenderError, render
+from unsinter.features.rendering.rendering import RenderError, render
 
 TRICKY = [
     "Hi",

@@ -2,11 +2,11 @@
 
 from types import MappingProxyType, SimpleNamespace
 
-from unsinter.features.generate import GenerationSettings, generate_responses
-from unsinter.features.records import PromptRecord, ResponseRecord
-from unsinter.features.rendering import render
-from unsinter.features.response_text import reasoning_opened, response_text
-from unsinter.studies.sources import label_record
+from unsinter.features.generate.generate import GenerationSettings, generate_responses
+from unsinter.features.generate.response_text import reasoning_opened, response_text
+from unsinter.features.records.record import PromptRecord, ResponseRecord
+from unsinter.features.rendering.rendering import render
+from unsinter.studies.data.load import label_record
 
 WORDS = {1: "<|channel|>", 2: "final", 3: "<|message|>", 4: "Yes", 5: "<|return_me|>", 6: "<|end|>"}
 

@@ -7,11 +7,11 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsinter.features.extract import extract
-from unsinter.features.generate import GenerationSettings, generate_responses
-from unsinter.features.model import load_model
-from unsinter.features.rendering import render
-from unsinter.features.rope_lengths import RopeLengths, rope_lengths
+from unsinter.features.extract.extraction import extract
+from unsinter.features.generate.generate import GenerationSettings, generate_responses
+from unsinter.features.model.model import load_model
+from unsinter.features.model.rope_lengths import RopeLengths, rope_lengths
+from unsinter.features.rendering.rendering import render
 
 SWITCH = 40
 LONGROPE = {

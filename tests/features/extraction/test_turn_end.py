@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsinter.features.generate import GenerationSettings, generate_responses
-from unsinter.features.model import load_model
-from unsinter.features.rendering import render
-from unsinter.features.turn_end import AnswerEnd, answer_end
+from unsinter.features.generate.generate import GenerationSettings, generate_responses
+from unsinter.features.generate.turn_end import AnswerEnd, answer_end
+from unsinter.features.model.model import load_model
+from unsinter.features.rendering.rendering import render
 
 ASSISTANT = "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from unsinter.features.labelling.apply import label_file
-from unsinter.features.records import RecordError
-from unsinter.studies.data_verbs import label_tables
+from unsinter.features.records.record import RecordError
+from unsinter.studies.cli.commands.data import label_tables
 
 ROWS = [
     {

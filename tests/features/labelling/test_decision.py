@@ -4,7 +4,7 @@ import pytest
 
 from unsinter.features.labelling import label_response
 from unsinter.features.labelling.apply import label_file
-from unsinter.features.records import RecordError
+from unsinter.features.records.record import RecordError
 
 PREAMBLE = "Okay, that is quite an interesting topic to talk about, and"
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from unsinter.features.labelling.recorded import label_notes, recorded_label
 from unsinter.features.labelling.spellings import SPELLINGS, read_refusal, unknown_spellings
-from unsinter.features.records import ResponseRecord
+from unsinter.features.records.record import ResponseRecord
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Answers without a label are counted by reason, and a cut names the tokens that would have done."""
 
+from unsinter.studies.data.targets import Response
 from unsinter.studies.data.unlabelled import count_unlabelled
-from unsinter.studies.targets import Response
 
 THINKING = "reasoning only, no answer yet"
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unsinter.studies.figures.verdict_text import LOOKS
 from unsinter.studies.report.answer_lines import LIMIT, answer_lines
 from unsinter.studies.report.answer_words import SENTENCES
-from unsinter.studies.report.evidence import READABLE, TABLES, Evidence, ReportError, read_evidence
 from unsinter.studies.report.findings import find_answers
-from unsinter.studies.separation.site_verdict import Verdict
-from unsinter.studies.tables import VERDICTS
-from unsinter.studies.verdict_answer import LEADS, SHORT
-from unsinter.studies.verdict_words import LOOKS
+from unsinter.studies.report.run_data import READABLE, TABLES, Evidence, ReportError, read_evidence
+from unsinter.studies.report.verdict_sentences import LEADS, SHORT
+from unsinter.studies.separation.verdict.site_verdict import Verdict
+from unsinter.studies.tables.columns import VERDICTS
 
 FEW = "12 groups that are harmless and refused, 30 are needed"
 KNOWN = list(LOOKS)

@@ -6,15 +6,15 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from unsinter.studies.heat_plots import transfer_heat
-from unsinter.studies.label_plots import wording_bars
-from unsinter.studies.plot_style import CELLS, SERIES, drawing
-from unsinter.studies.plots import layer_curves, layer_panel
-from unsinter.studies.report.evidence import read_evidence
+from unsinter.studies.figures.layers import layer_curves, layer_panel
+from unsinter.studies.figures.scores import DotRow, dot_rows, two_axes
+from unsinter.studies.figures.style import CELLS, SERIES, drawing
+from unsinter.studies.figures.transfer_compact import transfer_heat
+from unsinter.studies.figures.tuning import tuning_history
+from unsinter.studies.figures.wordings import wording_bars
 from unsinter.studies.report.figures import LEGIBLE, page_figure
 from unsinter.studies.report.layer_sections import axis_points
-from unsinter.studies.score_plots import DotRow, dot_rows, two_axes
-from unsinter.studies.tuning_plots import tuning_history
+from unsinter.studies.report.run_data import read_evidence
 
 
 @pytest.fixture(scope="module")

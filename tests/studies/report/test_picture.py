@@ -6,9 +6,9 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from unsinter.studies.figures.answer_map import MOST_MODELS, Answer, answer_map
-from unsinter.studies.report.evidence import read_evidence
+from unsinter.studies.figures.verdict_text import LOOKS, summary_rows
 from unsinter.studies.report.picture import first_picture
-from unsinter.studies.verdict_words import LOOKS, summary_rows
+from unsinter.studies.report.run_data import read_evidence
 
 
 def rows_of(*verdicts, position="template_end"):

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from unsinter.studies.report import ReportError, write_report
 from unsinter.studies.report.answer import answer, judge, make_claims
-from unsinter.studies.report.evidence import read_evidence
 from unsinter.studies.report.numbers import gain_text, p_text, score_text
+from unsinter.studies.report.run_data import read_evidence
 
 
 class _Text(HTMLParser):

@@ -8,18 +8,18 @@ import pandas as pd
 import pytest
 import yaml
 
-from unsinter.studies.plot_style import INK
+from unsinter.studies.figures.style import INK
+from unsinter.studies.figures.verdict_text import STATISTICS, summary_rows
 from unsinter.studies.report import ReportError
 from unsinter.studies.report.across_sections import across_blocks
-from unsinter.studies.report.evidence import read_evidence
 from unsinter.studies.report.gaps import find_gaps, undecided_line
 from unsinter.studies.report.numbers import score_text
-from unsinter.studies.report.verdict_evidence import evidence_texts
+from unsinter.studies.report.run_data import read_evidence
+from unsinter.studies.report.verdict_numbers import evidence_texts
 from unsinter.studies.report.verdict_sections import verdict_blocks
+from unsinter.studies.report.verdict_sentences import LIMITS
 from unsinter.studies.report.write import answer_separation, make_sections
-from unsinter.studies.tables import VERDICTS
-from unsinter.studies.verdict_answer import LIMITS
-from unsinter.studies.verdict_words import STATISTICS, summary_rows
+from unsinter.studies.tables.columns import VERDICTS
 
 UNDECIDED = "This report does not decide whether the two are separate"
 

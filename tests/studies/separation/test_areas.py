@@ -3,9 +3,9 @@ import pytest
 from scipy.stats import norm, t
 from sklearn.metrics import roc_auc_score
 
-from unsinter.studies.separation.areas import Statistic, held_fixed_area
-from unsinter.studies.separation.bands import simultaneous_band
-from unsinter.studies.separation.comparison import FIRST, Comparison
+from unsinter.studies.separation.contrasts.bands import simultaneous_band
+from unsinter.studies.separation.contrasts.comparison import FIRST, Comparison
+from unsinter.studies.separation.contrasts.influence import Statistic, held_fixed_area
 
 
 def comparison(positive, blocks):

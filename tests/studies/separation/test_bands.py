@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from unsinter.studies.separation import Pair, Rule
-from unsinter.studies.separation.bands import effect_band, simultaneous_band, sum_by_group
-from unsinter.studies.separation.effect_statistics import EffectStatistic, effect_statistics
-from unsinter.studies.separation.row_family import make_families
-from unsinter.studies.separation.site_fit import fit_family
-from unsinter.studies.separation.statistics import area_statistics
+from unsinter.studies.separation.contrasts.bands import effect_band, simultaneous_band, sum_by_group
+from unsinter.studies.separation.contrasts.statistics import area_statistics
+from unsinter.studies.separation.effects.statistics import EffectStatistic, effect_statistics
+from unsinter.studies.separation.site.fit_rows import make_families
+from unsinter.studies.separation.site.site_fit import fit_family
 
 NAMES = ("distance_first", "distance_second", "mixed", "like")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from unsinter.studies.separation.beyond_text import bits_beyond
+from unsinter.studies.separation.contrasts.beyond_text import bits_beyond
 
 
 @pytest.fixture(scope="module")

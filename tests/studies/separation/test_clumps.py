@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unsinter.studies.estimate import UNKNOWN
+from unsinter.studies.data.estimate import UNKNOWN
 from unsinter.studies.separation import judge_arrays
-from unsinter.studies.separation.clumps import clumps
+from unsinter.studies.separation.site.clumps import clumps
 
 POLARITIES = [(False, False), (True, False), (False, True), (True, True)]
 

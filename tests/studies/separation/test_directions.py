@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from unsinter.features.worlds import make_world
-from unsinter.studies.separation.areas import held_fixed_area
-from unsinter.studies.separation.contrast import make_contrast
-from unsinter.studies.separation.directions import cross_fitted
-from unsinter.studies.separation.folds import deal_groups
-from unsinter.studies.separation.pair import Pair
+from unsinter.studies.separation.contrasts.contrast import make_contrast
+from unsinter.studies.separation.contrasts.directions import cross_fitted
+from unsinter.studies.separation.contrasts.influence import held_fixed_area
+from unsinter.studies.separation.inputs.folds import deal_groups
+from unsinter.studies.separation.inputs.pair import Pair
 
 
 def contrast_of(world, *, strata=True):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from unsinter.probes.shrunk_metric import ledoit_wolf
-from unsinter.studies.separation.effect_design import EffectDesign, SplitWeights
-from unsinter.studies.separation.effect_statistics import effect_statistics
-from unsinter.studies.separation.effects import FORMS, cross_validated_effects
-from unsinter.studies.separation.residual_metric import Coordinates, coordinates
+from unsinter.probes.geometry.shrunk_metric import ledoit_wolf
+from unsinter.studies.separation.effects.design import EffectDesign, SplitWeights
+from unsinter.studies.separation.effects.gram import FORMS, cross_validated_effects
+from unsinter.studies.separation.effects.residual_metric import Coordinates, coordinates
+from unsinter.studies.separation.effects.statistics import effect_statistics
 
 BOTH = ("distance_first", "mixed", "beyond_first", "beyond_second", "angle", "along_second")
 """Statistics that are looked at where both effects are there."""

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from unsinter.studies.separation.erasure_evidence import _three_splits, erasure_evidence
-from unsinter.studies.separation.held_out_areas import area_inside, drawn_weights
+from unsinter.studies.separation.contrasts.stratified_auroc import area_inside, drawn_weights
+from unsinter.studies.separation.supporting.erasure_evidence import _three_splits, erasure_evidence
 
 
 def world(n, d, phi, *, seed=0, shared=False, length=2.0):

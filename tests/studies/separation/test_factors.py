@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from unsinter.features.records import PromptRecord
-from unsinter.studies.config import Study
-from unsinter.studies.dataset import make_dataset
-from unsinter.studies.sections import Separation
-from unsinter.studies.separation.factors import study_pairs
-from unsinter.studies.targets import Response
+from unsinter.features.records.record import PromptRecord
+from unsinter.studies.data.dataset import make_dataset
+from unsinter.studies.data.targets import Response
+from unsinter.studies.separation.inputs.study_pairs import study_pairs
+from unsinter.studies.study.file import Study
+from unsinter.studies.study.sections import Separation
 
 STYLES = ("apology", "policy", "advice")
 

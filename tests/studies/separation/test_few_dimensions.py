@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from unsinter.studies.separation.kinship import equal_rows, find_kin
-from unsinter.studies.separation.residual_metric import coordinates
+from unsinter.studies.separation.effects.residual_metric import coordinates
+from unsinter.studies.separation.site.kinship import equal_rows, find_kin
 
 
 def share_of_copies(X, z, w, groups):

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unsinter.studies.separation.folds import deal_groups
-from unsinter.studies.splits import straddling
+from unsinter.studies.data.splits import straddling
+from unsinter.studies.separation.inputs.folds import deal_groups
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from unsinter.probes.contrasts import contrast_rows
-from unsinter.probes.geometry import Metric, cosine
-from unsinter.studies.separation.geometry_evidence import geometry_evidence
+from unsinter.probes.geometry.contrasts import contrast_rows
+from unsinter.probes.geometry.geometry import Metric, cosine
+from unsinter.studies.separation.supporting.geometry_evidence import geometry_evidence
 
 
 def world(n=2000, d=40, phi=0.6, *, seed=0, angle=np.pi / 2, length=2.0):

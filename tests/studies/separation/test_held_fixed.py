@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unsinter.studies.separation import Pair, judge_arrays
-from unsinter.studies.separation.held_fixed import (
+from unsinter.studies.separation.inputs.held_fixed import (
     covariate_columns,
     held_columns,
     level_columns,

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from unsinter.probes.shrunk_metric import ledoit_wolf
-from unsinter.studies.separation.hidden_codes import hidden_code, likeness_beyond, one_row_per_group
-from unsinter.studies.separation.residual_metric import coordinates
+from unsinter.probes.geometry.shrunk_metric import ledoit_wolf
+from unsinter.studies.separation.absence.hidden_codes import hidden_code, likeness_beyond, one_row_per_group
+from unsinter.studies.separation.effects.residual_metric import coordinates
 
 SIZE = np.sqrt(2) * norm.ppf(0.95)
 """Deviations between classes that the best reader tells apart with an AUROC of .95."""

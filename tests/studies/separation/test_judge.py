@@ -3,10 +3,10 @@ import pytest
 
 from unsinter.features.worlds import make_world
 from unsinter.studies.separation import Pair, Rule, judge, judge_arrays
-from unsinter.studies.separation.contrast import make_contrast
+from unsinter.studies.separation.contrasts.contrast import make_contrast
 from unsinter.studies.separation.judge import judge_pairs
-from unsinter.studies.separation.row_family import make_families
-from unsinter.studies.separation.site_fit import fit_family
+from unsinter.studies.separation.site.fit_rows import make_families
+from unsinter.studies.separation.site.site_fit import fit_family
 
 SURE = {"z_sure": (1.0, 1.0), "w_sure": (1.0, 1.0)}
 

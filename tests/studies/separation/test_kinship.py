@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from unsinter.studies.separation import Pair, Rule, judge_arrays
-from unsinter.studies.separation.kinship import equal_rows, excess_agreement, find_kin, joined_groups
-from unsinter.studies.separation.residual_metric import coordinates
-from unsinter.studies.separation.row_family import make_families
-from unsinter.studies.separation.site_fit import fit_family
-from unsinter.studies.separation.text_copies import text_copies
+from unsinter.studies.separation.effects.residual_metric import coordinates
+from unsinter.studies.separation.inputs.text_copies import text_copies
+from unsinter.studies.separation.site.fit_rows import make_families
+from unsinter.studies.separation.site.kinship import equal_rows, excess_agreement, find_kin, joined_groups
+from unsinter.studies.separation.site.site_fit import fit_family
 
 QUICK = Rule(n_splits=1)
 SURE = {"z_sure": (1.0, 1.0), "w_sure": (1.0, 1.0)}

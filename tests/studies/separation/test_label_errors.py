@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unsinter.studies.separation.label_errors import expected_labels
+from unsinter.studies.separation.effects.label_errors import expected_labels
 
 binary = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=8, max_size=60)
 

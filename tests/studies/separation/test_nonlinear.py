@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from unsinter.studies.separation import judge_arrays
-from unsinter.studies.separation.contrast import make_contrast
-from unsinter.studies.separation.effect_design import EffectDesign
-from unsinter.studies.separation.nonlinear import nonlinear_area
-from unsinter.studies.separation.pair import Pair
-from unsinter.studies.separation.residual_metric import coordinates
+from unsinter.studies.separation.absence.nonlinear import nonlinear_area
+from unsinter.studies.separation.contrasts.contrast import make_contrast
+from unsinter.studies.separation.effects.design import EffectDesign
+from unsinter.studies.separation.effects.residual_metric import coordinates
+from unsinter.studies.separation.inputs.pair import Pair
 
 
 def read_second(X, z, w, strata=None, groups=None):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from unsinter.studies.separation import Pair, Rule, judge_arrays
-from unsinter.studies.separation.obstacles import find_obstacle
-from unsinter.studies.separation.pair import FactorWords
+from unsinter.studies.separation.inputs.pair import FactorWords
+from unsinter.studies.separation.site.obstacles import find_obstacle
 
 WORDS = FactorWords("harm", "refusal", ("harmful", "harmless"), ("refused", "answered"))
 

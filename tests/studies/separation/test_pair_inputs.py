@@ -18,8 +18,8 @@ from scipy.sparse import coo_array, csr_matrix
 
 from unsinter.features.worlds import make_world
 from unsinter.studies.separation import Pair, Rule, judge_arrays
-from unsinter.studies.separation.column_units import in_float32_range
-from unsinter.studies.separation.pair_inputs import factor_codes
+from unsinter.studies.separation.inputs.column_units import in_float32_range
+from unsinter.studies.separation.inputs.pair_inputs import factor_codes
 
 Z = np.array([1, 1, 0, 0] * 10)
 W = np.array([1, 0, 1, 0] * 10)

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from unsinter.studies.estimate import UNKNOWN, Estimate
-from unsinter.studies.separation.rule import Labels, contradiction, decide
-from unsinter.studies.separation.site_verdict import Evidence
-from unsinter.studies.separation.thresholds import Rule, squared_length
+from unsinter.studies.data.estimate import UNKNOWN, Estimate
+from unsinter.studies.separation.inputs.thresholds import Rule, squared_length
+from unsinter.studies.separation.verdict.rule import Labels, contradiction, decide
+from unsinter.studies.separation.verdict.site_verdict import Evidence
 
 RULE = Rule()
 P, A = RULE.present, RULE.absent

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unsinter.studies.estimate import Estimate
+from unsinter.studies.data.estimate import Estimate
 from unsinter.studies.separation import Pair, Rule, judge_arrays
-from unsinter.studies.separation.pair import CELLS, FactorWords
-from unsinter.studies.separation.settles import missing_groups, settled_by
-from unsinter.studies.separation.site_verdict import Evidence
-from unsinter.studies.separation.thresholds import squared_length
+from unsinter.studies.separation.inputs.pair import CELLS, FactorWords
+from unsinter.studies.separation.inputs.thresholds import squared_length
+from unsinter.studies.separation.verdict.settles import missing_groups, settled_by
+from unsinter.studies.separation.verdict.site_verdict import Evidence
 
 WORDS = FactorWords("harm", "refusal", ("harmful", "harmless"), ("refused", "answered"))
 RULE = Rule()

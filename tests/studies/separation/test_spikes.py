@@ -7,12 +7,12 @@ import pytest
 from scipy.stats import norm
 
 from unsinter.studies.separation import Rule, judge_arrays
-from unsinter.studies.separation.contrast import make_contrast
-from unsinter.studies.separation.pair import Pair
-from unsinter.studies.separation.residual_metric import coordinates
-from unsinter.studies.separation.row_family import make_families
-from unsinter.studies.separation.site_fit import fit_family
-from unsinter.studies.separation.spikes import Absence, metric_folds, noticed_from
+from unsinter.studies.separation.absence.spikes import Absence, metric_folds, noticed_from
+from unsinter.studies.separation.contrasts.contrast import make_contrast
+from unsinter.studies.separation.effects.residual_metric import coordinates
+from unsinter.studies.separation.inputs.pair import Pair
+from unsinter.studies.separation.site.fit_rows import make_families
+from unsinter.studies.separation.site.site_fit import fit_family
 
 SURE = {"z_sure": (1.0, 1.0), "w_sure": (1.0, 1.0)}
 ABSENT = ("first-only", "neither")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unsinter.studies.separation import Rule, judge_arrays
-from unsinter.studies.separation.site_verdict import Evidence
+from unsinter.studies.separation.verdict.site_verdict import Evidence
 
 KINDS = ("separable", "shared", "reversed", "first-only", "neither")
 SWAPPED = {"first-only": "second-only", "second-only": "first-only"}

@@ -7,10 +7,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from unsinter.studies.separation import Pair, judge_arrays
-from unsinter.studies.separation.contrast import make_contrast
-from unsinter.studies.separation.folds import deal_groups
-from unsinter.studies.separation.held_fixed import covariate_columns, text_length
-from unsinter.studies.separation.text_scores import text_scores
+from unsinter.studies.separation.contrasts.contrast import make_contrast
+from unsinter.studies.separation.contrasts.text_scores import text_scores
+from unsinter.studies.separation.inputs.folds import deal_groups
+from unsinter.studies.separation.inputs.held_fixed import covariate_columns, text_length
 
 N, D = 400, 24
 VOCABULARY = np.array([f"{stem}{number}" for number in range(1500) for stem in ("lo", "ki")])

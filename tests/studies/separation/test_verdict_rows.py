@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from unsinter.studies.estimate import Estimate
-from unsinter.studies.separation.factors import Asked
-from unsinter.studies.separation.pair import Pair
-from unsinter.studies.separation.site_evidence import SiteEvidence
-from unsinter.studies.separation.site_verdict import Evidence, SiteVerdict
+from unsinter.studies.data.estimate import Estimate
+from unsinter.studies.separation.inputs.pair import Pair
+from unsinter.studies.separation.inputs.study_pairs import Asked
+from unsinter.studies.separation.supporting.site_evidence import SiteEvidence
+from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
 from unsinter.studies.separation.verdict_rows import verdict_rows
-from unsinter.studies.tables import VERDICTS
+from unsinter.studies.tables.columns import VERDICTS
 
 ONES = np.ones(4, dtype=int)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from unsinter.features.records import PromptRecord
-from unsinter.studies.dataset import Dataset
-from unsinter.studies.splits import Split
+from unsinter.features.records.record import PromptRecord
+from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.data.splits import Split
 
 CATEGORIES = ["fire", "flood", "frost"]
 

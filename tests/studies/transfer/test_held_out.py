@@ -5,10 +5,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from unsinter.studies.dataset import Dataset
+from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.tables.transfer_columns import HELD_OUT
 from unsinter.studies.transfer import held_out_tables
-from unsinter.studies.transfer.columns import HELD_OUT
-from unsinter.studies.transfer.hold_outs import hold_outs
+from unsinter.studies.transfer.held_out_splits import hold_outs
 
 SITES = [(0, "template_end"), (1, "template_end")]
 CHOICE = ["layer", "position", "penalty", "inner_score", "n_train", "split_digest"]

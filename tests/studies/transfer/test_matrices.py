@@ -6,11 +6,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from unsinter.features.text_floor import floor_scores
+from unsinter.features.records.text_floor import floor_scores
 from unsinter.probes.metrics import auroc, group_draws, percentile_interval
-from unsinter.studies.dataset import Dataset
+from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.tables.transfer_columns import TRANSFER
 from unsinter.studies.transfer import transfer_tables
-from unsinter.studies.transfer.columns import TRANSFER
 from unsinter.studies.transfer.matrices import normalised, study_plans
 
 SITES = [(0, "template_end"), (1, "template_end")]

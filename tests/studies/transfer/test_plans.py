@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from unsinter.studies.splits import LeakageError
-from unsinter.studies.transfer.board import Board
+from unsinter.studies.data.splits import LeakageError
+from unsinter.studies.transfer.cell_scores import Board
 from unsinter.studies.transfer.plans import (
     Examples,
     Plan,

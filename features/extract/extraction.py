@@ -1,0 +1,185 @@
+"""Filling the activation cache: which rows, in what order, in batches of what size."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.features.extract.forward import make_reader, n_embeddings
+from unsinter.features.extract.produce import ExtractionError, ShardProducer
+from unsinter.features.extract.selfcheck import Deviation
+from unsinter.features.model.model import ChatModel
+from unsinter.features.rendering.positions import resolve_position
+from unsinter.features.rendering.rendering import RenderedPrompt
+
+logger = logging.getLogger(__name__)
+
+# Padded tokens per batch. On a CPU larger batches only lose cache locality.
+_DEFAULT_BUDGET = {"cpu": 1024}
+_DEFAULT_BUDGET_ACCELERATOR = 16384
+
+
+class Store(Protocol):
+    """What extraction needs of a cache; ``unsinter.cache.ActivationStore`` is one."""
+
+    def fill(self, rows: Sequence[str], *, layers: Any, positions: Any, produce: Any, dtype: str) -> Any:
+        """Compute and store what is missing."""
+
+    def read(self, layer: int, position: str, rows: Sequence[str]) -> NDArray[np.float32]:
+        """Return (n_rows, d_model) float32 in the asked order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """Where the activations of some rendered prompts stand, and how they got there."""
+
+    store: Store
+    ids: tuple[str, ...]
+    """Prompts that were extracted, in the order rendered; dropped ones are left out."""
+
+    keys: tuple[str, ...]
+    layers: tuple[int, ...]
+    positions: tuple[str, ...]
+    dropped: tuple[str, ...]
+    """Ids of prompts longer than the model's context."""
+
+    deviation: Deviation | None
+    """Batched against alone; None where everything was in the cache already."""
+
+    n_computed: int
+    n_reused: int
+    """Distinct rows; both count a row once, however many prompts share it."""
+
+    n_tokens: int
+    """Real tokens that went through the model."""
+
+    n_halvings: int
+    """How often a batch was halved for want of memory."""
+
+    seconds: float
+
+    def activations(self, layer: int, position: str) -> NDArray[np.float32]:
+        """Return (n_prompts, d_model) float32 in the order of ``ids``."""
+        if layer not in self.layers or position not in self.positions:
+            raise ExtractionError(
+                f"layer {layer} at {position!r} was not extracted; layers {list(self.layers)} "
+                f"at {list(self.positions)} were."
+            )
+        return self.store.read(layer, position, self.keys)
+
+
+def default_budget(model: ChatModel) -> int:
+    """Return padded tokens per batch where the caller names none."""
+    return _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
+
+
+def extract(
+    model: ChatModel,
+    rendered: Sequence[RenderedPrompt],
+    store: Store,
+    *,
+    layers: Sequence[int] | Literal["all"],
+    positions: Sequence[str],
+    token_budget: int | None = None,
+    on_too_long: Literal["error", "drop"] = "error",
+    progress: Callable[[int, int], None] | None = None,
+    padding_side: Literal["right", "left"] = "right",
+) -> Extraction:
+    """Fill ``store`` with the residual stream of every rendered prompt at the asked layers and positions.
+
+    Layer 0 is the embedding output, l the output of block l before any final norm. Only what the store lacks
+    is computed. ``token_budget`` is padded tokens per batch; ``progress`` is called with (rows done, all
+    rows). Everything that can be refused is refused before the first forward pass, except non-finite
+    activations. Raises ExtractionError, PositionError or PaddingError.
+    """
+    asked_layers = _check_layers(model, layers)
+    asked_positions = tuple(dict.fromkeys(positions))
+    _check_options(asked_positions, on_too_long, padding_side)
+    kept, dropped = _fitting(model, rendered, on_too_long)
+    for row in kept:
+        for name in asked_positions:
+            resolve_position(name, row)
+    by_key = {row.key: row for row in kept}
+    ordered = sorted(by_key.values(), key=lambda row: (len(row.token_ids), row.key))
+    budget = token_budget or default_budget(model)
+    run = ShardProducer(
+        reader=make_reader(model, padding_side=padding_side), rows=by_key, budget=budget, progress=progress
+    )
+    started = time.perf_counter()
+    if ordered:
+        store.fill(
+            [row.key for row in ordered],
+            layers=asked_layers,
+            positions=asked_positions,
+            produce=run.produce,
+            dtype=model.dtype,
+        )
+    return Extraction(
+        store=store,
+        ids=tuple(row.id for row in kept),
+        keys=tuple(row.key for row in kept),
+        layers=asked_layers,
+        positions=asked_positions,
+        dropped=dropped,
+        deviation=run.deviation,
+        n_computed=len(run.done),
+        n_reused=len(ordered) - len(run.done),
+        n_tokens=run.n_tokens,
+        n_halvings=run.n_halvings,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _check_options(positions: Sequence[str], on_too_long: str, padding_side: str) -> None:
+    if not positions:
+        raise ExtractionError("positions is empty; name at least one.")
+    if on_too_long not in ("error", "drop") or padding_side not in ("right", "left"):
+        raise ExtractionError(
+            f"on_too_long must be error or drop and padding_side right or left; got {on_too_long!r}, "
+            f"{padding_side!r}."
+        )
+
+
+def _check_layers(model: ChatModel, layers: Sequence[int] | str) -> tuple[int, ...]:
+    if layers == "all":
+        return tuple(range(model.n_layers + 1))
+    asked = tuple(sorted({int(layer) for layer in layers}))
+    if not asked or asked[0] < 0 or asked[-1] > model.n_layers:
+        raise ExtractionError(
+            f"layers {list(layers)}: {model.name} has layers 0 (embedding) to {model.n_layers}; name at "
+            "least one."
+        )
+    return asked
+
+
+def _fitting(
+    model: ChatModel, rendered: Sequence[RenderedPrompt], on_too_long: str
+) -> tuple[list[RenderedPrompt], tuple[str, ...]]:
+    """Return the rows that fit the context and the ids dropped; ExtractionError unless dropping is asked."""
+    kept, dropped = [], []
+    n_known = n_embeddings(model)
+    for row in rendered:
+        if model.context is not None and len(row.token_ids) > model.context:
+            if on_too_long == "error":
+                raise ExtractionError(
+                    f"prompt {row.id!r} has {len(row.token_ids)} tokens, {model.name} takes {model.context}; "
+                    "shorten or remove it, or set on_too_long to drop."
+                )
+            dropped.append(row.id)
+            continue
+        if (largest := max(row.token_ids)) >= n_known:
+            raise ExtractionError(
+                f"prompt {row.id!r} has token id {largest}, {model.name} has vectors for {n_known}; "
+                "the tokenizer is not this model's."
+            )
+        kept.append(row)
+    if dropped:
+        logger.warning("%d prompts longer than %s tokens were dropped", len(dropped), model.context)
+    return kept, tuple(dropped)
+
+
+__all__ = ["Extraction", "ExtractionError", "Store", "extract"]

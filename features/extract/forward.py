@@ -1,0 +1,122 @@
+"""One forward pass over a batch of rendered prompts, of which only the asked places are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from unsinter.features.model.hooks import read_stream
+from unsinter.features.model.model import ChatModel
+from unsinter.features.model.rope_lengths import RopeLengths, forget_lengths, rope_lengths
+from unsinter.features.rendering.batches import make_batch
+from unsinter.features.rendering.rendering import RenderedPrompt
+
+Spans = Sequence[Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How to read a model's stream: on which side to pad, with which id, and who counts positions."""
+
+    model: ChatModel
+    padding_side: str
+    pad_id: int
+    first_position: int | None = None
+    """Position of each row's first real token; None leaves the counting to the model."""
+
+    padded: bool = True
+    """Whether rows of different lengths may share a batch."""
+
+    rope: RopeLengths = field(default_factory=RopeLengths)
+    """Rows for which the model makes other position tables never share a batch."""
+
+    def read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
+        """Return (n_layers, n_rows, n_positions, d_model) on the CPU, in the model's own dtype.
+
+        ``spans`` holds, per row, the token span of each position; spans of several tokens are averaged in
+        float32. Layers come in the order asked.
+        """
+        parts = self.rope.parts([len(row.token_ids) for row in rows])
+        if len(parts) == 1:
+            return self._read(rows, spans, layers=layers)
+        read = [
+            self._read([rows[i] for i in part], [spans[i] for i in part], layers=layers) for part in parts
+        ]
+        return torch.cat(read, dim=1)[:, torch.tensor([i for part in parts for i in part]).argsort()]
+
+    def _read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
+        """Read rows in one forward pass."""
+        batch = make_batch(rows, pad_id=self.pad_id, padding_side=self.padding_side)
+        device = self.model.device
+        places = _Places.of(spans, batch.starts, batch.input_ids.shape[1], device)
+        mask = batch.attention_mask.to(device)
+        inputs = {"input_ids": batch.input_ids.to(device), "attention_mask": mask}
+        if self.first_position is not None:
+            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0) + self.first_position
+        kept: dict[int, Tensor] = {}
+
+        def take(layer: int, stream: Tensor) -> None:
+            kept[layer] = places.gather(stream)
+
+        if self.rope.matters:
+            forget_lengths(self.model.backbone)
+        with torch.inference_mode(), read_stream(self.model.blocks, layers, take=take):
+            self.model.backbone(**inputs, **self.model.options)
+        return torch.stack([kept[layer].to(device) for layer in layers]).cpu()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Where to look in a padded batch: one token per row and position, or the tokens of a span to average."""
+
+    last: Tensor
+    """(n_rows, n_positions) index of the token, or of the last token of the span."""
+
+    averaged: tuple[int, ...]
+    """Positions that some row averages over several tokens."""
+
+    spans: Tensor
+    """(n_rows, n_averaged, n_tokens) true inside the span of each averaged position."""
+
+    @classmethod
+    def of(cls, spans: Spans, starts: Sequence[int], n_tokens: int, device: torch.device) -> "_Places":
+        bounds = torch.tensor(spans) + torch.tensor(starts)[:, None, None]
+        first, past = bounds[..., 0], bounds[..., 1]
+        averaged = tuple(((past - first) > 1).any(dim=0).nonzero()[:, 0].tolist())
+        tokens = torch.arange(n_tokens)
+        inside = (tokens >= first[:, averaged, None]) & (tokens < past[:, averaged, None])
+        return cls(last=(past - 1).to(device), averaged=averaged, spans=inside.to(device))
+
+    def gather(self, stream: Tensor) -> Tensor:
+        """Copy (n_rows, n_positions, d_model) out of the whole stream, so that the batch can be freed."""
+        last = self.last.to(stream.device)
+        taken = stream[torch.arange(len(last), device=stream.device)[:, None], last]
+        for column, position in enumerate(self.averaged):
+            inside = self.spans[:, column].to(stream.device)
+            # Padding is masked out rather than weighted by zero: it may hold NaN.
+            total = stream.float().masked_fill(~inside[..., None], 0).sum(dim=1)
+            taken[:, position] = (total / inside.sum(dim=1, keepdim=True)).to(taken.dtype)
+        return taken
+
+
+def make_reader(model: ChatModel, *, padding_side: str) -> Reader:
+    """Return a reader for right padding, where every model counts positions right by itself."""
+    return Reader(
+        model=model, padding_side=padding_side, pad_id=pad_id(model), rope=rope_lengths(model.backbone)
+    )
+
+
+def pad_id(model: ChatModel) -> int:
+    """Return an id to pad with: the model's own where it has one, else any, as only the mask counts."""
+    named = (
+        model.tokenizer.pad_token_id,
+        getattr(model.backbone.config.get_text_config(), "pad_token_id", None),
+    )
+    return next((n for n in named if isinstance(n, int) and 0 <= n < n_embeddings(model)), 0)
+
+
+def n_embeddings(model: ChatModel) -> int:
+    """Return how many token ids the model has vectors for."""
+    table = getattr(model.backbone.get_input_embeddings(), "num_embeddings", None)
+    return int(table or model.backbone.config.get_text_config().vocab_size)

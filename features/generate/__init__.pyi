@@ -1,0 +1,3 @@
+from .generate import GenerationError as GenerationError
+from .generate import GenerationSettings as GenerationSettings
+from .generate import generate_responses as generate_responses

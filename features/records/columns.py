@@ -1,0 +1,215 @@
+"""Column maps: which column of a file holds a field of ours, and how its values are read."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+
+from unsinter.features.records.names import clean_name, is_nan, name_key, says_missing
+from unsinter.features.records.record import RecordError, abbreviate
+
+TRUTHS = ("harmful", "truncated")
+"""Fields that are true or false."""
+
+_SAID = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+_SHOWN = 5
+
+
+def _listed(value: object) -> object:
+    return tuple(value) if isinstance(value, list | tuple | set) else (value,)
+
+
+def _text_keys(table: object) -> object:
+    """Give back the names that YAML reads as booleans: ``true:`` and ``false:`` are keys here."""
+    if isinstance(table, str):
+        return {"field": table}
+    if not isinstance(table, Mapping):
+        return table
+    return {str(key).lower() if isinstance(key, bool) else key: value for key, value in table.items()}
+
+
+Values = Annotated[tuple[Any, ...], BeforeValidator(_listed)]
+
+
+class Column(BaseModel):
+    """One column of a file and the meaning of its values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    field: str
+    """Their name of the column."""
+
+    is_true: Values = Field(default=(), alias="true")
+    """Values that mean true; of a field that is true or false only."""
+
+    is_false: Values = Field(default=(), alias="false")
+
+    several: Literal["refuse", "missing"] | Annotated[tuple[str, ...], Field(min_length=1)] = "refuse"
+    """What becomes of a record with several names in one field, as categories {theft: true, fraud: true}:
+    an error, no name, or the first of these names that the record has."""
+
+    @model_serializer
+    def _as_written(self) -> Any:
+        """Return the name alone where that is all, so that a resolved study reads as it was written."""
+        lists = {"true": list(self.is_true), "false": list(self.is_false)} if self.is_true else {}
+        several = {} if self.several == "refuse" else {"several": self.several}
+        return {"field": self.field, **lists, **several} if lists or several else self.field
+
+    @model_validator(mode="after")
+    def _sides_differ(self) -> Self:
+        both = {value_key(v) for v in self.is_true} & {value_key(v) for v in self.is_false}
+        if both:
+            raise ValueError(f"{sorted(map(str, both))[0]!r} stands among true and false; keep it in one")
+        if bool(self.is_true) != bool(self.is_false):
+            raise ValueError("give both lists, true and false: a value in neither must be an error")
+        return self
+
+
+ColumnMap: TypeAlias = Mapping[str, "str | Column | Mapping[Any, Any]"]
+"""Our field to their column, or to a `Column` (or a table of its fields)."""
+
+ReadColumn = Annotated[Column, BeforeValidator(_text_keys)]
+
+
+def read_columns(columns: ColumnMap) -> dict[str, Column]:
+    """Return a checked column per field; RecordError names the field of a map that cannot be used."""
+    return {name: _read_column(name, column) for name, column in columns.items()}
+
+
+def _read_column(name: str, column: object) -> Column:
+    if isinstance(column, Column):
+        made = column
+    else:
+        try:
+            made = Column.model_validate(_text_keys(column))
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            where = ".".join(["columns", name, *map(str, fault["loc"])])
+            raise RecordError(f"{where}: {fault['msg']}; got {abbreviate(fault['input'])}.") from error
+    if made.is_true and name not in TRUTHS:
+        raise RecordError(
+            f"columns.{name}: only {' and '.join(TRUTHS)} are true or false; drop the two lists."
+        )
+    return made
+
+
+def value_key(value: object) -> object:
+    """Return what equal values of a file have in common, whether they came as text or not."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return str(int(value)) if float(value).is_integer() else str(value)
+    return name_key(value) if isinstance(value, str) else repr(value)
+
+
+@dataclass(slots=True, kw_only=True)
+class TruthReader:
+    """Reads a field by its lists of true and false values, and counts the values in neither."""
+
+    column: Column
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def read(self, value: object) -> object:
+        """Return True, False, or None for a missing value and one that is in neither list."""
+        for meaning, values in ((True, self.column.is_true), (False, self.column.is_false)):
+            if any(_same(value, listed) for listed in values):
+                return meaning
+        if not says_missing(value):
+            self.unknown[abbreviate(value)] += 1
+        return None
+
+    def refuse_unknown(self, file: object, name: str) -> None:
+        """Raise RecordError naming and counting the values that are in neither list."""
+        if not self.unknown:
+            return
+        shown = ", ".join(f"{value} ({n:,})" for value, n in self.unknown.most_common(_SHOWN))
+        more = f" and {len(self.unknown) - _SHOWN} more values" if len(self.unknown) > _SHOWN else ""
+        fault = (
+            f"column {self.column.field!r} holds values that are listed neither as true nor as false: "
+            f"{shown}{more}; list them in columns.{name}.true or .false"
+        )
+        raise RecordError.at(file, fault, field=name)
+
+
+def _same(value: object, listed: object) -> bool:
+    """Compare as values and, as YAML reads a bare yes as true, by what a text says."""
+    if isinstance(listed, bool) and isinstance(value, str):
+        said = clean_name(value).casefold()
+        return _SAID.get(said, {"1": True, "0": False}.get(said)) is listed
+    if isinstance(listed, bool) and isinstance(value, int | float):
+        return value == listed
+    if isinstance(value, bool) and isinstance(listed, str):
+        return _SAID.get(clean_name(listed).casefold()) is value
+    return value_key(value) == value_key(listed)
+
+
+def names_held(value: object) -> list[str] | None:
+    """Return the names in a field of several: those of {name: true or false}, or of a list.
+
+    None where the field is neither; an empty list where it names nothing.
+    """
+    if isinstance(value, Mapping) and all(isinstance(key, str) and _is_truth(v) for key, v in value.items()):
+        return [key for key, held in value.items() if not is_nan(held) and held]
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        named = [item for item in value if not says_missing(item)]
+        return [item for item in named if isinstance(item, str)] if all(map(_is_name, named)) else None
+    return None
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_truth(value: object) -> bool:
+    return value is None or is_nan(value) or (isinstance(value, int | float) and value in (0, 1))
+
+
+@dataclass(slots=True, kw_only=True)
+class NamesReader:
+    """Reads the one name of a field that may hold several, and counts the rows that hold several."""
+
+    column: Column
+    first_row: int | None = None
+    example: str = ""
+    n_several: int = 0
+
+    def read(self, value: object, row: int) -> object:
+        """Return the one name, None where there is none; a field that is no collection stays as it is."""
+        names = names_held(value)
+        if names is None:
+            return value
+        distinct = list({name_key(name): name for name in reversed(names)}.values())[::-1]
+        if len(distinct) < 2:
+            return distinct[0] if distinct else None
+        if self.column.several == "missing":
+            return None
+        if self.column.several != "refuse":
+            for wanted in self.column.several:
+                if any(name_key(wanted) == name_key(name) for name in distinct):
+                    return wanted
+        if self.first_row is None:
+            self.first_row, self.example = row, ", ".join(distinct[:_SHOWN])
+        self.n_several += 1
+        return None
+
+    def refuse_several(self, file: object, name: str) -> None:
+        """Raise RecordError where rows held several names and the map does not say which one counts."""
+        if self.first_row is None:
+            return
+        none_of = " and none that the map lists" if self.column.several != "refuse" else ""
+        way = f"columns: {{{name}: {{field: {self.column.field}, several: [first choice, second choice]}}}}"
+        fault = (
+            f"{self.n_several:,} rows hold several names{none_of} (here {self.example}) and a record has "
+            f"one; say which with {way}, or with several: missing leave such rows without one"
+        )
+        raise RecordError.at(file, fault, row=self.first_row, field=name)

@@ -1,0 +1,94 @@
+"""Rows of Parquet and of Hugging Face `datasets`: values have types, and numbers may stand for names."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from unsinter.features.records.class_names import Classes, class_columns, parquet_features
+from unsinter.features.records.record import RecordError
+
+TypedMappings: TypeAlias = tuple[Iterable[Mapping[str, Any]], dict[str, Classes]]
+"""Rows, and the columns in which numbers stand for names."""
+
+
+def is_dataset(source: object) -> bool:
+    """Tell a dataset of `datasets` without importing `datasets`, which is optional and slow."""
+    module = sys.modules.get("datasets")
+    return module is not None and isinstance(source, module.Dataset | module.IterableDataset)
+
+
+def dataset_mappings(source: Any) -> TypedMappings:
+    """Return the rows of a dataset in memory."""
+    features = source.features
+    classes = class_columns(features.to_dict()) if features is not None else {}
+    # Without the format that a caller set: arrays and tensors are no values of a record.
+    return source.with_format(None), classes
+
+
+def parquet_mappings(path: Path) -> TypedMappings:
+    """Return the rows of a Parquet file; RecordError where it is none, or names a column twice."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable_parquet(path, error) from error
+    if twice := _field_twice(schema):
+        raise RecordError.at(path, f"the header names {twice!r} twice; rename one")
+    return _parquet_rows(path), class_columns(parquet_features(schema.metadata))
+
+
+def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=4096):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable_parquet(path, error) from error
+
+
+def _field_twice(fields: Iterable[Any], parent: str = "") -> str | None:
+    """Return the first column, or field inside a column (``parent.name``), whose name another has too."""
+    seen: set[str] = set()
+    for column in fields:
+        name, kind = f"{parent}{column.name}", column.type
+        if name in seen:
+            return name
+        seen.add(name)
+        inner = (kind.field(place) for place in range(kind.num_fields))
+        # The two parts of a map are no names of the file's.
+        if kind.num_fields and (twice := _field_twice(inner, f"{name}.")):
+            return twice
+    return None
+
+
+def _unreadable_parquet(path: Path, error: Exception) -> RecordError:
+    reason = str(error).splitlines()[0]
+    return RecordError.at(path, f"is not a readable Parquet file ({reason}); write it again")
+
+
+def folder_mappings(path: Path) -> TypedMappings:
+    """Return the rows of a folder that `datasets` wrote; RecordError where it is none or is damaged."""
+    marks = ("state.json", "dataset_dict.json")
+    if not any((path / mark).is_file() for mark in marks):
+        fault = "is a folder, but not one written by Dataset.save_to_disk; name a file in it"
+        raise RecordError.at(path, fault)
+    try:
+        import datasets
+    except ImportError as error:
+        fault = "is a saved dataset, which needs the `datasets` extra; run: pip install 'unsinter[datasets]'"
+        raise RecordError.at(path, fault) from error
+    if (path / "dataset_dict.json").is_file():
+        splits = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
+        fault = f"holds the splits {', '.join(splits)}; name the folder of one of them"
+        raise RecordError.at(path, fault)
+    try:
+        return dataset_mappings(datasets.load_from_disk(str(path)))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RecordError.at(path, f"is a damaged dataset folder ({reason}); save it again") from error

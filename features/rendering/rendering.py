@@ -1,0 +1,163 @@
+"""Prompts as the model reads them: the chat template rendered once, and where the user's text lies."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from unsinter.features.model.model import ChatModel
+from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, checked_date
+from unsinter.features.rendering.framing import (
+    Frame,
+    RenderError,
+    TemplateChoice,
+    apply_template,
+    check_bos,
+    encode,
+    make_frame,
+    overlap,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedPrompt:
+    """One prompt as token ids, with the places that positions refer to."""
+
+    id: str
+    token_ids: tuple[int, ...]
+    instruction: tuple[int, int]
+    """First token of the user's text, and one past its last."""
+
+    prompt_end: int
+    """One past the last token before generation; response tokens, if any, start here."""
+
+    merged: bool
+    """Whether the tokenizer fused the end of the user's text with the template after it."""
+
+    key: str
+    """SHA-256 of the ids and places; equal rows have equal keys, whatever their ids are called."""
+
+    date: str | None = None
+    """The day that the chat template was shown, as 2024-07-26; None for one that reads no clock."""
+
+
+def render(
+    prompts: Sequence[tuple[str, str]],
+    model: ChatModel,
+    *,
+    template: TemplateChoice = "auto",
+    system: str | None = None,
+    responses: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    date: str | None = None,
+) -> list[RenderedPrompt]:
+    """Render (id, text) pairs in order; with ``responses`` (by id) the response's tokens follow the prompt's.
+
+    ``template`` is "chat", "raw" (the tokenizer's own special tokens, once) or "auto": chat where the
+    tokenizer has a template, raw for encoders. ``options`` go to the chat template (``enable_thinking``,
+    say). A template that reads the clock is shown ``date``, a day as 2024-07-26, and `DEFAULT_DATE` unless
+    one is named: never today. Raises RenderError, naming the prompt's id, for anything that cannot be located
+    exactly, and ClockError for a date that is none.
+    """
+    pinned = DEFAULT_DATE if date is None else checked_date(date)
+    frame = make_frame(model, template=template, system=system, options=options, date=pinned)
+    if frame.dates_shown and date is None:
+        logger.warning(
+            "%s: its chat template reads the clock; it is shown %s, a fixed day; set 'date' for another",
+            model.name, pinned,
+        )  # fmt: skip
+    texts = []
+    for prompt_id, text in prompts:
+        if not text.strip():
+            raise RenderError(f"prompt {prompt_id!r}, field 'prompt': the text is empty.")
+        texts.append(_compose(model, frame, text, where=f"prompt {prompt_id!r}"))
+    rows = []
+    encoded = encode(model, [full for full, _ in texts], specials=frame.kind == "raw")
+    for (prompt_id, _), (_, place), (ids, offsets) in zip(prompts, texts, encoded, strict=True):
+        row = _locate(model, frame, prompt_id=prompt_id, place=place, ids=ids, offsets=offsets)
+        rows.append(row if responses is None else _with_response(model, row, responses))
+    return rows
+
+
+def rendered_identity(model: ChatModel, rendered: Sequence[RenderedPrompt]) -> dict[str, str]:
+    """Return the model's identity, and the day that a template which reads the clock was shown."""
+    dates = sorted({row.date for row in rendered if row.date is not None})
+    return {**model.identity, **({"date": ", ".join(dates)} if dates else {})}
+
+
+def _compose(model: ChatModel, frame: Frame, text: str, *, where: str) -> tuple[str, tuple[int, int]]:
+    """Return the rendered text and the characters of the user's text in it."""
+    if frame.kind == "raw":
+        return text, (0, len(text))
+    full, _ = apply_template(model, frame, text, where=where)
+    middle = full[len(frame.prefix) : len(full) - len(frame.suffix)]
+    intact = full.startswith(frame.prefix) and full.endswith(frame.suffix)
+    if not intact or middle not in (text, text.strip(), text.lstrip(), text.rstrip()):
+        raise RenderError(
+            f"{where}: the chat template of {model.name} changes this text or what surrounds it, so its "
+            "tokens "
+            "cannot be located; remove the prompt, or use template='raw'."
+        )
+    return full, (len(frame.prefix), len(full) - len(frame.suffix))
+
+
+def _locate(
+    model: ChatModel,
+    frame: Frame,
+    *,
+    prompt_id: str,
+    place: tuple[int, int],
+    ids: tuple[int, ...],
+    offsets: list[tuple[int, int]] | None,
+) -> RenderedPrompt:
+    """Find the user's text among the token ids and check the template's own tokens around it."""
+    n_before, n_after = len(frame.prefix_ids), len(frame.suffix_ids)
+    span = (n_before, len(ids) - n_after)
+    framed = span[0] < span[1] and ids[:n_before] == frame.prefix_ids and ids[span[1] :] == frame.suffix_ids
+    by_offset = None if offsets is None else overlap(offsets, *place)
+    if not framed:
+        if by_offset is None or by_offset[0] >= by_offset[1]:
+            raise RenderError(
+                f"prompt {prompt_id!r}: its text cannot be told from the template's among the tokens of "
+                f"{model.name}."
+            )
+        span = by_offset
+    elif by_offset is not None and not (span[0] <= by_offset[0] < by_offset[1] <= span[1]):
+        raise RenderError(
+            f"prompt {prompt_id!r}: character offsets put its text at tokens {by_offset}, the template's "
+            "tokens at "
+            f"{span}; the tokenizer of {model.name} cannot be trusted here."
+        )
+    if frame.suffix_ids and ids[-1] != frame.suffix_ids[-1]:
+        raise RenderError(f"prompt {prompt_id!r}: its last token is not the template's last token.")
+    check_bos(model, ids, where=f"prompt {prompt_id!r}")
+    merged = ids[span[1] :] != frame.suffix_ids
+    return RenderedPrompt(
+        id=prompt_id,
+        token_ids=ids,
+        instruction=span,
+        prompt_end=len(ids),
+        merged=merged,
+        key=_row_key(ids, span, len(ids)),
+        date=frame.date if frame.dates_shown else None,
+    )
+
+
+def _with_response(model: ChatModel, row: RenderedPrompt, responses: Mapping[str, str]) -> RenderedPrompt:
+    """Append the tokens of the row's response; the prompt's tokens stay as they were at generation time."""
+    if row.id not in responses:
+        raise RenderError(f"prompt {row.id!r} has no response; give one for every prompt.")
+    [(response_ids, _)] = encode(model, [responses[row.id]], specials=False)
+    ids = row.token_ids + response_ids
+    return replace(row, token_ids=ids, key=_row_key(ids, row.instruction, row.prompt_end))
+
+
+def _row_key(ids: tuple[int, ...], span: tuple[int, int], prompt_end: int) -> str:
+    return hashlib.sha256(json.dumps([ids, span, prompt_end]).encode()).hexdigest()
+
+
+__all__ = ["ClockError", "RenderError", "RenderedPrompt", "TemplateChoice", "render"]

@@ -1,0 +1,1 @@
+"""A probe as files: ours, ONNX, scikit-learn, with a sealed card."""

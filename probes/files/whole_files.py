@@ -1,0 +1,38 @@
+"""Several files that belong together: all of them new, or all of them as they were."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from unsinter.probes.files.exported import ProbeFileError
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write every file beside its place, flush all of them, and only then move them into place.
+
+    A full disk is met while the temporary files are written, so files of an earlier export stay as they
+    were. Between two renames a kill can leave new beside old files, which their digests then refuse.
+
+    Raises
+    ------
+    ProbeFileError : a file cannot be written; the temporary ones are gone by then.
+    """
+    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    path = next(iter(files))
+    try:
+        for path, data in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with parts[path].open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, part in parts.items():
+            part.replace(path)
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise ProbeFileError(f"{path} cannot be written ({reason}); make room and export again.") from error
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Directions, their covariance and what is shared between them."""

@@ -1,0 +1,1 @@
+"""MLP probes, trained in batches."""

@@ -1,0 +1,64 @@
+"""The decision of the study over categories: evidence about wording in, one word and its reason out."""
+
+from typing import Literal, TypeAlias
+
+from unsinter.studies.across_categories.areas import CHANCE, told
+from unsinter.studies.across_categories.rule import AcrossRule
+from unsinter.studies.across_categories.wording import WordingEvidence
+
+Decision: TypeAlias = Literal["detached", "sintered", "cannot tell"]
+
+
+def decide(wording: WordingEvidence, rule: AcrossRule) -> tuple[Decision, str]:
+    """Return the decision and what it rests on, in words.
+
+    detached    wording is readable within a category, and by a probe that never saw that category
+    sintered    wording is readable on pooled rows, and with the category held fixed nothing is left of it:
+                neither on average over wordings nor, their bands taken together, of any single one
+    cannot tell anything else
+    """
+    if wording.reason:
+        return "cannot tell", wording.reason
+    if rule.above(wording.within) and rule.above(wording.transfer):
+        return "detached", "wording is read within a category, also by probes that never saw that category"
+    if not rule.above(wording.pooled):
+        return "cannot tell", f"wording is not surely readable even on pooled rows ({told(wording.pooled)})"
+    single = [name for name, band in wording.by_wording.items() if rule.above(band)]
+    if rule.inside(wording.within) and not single:
+        return "sintered", "wording is read on pooled rows, and not once the category is held fixed"
+    return "cannot tell", _why(wording, single, rule)
+
+
+def groups_wanted(wording: WordingEvidence, rule: AcrossRule) -> int | None:
+    """Return about how many groups of the rarer side would narrow the within-category interval to an answer.
+
+    The half-width falls with the root of their number; it must fit between the estimate and the margin, or
+    between the estimate and the floor below it. None where the estimate lies below the margin.
+    """
+    above = wording.within.value - CHANCE
+    room = max(rule.margin - abs(above), above - rule.effect_floor)
+    if not room > 0.01:
+        return None
+    half = (wording.within.high - wording.within.low) / 2
+    return int(max(1.0, (half / room) ** 2) * wording.n_off_style)
+
+
+def _why(wording: WordingEvidence, single: list[str], rule: AcrossRule) -> str:
+    within = told(wording.within)
+    if rule.above(wording.within):
+        return (
+            f"wording is read within a category ({within}), but not surely by probes that never saw that "
+            f"category ({told(wording.transfer)})"
+        )
+    if rule.inside(wording.within):
+        return f"within a category only {', '.join(single)} is surely readable"
+    wanted = groups_wanted(wording, rule)
+    more = (
+        f"about {wanted} would tell; sample several answers per prompt"
+        if wanted
+        else "more of them would not tell, as the value itself lies below chance"
+    )
+    return (
+        f"within a category wording may or may not be readable ({within}); {wording.n_off_style} groups of "
+        f"the rarer side were compared, {more}"
+    )

@@ -1,0 +1,1 @@
+"""A model's activations for a study's rows."""

@@ -1,0 +1,190 @@
+"""What one model gives a study: activations in the order of its prompts, and an answer to each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.cache import ActivationStore
+from unsinter.features.extract.extraction import Extraction, extract
+from unsinter.features.generate.generate import GenerationSettings, generate_responses
+from unsinter.features.model.model import ChatModel, load_model
+from unsinter.features.records.record import ResponseRecord
+from unsinter.features.rendering.rendering import RenderedPrompt, render, rendered_identity
+from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.data.load import find_model, label_record
+from unsinter.studies.data.sites import FloatArray
+from unsinter.studies.data.targets import Response
+from unsinter.studies.study.file import Study, StudyError
+from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.sections import ModelSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Activations and answers of one model; row i belongs to prompt i of the study.
+
+    Attributes
+    ----------
+    is_present : (n_prompts,) false for prompts that were dropped as too long.
+    rendered : the prompts that are present, as tokens.
+    facts : how the extraction went, for the summary.
+    """
+
+    model: ChatModel
+    rendered: Sequence[RenderedPrompt]
+    extraction: Extraction
+    is_present: NDArray[np.bool_]
+    responses: Sequence[Response | None]
+    identity: dict[str, str]
+    facts: Mapping[str, Any]
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Layers that were extracted."""
+        return self.extraction.layers
+
+    def activations(self, layer: int, position: str) -> FloatArray:
+        """Return (n_prompts, d_model) float32; rows that are not present hold zeros and take no part."""
+        return self.spread(self.extraction.activations(layer, position))
+
+    def spread(self, values: FloatArray) -> FloatArray:
+        """Return values (n_present, d_model) as (n_prompts, d_model), zeros where no prompt is present."""
+        if self.is_present.all():
+            return values
+        everything = np.zeros((len(self.is_present), values.shape[1]), dtype=values.dtype)
+        everything[self.is_present] = values
+        return everything
+
+
+def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Settings) -> Reading:
+    """Load the model, extract what the cache lacks, and collect or generate an answer per prompt.
+
+    Where the study allows response positions and asks for one, the answers come first and are read behind
+    their prompts; a prompt without an answer is then not present.
+    """
+    model = load_model(find_model(source), dtype=source.dtype)
+    rendered = render_prompts([(p.id, p.prompt) for p in dataset.prompts], model, source)
+    answers = None
+    if any(position.startswith("response_") for position in study.positions):
+        settings.on_read()
+        answers = _answers(study, source, model, rendered, dataset, settings)
+        rendered = _behind_prompts(answers, dataset, model, source)
+    extraction = extract_into_cache(study, source, model, rendered, settings)
+    if answers is None:
+        settings.on_read()
+    kept = set(extraction.ids)
+    is_present = np.array([prompt.id in kept for prompt in dataset.prompts])
+    fitting = [row for row in rendered if row.id in kept]
+    return Reading(
+        model=model,
+        rendered=fitting,
+        extraction=extraction,
+        is_present=is_present,
+        responses=answers or _answers(study, source, model, fitting, dataset, settings),
+        identity=rendered_identity(model, fitting),
+        facts=extraction_facts(model, extraction),
+    )
+
+
+def _behind_prompts(
+    answers: Sequence[Response | None], dataset: Dataset, model: ChatModel, source: ModelSource
+) -> list[RenderedPrompt]:
+    """Render every prompt that has an answer, with the answer's tokens behind it."""
+    texts = {p.id: a.opening for p, a in zip(dataset.prompts, answers, strict=True) if a and a.opening}
+    prompts = [(p.id, p.prompt) for p in dataset.prompts if p.id in texts]
+    if not prompts:
+        raise StudyError(
+            "positions ask for response tokens, and no prompt of the study has an answer's text."
+        )
+    return render_prompts(prompts, model, source, responses=texts)
+
+
+def render_prompts(
+    prompts: Sequence[tuple[str, str]],
+    model: ChatModel,
+    source: ModelSource,
+    *,
+    responses: Mapping[str, str] | None = None,
+) -> list[RenderedPrompt]:
+    """Render (id, text) pairs as the study says for this model; see `render`."""
+    return render(prompts, model, template=source.template, responses=responses, date=source.date)
+
+
+def extract_into_cache(
+    study: Study,
+    source: ModelSource,
+    model: ChatModel,
+    rendered: Sequence[RenderedPrompt],
+    settings: Settings,
+) -> Extraction:
+    """Extract the study's sites and note in the cache that this run needs them."""
+    identity = rendered_identity(model, rendered)
+    store = ActivationStore.open(settings.cache_root, identity, about={"model": source.path})
+    extraction = extract(
+        model,
+        rendered,
+        store,
+        layers=study.layers,
+        positions=study.positions,
+        on_too_long=study.on_too_long,
+        progress=lambda done, total: settings.progress(f"{source.name}: activations", done, total),
+    )
+    store.keep_for(
+        settings.folder.resolve(), extraction.keys, layers=extraction.layers, positions=extraction.positions
+    )
+    return extraction
+
+
+def extraction_facts(model: ChatModel, extraction: Extraction) -> dict[str, Any]:
+    """Return how the extraction went: sites, rows, tokens, and how far batches move the numbers."""
+    deviation = extraction.deviation
+    return {
+        "layers": list(extraction.layers),
+        "positions": list(extraction.positions),
+        "d_model": model.d_model,
+        "dtype": model.dtype,
+        "device": model.device.type,
+        "rows_computed": extraction.n_computed,
+        "rows_from_cache": extraction.n_reused,
+        "tokens": extraction.n_tokens,
+        "seconds": round(extraction.seconds, 2),
+        "dropped": list(extraction.dropped),
+        "batch_deviation": None if deviation is None else asdict(deviation),
+    }
+
+
+def _answers(
+    study: Study,
+    source: ModelSource,
+    model: ChatModel,
+    rendered: Sequence[RenderedPrompt],
+    dataset: Dataset,
+    settings: Settings,
+) -> list[Response | None]:
+    """Return one labelled answer per prompt: recorded where the study names a file, else generated."""
+    if study.responses is None:
+        return [None] * len(dataset.prompts)
+    if study.responses.path:
+        return list(dataset.recorded[study.responses.model or ""])
+    how = GenerationSettings(
+        max_new_tokens=study.responses.max_new_tokens,
+        temperature=study.responses.temperature,
+        seed=study.seed,
+    )
+    # Other settings are other answers: they get a file of their own, and the earlier one stays.
+    name = f"{source.name}-{how.max_new_tokens}tokens-t{how.temperature:g}-seed{how.seed}.jsonl"
+    records = generate_responses(
+        model,
+        rendered,
+        settings.folder / "responses" / name,
+        settings=how,
+        progress=lambda done, total: settings.progress(f"{source.name}: answers", done, total),
+    )
+    by_prompt = {record["prompt_id"]: ResponseRecord.model_validate(record) for record in records}
+    return [
+        label_record(by_prompt[prompt.id], prompt) if prompt.id in by_prompt else None
+        for prompt in dataset.prompts
+    ]

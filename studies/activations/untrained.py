@@ -1,0 +1,69 @@
+"""Two readings that no trained block has touched: mean token embeddings, and a model with random weights."""
+
+from collections.abc import Callable
+
+from unsinter.cache import ActivationStore
+from unsinter.features.extract.extraction import Extraction, extract
+from unsinter.features.model.model import ChatModel
+from unsinter.features.model.random_weights import randomise_weights
+from unsinter.features.rendering.rendering import rendered_identity
+from unsinter.studies.activations.model_reading import Reading
+from unsinter.studies.data.sites import FloatArray, ReadSite, Site
+from unsinter.studies.study.file import Study
+from unsinter.studies.study.run_options import Settings
+
+LAYER0_MEAN: Site = (0, "instruction_mean")
+
+
+def read_layer0_mean(study: Study, reading: Reading, settings: Settings) -> ReadSite:
+    """Return what reads the mean embedding of each prompt's own tokens, whatever sites the study asks for."""
+    found = _extract(reading.model, [LAYER0_MEAN[0]], [LAYER0_MEAN[1]], reading, settings, "layer0-mean")
+    return _reader(reading, found)
+
+
+def read_random_model(study: Study, reading: Reading, settings: Settings) -> ReadSite:
+    """Return what reads the study's own sites from the same architecture with freshly drawn weights."""
+    drawn = randomise_weights(reading.model, seed=study.seed)
+    found = _extract(drawn, list(reading.layers), list(study.positions), reading, settings, "random-model")
+    return _reader(reading, found)
+
+
+def _extract(
+    model: ChatModel,
+    layers: list[int],
+    positions: list[str],
+    reading: Reading,
+    settings: Settings,
+    name: str,
+) -> Extraction:
+    identity = rendered_identity(model, reading.rendered)
+    store = ActivationStore.open(settings.cache_root, identity, about={"model": f"{model.name} ({name})"})
+    found = extract(
+        model,
+        reading.rendered,
+        store,
+        layers=layers,
+        positions=positions,
+        progress=lambda done, total: settings.progress(f"{model.name}: {name} activations", done, total),
+    )
+    # A claim of its own: the run's folder already stands for the study's sites.
+    claim = settings.folder.resolve() / "steps"
+    claim.mkdir(parents=True, exist_ok=True)
+    store.keep_for(claim, found.keys, layers=layers, positions=positions)
+    return found
+
+
+def _reader(reading: Reading, found: Extraction) -> ReadSite:
+    return lambda layer, position: reading.spread(found.activations(layer, position))
+
+
+def once(make: Callable[[], ReadSite]) -> ReadSite:
+    """Return a reader made when it is first used: a run that finds its steps finished never makes it."""
+    made: list[ReadSite] = []
+
+    def read(layer: int, position: str) -> FloatArray:
+        if not made:
+            made.append(make())
+        return made[0](layer, position)
+
+    return read

@@ -1,0 +1,250 @@
+"""The `unsinter` command: one function per verb, no logic; heavy libraries are imported inside the verbs."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unsinter.studies.cli.cache_app import cache_app
+from unsinter.studies.cli.terminal import one_line_errors, progress_bars, show_line, show_table
+
+app = typer.Typer(name="unsinter", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(cache_app, name="cache")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        show_line(version("unsinter"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Study how open instruct models refuse: extract once, probe every layer, compare, export."""
+
+
+@app.command()
+@one_line_errors
+def run(
+    study: Annotated[Path | None, typer.Argument(help="Study file (YAML).")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Run the embedded study on planted models.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/<study name> unless named.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override, as --set seed=1.")] = None,
+    jobs: Annotated[int, typer.Option(help="Workers that fit probes.")] = 1,
+    storage: Annotated[str | None, typer.Option(help="Optuna storage URL that tuning fills.")] = None,
+) -> None:
+    """Run a study: extract, answer, probe, tune, compare, report, export; goes on where it stopped."""
+    from unsinter.studies.cli.commands.run import RunRequest, run_verb
+
+    asked = RunRequest(
+        study_file=study, demo=demo, out=out, overrides=set_ or [], n_jobs=jobs, storage=storage
+    )
+    with progress_bars() as progress:
+        outcome = run_verb(asked, progress=progress)
+    for line in outcome.answer:
+        show_line(line)
+    show_line("")
+    for table in outcome.tables:
+        show_table(*table)
+    show_line(f"Report: {outcome.folder / 'report.html'}")
+
+
+@app.command()
+@one_line_errors
+def check(
+    data: Annotated[list[Path] | None, typer.Argument(help="Prompts, responses, or a study file.")] = None,
+    responses: Annotated[Path | None, typer.Option(help="Responses to the prompts.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Prompts, where DATA holds responses.")] = None,
+    columns: Annotated[str, typer.Option(help="Our field to your column: category=topic,group=family.")] = "",
+    all_harmful: Annotated[list[Path] | None, typer.Option(help="Prompts that are all harmful.")] = None,
+    all_harmless: Annotated[list[Path] | None, typer.Option(help="Prompts that are all harmless.")] = None,
+    near_copies: Annotated[float | None, typer.Option(help="Least similarity of near copies.")] = None,
+    strip_wrapper: Annotated[bool, typer.Option("--strip-wrapper", help="Compare without it.")] = False,
+) -> None:
+    """Validate records, count sources, categories and cells, and say which questions they can answer."""
+    from unsinter.studies.cli.commands.data import CheckRequest, check_verb
+
+    for table in check_verb(CheckRequest(
+        data=data or [], responses=responses, prompts=prompts, columns=columns, all_harmful=all_harmful or [],
+        all_harmless=all_harmless or [], near_copies=near_copies, strip_wrapper=strip_wrapper,
+    )):  # fmt: skip
+        show_table(*table)
+
+
+@app.command()
+@one_line_errors
+def label(
+    data: Annotated[Path, typer.Argument(help="Responses (JSONL).")],
+    out: Annotated[Path | None, typer.Option(help="Write labelled responses here.")] = None,
+    judge: Annotated[str, typer.Option(help="rules, hf:FOLDER or endpoint:MODEL@URL.")] = "rules",
+    gold: Annotated[str | None, typer.Option(help="Field with gold labels to agree with.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Their prompts.")] = None,
+    rates: Annotated[Path | None, typer.Option(help="With --gold: write how often labels are right.")] = None,
+) -> None:
+    """Label responses (R, W, moves), with provenance and agreement against gold labels."""
+    from unsinter.studies.cli.commands.data import label_verb
+
+    for table in label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts, rates=rates):
+        show_table(*table)
+
+
+@app.command()
+@one_line_errors
+def extract(
+    study: Annotated[Path, typer.Argument(help="Study file (YAML).")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override, as --set seed=1.")] = None,
+) -> None:
+    """Fill the cache with a study's activations, and nothing else."""
+    from unsinter.studies.cli.commands.run import extract_verb
+
+    with progress_bars() as progress:
+        tables = extract_verb(study, overrides=set_ or [], progress=progress)
+    for table in tables:
+        show_table(*table)
+
+
+@app.command()
+@one_line_errors
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    target: Annotated[str, typer.Option(help="D, C, R or W.")],
+    layer: Annotated[int | None, typer.Option(help="Layer; without it, the selected site.")] = None,
+    position: Annotated[str | None, typer.Option(help="Position; goes with --layer.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model, where the run has several.")] = None,
+    family: Annotated[str | None, typer.Option(help="Probe family, where a site has several.")] = None,
+    tuned: Annotated[bool, typer.Option("--tuned", help="The probe that tuning chose.")] = False,
+    format_: Annotated[str, typer.Option("--format", help="safetensors,onnx,sklearn.")] = "safetensors",
+    out: Annotated[Path | None, typer.Option(help="Folder of exports; RUN/exports unless named.")] = None,
+) -> None:
+    """Write a probe of a finished run: safetensors with its card, and ONNX or scikit-learn beside it."""
+    from unsinter.studies.cli.commands.export import export_verb
+
+    for table in export_verb(
+        run, target=target, model=model, layer=layer, position=position, family=family, tuned=tuned,
+        formats=format_, out=out,
+    ):  # fmt: skip
+        show_table(*table)
+
+
+@app.command()
+@one_line_errors
+def score(
+    probe: Annotated[Path, typer.Argument(help="Exported probe (.safetensors, its card beside it).")],
+    source: Annotated[str | None, typer.Argument(help="- for standard input.")] = None,
+    *,
+    model: Annotated[str, typer.Option(help="Folder or id of the model it was fitted on.")],
+    text: Annotated[list[str] | None, typer.Option(help="A text; may be given again.")] = None,
+    file: Annotated[str | None, typer.Option(help="JSONL, CSV or Parquet, or a text per line.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per text.")] = False,
+) -> None:
+    """Score new texts: per text a line of score, probability, decision and its beginning, tab-separated."""
+    from unsinter.studies.scoring.score import score_verb
+
+    with progress_bars() as progress:
+        lines = score_verb(
+            probe, model=model, texts=text or [], file=file, dash=source, stdin=sys.stdin.buffer,
+            as_json=json, progress=progress,
+        )  # fmt: skip
+    for line in lines:
+        typer.echo(line)  # Rich would turn tabs into spaces
+
+
+@app.command()
+@one_line_errors
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+) -> None:
+    """Write a finished run's report again, from its tables; nothing is fitted."""
+    from unsinter.studies.cli.commands.report import report_verb
+
+    show_line(f"Report: {report_verb(run)}")
+
+
+@app.command()
+@one_line_errors
+def transfer(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    kind: Annotated[
+        str | None, typer.Option(help="category, category_held_out, wording or source; all unless named.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for figures; RUN/figures unless named.")] = None,
+    order: Annotated[str, typer.Option(help="given, clustered or alphabetical.")] = "given",
+) -> None:
+    """Show how probes transfer across categories, wordings, sources and models, with heat maps."""
+    from unsinter.studies.cli.commands.transfer import transfer_verb
+
+    outcome = transfer_verb(run, kind=kind, out=out, order=order)
+    for table in outcome.tables:
+        show_table(*table)
+    for figure in outcome.figures:
+        show_line(f"figure: {figure}")
+
+
+@app.command()
+@one_line_errors
+def separate(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    pair: Annotated[str | None, typer.Option(help="D-R, D-W, C-W or D-topic; all unless named.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model, where the run has several.")] = None,
+    contrasts: Annotated[bool, typer.Option("--contrasts", help="A line per class pair as well.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for figures; RUN/figures unless named.")] = None,
+) -> None:
+    """Show whether two things are represented apart: verdicts by site, evidence, what stays open."""
+    from unsinter.studies.cli.commands.separate import separate_verb
+
+    outcome = separate_verb(run, pair=pair, model=model, contrasts=contrasts, out=out)
+    for line in outcome.lines:
+        show_line(line)
+    for table in outcome.tables:
+        show_table(*table)
+    for figure in outcome.figures:
+        show_line(f"figure: {figure}")
+
+
+@app.command()
+@one_line_errors
+def plan(
+    cells: Annotated[
+        str | None, typer.Option(help="Prompts per cell: both, first only, second only, neither.")
+    ] = None,
+    n: Annotated[int | None, typer.Option(help="Prompts, with --phi in place of --cells.")] = None,
+    phi: Annotated[float | None, typer.Option(help="Correlation of the two factors.")] = None,
+    auc: Annotated[float, typer.Option(help="AUROC of the best possible reader of a factor.")] = 0.95,
+    d: Annotated[int, typer.Option(help="Width of the model.")] = 128,
+    categories: Annotated[int, typer.Option(help="Topics held fixed; 1 holds none.")] = 4,
+    worlds: Annotated[int, typer.Option(help="Planted worlds of each kind.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Workers.")] = 1,
+) -> None:
+    """Show what a study of this size can hope to see: verdicts on planted worlds with as many prompts."""
+    from unsinter.studies.cli.commands.plan import PlanRequest, plan_verb
+
+    show_table(*plan_verb(PlanRequest(
+        cells=cells, n=n, phi=phi, auc=auc, d=d, n_categories=categories, n_worlds=worlds, seed=seed,
+        n_jobs=jobs,
+    )))  # fmt: skip
+
+
+@app.command()
+@one_line_errors
+def doctor(
+    model: Annotated[str | None, typer.Argument(help="Model folder or id to examine as well.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    study: Annotated[Path | None, typer.Option(help="Predict a study's memory, disk and time.")] = None,
+) -> None:
+    """Show versions, devices, memory; for a model: what it would need and the positions its template has."""
+    from unsinter.studies.cli.commands.run import doctor_verb
+
+    tables, problems = doctor_verb(model, dtype=dtype, study_file=study)
+    for table in tables:
+        show_table(*table)
+    for problem in problems:
+        show_line(f"problem: {problem}")
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,62 @@
+"""The verbs of `unsinter cache`: what it holds, whether every byte is sound, what no study names."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from unsinter.cache import default_root, gc, ls, verify
+from unsinter.cache.inspection import VerifyReport
+from unsinter.cache.prune import GcReport
+from unsinter.studies.machine.sizes import size_text
+from unsinter.studies.tables.columns import Table
+
+
+def ls_verb() -> Table:
+    """Return one row per model identity."""
+    root = default_root()
+    rows = [
+        (
+            held.key[:12],
+            held.model,
+            f"{held.rows:,}",
+            _span(held.layers),
+            ", ".join(held.positions),
+            held.dtype,
+            size_text(held.n_bytes),
+            ", ".join(str(study) for study in held.studies) or "none",
+        )
+        for held in ls(root)
+    ]
+    header = ("key", "model", "rows", "layers", "positions", "dtype", "size", "needed by")
+    return f"{root}: {len(rows)} models", header, rows
+
+
+def verify_verb(
+    *, quarantine: bool, rebuild: bool, progress: Callable[[str, int, int], None]
+) -> tuple[str, VerifyReport]:
+    """Read every byte of the cache; return a sentence that sums up, and what was found."""
+    root = default_root()
+    done = 0
+
+    def on_shard(path: Path) -> None:
+        nonlocal done
+        done += 1
+        progress("reading shards", done, max(done, total))
+
+    total = sum(held.n_shards for held in ls(root)) if root.is_dir() and not rebuild else 0
+    report = verify(root, quarantine=quarantine, rebuild=rebuild, on_shard=on_shard)
+    state = "all sound" if report.is_sound else f"{len(report.findings)} findings"
+    return f"{root}: {report.shards_checked} shards, {size_text(report.bytes_checked)} read, {state}", report
+
+
+def gc_verb(*, remove: bool, quarantined: bool) -> tuple[Table, GcReport]:
+    """Return what no study names, and remove it where asked to."""
+    root = default_root()
+    report = gc(root, dry_run=not remove, quarantined=quarantined)
+    rows = [(str(found.path), size_text(found.n_bytes), found.reason) for found in report.candidates]
+    return (f"{root}: {len(rows)} files that no study names", ("file", "size", "why"), rows), report
+
+
+def _span(layers: Sequence[int]) -> str:
+    if len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1)):
+        return f"{layers[0]}-{layers[-1]}"
+    return ", ".join(map(str, layers))

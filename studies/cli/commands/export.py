@@ -1,0 +1,56 @@
+"""What `unsinter export` does: a run folder and a site in, files out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from unsinter.cache.location import expand_home
+from unsinter.studies.export.export import check_formats, export_site
+from unsinter.studies.export.probe_facts import ProbeFacts, read_facts
+from unsinter.studies.store.site_weights import read_weights, weights_file
+from unsinter.studies.tables.columns import Table
+
+
+def export_verb(
+    run: Path,
+    *,
+    target: str,
+    model: str | None,
+    layer: int | None,
+    position: str | None,
+    family: str | None,
+    tuned: bool,
+    formats: str,
+    out: Path | None,
+) -> list[Table]:
+    """Export one probe of a finished run; return what was written and how good the probe is."""
+    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    check_formats(wanted)
+    run, out = expand_home(run), None if out is None else expand_home(out)
+    facts = read_facts(
+        run, target=target, model=model, layer=layer, position=position, family=family, tuned=tuned
+    )
+    weights = read_weights(
+        weights_file(run, model=facts.model, target=facts.target),
+        layer=facts.layer,
+        position=facts.position,
+        tuned=facts.is_tuned,
+        family=facts.family,
+        about=facts.about,
+    )
+    files = export_site(out or run / "exports", weights, facts, wanted)
+    return [_files_table(facts, files), _measured_table(facts)]
+
+
+def _files_table(facts: ProbeFacts, files: Sequence[Path]) -> Table:
+    title = f"{facts.target} of {facts.model}, layer {facts.layer} at {facts.position}: {files[0].parent}"
+    return title, ("file", "bytes"), [(path.name, f"{path.stat().st_size:,}") for path in files]
+
+
+def _measured_table(facts: ProbeFacts) -> Table:
+    shown = ("metric", "score", "score_low", "score_high", "floor", "floor_name", "control", "n_test")
+    rows = [(name, _cell(facts.row[name])) for name in shown if facts.row.get(name) is not None]
+    return "measured on held-out groups", ("what", "value"), rows
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,108 @@
+"""A check report as plain tables: titles, headers and rows of text, for a terminal or a page."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from unsinter.studies.data.check import CheckReport
+from unsinter.studies.data.group_counts import LabelledRow, count_groups
+
+Key = tuple[str, ...]
+Table = tuple[str, Key, list[Key]]
+"""(title, header, rows)"""
+
+MOST = 60
+"""Cells of one table that are listed; the smallest of a longer one are only counted."""
+
+D_NAMES = {True: "harmful", False: "harmless", None: "unknown"}
+R_NAMES = {"refusal": "refused", "compliance": "answered"}
+
+
+def check_tables(report: CheckReport) -> list[Table]:
+    """Return every table of a report, in the order to print them; empty tables are left out."""
+    worded = [row for row in report.responses if row.wording is not None]
+    tables = [
+        _files(report),
+        _counts(
+            "Prompts by source", ("source", "D"), report.prompts, lambda row: (row.source or "-", _d(row))
+        ),
+        _counts(
+            "Prompts by category",
+            ("category", "D"),
+            report.prompts,
+            lambda row: (row.category or "-", _d(row)),
+        ),
+        _counts(
+            "Responses: D x R",
+            ("model", "D", "R"),
+            report.responses,
+            lambda row: (
+                row.model or "-",
+                _d(row),
+                R_NAMES.get(row.refusal or "", row.refusal or "unlabelled"),
+            ),
+        ),
+        _counts(
+            "Refusals: D x W",
+            ("model", "D", "wording"),
+            worded,
+            lambda row: (row.model or "-", _d(row), row.wording or "-"),
+        ),
+        _counts(
+            "Refusals of all models: C x W",
+            ("category", "wording"),
+            worded,
+            lambda row: (row.category or "-", row.wording or "-"),
+        ),
+        _missing(report),
+        _associations(report),
+        question_table(report),
+    ]
+    return [table for table in tables if table[2]]
+
+
+def question_table(report: CheckReport) -> Table:
+    """Return which questions the data can answer, one row each, and why."""
+    rows: list[Key] = [
+        (
+            question.name,
+            question.asks,
+            question.model or "",
+            "yes" if question.answerable else "cannot",
+            question.reason,
+        )
+        for question in report.questions
+    ]
+    return "Which questions these data can answer", ("question", "asks", "model", "answer", "because"), rows
+
+
+def _d(row: LabelledRow) -> str:
+    return D_NAMES[row.harmful]
+
+
+def _files(report: CheckReport) -> Table:
+    rows: list[Key] = [(name, kind, f"{count:,}") for name, kind, count in report.files]
+    return "Files", ("file", "holds", "records"), rows
+
+
+def _counts(title: str, header: Key, rows: Sequence[LabelledRow], key: Callable[[LabelledRow], Key]) -> Table:
+    """Count records and independent groups per cell, cells in order."""
+    records = Counter(key(row) for row in rows)
+    groups = count_groups(rows, key)
+    kept = sorted(cell for cell, _ in groups.most_common(MOST))
+    cells: list[Key] = [(*cell, f"{records[cell]:,}", f"{groups[cell]:,}") for cell in kept]
+    if rest := len(groups) - len(kept):
+        cells.append((f"and {rest:,} smaller", *[""] * (len(header) + 1)))
+    return title, (*header, "records", "groups"), cells
+
+
+def _missing(report: CheckReport) -> Table:
+    rows: list[Key] = [(name, f"{absent:,}", f"{total:,}") for name, absent, total in report.missing]
+    return "Missing", ("what", "missing", "of"), rows
+
+
+def _associations(report: CheckReport) -> Table:
+    rows: list[Key] = [
+        (found.pair, found.model or "", found.measure, "-" if found.value is None else f"{found.value:.2f}")
+        for found in report.associations
+    ]
+    return "Labels that go together", ("labels", "model", "measure", "value"), rows

@@ -1,0 +1,82 @@
+"""Association of two labellings of the same rows: how far one can be told from the other."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from unsinter.studies.data.group_counts import LabelledRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Association:
+    """How far one label can be told from another on the rows that carry both."""
+
+    pair: str
+    measure: str
+    model: str | None
+    value: float | None
+    """None where one of the two never varies."""
+
+
+def _contingency(one: Sequence[Hashable], other: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+    """Return counts (n_values_of_one, n_values_of_other); rows where either is None are left out."""
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+    rows = {value: place for place, value in enumerate(dict.fromkeys(a for a, _ in pairs))}
+    columns = {value: place for place, value in enumerate(dict.fromkeys(b for _, b in pairs))}
+    table = np.zeros((len(rows), len(columns)), dtype=np.int64)
+    for a, b in pairs:
+        table[rows[a], columns[b]] += 1
+    return table
+
+
+def cramers_v(one: Sequence[Hashable], other: Sequence[Hashable]) -> float | None:
+    """Return Cramér's V from 0 to 1, corrected for its bias; None where a labelling has one value only.
+
+    References
+    ----------
+    Bergsma (2013), A bias-correction for Cramér's V and Tschuprow's T.
+    """
+    table = _contingency(one, other)
+    n, (n_rows, n_columns) = int(table.sum()), table.shape
+    if min(n_rows, n_columns) < 2 or n < 2:
+        return None
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
+    phi_squared = float(((table - expected) ** 2 / expected).sum()) / n
+    excess = max(0.0, phi_squared - (n_rows - 1) * (n_columns - 1) / (n - 1))
+    rows = n_rows - (n_rows - 1) ** 2 / (n - 1)
+    columns = n_columns - (n_columns - 1) ** 2 / (n - 1)
+    # Nearly empty tables shrink a side to one value or below: nothing can be said of them.
+    return float(min(1.0, np.sqrt(excess / (min(rows, columns) - 1)))) if min(rows, columns) > 1 else None
+
+
+def phi(one: Sequence[bool | None], other: Sequence[bool | None]) -> float | None:
+    """Return the correlation of two binary labels, from -1 to 1; None where one of them never varies."""
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+    columns = np.array(pairs, dtype=float).reshape(-1, 2)
+    if len(pairs) < 2 or (columns == columns[0]).all(axis=0).any():
+        return None
+    return float(np.corrcoef(columns.T)[0, 1])
+
+
+def label_associations(prompts: Sequence[LabelledRow], responses: Sequence[LabelledRow]) -> list[Association]:
+    """Return how labels of prompts go together, then, model by model, those of responses."""
+
+    def v(pair: str, rows: Sequence[LabelledRow], fields: tuple[str, str], model: str | None) -> Association:
+        one, other = ([getattr(row, field) for row in rows] for field in fields)
+        return Association(pair=pair, measure="Cramér's V", model=model, value=cramers_v(one, other))
+
+    harmful = [row for row in prompts if row.harmful is not False]
+    found = [v("category, source", harmful, ("category", "source"), None)] if prompts else []
+    found += [v("harmful, source", prompts, ("harmful", "source"), None)] if prompts else []
+    for model in sorted({row.model for row in responses if row.model is not None}):
+        rows = [row for row in responses if row.model == model]
+        refused = [{"refusal": True, "compliance": False}.get(row.refusal or "") for row in rows]
+        value = phi([row.harmful for row in rows], refused)
+        found.append(Association(pair="harmful, refused", measure="phi", model=model, value=value))
+        worded = [row for row in rows if row.wording is not None]
+        if worded:
+            found.append(v("category, wording", worded, ("category", "wording"), model))
+            found.append(v("harmful, wording", worded, ("harmful", "wording"), model))
+    return found

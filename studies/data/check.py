@@ -1,0 +1,246 @@
+"""What a data set holds and which questions it can answer, before anything is computed from a model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from unsinter.features.labelling.recorded import RecordedLabel, label_notes, recorded_label
+from unsinter.features.records.columns import ColumnMap
+from unsinter.features.records.duplicates import Grouping, group_prompts
+from unsinter.features.records.readers import Source, detect_kind, read_openings, read_prompts, read_responses
+from unsinter.features.records.record import OpeningRecord, PromptRecord, RecordError, ResponseRecord
+from unsinter.studies.data.association import Association, label_associations
+from unsinter.studies.data.group_counts import LabelledRow, Refusal
+from unsinter.studies.data.notes import prompt_notes
+from unsinter.studies.data.questions import Question, prompt_questions, response_questions
+from unsinter.studies.data.spellings import name_notes, unify_prompts, unify_responses
+from unsinter.studies.study.sections import NearCopies
+
+CELL: Mapping[str, Refusal] = {"refusal": "refusal", "partial_refusal": "partial", "compliance": "compliance"}
+"""How a value of R is called in a cell."""
+
+SHOWN = 5
+MODELS: Mapping[str, type[BaseModel]] = {
+    "prompts": PromptRecord,
+    "responses": ResponseRecord,
+    "openings": OpeningRecord,
+}
+READERS: Mapping[str, Callable[..., Sequence[PromptRecord | ResponseRecord | OpeningRecord]]] = {
+    "prompts": read_prompts,
+    "responses": read_responses,
+    "openings": read_openings,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What the files hold; `check_tables` of the command line turns it into printable tables."""
+
+    files: tuple[tuple[str, str, int], ...]
+    """(name, kind, number of records)"""
+
+    prompts: tuple[LabelledRow, ...]
+    """One per prompt, with its final group."""
+
+    responses: tuple[LabelledRow, ...]
+    """One per response, joined to its prompt where that is known."""
+
+    grouping: Grouping | None
+    """None without prompts: near copies cannot be found, and a prompt id is taken for a group."""
+
+    missing: tuple[tuple[str, int, int], ...]
+    """(label, rows without it, rows that could have it)"""
+
+    associations: tuple[Association, ...]
+    questions: tuple[Question, ...]
+    notes: tuple[str, ...]
+
+
+def check_data(
+    sources: Sequence[Source] | str | Path,
+    *,
+    prompts: Sequence[Source] = (),
+    responses: Sequence[Source] = (),
+    columns: ColumnMap | None = None,
+    all_harmful: Mapping[Path, bool] | None = None,
+    near_copies: NearCopies | None = None,
+) -> CheckReport:
+    """Read files, say what they hold and which questions they can answer.
+
+    The kind of each of ``sources`` is told from its columns; ``prompts`` and ``responses`` must be what they
+    are said to be. ``columns`` maps our field to their column; each kind of file takes the fields it has, and
+    a field that prompts and responses share is taken for prompts. ``all_harmful`` names further files of
+    prompts that are all harmful (True) or all harmless (False).
+
+    Raises
+    ------
+    FileNotFoundError, RecordError : as the readers; also a mapped field that no given file could have.
+    """
+    columns = dict(columns or {})
+    sources = [sources] if isinstance(sources, str | Path) else sources
+    kinds = [(source, detect_kind(source, columns=columns)) for source in sources]
+    declared = dict(all_harmful or {})
+    kinds += [(source, "prompts") for source in (*prompts, *declared)]
+    kinds += [(source, "responses") for source in responses]
+    if not kinds:
+        raise RecordError("No file is given; name at least one file of prompts or responses.")
+    maps = _maps_by_kind(columns, {kind for _, kind in kinds})
+    held: dict[str, list[PromptRecord | ResponseRecord | OpeningRecord]] = {kind: [] for kind in maps}
+    files = []
+    seen: dict[str, str] = {}
+    for source, kind in kinds:
+        label = declared.get(source) if isinstance(source, Path) else None
+        if label is None:
+            found = READERS[kind](source, columns=maps[kind])
+        else:
+            found = read_prompts(source, columns=maps[kind], declared={"harmful": label})
+        name = str(source) if isinstance(source, str | Path) else "records in memory"
+        for record in found:
+            if other := seen.get(f"{kind} {record.id}"):
+                fault = f"{record.id!r} is in {other} too; make the ids unique over all files"
+                raise RecordError.at(name, fault, field="id")
+        seen.update({f"{kind} {record.id}": name for record in found})
+        held[kind] += found
+        files.append((name, str(kind), len(found)))
+    return check_records(
+        [record for record in held["prompts"] if isinstance(record, PromptRecord)],
+        [record for record in held["responses"] if isinstance(record, ResponseRecord)],
+        files=files,
+        near_copies=near_copies,
+    )
+
+
+def check_records(
+    prompts: Sequence[PromptRecord],
+    responses: Sequence[ResponseRecord] = (),
+    *,
+    files: Sequence[tuple[str, str, int]] = (),
+    near_copies: NearCopies | None = None,
+) -> CheckReport:
+    """Say what records hold and which questions they can answer; ``files`` is only repeated in the report."""
+    prompts, responses = unify_prompts(prompts), unify_responses(responses)
+    grouping = group_prompts(prompts, **(near_copies or NearCopies()).model_dump()) if prompts else None
+    labels = grouping.labels if grouping else ()
+    prompt_rows = [_prompt_row(record, group) for record, group in zip(prompts, labels, strict=True)]
+    by_id = {record.id: row for record, row in zip(prompts, prompt_rows, strict=True)}
+    read = [recorded_label(record) for record in responses]
+    response_rows = [
+        _response_row(record, label, by_id.get(record.prompt_id))
+        for record, label in zip(responses, read, strict=True)
+    ]
+    questions = prompt_questions(prompt_rows) if prompts else []
+    models = sorted({row.model for row in response_rows if row.model is not None})
+    for model in models:
+        questions += response_questions([row for row in response_rows if row.model == model], model)
+    return CheckReport(
+        files=tuple(files),
+        prompts=tuple(prompt_rows),
+        responses=tuple(response_rows),
+        grouping=grouping,
+        missing=tuple(_missing(prompt_rows, responses, read)),
+        associations=tuple(label_associations(prompt_rows, response_rows)),
+        questions=tuple(questions),
+        notes=(
+            *_opening_notes(files),
+            *label_notes(responses, read),
+            *_notes(prompts, responses, by_id, grouping),
+        ),
+    )
+
+
+def _maps_by_kind(columns: ColumnMap, kinds: set[str]) -> dict[str, dict[str, Any]]:
+    """Give each kind of file the part of the map it can use; RecordError for a field none can use."""
+    maps: dict[str, dict[str, Any]] = {kind: {} for kind in MODELS}
+    for field, column in columns.items():
+        takers = [kind for kind, model in MODELS.items() if field in model.model_fields]
+        if not takers:
+            known = sorted({name for model in MODELS.values() for name in model.model_fields})
+            near = " or ".join(get_close_matches(field, known, n=3)) or f"one of {', '.join(known)}"
+            raise RecordError(f"columns maps {field!r}, which is no field of ours; use {near}.")
+        given = [kind for kind in takers if kind in kinds]
+        if not given:
+            fault = f"columns maps {field!r}, which only {' and '.join(takers)} have"
+            raise RecordError(f"{fault}; add such a file.")
+        for kind in given[:1] if "prompts" in given else given:
+            maps[kind][field] = column
+    return maps
+
+
+def _prompt_row(record: PromptRecord, group: str) -> LabelledRow:
+    return LabelledRow(group=group, harmful=record.harmful, category=record.category, source=record.source)
+
+
+def _response_row(record: ResponseRecord, label: RecordedLabel, prompt: LabelledRow | None) -> LabelledRow:
+    unknown: Refusal | None = None if record.label is None else "other"
+    refusal = CELL[label.refusal] if label.refusal else unknown
+    return LabelledRow(
+        group=prompt.group if prompt else record.prompt_id,
+        harmful=prompt.harmful if prompt else None,
+        category=prompt.category if prompt else None,
+        source=prompt.source if prompt else record.source,
+        model=record.model,
+        refusal=refusal,
+        # W is defined only where R = refusal; anywhere else a wording would turn W into R.
+        wording=(record.wording or label.wording) if refusal == "refusal" else None,
+    )
+
+
+def _missing(
+    rows: Sequence[LabelledRow], responses: Sequence[ResponseRecord], read: Sequence[RecordedLabel]
+) -> list[tuple[str, int, int]]:
+    found = [
+        ("prompts: harmful", sum(row.harmful is None for row in rows), len(rows)),
+        ("harmful prompts: category", *_absent([row for row in rows if row.harmful], "category")),
+        ("prompts: source", sum(row.source is None for row in rows), len(rows)),
+    ]
+    refused = [
+        record.wording or label.wording
+        for record, label in zip(responses, read, strict=True)
+        if label.refusal == "refusal"
+    ]
+    found += [
+        ("responses: label", sum(record.label is None for record in responses), len(responses)),
+        ("responses: text", sum(record.response_opening is None for record in responses), len(responses)),
+        ("refusals: wording", sum(wording is None for wording in refused), len(refused)),
+    ]
+    return [entry for entry in found if entry[2]]
+
+
+def _absent(rows: Sequence[LabelledRow], field: str) -> tuple[int, int]:
+    return sum(getattr(row, field) is None for row in rows), len(rows)
+
+
+def _opening_notes(files: Sequence[tuple[str, str, int]]) -> list[str]:
+    count = sum(n for _, kind, n in files if kind == "openings")
+    what = "openings with gold wording stand without prompt or model: they can score a labeller of wording"
+    return [f"{count} {what}, and answer no question on D, C or R."] if count else []
+
+
+def _notes(
+    prompts: Sequence[PromptRecord],
+    responses: Sequence[ResponseRecord],
+    by_id: Mapping[str, LabelledRow],
+    grouping: Grouping | None,
+) -> list[str]:
+    notes = []
+    if grouping and grouping.n_joined:
+        found = f"Copies ({grouping.n_copies}) and near copies join {grouping.n_joined} groups to others"
+        notes.append(f"{found}; {grouping.n_groups} independent groups remain of {grouping.n_given}.")
+    notes += prompt_notes(prompts, grouping) if grouping else []
+    notes += name_notes(responses)
+    if responses and not prompts:
+        fault = "Without the prompts D and C are unknown and near copies cannot be found"
+        notes.append(f"{fault}; give their file too.")
+    elif unknown := [record.prompt_id for record in responses if record.prompt_id not in by_id]:
+        some = ", ".join(list(dict.fromkeys(unknown))[:SHOWN])
+        fault = f"{len(unknown)} responses name a prompt that no file holds (such as {some})"
+        notes.append(f"{fault}; their D and C are unknown.")
+    if responses and prompts:
+        answered = {record.prompt_id for record in responses}
+        silent = sum(record.id not in answered for record in prompts)
+        notes += [f"{silent} of {len(prompts)} prompts have no response."] if silent else []
+    return notes

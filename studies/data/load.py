@@ -1,0 +1,131 @@
+"""What a study names, found and read: models, prompts, recorded responses."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from unsinter.cache.location import expand_home
+from unsinter.features.labelling.recorded import recorded_label
+from unsinter.features.records.columns import value_key
+from unsinter.features.records.readers import read_prompts, read_responses
+from unsinter.features.records.record import PromptRecord, RecordError, ResponseRecord, abbreviate
+from unsinter.studies.data.spellings import unify_prompts
+from unsinter.studies.data.targets import Response
+from unsinter.studies.planted import MODELS, demo_prompts, model_folder
+from unsinter.studies.study.file import StudyError
+from unsinter.studies.study.sections import ModelSource, PromptSource, ResponseSource
+
+
+def find_model(source: ModelSource) -> str:
+    """Return a folder or hub id: ``planted:NAME`` and ``package:MODULE/FOLDER`` become folders on disk."""
+    scheme, colon, rest = source.path.partition(":")
+    if colon and scheme == "planted":
+        if rest not in MODELS:
+            raise StudyError(f"model {source.name!r}: planted models are {', '.join(MODELS)}; got {rest!r}.")
+        return str(model_folder(rest))
+    if colon and scheme == "package":
+        module, _, inner = rest.partition("/")
+        try:
+            spec = importlib.util.find_spec(module)
+        except (ImportError, ValueError):  # the parent of a dotted name is absent, or the name is no name
+            spec = None
+        if spec is None or not spec.submodule_search_locations:
+            raise StudyError(
+                f"model {source.name!r}: the package {module!r} is not installed; install the extra that "
+                "carries it (see README) or name a model folder."
+            )
+        return str(Path(spec.submodule_search_locations[0]) / inner)
+    return str(expand_home(source.path)) if source.path.startswith("~") else source.path
+
+
+def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]:
+    """Return the study's prompts: the files' records that pass ``where``, or the planted prompts.
+
+    Names of categories and sources that differ by case or code points alone have one spelling.
+
+    Raises
+    ------
+    StudyError : no record passes ``where``. RecordError : as `read_prompts`, and an id in two files.
+    """
+    if not source.parts:
+        return [PromptRecord.model_validate(record) for record in demo_prompts(seed=seed)]
+    prompts = unify_prompts(_records(source))
+    kept = [record for record in prompts if _passes(record, source)]
+    if not kept:
+        raise StudyError(f"prompts.where {source.where} keeps none of {len(prompts)} records; loosen it.")
+    return kept
+
+
+def _records(source: PromptSource) -> list[PromptRecord]:
+    records: list[PromptRecord] = []
+    places: dict[str, Path] = {}
+    for part in source.parts:
+        for record in read_prompts(part.path, columns=part.columns, declared=part.declared):
+            if (other := places.setdefault(record.id, part.path)) != part.path:
+                fault = f"{abbreviate(record.id)} is in {other} too; make the ids unique over all files"
+                raise RecordError.at(part.path, fault, field="id")
+            records.append(record)
+    return records
+
+
+def read_recorded_responses(
+    source: ResponseSource, prompts: Sequence[PromptRecord]
+) -> dict[str, list[Response | None]]:
+    """Return the answer of every recorded model to each prompt (n_prompts,), None where it has none.
+
+    A label that the file carries is kept (it may be human); wording comes from our rules, and only on
+    refusals. Labels that are no value of R (a refutation, say) count as unknown, and so does
+    a prompt that a model answered more than once (merged duplicates, say) with answers that differ in kind.
+
+    Raises
+    ------
+    StudyError : ``source.model`` is in no record, or answered none of the study's prompts.
+    """
+    by_model: dict[str, dict[str, list[ResponseRecord]]] = {}
+    for record in read_responses(source.path):
+        if record.model:
+            by_model.setdefault(record.model, {}).setdefault(record.prompt_id, []).append(record)
+    if source.model not in by_model:
+        held = ", ".join(sorted(by_model))
+        raise StudyError(f"responses.model {source.model!r} is in no record; the files hold {held}.")
+    if not any(prompt.id in by_model[source.model] for prompt in prompts):
+        raise StudyError(f"responses.path: no response of {source.model!r} names one of the study's prompts.")
+    return {
+        model: [_agreed([label_record(r, p) for r in answers.get(p.id, [])]) for p in prompts]
+        for model, answers in sorted(by_model.items())
+    }
+
+
+def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:
+    """Label one answer; a label already on the record wins over ours and keeps its own source."""
+    label = recorded_label(record, prompt=prompt.prompt)
+    made = record.model_extra or {}
+    # A generated answer repeats the marker by which its template opened the reasoning: it is part of the
+    # prompt.
+    opening = (record.response_opening or "").removeprefix(made.get("reasoning_opened") or "")
+    return Response(
+        refusal=label.refusal,
+        wording=label.wording,
+        label_source=label.source,
+        opening=opening if record.response_opening is not None else None,
+        missing=label.missing,
+        truncated=bool(record.truncated),
+        n_tokens=made.get("n_tokens"),
+    )
+
+
+def _agreed(answers: Sequence[Response]) -> Response | None:
+    """Return the first answer if all are of one kind and one wording, else one without a label; None
+    without any."""
+    kinds = {(answer.refusal, answer.wording) for answer in answers}
+    if len(kinds) > 1:
+        return Response(refusal=None, wording=None, label_source="", missing="its answers differ in kind")
+    return answers[0] if answers else None
+
+
+def _passes(record: PromptRecord, source: PromptSource) -> bool:
+    table = record.model_dump()
+    return all(
+        table.get(name) in accepted or value_key(table.get(name)) in map(value_key, accepted)
+        for name, accepted in source.where.items()
+    )

@@ -1,0 +1,1 @@
+"""Probes that leave a run, with their card."""

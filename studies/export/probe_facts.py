@@ -1,0 +1,204 @@
+"""What a run knows of one of its probes: from its tables to the fields of a card."""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from unsinter.features.records.record import PromptRecord
+from unsinter.studies.study.file import StudyError
+
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeFacts:
+    """Everything a card says that is not a weight.
+
+    Attributes
+    ----------
+    model, target, layer, position : the probe's place in the run.
+    identity : what the model is (``ChatModel.identity``).
+    template : how prompts were rendered: auto, chat or raw.
+    base_model : the model's id on a hub; None for a folder, whose path is nobody else's business.
+    row : the probe's row of results.parquet; None where the table holds NaN.
+    licences : one mapping per source and licence of the prompts, with their number (see `data_licences`).
+    """
+
+    study: str
+    model: str
+    target: str
+    layer: int
+    position: str
+    identity: Mapping[str, str]
+    template: str
+    base_model: str | None
+    row: Mapping[str, Any]
+    split_digest: str
+    seed: int
+    versions: Mapping[str, str]
+    licences: Sequence[Mapping[str, Any]]
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether tuning chose the probe."""
+        return bool(self.row.get("tuned"))
+
+    @property
+    def family(self) -> str | None:
+        """Probe family; None where the table has no such column."""
+        return self.row.get("family")
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What the run's weights files say of themselves (see `write_weights`)."""
+        return weights_about(self.split_digest, self.identity)
+
+
+def weights_about(split_digest: str, identity: Mapping[str, str]) -> dict[str, str]:
+    """Return what ties a weights file to its run: the split and the model's weights."""
+    return {"split_digest": split_digest, "weights": identity["weights"]}
+
+
+def data_licences(prompts: Sequence[PromptRecord]) -> list[dict[str, Any]]:
+    """Return source, licence and number of prompts, sorted; ``unknown`` where a record does not say."""
+    counts = Counter((p.source or "unknown", p.licence or "unknown") for p in prompts)
+    return [
+        {"source": source, "licence": licence, "prompts": n}
+        for (source, licence), n in sorted(counts.items())
+    ]
+
+
+def make_facts(summary: Mapping[str, Any], row: Mapping[str, Any], *, path: str, template: str) -> ProbeFacts:
+    """Return the facts of the probe in ``row`` of a run's results.
+
+    ``summary`` is what summary.json holds; ``path`` and ``template`` are the model's in the study file.
+    """
+    plain = {name: _plain(value) for name, value in row.items()}
+    return ProbeFacts(
+        study=summary["study"],
+        model=plain["model"],
+        target=plain["target"],
+        layer=plain["layer"],
+        position=plain["position"],
+        identity=summary["models"][plain["model"]]["identity"],
+        template=template,
+        base_model=path if _HUB_ID.fullmatch(path) else None,
+        row=plain,
+        split_digest=summary["split_digest"],
+        seed=summary["seed"],
+        versions=summary["versions"],
+        licences=summary.get("licences", []),
+    )
+
+
+def read_facts(
+    folder: Path,
+    *,
+    target: str,
+    model: str | None = None,
+    layer: int | None = None,
+    position: str | None = None,
+    family: str | None = None,
+    tuned: bool = False,
+) -> ProbeFacts:
+    """Return the facts of one probe of a finished run; without a site, of the one its training rows chose.
+
+    Raises
+    ------
+    StudyError : the folder holds no finished run, or no such model, target or site, which are then listed.
+    """
+    summary, study = _summary_and_study(folder)
+    results = pd.read_parquet(folder / "results.parquet")
+    sources = {source["name"]: source for source in study["models"]}
+    model = _model_of(folder, [name for name in sources if name in summary["models"]], model)
+    rows = _rows_of_target(folder, results, summary, model, target)
+    rows = _rows_of_kind(rows, tuned=tuned, where=f"{folder}: {model}, {target}")
+    row = _row_of_site(rows, layer, position, family, where=f"{folder}: {model}, {target}", tuned=tuned)
+    source = sources[model]
+    return make_facts(summary, row, path=str(source["path"]), template=str(source.get("template", "auto")))
+
+
+def _summary_and_study(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    for name in ("summary.json", "results.parquet", "study.yaml"):
+        if not (folder / name).is_file():
+            raise StudyError(f"{folder} holds no finished run ({name} is missing); run the study first.")
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        study = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise StudyError(f"{folder}: its summary or study cannot be read ({reason}).") from error
+    return summary, study
+
+
+def _model_of(folder: Path, names: Sequence[str], asked: str | None) -> str:
+    if asked is None and len(names) == 1:
+        return names[0]
+    if asked is None or asked not in names:
+        what = "several models" if asked is None else f"no model {asked!r}"
+        raise StudyError(f"{folder} holds {what}; name one with --model: {', '.join(names)}.")
+    return asked
+
+
+def _rows_of_target(
+    folder: Path, results: pd.DataFrame, summary: Mapping[str, Any], model: str, target: str
+) -> pd.DataFrame:
+    rows = results[(results["model"] == model) & (results["target"] == target)]
+    if rows.empty:
+        reason = summary["models"][model].get("not_studied", {}).get(target)
+        known = ", ".join(sorted(results.loc[results["model"] == model, "target"].unique())) or "none"
+        why = f" ({reason})" if reason else ""
+        raise StudyError(f"{folder}: {model} has no probe for target {target!r}{why}; it has {known}.")
+    return rows
+
+
+def _rows_of_kind(rows: pd.DataFrame, *, tuned: bool, where: str) -> pd.DataFrame:
+    """Return the sweep's rows, or the tuned one."""
+    is_tuned = rows["tuned"].astype(bool) if "tuned" in rows else pd.Series(False, index=rows.index)
+    if tuned and not is_tuned.any():
+        raise StudyError(f"{where}: no probe was tuned; leave out --tuned, or run the study with tuning.")
+    return rows[is_tuned] if tuned else rows[~is_tuned]
+
+
+def _row_of_site(
+    rows: pd.DataFrame,
+    layer: int | None,
+    position: str | None,
+    family: str | None,
+    *,
+    where: str,
+    tuned: bool,
+) -> dict[str, Any]:
+    if (layer is None) != (position is None):
+        raise StudyError("--layer and --position go together; name both, or neither for the selected site.")
+    if layer is not None:
+        found = rows[(rows["layer"] == layer) & (rows["position"] == position)]
+        asked = f"layer {layer} at {position!r}"
+    else:
+        found = rows if tuned else rows[rows["selected"].astype(bool)]
+        asked = "a selected site"
+    if family is not None and "family" in rows:
+        found, asked = found[found["family"] == family], f"{asked} of family {family!r}"
+    if len(found) == 1:
+        return {str(name): value for name, value in found.iloc[0].to_dict().items()}
+    if len(found) > 1:
+        families = ", ".join(map(str, found["family"])) if "family" in found else "one family"
+        raise StudyError(f"{where}: {asked} has probes of {families}; name one with --family.")
+    layers, positions = sorted(set(rows["layer"])), ", ".join(sorted(set(rows["position"])))
+    raise StudyError(
+        f"{where}: {asked} was not fitted; layers {', '.join(map(str, layers))} at {positions} were."
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return a table's cell as JSON can hold it: a Python number, and None for NaN and infinities."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,165 @@
+"""What a study would need of this machine before any of it is computed: memory, disk, time."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from unsinter.features.model.memory import MemoryEstimate
+from unsinter.studies.machine.sizes import size_text
+from unsinter.studies.study.file import Study
+
+_CHARACTERS_PER_TOKEN = 4.0
+_TEMPLATE_TOKENS = 12
+_TEXT_SECONDS = 6e-3
+"""Text floors with their penalties chosen, per prompt and target, as measured on one core."""
+
+_SCORE_SECONDS = 2.3e-4
+"""Bootstrap, controls and all else that grows with rows and not with width, per prompt, target and site."""
+
+_DECODE_ROWS = 64
+"""Answers written side by side; each step of them reads all weights once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What a device does per second, as measured just now or as the caller assumes."""
+
+    name: str
+    flops: float
+    """Multiplications and additions of large matrix products in the model's dtype, per second."""
+
+    bytes_per_second: float
+    """Memory read and written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelShape:
+    """A model as its config describes it.
+
+    Attributes
+    ----------
+    n_parameters, n_block_parameters : all, and those outside the embeddings, which every token passes.
+    """
+
+    n_parameters: int
+    n_block_parameters: int
+    n_layers: int
+    d_model: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Bytes and seconds; a rough guide (within a factor of two or three), not a promise."""
+
+    weights: int
+    batch: int
+    cache: int
+    reading_seconds: float
+    answering_seconds: float
+    probing_seconds: float
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return (what, state) for a screen."""
+        return [
+            ("weights in memory", size_text(self.weights)),
+            ("a batch in memory", f"about {size_text(self.batch)}"),
+            ("cache on disk", size_text(self.cache)),
+            ("reading the prompts", duration_text(self.reading_seconds)),
+            (
+                "answering them",
+                duration_text(self.answering_seconds) if self.answering_seconds else "recorded",
+            ),
+            ("probes, floors and controls", duration_text(self.probing_seconds)),
+        ]
+
+
+def forecast(
+    study: Study,
+    shape: ModelShape,
+    memory: MemoryEstimate,
+    *,
+    device: Device,
+    cpu: Device,
+    n_prompts: int,
+    n_characters: int,
+) -> Forecast:
+    """Return what one model of a study would need.
+
+    Reading counts two operations per block parameter and token, twice where the random-weight control is on;
+    answering is bound by reading the weights once per step of a batch; probing by products of n x n matrices
+    and by what each site costs whatever its width. Tuning is not counted.
+    """
+    n_sites = (len(_layers(study, shape))) * len(study.positions)
+    tokens = n_characters / _CHARACTERS_PER_TOKEN + n_prompts * _TEMPLATE_TOKENS
+    passes = 2 if study.controls.random_model else 1
+    answers = study.responses is not None and not study.responses.path
+    steps = -(-n_prompts // _DECODE_ROWS) * (study.responses.max_new_tokens if study.responses else 0)
+    rows = min(n_prompts, shape.d_model)
+    width = max(n_prompts, shape.d_model)
+    # Gram matrix, its eigenvectors, and some tens of products with the reduced rows per target.
+    per_site = 2 * rows**2 * width + 10 * rows**3 + len(study.targets) * 400 * rows * n_prompts * 10
+    return Forecast(
+        weights=memory.weights,
+        batch=memory.batch,
+        cache=passes * n_sites * n_prompts * shape.d_model * (memory.weights // memory.n_parameters),
+        reading_seconds=passes * 2 * shape.n_block_parameters * tokens / device.flops,
+        answering_seconds=steps * memory.weights / device.bytes_per_second if answers else 0.0,
+        probing_seconds=passes * n_sites * per_site / cpu.flops
+        + len(study.targets) * n_prompts * (_TEXT_SECONDS + passes * n_sites * _SCORE_SECONDS),
+    )
+
+
+def shape_of(config: Any) -> ModelShape:
+    """Count parameters of a transformers config without making any: the model is built on the meta device."""
+    from transformers import AutoModel
+
+    with torch.device("meta"):
+        model = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+    everything = sum(parameter.numel() for parameter in model.parameters())
+    embedding = model.get_input_embeddings().weight.numel()
+    text = config.get_text_config()
+    return ModelShape(
+        n_parameters=everything,
+        n_block_parameters=everything - embedding,
+        n_layers=text.num_hidden_layers,
+        d_model=text.hidden_size,
+    )
+
+
+def measure_device(dtype: torch.dtype, *, device: str | None = None, size: int | None = None) -> Device:
+    """Time matrix products and copies for a fraction of a second."""
+    name = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    size = size or (8192 if name == "cuda" else 1024)
+    a = torch.randn(size, size, device=name, dtype=dtype)
+    seconds = _best_of(lambda: a @ a, name)
+    copied = _best_of(lambda: a.clone(), name)
+    return Device(name=name, flops=2 * size**3 / seconds, bytes_per_second=2 * a.nbytes / copied)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as a person would say it."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def _layers(study: Study, shape: ModelShape) -> range | tuple[int, ...]:
+    return range(shape.n_layers + 1) if study.layers == "all" else study.layers
+
+
+def _best_of(work: Callable[[], object], device: str, *, times: int = 4) -> float:
+    taken = []
+    for _ in range(times):
+        if device == "cuda":
+            torch.cuda.synchronize()
+        started = time.perf_counter()
+        work()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - started)
+    return min(taken)

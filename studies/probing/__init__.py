@@ -1,0 +1,1 @@
+"""One target at every site: probes, floors and controls."""

@@ -1,0 +1,138 @@
+"""The floor ``words+model``: the words of the prompt and which model answered, learned from every model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from unsinter.features.records.text_floor import word_vectorizer
+from unsinter.studies.data.sites import FloatArray, Rows
+from unsinter.studies.data.targets import Target
+from unsinter.studies.probing.floors import PENALTIES, Floor, best_on_inner_folds
+
+NAME = "words+model"
+
+
+_STUDIED = 0
+"""Number of the studied model among those that answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pool:
+    """Every usable answer of every model.
+
+    Attributes
+    ----------
+    prompt, asked, label : (n_answers,) prompt row, number of the model, class.
+    """
+
+    texts: Sequence[str]
+    prompt: NDArray[np.intp]
+    asked: NDArray[np.intp]
+    label: NDArray[np.str_]
+    n_models: int
+
+
+def pooled_floor(
+    target: Target,
+    texts: Sequence[str],
+    rows: Rows,
+    answers: Mapping[str, NDArray[np.str_]],
+    model: str,
+    *,
+    groups: NDArray[np.str_],
+    held_out: NDArray[np.bool_],
+) -> Floor | None:
+    """Return the floor of prompt words plus which model answered, or None where one model's answers exist.
+
+    It learns how models answer from the training prompts' answers of all of them, those included that the
+    studied model did not give a defined label to, and scores the held-out prompts as answered by ``model``.
+    Penalty, and whether words act differently for the studied model (words x model), are chosen on the inner
+    folds by the studied model's answers. With one model only it would be a copy of ``words``.
+
+    Parameters
+    ----------
+    texts, groups : (n_prompts,).
+    answers : model -> labels (n_prompts,), the empty string where it has none; other classes than the
+        target's are left out.
+    model : the studied one, whose labels ``target`` holds.
+    held_out : (n_prompts,) the study's held-out prompts; nothing is learned from any model's answers to them.
+    """
+    pool = _pool(target, texts, rows, answers, model, groups=groups, held_out=held_out)
+    if len(np.unique(pool.asked)) < 2:
+        return None
+    options = [(penalty, crossed) for penalty in PENALTIES for crossed in (False, True)]
+
+    def scores(train: NDArray[np.intp], test: NDArray[np.intp], option: tuple[float, bool]) -> FloatArray:
+        # Prompts outside the target's rows have no fold: groups say which are too near to learn from.
+        kept = ~np.isin(groups[pool.prompt], groups[test])
+        return _scores(pool, target, kept, test, option)
+
+    best = best_on_inner_folds(target, rows, options, scores)
+    return Floor(name=NAME, kind="text", scores=scores(rows.train, rows.test, best))
+
+
+def _pool(
+    target: Target,
+    texts: Sequence[str],
+    rows: Rows,
+    answers: Mapping[str, NDArray[np.str_]],
+    model: str,
+    *,
+    groups: NDArray[np.str_],
+    held_out: NDArray[np.bool_],
+) -> _Pool:
+    names = [model, *sorted(set(answers) - {model})]
+    usable = ~np.asarray(held_out) & ~np.isin(groups, groups[rows.test])
+    # The target's own labels are those that are scored, so they stand for the studied model.
+    labels = np.stack([target.labels, *(np.asarray(answers[name], dtype=str) for name in names[1:])])
+    asked, prompt = np.nonzero(np.isin(labels, target.classes) & usable)
+    return _Pool(
+        texts=texts,
+        prompt=prompt,
+        asked=asked,
+        label=labels[asked, prompt],
+        n_models=len(names),
+    )
+
+
+def _scores(
+    pool: _Pool,
+    target: Target,
+    kept: NDArray[np.bool_],
+    test: NDArray[np.intp],
+    option: tuple[float, bool],
+) -> FloatArray:
+    """Fit on the kept answers and score the test prompts as answered by the studied model."""
+    penalty, crossed = option
+    words = word_vectorizer()
+    words.fit([pool.texts[row] for row in np.unique(pool.prompt[kept])])
+    X = _features(
+        words.transform([pool.texts[row] for row in pool.prompt[kept]]), pool, pool.asked[kept], crossed
+    )
+    fit = LogisticRegression(C=1 / penalty, max_iter=2000).fit(X, pool.label[kept])
+    studied = np.full(len(test), _STUDIED)
+    found = fit.decision_function(
+        _features(words.transform([pool.texts[row] for row in test]), pool, studied, crossed)
+    )
+    if target.is_binary:
+        return found if fit.classes_[1] == target.classes[1] else -found
+    known = np.column_stack([-found, found]) / 2 if found.ndim == 1 else found
+    order = sorted(target.classes)
+    scores = np.full((len(test), len(order)), -np.inf)
+    scores[:, [order.index(name) for name in fit.classes_]] = known
+    return scores
+
+
+def _features(
+    words: sparse.csr_matrix, pool: _Pool, asked: NDArray[np.intp], crossed: bool
+) -> sparse.csr_matrix:
+    """Return words, a column per model, and, if ``crossed``, the words again for the studied model alone."""
+    models = sparse.csr_matrix(np.eye(pool.n_models)[asked])
+    parts = [words, models]
+    if crossed:
+        parts.append(sparse.diags((asked == _STUDIED).astype(float)) @ words)
+    return sparse.hstack(parts, format="csr")

@@ -1,0 +1,150 @@
+"""What is fitted for one target of one model: floors, the probe of every site, controls, p-values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.probes.codelength import plan_code
+from unsinter.probes.files.exported import Calibration
+from unsinter.probes.permutation import group_permutation_p
+from unsinter.studies.activations.untrained import LAYER0_MEAN
+from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.data.row_weights import row_weights
+from unsinter.studies.data.sites import FloatArray, ReadSite, Rows, Site
+from unsinter.studies.data.targets import Target
+from unsinter.studies.probing.controls import control_task, shuffled_codes
+from unsinter.studies.probing.floors import Floor, label_floor, text_floors
+from unsinter.studies.probing.pooled_floor import pooled_floor
+from unsinter.studies.probing.result_tables import Question
+from unsinter.studies.probing.sweep import SitePlan, fit_sites
+from unsinter.studies.probing.types import SiteFit, chosen
+from unsinter.studies.store.site_weights import SiteWeights
+from unsinter.studies.study.file import Study
+from unsinter.studies.study.run_options import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetInput:
+    """All that one target of one model is made of.
+
+    Attributes
+    ----------
+    sites : (layer, position) pairs, in the order of the tables.
+    read, read_layer0, read_random : readers of the model, its mean embeddings, and its random twin.
+    cells : (n_prompts,) harm and refusal of each prompt, for weights; empty where unknown.
+    answers : recorded model -> the target's label of its answer (n_prompts,); empty where only one answered.
+    content : what stands for the activations in the step's key: identity and row keys.
+    """
+
+    model: str
+    target: Target
+    rows: Rows
+    sites: Sequence[Site]
+    read: ReadSite
+    read_layer0: ReadSite
+    read_random: ReadSite
+    cells: NDArray[np.str_]
+    answers: Mapping[str, NDArray[np.str_]]
+    content: Mapping[str, Any]
+
+
+def make_plan(given: TargetInput, study: Study, dataset: Dataset, *, with_controls: bool = True) -> SitePlan:
+    """Return what is the same at every site: rows, weights, and the labels of the controls."""
+    target, rows, controls = given.target, given.rows, study.controls
+    codes, groups, n_classes = target.codes, dataset.groups, len(target.order)
+    weights = row_weights(study.weighting, labels=target.labels, cells=given.cells, train=rows.train)
+    return SitePlan(
+        target=target,
+        rows=rows,
+        weights=weights,
+        family=study.family,
+        penalties=study.penalties,
+        shuffled=shuffled_codes(codes, groups, rows.train, seed=study.seed, weights=weights)
+        if controls.shuffled and with_controls
+        else (),
+        control=control_task(codes, groups, rows.train, n_classes=n_classes, seed=study.seed)
+        if controls.control_task and with_controls
+        else None,
+        code=plan_code(codes, groups, n_classes, rows=rows.train, seed=study.seed)
+        if controls.code_length and with_controls
+        else None,
+    )
+
+
+def fit_target(given: TargetInput, study: Study, dataset: Dataset, settings: Settings) -> list[SiteFit]:
+    """Fit every site and report progress in sites."""
+    done = 0
+
+    def on_site() -> None:
+        nonlocal done
+        done += 1
+        settings.progress(f"{given.model}: probes for {given.target.name}", done, len(given.sites))
+
+    plan = make_plan(given, study, dataset)
+    return fit_sites(given.read, given.sites, plan, n_jobs=settings.n_jobs, on_site=on_site)
+
+
+def make_floors(given: TargetInput, study: Study, dataset: Dataset) -> list[Floor]:
+    """Return text floors, label floors for R and W, and two readings that no trained block has touched."""
+    target, rows = given.target, given.rows
+    texts = [prompt.prompt for prompt in dataset.prompts]
+    floors = text_floors(target, texts, rows)
+    if target.name in ("R", "W"):
+        floors.append(label_floor("harm", target, dataset.harm, rows))
+        floors.append(label_floor("category", target, dataset.topics, rows))
+    if given.answers and study.responses is not None and study.responses.model:
+        pooled = pooled_floor(
+            target,
+            texts,
+            rows,
+            given.answers,
+            study.responses.model,
+            groups=dataset.groups,
+            held_out=dataset.is_test,
+        )
+        floors += [pooled] if pooled else []
+    if study.controls.layer0_mean:
+        floors.append(_best_floor("layer0_mean", given.read_layer0, [LAYER0_MEAN], given, study, dataset))
+    if study.controls.random_model:
+        floors.append(_best_floor("random_model", given.read_random, given.sites, given, study, dataset))
+    return floors
+
+
+def _best_floor(
+    name: str, read: ReadSite, sites: Sequence[Site], given: TargetInput, study: Study, dataset: Dataset
+) -> Floor:
+    """Return the probe at the site that its own inner folds choose, as the trained model's site is chosen."""
+    plan = make_plan(given, study, dataset, with_controls=False)
+    return Floor(name=name, kind="activation", scores=chosen(fit_sites(read, sites, plan)).scores)
+
+
+def permutation_p_values(question: Question, fits: Sequence[SiteFit], study: Study) -> FloatArray | None:
+    """Return one p-value per fit, adjusted over all of them; None where the study asks for none."""
+    if not study.controls.permutations:
+        return None
+    return group_permutation_p(
+        np.stack([fit.scores for fit in fits]),
+        question.target.codes[question.rows.test],
+        question.groups[question.rows.test],
+        n_permutations=study.controls.permutations,
+        seed=study.seed,
+    ).p_value
+
+
+def site_weights(fit: SiteFit, target: Target) -> SiteWeights:
+    """Return what the run's store of weights keeps of a fit."""
+    operation = fit.operation
+    return SiteWeights(
+        layer=fit.site[0],
+        position=fit.site[1],
+        family=fit.family,
+        classes=target.order,
+        layers=fit.layers,
+        examples=fit.examples,
+        threshold=operation.threshold if target.is_binary else None,
+        calibration=Calibration(slope=operation.calibration.slope, intercept=operation.calibration.intercept),
+        is_tuned=fit.trial >= 0,
+    )

@@ -1,0 +1,1 @@
+"""Probes tuned with Optuna."""

@@ -1,0 +1,214 @@
+"""One trial on the inner folds, and the refit of the best one: all on training rows."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from unsinter.probes.files.exported import Layers
+from unsinter.probes.tasks import Task
+from unsinter.studies.data.sites import NAN, FloatArray
+from unsinter.studies.data.targets import Target
+from unsinter.studies.probing.solvers import Solver, make_solver
+from unsinter.studies.probing.tuning.space import Candidate
+from unsinter.studies.probing.types import score
+
+PENALISED = ("logistic", "ridge")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRows:
+    """The training rows of a target, and of no other row anything.
+
+    Attributes
+    ----------
+    target : with the labels of these rows alone (n_train,).
+    weights, inner, groups : (n_train,) weight, inner fold, and what never straddles folds.
+    penalties : tried in every trial of a family that has one, at no cost in trials.
+    """
+
+    target: Target
+    weights: FloatArray
+    inner: NDArray[np.intp]
+    groups: NDArray[Any]
+    penalties: Sequence[float]
+    seed: int
+
+    @property
+    def folds(self) -> NDArray[np.intp]:
+        """Inner folds, in the order in which a trial sees them."""
+        return np.unique(self.inner)
+
+    def task_without(self, fold: int) -> Task:
+        """Return the task of the rows outside an inner fold."""
+        return Task(
+            codes=self.target.codes,
+            n_classes=len(self.target.order),
+            weights=np.where(self.inner != fold, self.weights, 0.0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """What a trial came to.
+
+    Attributes
+    ----------
+    values : running mean of the score after each fold; shorter than the folds where it was pruned.
+    out_of_fold : (n_train,) or (n_train, n_classes) scores by the fold that had not seen the row.
+    """
+
+    values: list[float]
+    penalty: float
+    out_of_fold: FloatArray
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """One candidate fitted on some rows: scores (n_penalties, n_train[, n_classes]) and weights of each."""
+
+    scores: FloatArray
+    layers: Sequence[Layers]
+    converged: Sequence[bool]
+
+
+def run_trial(
+    X: FloatArray, candidate: Candidate, given: TrainingRows, bars: Sequence[float], *, is_last: bool = False
+) -> TrialResult:
+    """Score a candidate on the inner folds of X (n_train, d_model), fold by fold.
+
+    Parameters
+    ----------
+    bars : per fold, the running mean below which the trial stops (see ``pruning_bars``).
+    is_last : keep the out-of-fold scores; otherwise they stay empty.
+    """
+    started = time.perf_counter()
+    penalties = penalties_of(candidate, given)
+    values: list[float] = []
+    by_fold, scores_by_fold = [], []
+    # One thread per trial: sums in another order differ in their last bits, and so might the choice.
+    with threadpool_limits(limits=1):
+        solver = _solver(X, candidate)
+        for fold, bar in zip(given.folds, bars, strict=True):
+            task = given.task_without(fold)
+            fitted = fit_candidate(
+                X, candidate, task, penalties, groups=given.groups, seed=given.seed, solver=solver
+            )
+            unseen = given.inner == fold
+            by_fold.append([_score(given.target, s[unseen], unseen) for s in fitted.scores])
+            scores_by_fold.append(fitted.scores[:, unseen])
+            values.append(float(np.mean(by_fold, axis=0).max()))
+            if max(values) < bar:
+                break
+    means = np.mean(by_fold, axis=0)
+    best = max(range(len(penalties)), key=lambda column: (means[column], penalties[column]))
+    return TrialResult(
+        values=values,
+        penalty=penalties[best] if candidate.family in PENALISED else NAN,
+        out_of_fold=_together(scores_by_fold, best, given) if is_last else np.empty(0),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def penalties_of(candidate: Candidate, given: TrainingRows) -> Sequence[float]:
+    """Return the penalties a trial tries; one that nothing reads where the family has none."""
+    return given.penalties if candidate.family in PENALISED else given.penalties[:1]
+
+
+def fit_candidate(
+    X: FloatArray,
+    candidate: Candidate,
+    task: Task,
+    penalties: Sequence[float],
+    *,
+    groups: NDArray[Any],
+    seed: int,
+    solver: Solver | None = None,
+) -> Fitted:
+    """Fit a task on X (n_examples, d_model), from the rows that it trains alone, and score all rows."""
+    if candidate.family == "mlp":
+        return _fit_mlp(X, candidate, task, groups, seed)
+    if not candidate.reduction:
+        fit = (solver or make_solver(candidate.family, X)).fit([task], penalties)[0]
+        layers: list[Layers] = [(fit.weights(index),) for index in range(len(penalties))]
+        return Fitted(scores=fit.scores, layers=layers, converged=list(fit.converged))
+    reduction = _Reduction(X[task.trains], candidate.reduction, seed=seed)
+    fit = make_solver(candidate.family, reduction.apply(X)).fit([task], penalties)[0]
+    layers = [(reduction.fold_in(*fit.weights(index)),) for index in range(len(penalties))]
+    return Fitted(scores=fit.scores, layers=layers, converged=list(fit.converged))
+
+
+class _Reduction:
+    """The first principal components of standardised columns, of the rows that train alone."""
+
+    def __init__(self, X: FloatArray, n_components: int, *, seed: int) -> None:
+        self.scaler = StandardScaler().fit(np.asarray(X, dtype=np.float64))
+        most = min(n_components, *X.shape)  # the shortest prefixes of a code have fewer rows than components
+        self.pca = PCA(most, random_state=seed).fit(self.scaler.transform(X))
+
+    def apply(self, X: FloatArray) -> FloatArray:
+        """Return the components (n, n_components)."""
+        return self.pca.transform(self.scaler.transform(np.asarray(X, dtype=np.float64)))
+
+    def fold_in(self, weight: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return a map of the components as a map of raw activations."""
+        of_standard = weight @ self.pca.components_
+        of_raw = of_standard / self.scaler.scale_
+        return of_raw, bias - of_raw @ self.scaler.mean_ - of_standard @ self.pca.mean_
+
+
+def _fit_mlp(X: FloatArray, candidate: Candidate, task: Task, groups: NDArray[Any], seed: int) -> Fitted:
+    from unsinter.probes.mlp.mlp import MLPProbe
+
+    rows = task.trains
+    probe = MLPProbe(**candidate.network, n_components=candidate.reduction or None, seed=seed)
+    probe.fit(
+        X[rows], np.asarray(task.codes)[rows], sample_weight=task.row_weights[rows], groups=groups[rows]
+    )
+    layers = _with_every_class(tuple(probe.layers_), np.asarray(probe.classes_), task.n_classes)
+    return Fitted(scores=forward(X, layers)[None], layers=[layers], converged=[True])
+
+
+def _with_every_class(layers: Layers, known: NDArray[np.intp], n_classes: int) -> Layers:
+    """Return layers with an output per class; a class without training rows scores minus infinity."""
+    if n_classes == 2 or len(known) == n_classes:
+        return layers
+    weight, bias = (np.asarray(part) for part in layers[-1])
+    if len(known) == 2 and len(weight) == 1:
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    full_weight, full_bias = np.zeros((n_classes, weight.shape[1])), np.full(n_classes, -np.inf)
+    full_weight[known], full_bias[known] = weight, bias
+    return (*layers[:-1], (full_weight, full_bias))
+
+
+def forward(X: FloatArray, layers: Layers) -> FloatArray:
+    """Return scores (n,) of one output, else (n, n_outputs): ReLU between layers."""
+    hidden = np.asarray(X, dtype=np.float64)
+    for place, (weight, bias) in enumerate(layers):
+        hidden = (hidden if place == 0 else np.maximum(hidden, 0.0)) @ np.asarray(weight).T + bias
+    return hidden[:, 0] if hidden.shape[1] == 1 else hidden
+
+
+def _solver(X: FloatArray, candidate: Candidate) -> Solver | None:
+    shared = candidate.family != "mlp" and not candidate.reduction
+    return make_solver(candidate.family, X) if shared else None
+
+
+def _score(target: Target, scores: FloatArray, unseen: NDArray[np.bool_]) -> float:
+    if np.isnan(scores).any():
+        return 0.0  # a probe that diverged tells nothing; the trial counts, as the worst
+    return float(score(target, scores, target.labels[unseen])[0])
+
+
+def _together(scores_by_fold: list[FloatArray], best: int, given: TrainingRows) -> FloatArray:
+    out_of_fold = np.empty((len(given.inner), *scores_by_fold[0].shape[2:]))
+    for fold, scores in zip(given.folds, scores_by_fold, strict=True):
+        out_of_fold[given.inner == fold] = scores[best]
+    return out_of_fold

@@ -1,0 +1,231 @@
+"""Tuning of one target: a fixed budget of trials on the inner folds, resumed where it stopped."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import threadpool_limits
+
+from unsinter.studies.data.sites import ReadSite, Rows, Site
+from unsinter.studies.data.targets import Target
+from unsinter.studies.probing.sweep import N_EXAMPLES, SitePlan, choose_operation, site_controls, tasks_of
+from unsinter.studies.probing.tuning.ledger import Ledger, seconds_of
+from unsinter.studies.probing.tuning.space import Candidate, Space, make_space, next_batch, pruning_bars
+from unsinter.studies.probing.tuning.storage import open_storage
+from unsinter.studies.probing.tuning.trial import (
+    TrainingRows,
+    fit_candidate,
+    penalties_of,
+    run_trial,
+)
+from unsinter.studies.probing.types import SiteFit
+from unsinter.studies.store.step_store import digest_of
+from unsinter.studies.study.sections import Tuning
+from unsinter.studies.tables.columns import TRIALS
+
+_WAIT = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """What tuning leaves: the best probe, refitted, and every finished trial.
+
+    Attributes
+    ----------
+    trials : columns of ``tables.TRIALS`` without model and target; ``number`` is the place in the budget.
+    """
+
+    fit: SiteFit
+    trials: pd.DataFrame
+
+
+def tune(
+    read: ReadSite,
+    sites: Sequence[Site],
+    target: Target,
+    rows: Rows,
+    plan: SitePlan,
+    tuning: Tuning,
+    *,
+    groups: NDArray[Any],
+    name: str,
+    storage: str | None,
+    folder: Path,
+    seed: int,
+    content: Mapping[str, Any] | None = None,
+    n_jobs: int = 1,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> Tuned:
+    """Run what is left of the budget, refit the best on all training rows, score the held-out rows once.
+
+    The trials follow from seed, training rows and space alone: not from the number of jobs, nor from how
+    often the process was killed, nor from how many processes fill one storage at a time. A trial is a probe
+    of the inner folds; held-out rows and their labels have no part in any.
+
+    Parameters
+    ----------
+    groups : (n_examples,) what never straddles the split.
+    name : what the study in the storage is called, before the digest of all that its trials depend on.
+    storage, folder : see ``open_storage``.
+    content : what stands for the activations in that digest.
+    progress : called with finished trials and the budget.
+
+    Raises
+    ------
+    TuningError : the storage cannot be opened.
+    """
+    given = _training_rows(target, rows, plan, groups, seed)
+    space = _space(read, sites, given, rows, tuning)
+    digest = digest_of(_parts(given, space, content or {}))
+    with _quiet(), open_storage(storage, folder) as opened:
+        ledger = Ledger.open(opened, f"{name}-{digest[:16]}")
+        finished = _fill(ledger, space, given, lambda site: read(*site)[rows.train], n_jobs, progress)
+    kept = list(finished.items())[: tuning.trials]
+    best, trial = max(
+        ((place, trial) for place, trial in kept if trial.state is TrialState.COMPLETE),
+        key=lambda item: (item[1].value, -item[0]),
+    )
+    return Tuned(
+        fit=_refit(read, plan, space.candidate(trial.params), given, np.asarray(groups), best),
+        trials=pd.DataFrame(
+            [_row(place, trial, space) for place, trial in kept],
+            columns=[column for column in TRIALS if column not in ("model", "target")],
+        ),
+    )
+
+
+def _fill(
+    ledger: Ledger,
+    space: Space,
+    given: TrainingRows,
+    read_train: Callable[[Site], Any],
+    n_jobs: int,
+    progress: Callable[[int, int], object],
+) -> dict[int, FrozenTrial]:
+    """Work on the first unfinished batch until the budget is spent; return the finished trials by place."""
+    budget, size, planned_for = space.tuning.trials, space.tuning.batch, -1
+    while True:
+        finished = ledger.finished()
+        progress(sum(place < budget for place in finished), budget)
+        missing = [place for place in range(budget) if place not in finished]
+        if not missing:
+            return finished
+        if (start := missing[0] // size * size) != planned_for:
+            before = [finished[place] for place in range(start)]
+            planned = next_batch(space, before, seed=given.seed)
+            bars = pruning_bars(before if space.tuning.pruning else [], n_folds=len(given.folds))
+            planned_for = start
+        batch = {start + i: trial for i, trial in enumerate(planned) if start + i < budget}
+        claims = ledger.claim(batch, effective_n_jobs(n_jobs))
+        if not claims:
+            time.sleep(_WAIT)  # other processes are at work on the rest of the batch
+            continue
+        candidates = [space.candidate(batch[claim.place].params) for claim in claims]
+        results = Parallel(n_jobs=min(len(claims), effective_n_jobs(n_jobs)))(
+            delayed(run_trial)(read_train(candidate.site), candidate, given, bars) for candidate in candidates
+        )
+        for claim, result in zip(claims, results, strict=True):
+            is_pruned = max(result.values) < bars[len(result.values) - 1]
+            ledger.tell(claim, result.values, is_pruned=is_pruned, seconds=result.seconds)
+
+
+def _training_rows(
+    target: Target, rows: Rows, plan: SitePlan, groups: NDArray[Any], seed: int
+) -> TrainingRows:
+    return TrainingRows(
+        target=replace(target, labels=target.labels[rows.train]),
+        weights=np.asarray(plan.weights, dtype=np.float64)[rows.train],
+        inner=rows.inner,
+        groups=np.asarray(groups)[rows.train],
+        penalties=tuple(plan.penalties),
+        seed=seed,
+    )
+
+
+def _space(read: ReadSite, sites: Sequence[Site], given: TrainingRows, rows: Rows, tuning: Tuning) -> Space:
+    smallest = min(int((given.inner != fold).sum()) for fold in given.folds)
+    return make_space(sites, tuning, n_rows=smallest, d_model=read(*sites[0]).shape[1])
+
+
+def _parts(given: TrainingRows, space: Space, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all that the trials depend on; a larger budget goes on with the same trials."""
+    return {
+        "content": dict(content),
+        "labels": given.target.labels,
+        "classes": list(given.target.classes),
+        "weights": given.weights,
+        "inner": given.inner,
+        "groups": given.groups.astype(str),
+        "penalties": list(given.penalties),
+        "layers": {position: list(layers) for position, layers in space.layers.items()},
+        "reductions": list(space.reductions),
+        "space": space.tuning.model_copy(update={"trials": 0}),
+        "seed": given.seed,
+    }
+
+
+def _refit(
+    read: ReadSite,
+    plan: SitePlan,
+    candidate: Candidate,
+    given: TrainingRows,
+    groups: NDArray[Any],
+    number: int,
+) -> SiteFit:
+    """Fit the best candidate on all training rows, with its controls; here the held-out rows are opened."""
+    X, rows = read(*candidate.site), plan.rows
+    result = run_trial(X[rows.train], candidate, given, [float("-inf")] * len(given.folds), is_last=True)
+    penalties = penalties_of(candidate, given) if np.isnan(result.penalty) else [result.penalty]
+    with threadpool_limits(limits=1):
+        fits = {
+            name: fit_candidate(X, candidate, task, penalties, groups=groups, seed=given.seed)
+            for name, task in tasks_of(plan).items()
+        }
+    probe = fits["probe"]
+    return SiteFit(
+        site=candidate.site,
+        family=candidate.family,
+        penalty=result.penalty,
+        inner_score=result.values[-1],
+        scores=probe.scores[0][rows.test],
+        layers=probe.layers[0],
+        operation=choose_operation(given.target, result.out_of_fold, given.target.codes),
+        controls=site_controls(plan, {name: fit.scores[0] for name, fit in fits.items()}),
+        converged=bool(probe.converged[0]),
+        examples=np.asarray(X[rows.test[:N_EXAMPLES]], dtype=np.float32),
+        trial=number,
+    )
+
+
+def _row(place: int, trial: FrozenTrial, space: Space) -> dict[str, Any]:
+    candidate = space.candidate(trial.params)
+    return {
+        "number": place,
+        "state": trial.state.name.lower(),
+        "value": trial.value,
+        "family": candidate.family,
+        "layer": candidate.site[0],
+        "position": candidate.site[1],
+        "params": candidate.as_json(),
+        "seconds": seconds_of(trial),
+    }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from logging every study it makes."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,168 @@
+"""What a run folder holds: its summary, its study and whichever tables were written."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from unsinter.studies.figures.verdict_text import unknown_verdict
+from unsinter.studies.study.file import SCHEMA_VERSION
+from unsinter.studies.tables.columns import RESULTS, VERDICTS
+
+READABLE = (2, 3)
+"""The versions of a run that the report reads: 2 has no ``answer`` in its summary, and no `not-apart`."""
+
+TABLES = (
+    "results",
+    "floors",
+    "predictions",
+    "transfer",
+    "held_out",
+    "cross_model",
+    "trials",
+    "split",
+    "verdicts",
+    "across_categories",
+)
+NEEDED = {
+    "results": "model target classes metric family layer position inner_score score score_low score_high "
+    "p_value floor floor_name gain gain_low gain_high beats_floor control selected tuned trial converged",
+    "floors": "model target floor kind metric score score_low score_high",
+    "predictions": "model target layer position id truth score",
+    "transfer": "model kind reader layer position trained_on tested_on auroc low high gain gain_low selected",
+    "held_out": "model kind held_out auroc low high words gain gain_low gain_high",
+    "cross_model": "target from_model from_layer to_model to_layer auroc low high native r2",
+    "trials": "model target number state value family layer position params seconds",
+    "split": "id group category held_out",
+    "across_categories": "model layer position selected decision headline statement pooled pooled_low "
+    "pooled_high category_alone within within_low within_high wording_transfer wording_transfer_low "
+    "wording_transfer_high rank rank_one_axis_low rank_one_axis_high common_share common_share_low "
+    "common_share_high",
+}
+"""Table -> columns without which the report would be silent about something."""
+
+
+class ReportError(ValueError):
+    """A folder holds no finished run that a report can be written of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything a report is written from; a table that the run did not write is empty."""
+
+    folder: Path
+    summary: dict[str, Any]
+    study: dict[str, Any]
+    study_text: str
+    tables: dict[str, pd.DataFrame]
+
+    def __getitem__(self, table: str) -> pd.DataFrame:
+        """Return a table by name."""
+        return self.tables[table]
+
+    def of(self, table: str, **where: Any) -> pd.DataFrame:
+        """Return the rows of a table whose columns hold these values."""
+        rows = self.tables[table]
+        for column, value in where.items():
+            rows = rows[rows[column] == value] if len(rows) else rows
+        return rows
+
+    @property
+    def has_verdicts(self) -> bool:
+        """True where separation was judged, in columns that the report can show."""
+        verdicts = self.tables["verdicts"]
+        return len(verdicts) > 0 and set(VERDICTS) <= set(verdicts)
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """Model -> its part of the summary, in the study's order."""
+        # summary.json is sorted by key; the study file knows the order its author chose.
+        named = [str(model.get("name")) for model in self.study.get("models", ())]
+        found = self.summary["models"]
+        return {name: found[name] for name in [*named, *found] if name in found}
+
+
+def read_evidence(folder: Path) -> Evidence:
+    """Read a finished run.
+
+    Raises
+    ------
+    ReportError : no finished run, another schema, or a file that cannot be read.
+    """
+    return gather_evidence(folder, _read_summary(folder))
+
+
+def gather_evidence(folder: Path, summary: dict[str, Any]) -> Evidence:
+    """Return the evidence of a run whose tables are written and whose summary is at hand.
+
+    Raises
+    ------
+    ReportError : a file that cannot be read.
+    """
+    try:
+        text = (folder / "study.yaml").read_text(encoding="utf-8")
+        study = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ReportError(
+            f"{folder / 'study.yaml'} cannot be read ({error}); run the study again."
+        ) from error
+    if not isinstance(study, dict):
+        raise ReportError(f"{folder / 'study.yaml'} is no study file; run the study again.")
+    tables = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
+    if summary.get("schema_version") != SCHEMA_VERSION:
+        for name, columns in (("results", RESULTS), ("verdicts", VERDICTS)):
+            tables[name] = _with_later_columns(tables[name], columns)
+    tables["results"] = _with_a_control(tables["results"])
+    if (unknown := unknown_verdict(tables["verdicts"])) is not None:
+        raise ReportError(f"{folder / 'verdicts.parquet'} {unknown}")
+    return Evidence(folder=folder, summary=summary, study=study, study_text=text, tables=tables)
+
+
+def _with_later_columns(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return the table of an earlier version with the columns that came later, empty."""
+    if table.empty:
+        return table
+    return table.reindex(columns=[*columns, *(name for name in table if name not in columns)])
+
+
+def _with_a_control(results: pd.DataFrame) -> pd.DataFrame:
+    """Let shuffled labels stand in where there is no control task; ``control_name`` says which."""
+    if not {"control", "shuffled"} <= set(results):
+        return results
+    own = results["control"].notna()
+    names = own.map({True: "control task", False: "shuffled labels"})
+    return results.assign(control=results["control"].where(own, results["shuffled"]), control_name=names)
+
+
+def _read_summary(folder: Path) -> dict[str, Any]:
+    file = folder / "summary.json"
+    if not file.is_file():
+        raise ReportError(f"{folder} holds no finished run (there is no summary.json); run its study first.")
+    try:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ReportError(f"{file} is damaged ({error}); run the study again.") from error
+    version = summary.get("schema_version") if isinstance(summary, dict) else None
+    if isinstance(version, bool) or version not in READABLE:
+        raise ReportError(
+            f"{file} has schema_version {version!r}, this unsinter reads {' and '.join(map(str, READABLE))}; "
+            "run the study again."
+        )
+    return dict(summary)
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    if not file.is_file():
+        return pd.DataFrame()
+    try:
+        table = pd.read_parquet(file)
+    except (ValueError, OSError) as error:
+        raise ReportError(f"{file} cannot be read ({error}); run the study again.") from error
+    missing = [name for name in NEEDED.get(file.stem, "").split() if name not in table]
+    if missing:
+        raise ReportError(f"{file} has no column {', '.join(missing)}; run the study again.")
+    return table

@@ -1,0 +1,152 @@
+"""One model of a study: activations, answers, and the finished steps of every question asked of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.studies.activations.model_reading import Reading, read_model
+from unsinter.studies.activations.untrained import once, read_layer0_mean, read_random_model
+from unsinter.studies.data.dataset import Dataset, recorded_labels, refusal_to_score, target_rows
+from unsinter.studies.data.sites import Site
+from unsinter.studies.data.targets import Response, Target, make_target
+from unsinter.studies.data.unlabelled import Unlabelled, count_unlabelled
+from unsinter.studies.probing.target import TargetInput
+from unsinter.studies.run.target_step import target_step
+from unsinter.studies.store.step_store import Step, StepStore
+from unsinter.studies.study.file import Study
+from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.sections import ModelSource
+
+
+@dataclass(slots=True, kw_only=True)
+class ModelOutcome:
+    """Everything one model adds to the run.
+
+    Attributes
+    ----------
+    targets : name -> what was asked; ``steps`` holds what came out, by the same names.
+    others : transfer, held-out and separation steps, by name.
+    not_separated : pair of factors -> why it has no verdict.
+    """
+
+    name: str
+    path: str
+    template: str
+    identity: dict[str, Any]
+    extraction: Mapping[str, Any]
+    cells: dict[str, int]
+    wording_by_category: dict[str, dict[str, int]]
+    unlabelled: Unlabelled
+    reading: Reading
+    targets: dict[str, TargetInput] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    others: dict[str, Step] = field(default_factory=dict)
+    not_studied: dict[str, str] = field(default_factory=dict)
+    not_separated: dict[str, str] = field(default_factory=dict)
+
+
+def study_model(
+    study: Study, source: ModelSource, dataset: Dataset, settings: Settings, store: StepStore
+) -> ModelOutcome:
+    """Extract, answer, probe and compare for one model."""
+    reading = read_model(study, source, dataset, settings)
+    outcome = ModelOutcome(
+        name=source.name,
+        path=source.path,
+        template=source.template,
+        identity=reading.identity,
+        extraction=reading.facts,
+        cells=count_cells(dataset, reading.responses),
+        wording_by_category=count_wordings(dataset, reading.responses),
+        unlabelled=count_unlabelled(
+            reading.responses,
+            max_new_tokens=study.responses.max_new_tokens
+            if study.responses is not None and not study.responses.path
+            else None,
+        ),
+        reading=reading,
+    )
+    readers = {
+        "read": reading.activations,
+        "read_layer0": once(lambda: read_layer0_mean(study, reading, settings)),
+        "read_random": once(lambda: read_random_model(study, reading, settings)),
+    }
+    for name in study.targets:
+        target = make_target(
+            name,
+            dataset.prompts,
+            reading.responses,
+            groups=dataset.groups,
+            min_groups=study.min_groups,
+            is_present=reading.is_present,
+        )
+        given = _input(target, study, dataset, reading, outcome, readers)
+        if given is not None:
+            outcome.targets[name] = given
+            outcome.steps[name] = target_step(given, study, dataset, settings, store)
+    return outcome
+
+
+def count_cells(dataset: Dataset, responses: Sequence[Response | None]) -> dict[str, int]:
+    """Return independent groups per cell of D x R, named ``harmful/refusal`` and so on."""
+    cells: dict[str, set[str]] = {}
+    for name, group in zip(harm_and_refusal(dataset, responses), dataset.groups, strict=True):
+        if name:
+            cells.setdefault(name, set()).add(group)
+    return {name: len(groups) for name, groups in sorted(cells.items())}
+
+
+def harm_and_refusal(dataset: Dataset, responses: Sequence[Response | None]) -> NDArray[np.str_]:
+    """Return the cell of each prompt (n_prompts,), as ``harmful/refusal``; empty where either is unknown."""
+    return np.array(
+        [
+            f"{harm}/{response.refusal}" if harm and response is not None and response.refusal else ""
+            for harm, response in zip(dataset.harm, responses, strict=True)
+        ],
+        dtype=np.str_,
+    )
+
+
+def count_wordings(dataset: Dataset, responses: Sequence[Response | None]) -> dict[str, dict[str, int]]:
+    """Return independent groups per topic and wording, refusals only."""
+    cells: dict[str, dict[str, set[str]]] = {}
+    for topic, response, group in zip(dataset.topics, responses, dataset.groups, strict=True):
+        if response is not None and response.refusal == "refusal" and response.wording:
+            row = cells.setdefault(topic or "none", {})
+            row.setdefault(response.wording, set()).add(group)
+    return {
+        topic: {wording: len(groups) for wording, groups in sorted(row.items())}
+        for topic, row in sorted(cells.items())
+    }
+
+
+def _input(
+    target: Target,
+    study: Study,
+    dataset: Dataset,
+    reading: Reading,
+    outcome: ModelOutcome,
+    readers: Mapping[str, Any],
+) -> TargetInput | None:
+    """Return what a target is made of; None, with the reason noted, where it cannot be studied."""
+    if (reason := target.refusal_to_fit) is not None:
+        outcome.not_studied[target.name] = reason
+        return None
+    rows = target_rows(dataset, target, n_folds=study.inner_folds, seed=study.seed)
+    if (reason := refusal_to_score(target, rows)) is not None:
+        outcome.not_studied[target.name] = reason
+        return None
+    sites: list[Site] = [(layer, position) for position in study.positions for layer in reading.layers]
+    return TargetInput(
+        model=outcome.name,
+        target=target,
+        rows=rows,
+        sites=sites,
+        cells=harm_and_refusal(dataset, reading.responses),
+        answers=recorded_labels(target, dataset, study),
+        content={"identity": reading.identity, "rows": list(reading.extraction.keys)},
+        **readers,
+    )

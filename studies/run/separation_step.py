@@ -1,0 +1,129 @@
+"""The separation verdicts of one model as a step of a run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from unsinter.studies.activations.untrained import LAYER0_MEAN, read_layer0_mean
+from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.data.sites import Site
+from unsinter.studies.run.model import ModelOutcome
+from unsinter.studies.run.transfer_step import comparison_parts
+from unsinter.studies.separation.inputs.study_pairs import Asked, study_pairs
+from unsinter.studies.separation.inputs.thresholds import Rule
+from unsinter.studies.separation.judge import judge_pairs
+from unsinter.studies.separation.site.obstacles import find_obstacle
+from unsinter.studies.separation.supporting.site_evidence import SiteEvidence, site_evidence
+from unsinter.studies.separation.verdict_rows import verdict_rows
+from unsinter.studies.store.step_store import StepStore, digest_of
+from unsinter.studies.study.file import Study
+from unsinter.studies.study.run_options import Settings
+
+
+def separate_factors(
+    outcome: ModelOutcome, study: Study, dataset: Dataset, settings: Settings, store: StepStore
+) -> None:
+    """Add the verdict on every pair that the study asks about, at every site, to the model's outcome."""
+    if not study.separation.pairs:
+        return
+    asked, left_out = study_pairs(
+        dataset,
+        outcome.reading.responses,
+        study.separation,
+        targets=study.targets,
+        is_present=outcome.reading.is_present,
+        embedding=read_layer0_mean(study, outcome.reading, settings)(*LAYER0_MEAN),
+    )
+    outcome.not_separated.update(left_out)
+    if not asked:
+        return
+    chosen = _chosen_sites(outcome)
+    labels = [[a.name, a.first_class, a.second_class, a.pair.z, a.pair.w, a.pair.strata] for a in asked]
+    parts = comparison_parts(outcome, study, dataset) | {
+        "separation": study.separation,
+        "labels": [[part for part in row if part is not None] for row in labels],
+        "chosen": {first: list(site) for first, site in chosen.items()},
+    }
+    name, key = f"{outcome.name}-separation", digest_of(parts)
+    outcome.others["separation"] = store.find(name, key) or store.keep(
+        name,
+        key,
+        tables={"verdicts": _table(outcome, asked, chosen, study, settings)},
+        facts={},
+    )
+
+
+def rule_of(study: Study) -> Rule:
+    """Return the decision rule with the study's thresholds."""
+    own = study.separation
+    defaults = Rule()
+    return Rule(
+        effect_floor=own.effect_floor,
+        margin=defaults.margin if own.margin is None else own.margin,
+        least_bits=own.least_bits,
+        min_groups=defaults.min_groups if own.min_groups is None else own.min_groups,
+        level=own.level,
+        n_folds=own.folds,
+        n_splits=own.splits,
+        n_draws=own.draws,
+        seed=study.seed,
+    )
+
+
+def _table(
+    outcome: ModelOutcome,
+    asked: Sequence[Asked],
+    chosen: dict[str, Site],
+    study: Study,
+    settings: Settings,
+) -> pd.DataFrame:
+    sites: list[Site] = [(layer, p) for p in study.positions for layer in outcome.reading.layers]
+    rule = rule_of(study)
+    done = 0
+
+    def on_site() -> None:
+        nonlocal done
+        done += 1
+        settings.progress(f"{outcome.name}: verdicts", done, len(sites))
+
+    read = outcome.reading.activations
+    pairs = [contrast.pair for contrast in asked]
+    verdicts = judge_pairs(read, sites, pairs, rule, n_jobs=settings.n_jobs, on_site=on_site)
+    more: dict[tuple[int, int, str], SiteEvidence] = {}
+    looked_at = _looked_at(asked, rule, study.separation.erased_contrasts)
+    for number, place in enumerate(looked_at):
+        site = chosen[asked[place].letters[0]]
+        other = next((p for p in study.positions if p != site[1]), None)
+        elsewhere = None if other is None else read(site[0], other)
+        more[place, *site] = site_evidence(read(*site), elsewhere, pairs[place], rule)
+        settings.progress(f"{outcome.name}: erasure", number + 1, len(looked_at))
+    rows: list[dict[str, Any]] = verdict_rows(asked, verdicts, more)
+    return pd.DataFrame([{"model": outcome.name, **row} for row in rows])
+
+
+def _chosen_sites(outcome: ModelOutcome) -> dict[str, Site]:
+    """Return the site that the training rows chose for each target, by its letter."""
+    sites = {name: (step.facts["layer"], step.facts["position"]) for name, step in outcome.steps.items()}
+    first = next(iter(sites.values()), None)
+    return sites | {name: first for name in ("D", "C") if name not in sites and first is not None}
+
+
+def _looked_at(asked: Sequence[Asked], rule: Rule, limit: int) -> list[int]:
+    """Return the places of contrasts that erasure is tried on: of each pair those with most to compare."""
+    kept = []
+    for name in dict.fromkeys(contrast.name for contrast in asked):
+        own = [
+            place
+            for place, contrast in enumerate(asked)
+            if contrast.name == name and find_obstacle(contrast.pair, rule) is None
+        ]
+        fewest = {place: _fewest_off_diagonal(asked[place]) for place in own}
+        kept += sorted(own, key=lambda place: (-fewest[place], place))[:limit]
+    return kept
+
+
+def _fewest_off_diagonal(contrast: Asked) -> int:
+    counts = contrast.pair.groups_per_cell()
+    return int(np.min([counts["first_only"], counts["second_only"]]))

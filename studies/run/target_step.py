@@ -1,0 +1,131 @@
+"""One target of one model, start to finish: floors, probes at every site, controls, tuning, tables."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.export.probe_facts import weights_about
+from unsinter.studies.probing.result_tables import ask, floor_table, prediction_table, result_table
+from unsinter.studies.probing.target import (
+    TargetInput,
+    fit_target,
+    make_floors,
+    make_plan,
+    permutation_p_values,
+    site_weights,
+)
+from unsinter.studies.probing.types import SiteFit, chosen
+from unsinter.studies.store.site_weights import write_weights
+from unsinter.studies.store.step_store import Step, StepStore, digest_of
+from unsinter.studies.study.file import Study
+from unsinter.studies.study.run_options import Settings
+from unsinter.studies.tables.columns import TRIALS
+
+
+def target_step(
+    given: TargetInput, study: Study, dataset: Dataset, settings: Settings, store: StepStore
+) -> Step:
+    """Return the finished step of a target: as an earlier run left it, or made now."""
+    name = f"{given.model}-{given.target.name}"
+    key = digest_of(_parts(given, study, dataset))
+    if (found := store.find(name, key)) is not None:
+        return found
+    return _make(given, study, dataset, settings, store, name, key)
+
+
+def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]:
+    target, rows = given.target, given.rows
+    return {
+        "content": given.content,
+        "target": [target.name, target.labels, list(target.classes)],
+        "rows": [rows.train, rows.test, rows.inner],
+        "sites": [list(site) for site in given.sites],
+        "ids": dataset.ids,
+        "groups": dataset.groups,
+        "texts": np.array([prompt.prompt for prompt in dataset.prompts], dtype=object),
+        "cells": given.cells,
+        "labels beside": [dataset.harm, dataset.topics],
+        "answers": dict(given.answers),
+        "family": study.family,
+        "penalties": study.penalties,
+        "weighting": study.weighting,
+        "controls": study.controls,
+        "tuning": study.tuning,
+        "draws": study.bootstrap_draws,
+        "seed": study.seed,
+    }
+
+
+def _make(
+    given: TargetInput,
+    study: Study,
+    dataset: Dataset,
+    settings: Settings,
+    store: StepStore,
+    name: str,
+    key: str,
+) -> Step:
+    question = ask(
+        given.model,
+        given.target,
+        given.rows,
+        ids=dataset.ids,
+        groups=dataset.groups,
+        n_draws=study.bootstrap_draws,
+        seed=study.seed,
+    )
+    floors = make_floors(given, study, dataset)
+    fits = fit_target(given, study, dataset, settings)
+    tuned, trials = tune_target(given, study, dataset, settings)
+    everything = [*fits, *([tuned] if tuned else [])]
+    p_values = permutation_p_values(question, everything, study)
+    best = chosen(fits)
+    tables = {
+        "floors": floor_table(question, floors),
+        "results": result_table(question, fits, floors, tuned=tuned, p_values=p_values),
+        "predictions": prediction_table(question, everything),
+        "trials": trials,
+    }
+    return store.keep(
+        name,
+        key,
+        tables=tables,
+        facts={"layer": best.site[0], "position": best.site[1], "penalty": best.penalty},
+        write_more=lambda folder: write_weights(
+            folder / "weights.safetensors",
+            [site_weights(fit, given.target) for fit in everything],
+            about=weights_about(dataset.split.digest, given.content["identity"]),
+        ),
+    )
+
+
+def tune_target(
+    given: TargetInput, study: Study, dataset: Dataset, settings: Settings
+) -> tuple[SiteFit | None, pd.DataFrame]:
+    """Return the tuned probe and the trials behind it; None and no rows where the study asks for none."""
+    if not study.tuning.trials:
+        return None, pd.DataFrame(columns=list(TRIALS))
+    from unsinter.studies.probing.tuning.tune import tune
+
+    tuned = tune(
+        given.read,
+        given.sites,
+        given.target,
+        given.rows,
+        make_plan(given, study, dataset),
+        study.tuning,
+        groups=dataset.groups,
+        name=f"{study.name}-{given.model}-{given.target.name}",
+        storage=settings.storage,
+        folder=settings.folder / "tuning",
+        seed=study.seed,
+        content=given.content,
+        n_jobs=settings.n_jobs,
+        progress=lambda done, total: settings.progress(
+            f"{given.model}: trials for {given.target.name}", done, total
+        ),
+    )
+    told = tuned.trials.assign(model=given.model, target=given.target.name)
+    return tuned.fit, told[list(TRIALS)]

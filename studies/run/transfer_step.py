@@ -1,0 +1,173 @@
+"""Comparisons as steps of a run: transfer and held-out values within a model, probes across models."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.data.sites import FloatArray, Site
+from unsinter.studies.run.model import ModelOutcome
+from unsinter.studies.store.site_weights import read_weights
+from unsinter.studies.store.step_store import Step, StepStore, digest_of
+from unsinter.studies.study.file import Study
+from unsinter.studies.study.run_options import Settings
+from unsinter.studies.transfer import Kind, ModelSide, cross_model_table, held_out_tables, transfer_tables
+
+_OTHER_PENALTY = 1e-2
+"""Penalty of transfer probes where the study's own family has none; LogisticProbe's default."""
+
+
+def compare_within(
+    outcome: ModelOutcome, study: Study, dataset: Dataset, settings: Settings, store: StepStore
+) -> None:
+    """Add the transfer matrices and the held-out sources and categories of one model to its outcome."""
+    if "D" not in outcome.steps:
+        return
+    parts = comparison_parts(outcome, study, dataset)
+    facts = outcome.steps["D"].facts
+    best: Site = (facts["layer"], facts["position"])
+    penalty = facts["penalty"] if study.family == "logistic" else _OTHER_PENALTY
+    given = outcome.targets["D"]
+    present = np.flatnonzero(outcome.reading.is_present)
+    wordings, answered = _wordings(outcome)
+    if study.transfer:
+        outcome.others["transfer"] = _step(
+            store,
+            f"{outcome.name}-transfer",
+            parts | {"kinds": study.transfer, "best": list(best), "penalty": penalty, "wordings": wordings},
+            "transfer",
+            lambda: transfer_tables(
+                outcome.name,
+                given.read,
+                given.sites,
+                dataset,
+                best,
+                wordings,
+                present,
+                kinds=_kinds(study),
+                penalty=penalty,
+                n_draws=study.bootstrap_draws,
+                seed=study.seed,
+                min_groups=study.min_groups,
+                answered=answered,
+                progress=settings.progress,
+            ),
+        )
+    if study.hold_out:
+        outcome.others["held_out"] = _step(
+            store,
+            f"{outcome.name}-held-out",
+            parts | {"hold_out": study.hold_out, "penalties": study.penalties, "inner": study.inner_folds},
+            "held_out",
+            lambda: held_out_tables(
+                outcome.name,
+                given.read,
+                given.sites,
+                dataset,
+                present,
+                kinds=study.hold_out,
+                penalties=study.penalties,
+                inner_folds=study.inner_folds,
+                n_draws=study.bootstrap_draws,
+                seed=study.seed,
+                min_groups=study.min_groups,
+                progress=settings.progress,
+            ),
+        )
+
+
+def compare_models(
+    outcomes: Sequence[ModelOutcome], study: Study, dataset: Dataset, store: StepStore
+) -> Step | None:
+    """Return the step of probes read across models; None where fewer than two models share a target."""
+    shared = {name for name in study.targets if sum(name in o.steps for o in outcomes) > 1}
+    if not shared:
+        return None
+    pairs = [(o, name) for o in outcomes for name in o.steps if name in shared]
+    parts = {
+        "sides": [[o.name, o.targets[name].content, name, dict(o.steps[name].facts)] for o, name in pairs],
+        "labels": [o.targets[name].target.labels for o, name in pairs],
+        "split": dataset.split.digest,
+        "groups": dataset.groups,
+        "draws": study.bootstrap_draws,
+        "inner": study.inner_folds,
+        "seed": study.seed,
+    }
+    return _step(
+        store,
+        "cross-model",
+        parts,
+        "cross_model",
+        lambda: cross_model_table(
+            [_side(o, name) for o, name in pairs],
+            ids=dataset.ids,
+            groups=dataset.groups,
+            is_test=dataset.is_test,
+            inner_folds=study.inner_folds,
+            n_draws=study.bootstrap_draws,
+            seed=study.seed,
+        ),
+    )
+
+
+def _side(outcome: ModelOutcome, name: str) -> ModelSide:
+    given, step = outcome.targets[name], outcome.steps[name]
+    site: Site = (step.facts["layer"], step.facts["position"])
+    weights = read_weights(step.folder / "weights.safetensors", layer=site[0], position=site[1])
+    weight, bias = weights.layers[0]
+
+    def probe(X: FloatArray) -> FloatArray:
+        scores = X @ weight.T + bias
+        return scores[:, 0] if given.target.is_binary else scores
+
+    return ModelSide(
+        model=outcome.name,
+        target=given.target,
+        site=site,
+        X=given.read(*site),
+        probe=probe,
+        is_present=outcome.reading.is_present,
+    )
+
+
+def _wordings(outcome: ModelOutcome) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
+    """Return the wording of each refusal (n_prompts,), empty elsewhere, and which prompts were answered."""
+    responses = outcome.reading.responses
+    refused = [r is not None and r.refusal == "refusal" for r in responses]
+    wordings = [(r.wording or "") if r and was else "" for r, was in zip(responses, refused, strict=True)]
+    answered = [r is not None and r.refusal == "compliance" for r in responses]
+    return np.array(wordings, dtype=np.str_), np.array(answered, dtype=bool)
+
+
+def _kinds(study: Study) -> tuple[Kind, ...]:
+    return (*study.transfer, "category_held_out") if "category" in study.transfer else study.transfer
+
+
+def comparison_parts(outcome: ModelOutcome, study: Study, dataset: Dataset) -> dict[str, Any]:
+    """Return what every comparison within a model is made of."""
+    return {
+        "content": {"identity": outcome.identity, "rows": list(outcome.reading.extraction.keys)},
+        "sites": [[layer, position] for position in study.positions for layer in outcome.reading.layers],
+        "present": outcome.reading.is_present,
+        "split": dataset.split.digest,
+        "groups": dataset.groups,
+        "harm": dataset.harm,
+        "categories": dataset.categories,
+        "sources": dataset.sources,
+        "texts": np.array([prompt.prompt for prompt in dataset.prompts], dtype=object),
+        "answered": _wordings(outcome)[1],
+        "draws": study.bootstrap_draws,
+        "min_groups": study.min_groups,
+        "seed": study.seed,
+    }
+
+
+def _step(
+    store: StepStore, name: str, parts: Mapping[str, Any], table: str, make: Callable[[], pd.DataFrame]
+) -> Step:
+    key = digest_of(parts)
+    found = store.find(name, key)
+    return found or store.keep(name, key, tables={table: make()}, facts={})

@@ -1,0 +1,1 @@
+"""An exported probe on new text."""

@@ -1,0 +1,106 @@
+"""Texts to be scored: from the command line, a file, or standard input."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from unsinter.cache.location import expand_home
+from unsinter.features.records.record import RecordError, abbreviate
+from unsinter.features.records.rows import SUFFIXES, read_rows
+from unsinter.studies.study.file import StudyError
+
+_FIELDS = ("prompt", "text")
+_STDIN = "standard input"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenText:
+    """One text and where it came from."""
+
+    row: int
+    """From 1: the line of a file, the row of a table, or the place among --text options."""
+
+    id: str | None
+    """The record's own id, where it has one."""
+
+    text: str
+
+
+def given_texts(
+    texts: Sequence[str], *, file: str | None, dash: str | None = None, stdin: BinaryIO
+) -> list[GivenText]:
+    """Return the texts in order; ``file`` is a path; ``-`` there, or alone (``dash``), is standard input.
+
+    JSONL, CSV and Parquet hold one text per record, in a field ``prompt`` or ``text``, line breaks and all.
+    Any other file, and standard input unless its first line begins with ``{``, holds one text per line.
+
+    Raises
+    ------
+    StudyError : neither or both of texts and file are given. RecordError : names file and row of the first
+        text that is blank, missing or unreadable.
+    """
+    if dash not in (None, "-"):
+        raise StudyError(f"texts are given with --text, --file, or - for standard input; got {dash!r}.")
+    if bool(texts) + (file is not None) + (dash is not None) != 1:
+        raise StudyError(
+            "give the texts with --text, with --file, or - for standard input, one of the three."
+        )
+    file = dash or file
+    if texts:
+        found = [_checked("--text", row, text, None) for row, text in enumerate(texts, start=1)]
+    elif file == "-":
+        found = list(_lines(_STDIN, stdin.read()))
+    elif Path(str(file)).suffix.lower() in SUFFIXES:
+        found = [_of_record(str(file), row.number, row.values) for row in read_rows(str(file)).rows]
+    else:
+        found = list(_lines(str(file), expand_home(str(file)).read_bytes()))
+    if not found:
+        raise RecordError.at(file, "holds no text; give at least one line")
+    return found
+
+
+def _lines(where: str, data: bytes) -> Iterator[GivenText]:
+    lines = data.removeprefix(b"\xef\xbb\xbf").splitlines()
+    is_jsonl = where == _STDIN and bool(lines) and lines[0].lstrip().startswith(b"{")
+    for row, line in enumerate(lines, start=1):
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            fault = f"byte {error.start + 1} of the line is not UTF-8; save the text as UTF-8"
+            raise RecordError.at(where, fault, row=row) from error
+        yield _of_json(where, row, text) if is_jsonl else _checked(where, row, text, None)
+
+
+def _of_json(where: str, row: int, line: str) -> GivenText:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        fault = "is not JSON, as its first line is; write one JSON object per line, or texts alone"
+        raise RecordError.at(where, fault, row=row) from error
+    if not isinstance(values, dict):
+        raise RecordError.at(where, "is not a JSON object; write one object per line", row=row)
+    return _of_record(where, row, values)
+
+
+def _of_record(where: str, row: int, values: dict[str, Any]) -> GivenText:
+    name = next((field for field in _FIELDS if field in values), None)
+    if name is None:
+        fault = f"has no field 'prompt' or 'text'; its fields are {', '.join(values)}"
+        raise RecordError.at(where, fault, row=row)
+    text = values[name]
+    if not isinstance(text, str):
+        raise RecordError.at(where, f"must be text, got {abbreviate(text)}", row=row, field=name)
+    key = values.get("id")
+    return _checked(where, row, text, None if key is None else str(key))
+
+
+def _checked(where: str, row: int, text: str, key: str | None) -> GivenText:
+    if not text.strip():
+        raise RecordError.at(where, "is blank; write a text or remove it", row=row)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RecordError.at(where, "holds half of a surrogate pair; remove it", row=row) from error
+    return GivenText(row=row, id=key, text=text)

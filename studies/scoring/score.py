@@ -1,0 +1,168 @@
+"""What `unsinter score` does: an exported probe, its model and some texts in; a line per text out."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from transformers import AutoTokenizer
+
+from unsinter.features.extract.in_memory import read_site
+from unsinter.features.model.folder import check_folder
+from unsinter.features.model.identity import text_identity
+from unsinter.features.model.model import ChatModel, load_model
+from unsinter.features.rendering.rendering import render, rendered_identity
+from unsinter.probes.arrays import FloatArray
+from unsinter.probes.files.export import load_probe
+from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
+from unsinter.studies.data.load import find_model
+from unsinter.studies.scoring.inputs import GivenText, given_texts
+from unsinter.studies.study.run_options import Progress, silent
+from unsinter.studies.study.sections import ModelSource
+
+_SHOWN = 60
+"""Characters of a text that its line repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredText:
+    """One text and what the probe says of it.
+
+    Attributes
+    ----------
+    scores : one score for two classes, else one per class.
+    probabilities : one per class; None where the probe has none.
+    """
+
+    given: GivenText
+    classes: tuple[str, ...]
+    scores: FloatArray
+    probabilities: FloatArray | None
+    decision: str
+
+    def line(self) -> str:
+        """Return score, probability, decision and the text's beginning, separated by tabs.
+
+        Of two classes score and probability are those of the second; of more, those of the decision.
+        """
+        place = 1 if len(self.classes) == 2 else self.classes.index(self.decision)
+        score = self.scores[0] if len(self.scores) == 1 else self.scores[place]
+        probability = "-" if self.probabilities is None else f"{self.probabilities[place]:.4f}"
+        text = " ".join(self.given.text.split())
+        text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        return f"{score:.4f}\t{probability}\t{self.decision}\t{text}"
+
+    def json_line(self) -> str:
+        """Return everything as one line of JSON."""
+        names = self.classes[1:] if len(self.classes) == 2 else self.classes
+        table: dict[str, Any] = {
+            "row": self.given.row,
+            "id": self.given.id,
+            "text": self.given.text,
+            "scores": dict(zip(names, map(_number, self.scores), strict=True)),
+            "probabilities": None
+            if self.probabilities is None
+            else dict(zip(self.classes, map(_number, self.probabilities), strict=True)),
+            "decision": self.decision,
+        }
+        return json.dumps(table, ensure_ascii=False)
+
+
+def score_verb(
+    probe_file: Path,
+    *,
+    model: str,
+    texts: Sequence[str],
+    file: str | None,
+    dash: str | None,
+    stdin: BinaryIO,
+    as_json: bool,
+    progress: Progress,
+) -> list[str]:
+    """Return one line per text, in order; whatever can be refused is refused before the weights are read."""
+    probe = load_probe(probe_file)
+    given = given_texts(texts, file=file, dash=dash, stdin=stdin)
+    loaded = load_fitting_model(probe, model)
+    scored = score_texts(probe, loaded, given, progress=progress)
+    return [text.json_line() if as_json else text.line() for text in scored]
+
+
+def load_fitting_model(probe: ProbeWeights, model: str) -> ChatModel:
+    """Load the probe's model, in the probe's dtype.
+
+    Raises
+    ------
+    ProbeFileError : the model is another one; a wrong tokenizer or template is told before weights are read.
+    """
+    # A name of our own: what follows "planted:" or "/" is no name of a study.
+    folder = find_model(ModelSource(name="model", path=model))
+    about = probe.card.get("model")
+    if not isinstance(about, dict) or "weights" not in about:
+        raise ProbeFileError(f"{probe.name}: its card names no model, so new text cannot be scored with it.")
+    check_folder(folder)
+    probe.check_fits(identity=_text_identity(folder))
+    loaded = load_model(folder, dtype=about["dtype"])
+    probe.check_fits(identity=loaded.identity, d_model=loaded.d_model)
+    return loaded
+
+
+def score_texts(
+    probe: ProbeWeights, model: ChatModel, given: Sequence[GivenText], *, progress: Progress = silent
+) -> list[ScoredText]:
+    """Return scores, probabilities and decisions of new texts at the probe's own layer and position.
+
+    Raises
+    ------
+    ProbeFileError : the probe was fitted on another model, or reads response tokens, which a text has not.
+    """
+    probe.check_fits(identity=model.identity, d_model=model.d_model)
+    layer, position = probe.card["layer"], str(probe.card["position"])
+    if position.startswith("response_"):
+        raise ProbeFileError(
+            f"{probe.name} reads {position!r}, a token of the answer, which a prompt has not; "
+            "score a generation with ProbeMonitor."
+        )
+    names = [(item.id or f"row {item.row}", item.text) for item in given]
+    rendered = render(names, model, template=probe.card.get("template", "auto"), date=probe_date(probe))
+    probe.check_fits(identity=rendered_identity(model, rendered))
+    X = read_site(
+        model,
+        rendered,
+        layer=layer,
+        position=position,
+        progress=lambda done, total: progress("texts", done, total),
+    )
+    return list(_scored(probe, X, given))
+
+
+def probe_date(probe: ProbeWeights) -> str | None:
+    """Return the day that the probe's chat template was shown; None for no clock, or an unknown day."""
+    about = probe.card.get("model")
+    return about.get("date") if isinstance(about, dict) else None
+
+
+def _scored(probe: ProbeWeights, X: FloatArray, given: Sequence[GivenText]) -> Iterator[ScoredText]:
+    scores = probe.scores(X)
+    probabilities = probe.probabilities(X) if probe.has_probabilities else [None] * len(X)
+    for item, row, odds, decision in zip(given, scores, probabilities, probe.decide(scores), strict=True):
+        yield ScoredText(
+            given=item,
+            classes=probe.classes,
+            scores=np.atleast_1d(row),
+            probabilities=odds,
+            decision=str(decision),
+        )
+
+
+def _text_identity(folder: str) -> dict[str, str]:
+    """Return the digests of tokenizer and template alone; empty where only `load_model` can say why not."""
+    try:
+        return text_identity(AutoTokenizer.from_pretrained(folder))
+    except Exception:  # the readers raise every kind; loading the model reads it again and says what is wrong
+        return {}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""How strong a code would have been noticed where none was read."""

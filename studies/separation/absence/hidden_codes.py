@@ -1,0 +1,94 @@
+"""Is there a code of a factor that no mean of all rows shows: in how rows spread, or turned from category
+to category?
+
+Exclusive-or, products and radii leave the mean of a cell where it is and change its covariance; a code that
+is reversed between categories changes means within each of them only. Both make rows of one label alike, in
+products of second degree or within a category. Whether likeness follows the label is tested against
+shuffled labels, in all dimensions at once: at equal strength this notices codes that a trained non-linear
+probe is too weak for.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.effects.residual_metric import Coordinates, ResidualMetric, least_squares
+
+_N_SHUFFLES = 200
+
+_MOST_ROWS = 4000
+"""Groups that are compared; more add little and cost their square."""
+
+
+def likeness_beyond(
+    sites: Coordinates, kinds: FloatArray, effect: FloatArray, representatives: NDArray[np.intp]
+) -> Tensor:
+    """Return cosines (m, m) of what the other factor and all that is held fixed leave of one row per group.
+
+    Rows are whitened by a metric that has seen neither of two, and what lies along an effect is left out; the
+    diagonal is zero.
+
+    Parameters
+    ----------
+    kinds : (n, q) columns of the other factor and of what is held fixed.
+    effect : (n,) weights of rows in the effect of the other factor.
+    representatives : (m,) one row of each group.
+    """
+    residual, _ = least_squares(torch.as_tensor(kinds), sites.Y)
+    metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
+    axis = metric.whiten(torch.as_tensor(effect)[None] @ sites.Y)[0]
+    white = metric.whiten(residual)
+    white = white - torch.outer(white @ axis, axis) / axis.square().sum().clamp_min(1e-12)
+    own = (metric.weight * white.square().sum(dim=1)).clamp(1e-6, 0.98)
+    white = (white * (metric.weight**0.5 / (own * (1 - own)).sqrt())[:, None])[representatives]
+    likeness = white @ white.T
+    likeness.fill_diagonal_(0)
+    return likeness
+
+
+def hidden_code(
+    likeness: Tensor,
+    labels: NDArray[np.integer],
+    blocks: NDArray[np.intp],
+    strata: NDArray[np.intp],
+    *,
+    seed: int,
+) -> float:
+    """Return by how many deviations of shuffled labels likeness follows a label, the larger of two ways.
+
+    Parameters
+    ----------
+    likeness : (m, m) of ``likeness_beyond``.
+    labels : (m,) 0 or 1.
+    blocks : (m,) codes of the other factor and what is held fixed, within which labels are shuffled.
+    strata : (m,) codes of the category.
+    """
+    size = np.maximum(np.bincount(blocks), 1)
+    r = labels - (np.bincount(blocks, weights=labels) / size)[blocks]
+    rng = np.random.default_rng(seed)
+    order = np.argsort(blocks, kind="stable")
+    drawn = np.empty((_N_SHUFFLES + 1, len(r)))
+    drawn[0] = r
+    for row in drawn[1:]:
+        row[order] = r[np.lexsort((rng.random(len(r)), blocks))]
+    R = torch.as_tensor(drawn, dtype=torch.float32)
+    same = torch.as_tensor(strata[:, None] == strata[None])
+    kernels = [likeness.square()]
+    if len(np.unique(strata)) > 1:
+        kernels.append(likeness * same)
+    return max(_deviations(((R @ kernel) * R).sum(dim=1).numpy()) for kernel in kernels)
+
+
+def _deviations(values: FloatArray) -> float:
+    """Return how far the first value lies above the others, in their deviations."""
+    value, shuffled = float(values[0]), values[1:]
+    spread = float(shuffled.std())
+    return (value - float(shuffled.mean())) / spread if spread > 0 else 0.0
+
+
+def one_row_per_group(groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the first row of each group (m,), at most ``_MOST_ROWS`` of them."""
+    _, first = np.unique(groups, return_index=True)
+    return np.asarray(np.sort(first)[:_MOST_ROWS], dtype=np.intp)

@@ -1,0 +1,128 @@
+"""Is a factor read by a probe that need not be linear, and may differ by category and by the other factor?"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import norm
+from torch import Tensor
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.data.estimate import UNKNOWN, Estimate
+from unsinter.studies.separation.effects.residual_metric import Coordinates, ResidualMetric, least_squares
+
+_LEAST_COMPONENTS = 40
+_ROWS_PER_COMPONENT = 20
+"""Rows per whitened component that a kernel is made of."""
+
+_RIDGE = 0.05
+
+
+def nonlinear_area(
+    sites: Coordinates,
+    labels: NDArray[np.integer],
+    other: NDArray[np.integer],
+    held: FloatArray,
+    strata: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    folds: NDArray[np.intp],
+    *,
+    level: float,
+    axis: FloatArray,
+) -> Estimate:
+    """Return the AUROC of a factor within strata and values of the other one, by the better of two kernel
+    probes.
+
+    One has straight terms, which may differ by stratum and by the other factor: it reads exclusive-or,
+    products and codes that are reversed between categories. The other one has a Gaussian and a squared
+    term: it reads radii. Targets are centred within blocks on the training rows; folds are those of whole
+    groups.
+
+    Parameters
+    ----------
+    labels, other : (n,) 0 or 1.
+    held : (n, q) columns whose linear part is taken out of the activations.
+    strata, groups, folds : (n,) codes.
+    axis : (n,) weights of rows in the effect of the other factor. What lies along that effect is left out: a
+        factor that moves the same axis, or is told by errors in the other's label, is not one of its own.
+    """
+    P = _components(sites, held, torch.as_tensor(axis) @ sites.Y)
+    blocks = np.unique(np.stack([other, strata], axis=1), axis=0, return_inverse=True)[1]
+    areas = [
+        _area_within(_scores(kernel, labels, blocks, folds), labels, blocks, groups, level)
+        for kernel in _kernels(P, torch.as_tensor(other), torch.as_tensor(strata))
+    ]
+    return max(areas, key=lambda area: area.low)
+
+
+def _scores(
+    kernel: Tensor, labels: NDArray[np.integer], blocks: NDArray[np.intp], folds: NDArray[np.intp]
+) -> FloatArray:
+    """Return held-out scores (n,) of kernel ridge regression."""
+    scores = np.zeros(len(labels))
+    for fold in np.unique(folds):
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        size = np.bincount(blocks[train], minlength=blocks.max() + 1)
+        mean = np.bincount(blocks[train], weights=labels[train], minlength=blocks.max() + 1) / np.maximum(
+            size, 1
+        )
+        target = torch.as_tensor(labels[train] - mean[blocks[train]])
+        own = kernel[np.ix_(train, train)]
+        own.diagonal().add_(_RIDGE)
+        weights = torch.cholesky_solve(target[:, None], torch.linalg.cholesky(own))
+        scores[test] = (kernel[np.ix_(test, train)] @ weights)[:, 0].numpy()
+    return scores
+
+
+def _components(sites: Coordinates, held: FloatArray, effect: Tensor) -> Tensor:
+    """Return leading whitened components (n, p) of what ``held`` leaves, across an effect."""
+    residual, _ = least_squares(torch.as_tensor(held), sites.Y)
+    metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
+    n, p = residual.shape
+    kept = min(p, max(_LEAST_COMPONENTS, n // _ROWS_PER_COMPONENT))
+    _, vectors = torch.linalg.eigh(metric.factor @ metric.factor.T)
+    P = residual @ vectors[:, -kept:]
+    spread = P.std(dim=0, correction=0).clamp_min(1e-12)
+    P, along = P / spread, effect @ vectors[:, -kept:] / spread
+    return P - torch.outer(P @ along, along) / along.square().sum().clamp_min(1e-12)
+
+
+def _kernels(P: Tensor, other: Tensor, strata: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the straight and the curved kernel (n, n), both about 1 on the diagonal."""
+    p = P.shape[1]
+    straight = P @ P.T / p
+    lengths = P.square().sum(dim=1)
+    distance = (lengths[:, None] + lengths[None] - 2 * p * straight).clamp_min(0)
+    gaussian = torch.exp(-distance / distance.median())
+    square = straight.square()
+    curved = (gaussian + square) / 2
+    same_other = (other[:, None] == other[None]).double()
+    same_stratum = (strata[:, None] == strata[None]).double()
+    return straight * (same_other + same_stratum + 0.5) / 2.5, curved * (1 + same_other) / 2
+
+
+def _area_within(
+    scores: FloatArray,
+    labels: NDArray[np.integer],
+    blocks: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    level: float,
+) -> Estimate:
+    """Return the AUROC inside blocks with limits as they are where nothing is read."""
+    total = counted = variance = 0.0
+    for block in np.unique(blocks):
+        own = blocks == block
+        wins, losses = scores[own & (labels == 1)], scores[own & (labels == 0)]
+        if not len(wins) or not len(losses):
+            continue
+        n1, n0 = len(wins), len(losses)
+        area = float((wins[:, None] > losses[None]).mean() + (wins[:, None] == losses[None]).mean() / 2)
+        weight = n1 * n0 / (n1 + n0)
+        total, counted = total + weight * area, counted + weight
+        variance += weight**2 * (n1 + n0 + 1) / (12 * n1 * n0)
+    if counted == 0:
+        return UNKNOWN
+    # Every pair of rows counts with either as the test row, so the variance doubles; rows of a group are
+    # alike.
+    rows_per_group = len(groups) / len(np.unique(groups))
+    width = float(norm.ppf(level)) * np.sqrt(2 * variance * rows_per_group) / counted
+    return Estimate(total / counted, total / counted - width, total / counted + width)

@@ -1,0 +1,1 @@
+"""Double-difference directions and what they read, as AUROC with bands."""

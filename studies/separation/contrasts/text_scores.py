@@ -1,0 +1,102 @@
+"""What the text alone says of both factors, cross-fitted on folds of whole groups."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.base import clone
+from sklearn.tree import DecisionTreeClassifier
+
+from unsinter.features.records.text_floor import text_floor
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.contrasts.directions import Design, cross_fitted
+from unsinter.studies.separation.inputs.column_units import in_float32_range
+from unsinter.studies.separation.inputs.held_fixed import covariate_columns, text_length
+
+_ROOM = 8 * 2**30
+"""Bytes that sparse features may take once they are dense."""
+
+
+def text_of_rows(text: Any, rows: NDArray[np.intp]) -> FloatArray | list[str]:
+    """Return the texts of ``rows``, or their features (n_rows, p), dense and in a range that float32 holds.
+
+    ValueError : sparse features that take too much memory as a dense matrix.
+    """
+    if issparse(text):
+        own = text[rows]
+        if (room := own.shape[0] * own.shape[1] * 4) > _ROOM:
+            raise ValueError(
+                f"text has sparse features {own.shape}, {room / 2**30:.0f} GiB as the dense matrix they are "
+                "read as; reduce them to fewer columns, or give the texts themselves."
+            )
+        return in_float32_range(own.toarray())
+    return in_float32_range(text[rows]) if isinstance(text, np.ndarray) else [text[row] for row in rows]
+
+
+_LEAF = 10
+"""Training texts in the smallest range of lengths that a tree tells apart."""
+
+_READERS: tuple[Literal["words", "characters"], ...] = ("words", "characters")
+
+
+def text_scores(
+    text: FloatArray | Sequence[str] | None,
+    embedding: FloatArray | None,
+    designs: Sequence[Design],
+    folds: NDArray[np.intp],
+) -> list[FloatArray]:
+    """Return scores (2, n_readers, n) of the first and second factor for each design.
+
+    Texts are read as the floors read them, by words and by characters (TF-IDF, logistic), vocabulary and
+    weights fitted outside each fold, and by their length: on a curve, and by a tree that finds any steps.
+    Features (n, p) and the mean token embedding are read by the same directions as activations.
+    """
+    parts: list[list[FloatArray]] = []
+    if text is not None and not isinstance(text, np.ndarray):
+        parts += [_by_floor(list(text), kind, designs, folds) for kind in _READERS]
+        parts += [_by_length(list(text), designs, folds)]
+        curve = covariate_columns(text_length(text))
+        parts += [[np.stack([column, column])] * len(designs) for column in curve.T]
+    for features in (text if isinstance(text, np.ndarray) else None, embedding):
+        if features is not None:
+            parts.append([fit.scores[:2] for fit in cross_fitted(features, designs, folds)])
+    return [np.stack([part[place] for part in parts], axis=1) for place in range(len(designs))]
+
+
+def _by_floor(
+    texts: list[str], kind: Literal["words", "characters"], designs: Sequence[Design], folds: NDArray[np.intp]
+) -> list[FloatArray]:
+    targets = [np.stack([design.cells < 2, design.cells % 2 == 0]) for design in designs]
+    unique = {codes.tobytes(): codes for pair in targets for codes in pair}
+    scores = {key: np.empty(len(texts)) for key in unique}
+    for fold in np.unique(folds):
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        reader = text_floor(kind)
+        if not any(character.isalnum() for row in train for character in texts[row]):
+            raise ValueError(
+                "text holds no word in the rows that train a fold where both factors are known; give the "
+                "texts of those rows, or leave text out."
+            )
+        seen = reader[:-1].fit_transform([texts[row] for row in train])
+        unseen = reader[:-1].transform([texts[row] for row in test])
+        for key, codes in unique.items():
+            scores[key][test] = clone(reader[-1]).fit(seen, codes[train]).decision_function(unseen)
+    return [np.stack([scores[codes.tobytes()] for codes in pair]) for pair in targets]
+
+
+def _by_length(texts: list[str], designs: Sequence[Design], folds: NDArray[np.intp]) -> list[FloatArray]:
+    lengths = np.array([[len(text), len(text.split())] for text in texts], dtype=np.float64)
+    found: list[FloatArray] = []
+    for design in designs:
+        scores = np.empty((2, len(texts)))
+        for place, codes in enumerate((design.cells < 2, design.cells % 2 == 0)):
+            for fold in np.unique(folds):
+                train, test = folds != fold, folds == fold
+                tree = DecisionTreeClassifier(min_samples_leaf=_LEAF, random_state=0)
+                share = tree.fit(lengths[train], codes[train]).predict_proba(lengths[test])[:, 1]
+                clipped = np.clip(share, 0.5 / _LEAF, 1 - 0.5 / _LEAF)
+                scores[place, test] = np.log(clipped / (1 - clipped))
+        found.append(scores)
+    return found

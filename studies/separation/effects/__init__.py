@@ -1,0 +1,1 @@
+"""The effects of both factors as a cross-validated Mahalanobis Gram matrix."""

@@ -1,0 +1,91 @@
+"""Shrunk covariance of residuals, in coordinates no more than the rows need."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.probes.geometry.shrunk_metric import ledoit_wolf
+
+_RIDGE = 1e-9
+"""Of the mean square: keeps the factor of dependent rows finite."""
+
+
+class Coordinates(NamedTuple):
+    """Rows in coordinates Y (n, p), float64, and the dimensions d that they had before."""
+
+    Y: Tensor
+    n_dimensions: int
+
+
+def coordinates(X: FloatArray) -> Coordinates:
+    """Return X (n, d) with columns on one scale, turned into at most n coordinates, p = min(n, d).
+
+    Every inner product of rows is kept, and so is every distance. The scale of a column is its deviation
+    over all rows: a choice of units, which no label enters.
+    """
+    rows = torch.as_tensor(np.asarray(X, dtype=np.float64))
+    rows = rows - rows.mean(dim=0)
+    spread = rows.std(dim=0, correction=0)
+    rows = rows / torch.where(spread > 0, spread, torch.ones_like(spread))
+    n, d = rows.shape
+    if d <= n:
+        return Coordinates(rows, d)
+    products = rows @ rows.T
+    products.diagonal().add_(_RIDGE * d)
+    return Coordinates(torch.linalg.cholesky(products), d)
+
+
+def residual_moments(H: Tensor, Y: Tensor, moments: Tensor) -> Tensor:
+    """Return the inner products (p, p) of what the columns of H (n, q) leave of Y, from those of Y."""
+    fitted = H.T @ Y
+    return moments - fitted.T @ (torch.linalg.pinv(H.T @ H, hermitian=True) @ fitted)
+
+
+def least_squares(H: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return residuals (n, p) of Y fitted by the columns of H (n, q), and each row's leverage (n,)."""
+    inverse = torch.linalg.pinv(H.T @ H, hermitian=True)
+    residual = Y - H @ (inverse @ (H.T @ Y))
+    return residual, ((H @ inverse) * H).sum(dim=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidualMetric:
+    """G = (1 - shrinkage) R'R / n + shrinkage m I of residuals R (n, p), by its Cholesky factor (p, p).
+
+    References
+    ----------
+    Ledoit & Wolf (2004), "A well-conditioned estimator for large-dimensional covariance matrices".
+    """
+
+    factor: Tensor
+    weight: float
+
+    @classmethod
+    def fit(cls, residual: Tensor, *, n_dimensions: int, moments: Tensor | None = None) -> "ResidualMetric":
+        """Return the metric of residuals (n, p), as if they still had their ``n_dimensions`` columns.
+
+        ``moments`` are their inner products (p, p) where these are at hand.
+        """
+        n, _ = residual.shape
+        S = (residual.T @ residual if moments is None else moments) / n
+        trace = float(S.trace())
+        shrinkage = ledoit_wolf(residual, float((S * S).sum()), trace, n_dimensions=n_dimensions)
+        S *= 1 - shrinkage
+        S.diagonal().add_((shrinkage + _RIDGE) * max(trace, 1e-300) / n_dimensions)
+        return cls(factor=torch.linalg.cholesky(S), weight=(1 - shrinkage) / n)
+
+    def solve(self, B: Tensor) -> Tensor:
+        """Return B (k, p) times the inverse of G."""
+        return torch.cholesky_solve(B.T, self.factor).T
+
+    def whiten(self, B: Tensor) -> Tensor:
+        """Return rows (k, p) whose inner products are those of B in the inverse of G, float32."""
+        return torch.linalg.solve_triangular(self.factor.float(), B.T.float(), upper=False).T
+
+    def leverage(self, residual: Tensor) -> Tensor:
+        """Return the share (n,) that each fitted row has in its own length."""
+        return self.weight * self.whiten(residual).square().sum(dim=1).double()

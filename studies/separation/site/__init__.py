@@ -1,0 +1,1 @@
+"""Everything that is estimated of one pair at one site."""

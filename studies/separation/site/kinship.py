@@ -1,0 +1,140 @@
+"""Rows of different groups that resemble each other: copies, and labels that travel along with likeness.
+
+Groups are trusted to hold what belongs together. Where they do not, a probe recognises relatives of its
+training rows and their labels look represented. Likeness is measured on what cells and all that is held
+fixed leave of the activations, whitened by a metric that has seen neither of the two rows, so that no code
+of the labels and no direction of large variance makes rows alike.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.effects.residual_metric import Coordinates, ResidualMetric, least_squares
+
+_COPY = 0.75
+"""Cosine of two rows' residuals from which they count as copies of one text."""
+
+_CHANCE_DEVIATIONS = 6.0
+"""Deviations of the cosine of two independent rows, one over the root of the dimensions, that copies
+exceed."""
+
+FEWEST_DIMENSIONS = 16
+"""Dimensions below which the nearest row is near for what the labels do to it, and likeness tells nothing."""
+
+_BLOCK = 1024
+
+_N_SHUFFLES = 200
+
+_LEAST_EXCESS, _LEAST_DEVIATIONS = 0.15, 4.0
+"""Excess of a label's agreement among nearest rows, in shares of full agreement and in deviations of
+shuffles."""
+
+
+class Kinship(NamedTuple):
+    """Likeness of rows across groups.
+
+    Attributes
+    ----------
+    nearest : (n,) the most alike row of another group.
+    copies : (m, 2) pairs of rows of different groups that are copies.
+    n_dimensions : that likeness is measured in.
+    """
+
+    nearest: NDArray[np.intp]
+    copies: NDArray[np.intp]
+    n_dimensions: float
+
+
+def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) -> Kinship:
+    """Return the likeness of the rows of one site.
+
+    Parameters
+    ----------
+    kinds : (n, q) indicators of cells and of what is held fixed.
+    groups : (n,) codes.
+    """
+    residual, _ = least_squares(torch.as_tensor(kinds), sites.Y)
+    metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
+    white = metric.whiten(residual)
+    own = (metric.weight * white.square().sum(dim=1)).clamp(1e-6, 0.98)
+    # The inner product of two rows in a metric fitted without them, by their leverages (Woodbury); near
+    # enough without the square of their own product.
+    # Many columns may hold few dimensions: as many as would share the squares of whitened rows evenly.
+    spread = white.T @ white
+    n_dimensions = float(spread.trace() ** 2 / spread.square().sum().clamp_min(1e-30))
+    least = max(_COPY, _CHANCE_DEVIATIONS / n_dimensions**0.5)
+    white = white * (metric.weight**0.5 / (own * (1 - own)).sqrt())[:, None]
+    group = torch.as_tensor(groups)
+    nearest, pairs = torch.empty(len(white), dtype=torch.long), []
+    for start in range(0, len(white), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        likeness = white[rows] @ white.T
+        likeness[group[rows][:, None] == group[None]] = -torch.inf
+        nearest[rows] = likeness.argmax(dim=1)
+        found = torch.nonzero(likeness > least)
+        pairs.append(found + torch.tensor([start, 0]))
+    return Kinship(nearest.numpy(), torch.cat(pairs).numpy(), n_dimensions)
+
+
+def equal_rows(X: FloatArray, groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return pairs (m, 2) of rows of different groups that are equal: each with the first one like it."""
+    rows = np.ascontiguousarray(X)
+    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))[:, 0]
+    _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
+    pairs = np.stack([first[codes], np.arange(len(rows))], axis=1)
+    return np.asarray(pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]], dtype=np.intp)
+
+
+def joined_groups(groups: NDArray[np.intp], copies: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return group codes (n,) with groups that hold copies of each other's rows put together."""
+    n_groups = int(groups.max()) + 1
+    links = coo_array(
+        (np.ones(len(copies)), (groups[copies[:, 0]], groups[copies[:, 1]])), shape=(n_groups,) * 2
+    )
+    _, joined = connected_components(links, directed=False)
+    return np.asarray(joined[groups], dtype=np.intp)
+
+
+def excess_agreement(
+    labels: NDArray[np.integer],
+    blocks: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    nearest: NDArray[np.intp],
+    *,
+    seed: int,
+) -> float | None:
+    """Return how far nearest rows of other groups agree in a label beyond chance; None where that may be
+    chance.
+
+    0 is what shuffling the labels within blocks gives, 1 is full agreement. One row stands for each group, so
+    that rows are exchangeable under chance.
+
+    Parameters
+    ----------
+    labels : (n,) 0 or 1.
+    blocks : (n,) codes of the other factor and what is held fixed, within which labels are shuffled.
+    """
+    _, first = np.unique(groups, return_index=True)
+    size = np.bincount(blocks)
+    mean = np.bincount(blocks, weights=labels) / np.maximum(size, 1)
+    r = labels - mean[blocks]
+    spread = float((r[first] ** 2).mean())
+    if spread == 0:
+        return None
+    rng = np.random.default_rng(seed)
+    order = np.argsort(blocks, kind="stable")
+    value = float((r[first] * r[nearest[first]]).mean()) / spread
+    shuffled = np.empty(_N_SHUFFLES)
+    for draw in range(_N_SHUFFLES):
+        moved = np.empty_like(r)
+        moved[order] = r[np.lexsort((rng.random(len(r)), blocks))]
+        shuffled[draw] = (moved[first] * moved[nearest[first]]).mean() / spread
+    excess = value - float(shuffled.mean())
+    is_chance = excess < max(_LEAST_EXCESS, _LEAST_DEVIATIONS * float(shuffled.std()))
+    return None if is_chance else excess

@@ -1,0 +1,145 @@
+"""What one site gives every contrast of a family: likeness of rows, directions, effects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsinter.probes.arrays import FloatArray
+from unsinter.studies.separation.contrasts.contrast import Contrast
+from unsinter.studies.separation.contrasts.directions import CrossFit, cross_fitted
+from unsinter.studies.separation.effects.design import SplitWeights
+from unsinter.studies.separation.effects.gram import Effects, cross_validated_effects
+from unsinter.studies.separation.effects.residual_metric import Coordinates, coordinates
+from unsinter.studies.separation.inputs.column_units import in_float32_range
+from unsinter.studies.separation.inputs.thresholds import Rule
+from unsinter.studies.separation.site.fit_rows import RowFamily
+from unsinter.studies.separation.site.kinship import (
+    FEWEST_DIMENSIONS,
+    equal_rows,
+    find_kin,
+    joined_groups,
+)
+from unsinter.studies.separation.site.likeness_leaks import leaks_of_likeness
+from unsinter.studies.separation.site.obstacles import find_obstacle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFit:
+    """What one site gives a family.
+
+    Attributes
+    ----------
+    fits, effects : per contrast; None where an obstacle stands in the way.
+    obstacles : per contrast, what stands in the way at this site; empty where nothing does.
+    groups : (n,) as used here.
+    order : (n,) rows in an order that depends on the activations alone.
+    folds : (n_splits, n) as used here.
+    share_merged : of rows with near copies in other groups, where these were put together; else zero.
+    """
+
+    fits: Sequence[CrossFit | None]
+    effects: Sequence[Effects | None]
+    obstacles: Sequence[str]
+    groups: NDArray[np.intp]
+    order: NDArray[np.intp]
+    folds: NDArray[np.intp]
+    share_merged: float = 0.0
+
+
+def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
+    """Fit every contrast of a family to activations X (n, d) of its rows.
+
+    Where many rows are near copies of rows in other groups, such groups are put together first: a probe
+    would else be tested on what it has seen. Where rows of different groups still carry the same labels
+    because they are alike, nothing is said.
+    """
+    X = in_float32_range(X)
+    n_contrasts = len(family.contrasts)
+    if not (X.std(axis=0) > 0).any():
+        return _nothing(family, ["the activations are the same in every row"] * n_contrasts)
+    sites = coordinates(X)
+    order = family.order
+    kin = find_kin(sites, family.kind_columns, family.groups)
+    copies = np.concatenate([kin.copies, equal_rows(X, family.groups), family.copies])
+    share = len(np.unique(copies)) / len(X)
+    merged = share > rule.near_copies
+    groups = joined_groups(family.groups, copies) if merged else family.groups
+    obstacles = [_obstacle(contrast, groups, share if merged else 0.0, rule) for contrast in family.contrasts]
+    nearest = find_kin(sites, family.kind_columns, groups).nearest if merged else kin.nearest
+    kept = [contrast for contrast, obstacle in zip(family.contrasts, obstacles, strict=True) if not obstacle]
+    splits = family.splits
+    if splits is None or merged or len(kept) < n_contrasts:
+        folds = family.dealt(groups, order, rule)
+        splits = SplitWeights([contrast.effect_design for contrast in kept], folds)
+    fits = _directions(X, kept, splits.folds[0])
+    effects = _effects(sites, family, kept, groups, splits)
+    leaks = [""] * len(kept)
+    if kin.n_dimensions >= FEWEST_DIMENSIONS:
+        leaks = leaks_of_likeness(sites, family, kept, effects, groups, nearest, rule)
+    fitted = iter(zip(fits, effects, leaks, strict=True))
+    found = [(None, None, obstacle) if obstacle else next(fitted) for obstacle in obstacles]
+    return SiteFit(
+        fits=[None if leak else fit for fit, _, leak in found],
+        effects=[None if leak else effect for _, effect, leak in found],
+        obstacles=[leak for _, _, leak in found],
+        groups=groups,
+        order=order,
+        folds=splits.folds,
+        share_merged=share if merged else 0.0,
+    )
+
+
+def row_order(X: FloatArray) -> NDArray[np.intp] | None:
+    """Return the rows of X (n, d) by their length on columns of one scale; None where they are all the same.
+
+    The order depends on no name, unit, origin or place in a table, so nor do the folds that are dealt by it.
+    """
+    X = in_float32_range(X)
+    if not (X.std(axis=0) > 0).any():
+        return None
+    return np.argsort(coordinates(X).Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
+
+
+def _nothing(family: RowFamily, obstacles: list[str]) -> SiteFit:
+    nothing = [None] * len(obstacles)
+    n = len(family.rows)
+    return SiteFit(
+        fits=nothing,
+        effects=nothing,
+        obstacles=obstacles,
+        groups=family.groups,
+        order=np.arange(n),
+        folds=family.folds[None],
+    )
+
+
+def _obstacle(contrast: Contrast, groups: NDArray[np.intp], share: float, rule: Rule) -> str:
+    if not share:
+        return ""
+    obstacle = find_obstacle(contrast.pair, rule, groups)
+    told = f"near copies in other groups put together ({share:.0%} of rows)"
+    return f"{told}: {obstacle}" if obstacle else ""
+
+
+def _directions(X: FloatArray, contrasts: Sequence[Contrast], folds: NDArray[np.intp]) -> list[CrossFit]:
+    designs = [contrast.designs() for contrast in contrasts]
+    if not designs:
+        return []
+    fits = iter(cross_fitted(X, [design for part in designs for design in part], folds))
+    return [
+        contrast.joined([next(fits) for _ in part]) for contrast, part in zip(contrasts, designs, strict=True)
+    ]
+
+
+def _effects(
+    sites: Coordinates,
+    family: RowFamily,
+    contrasts: Sequence[Contrast],
+    groups: NDArray[np.intp],
+    splits: SplitWeights,
+) -> list[Effects]:
+    if not contrasts:
+        return []
+    return cross_validated_effects(sites, family.kind_columns, splits, family.units(groups))

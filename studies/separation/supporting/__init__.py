@@ -1,0 +1,1 @@
+"""Evidence that stands beside a verdict and does not decide it."""

@@ -1,0 +1,1 @@
+"""From estimates to a verdict and what would settle it."""

@@ -1,0 +1,103 @@
+"""Finished parts of a run, kept under the digest of all that made them, so that nothing is fitted twice."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from unsinter.studies.study.file import StudyError
+
+VERSION = 2
+"""Raised whenever a change of the code changes a step's numbers: earlier steps are then not used again."""
+
+_FACTS = "facts.json"
+
+
+def digest_of(parts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of named parts: numbers, text, arrays, mappings and sequences of them."""
+    return hashlib.sha256(_canonical({"version": VERSION, **parts}).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step left: its tables, its facts, and the folder where its other files stand."""
+
+    folder: Path
+    tables: Mapping[str, pd.DataFrame]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStore:
+    """Steps in one folder; a step is whole or absent, and none is ever deleted."""
+
+    folder: Path
+
+    def find(self, name: str, key: str) -> Step | None:
+        """Return the step of this name and key, or None; StudyError where its files are damaged."""
+        folder = self.folder / f"{name}-{key[:16]}"
+        if not folder.is_dir():
+            return None
+        try:
+            facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+            tables = {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise StudyError(f"{folder} is damaged ({reason}); remove that folder and run again.") from error
+        return Step(folder=folder, tables=tables, facts=facts)
+
+    def keep(
+        self,
+        name: str,
+        key: str,
+        *,
+        tables: Mapping[str, pd.DataFrame],
+        facts: Mapping[str, Any],
+        write_more: Callable[[Path], object] = lambda _: None,
+    ) -> Step:
+        """Write a step and return it as a later run will find it.
+
+        ``write_more`` may put further files into the step's folder before it is moved into place.
+        """
+        final = self.folder / f"{name}-{key[:16]}"
+        part = self.folder / f".{final.name}.{os.getpid()}.part"
+        try:
+            part.mkdir(parents=True, exist_ok=True)
+            for table_name, table in tables.items():
+                table.to_parquet(part / f"{table_name}.parquet", index=False)
+            write_more(part)
+            (part / _FACTS).write_text(json.dumps(dict(facts), indent=1, sort_keys=True), encoding="utf-8")
+            if not final.exists():  # another process may have finished the same step: equal by its key
+                part.rename(final)
+        except OSError as error:
+            reason = " ".join(str(error).split())
+            raise StudyError(f"{final} cannot be written ({reason}); make room and run again.") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        found = self.find(name, key)
+        assert found is not None
+        return found
+
+
+def _canonical(value: Any) -> str:
+    """Return JSON in which arrays stand as the digest of their bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_as_json)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        # Text arrays are digested as text: their item width depends on the longest entry of the whole array.
+        data = json.dumps(value.tolist()).encode() if value.dtype.kind in "UO" else value.tobytes()
+        return {"array": hashlib.sha256(data).hexdigest(), "shape": value.shape, "kind": value.dtype.kind}
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a step's key cannot hold {type(value).__name__}")

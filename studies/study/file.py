@@ -1,0 +1,215 @@
+"""The study file: fields that change the result, checked before any compute."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from unsinter.cache.location import expand_home
+from unsinter.features.records.columns import Column
+from unsinter.studies.study.sections import (
+    FILE_NAME,
+    Controls,
+    Family,
+    ModelSource,
+    NearCopies,
+    Penalty,
+    PromptFile,
+    PromptSource,
+    ReportText,
+    ResponseSource,
+    Section,
+    Separation,
+    Target,
+    Tuning,
+)
+from unsinter.studies.study.unique_keys import load_yaml
+
+SCHEMA_VERSION = 3
+
+
+class StudyError(ValueError):
+    """A study file, or the data it names, cannot be run as asked."""
+
+
+class Study(Section):
+    """One study: data, models, sites, targets, split."""
+
+    may_repeat: ClassVar[frozenset[str]] = frozenset({"layers", "models"})
+
+    name: str = Field(pattern=FILE_NAME)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    models: tuple[ModelSource, ...] = Field(min_length=1)
+    prompts: PromptSource
+    responses: ResponseSource | None = None
+    targets: tuple[Target, ...] = Field(default=("D", "C"), min_length=1)
+    layers: Literal["all"] | tuple[int, ...] = "all"
+    positions: tuple[str, ...] = Field(default=("instruction_end", "template_end"), min_length=1)
+    family: Family = "logistic"
+    """Which probe reads every site; `tuning` tries the others where asked to."""
+
+    penalties: tuple[Penalty, ...] = Field(default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1)
+    """L2 penalties tried; one is chosen inside the training rows (see ``LogisticProbe``)."""
+
+    weighting: Literal["none", "class", "cell"] = "none"
+    """What counts alike in training: all rows, classes in sum, or the cells of harm x refusal in sum."""
+
+    test_fraction: float = Field(default=0.25, gt=0.0, lt=0.9)
+    """Share of the groups held out; rounded to one in a whole number of folds."""
+
+    inner_folds: int = Field(default=3, ge=2)
+    hold_out: tuple[Literal["source", "category"], ...] = ()
+    """Beside the split: each source or category held out in turn, everything chosen on the others (D)."""
+
+    transfer: tuple[Literal["category", "wording", "source"], ...] = ("category", "wording", "source")
+    """Which transfer matrices; one that the data cannot fill is left out and named."""
+
+    controls: Controls = Controls()
+    tuning: Tuning = Tuning()
+    separation: Separation = Separation()
+    bootstrap_draws: int = Field(default=1000, ge=100)
+    min_groups: int = Field(default=30, ge=2)
+    """Classes, categories and cells with fewer independent groups are not studied."""
+
+    on_too_long: Literal["error", "drop"] = "error"
+    report: ReportText = ReportText()
+    allow_response_positions: bool = False
+    """Let probes read response tokens: such a probe sees the answer it is to predict.
+
+    Answers then come first and are read behind their prompts; a prompt without one takes no part.
+    """
+
+    @field_validator("layers", mode="after")
+    @classmethod
+    def _each_layer_once(cls, layers: Any) -> Any:
+        return tuple(dict.fromkeys(layers)) if isinstance(layers, tuple) else layers
+
+    @model_validator(mode="after")
+    def _answers_need_responses(self) -> Self:
+        for target in ("R", "W"):
+            if target in self.targets and self.responses is None:
+                raise ValueError(f"target {target} needs responses; add a section 'responses' or drop it")
+        names = [model.name for model in self.models]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two models share a name in {names}; names label the rows of every table")
+        if any(p.startswith("response_") for p in self.positions) and not self.allow_response_positions:
+            raise ValueError(
+                "positions after template_end let a probe read the answer it is to predict; "
+                "drop them or set allow_response_positions: true"
+            )
+        if any(p.startswith("response_") for p in self.positions) and self.responses is None:
+            raise ValueError("positions ask for response tokens; add a section 'responses'")
+        if self.family == "mass_mean" and self.weighting != "none":
+            raise ValueError("family mass_mean weighs classes alike already; drop weighting")
+        if self.responses and self.responses.path and not self.responses.model:
+            raise ValueError("responses.path needs responses.model: whose recorded answers are used")
+        return self
+
+
+def load_study(path: Path, *, overrides: Sequence[str] = ()) -> Study:
+    """Read a study file; paths in it are taken relative to the file.
+
+    Parameters
+    ----------
+    overrides : ``key.sub=value`` strings, values in YAML, applied before validation.
+
+    Raises
+    ------
+    StudyError : not readable, not YAML, an unknown key (its nearest neighbour is named), a wrong type, or a
+        data file that does not exist.
+    """
+    path = expand_home(path)
+    try:
+        table = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StudyError(f"{path}: cannot be read as a study file: {_one_line(error)}.") from error
+    if not isinstance(table, dict):
+        raise StudyError(f"{path}: a study file is a mapping of keys, got {type(table).__name__}.")
+    keys = [override.partition("=")[0] for override in overrides]
+    for override, key in zip(overrides, keys, strict=True):
+        if keys.count(key) > 1:
+            raise StudyError(f"--set names {key!r} twice; name it once.")
+        _apply(table, override)
+    return parse_study(table, origin=path)
+
+
+def parse_study(table: Mapping[str, Any], *, origin: Path) -> Study:
+    """Validate a parsed table; ``origin`` names it in errors and anchors its relative paths."""
+    try:
+        study = Study.model_validate(table)
+    except ValidationError as error:
+        raise StudyError(f"{origin}: {_first_problem(error)}") from error
+    responses = study.responses
+    if responses is not None:
+        responses = responses.model_copy(update={"path": _existing(responses.path, origin, "responses.path")})
+    prompts = _existing_prompts(study.prompts, origin)
+    models = tuple(m.model_copy(update={"path": _model_path(m.path, origin)}) for m in study.models)
+    return study.model_copy(update={"responses": responses, "prompts": prompts, "models": models})
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise StudyError(f"--set takes key=value, as --set seed=1; got {override!r}.")
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise StudyError(f"--set {override}: {parent!r} is not a section.")
+    try:
+        table[leaf] = load_yaml(value)
+    except yaml.YAMLError as error:
+        raise StudyError(f"--set {override}: the value is not YAML: {_one_line(error)}.") from error
+
+
+def _existing_prompts(prompts: PromptSource, origin: Path) -> PromptSource:
+    """Return the section with the place of every file; StudyError for one that is absent or named twice."""
+    named = (*prompts.path, *(file.path for file in prompts.files))
+    places = _existing(named, origin, "prompts.path" if prompts.path else "prompts.files")
+    own, further = places[: len(prompts.path)], places[len(prompts.path) :]
+    files = [
+        file.model_copy(update={"path": place}) for file, place in zip(prompts.files, further, strict=True)
+    ]
+    return prompts.model_copy(update={"path": own, "files": tuple(files)})
+
+
+def _existing(paths: tuple[Path, ...], origin: Path, field: str) -> tuple[Path, ...]:
+    resolved = tuple((origin.parent / expand_home(path)).resolve() for path in paths)
+    for place, path in enumerate(resolved):
+        if not path.exists():
+            raise StudyError(f"{origin}: {field} names {path}, which does not exist.")
+        if path in resolved[:place]:
+            raise StudyError(f"{origin}: {field} names {path} twice; name it once.")
+    return resolved
+
+
+def _model_path(path: str, origin: Path) -> str:
+    folder = origin.parent / expand_home(path)
+    return str(folder.resolve()) if folder.is_dir() else path
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    if problem["loc"][:1] == ("layers",):
+        return f"layers: use all or a list of whole numbers from 0, got {str(problem['input'])[:80]!r}."
+    where = ".".join(str(part) for part in problem["loc"]) or "study"
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; accepted are {', '.join(Study.model_fields)}."
+        return f"unknown key {where!r}{hint}"
+    return f"{where}: {problem['msg']}, got {str(problem['input'])[:80]!r}."
+
+
+def _known_keys() -> list[str]:
+    sections = (
+        *(Study, PromptSource, PromptFile, NearCopies, ResponseSource, ModelSource, Controls, Tuning),
+        *(Separation, ReportText, Column),
+    )
+    return [info.alias or name for section in sections for name, info in section.model_fields.items()]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

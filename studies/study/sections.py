@@ -1,0 +1,217 @@
+"""The sections of a study file: each a frozen pydantic model that refuses unknown keys."""
+
+import datetime
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from unsinter.features.rendering.clock import DEFAULT_DATE, checked_date
+from unsinter.studies.study.label_rates import read_label_rates
+from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
+from unsinter.studies.study.section import Section
+
+Target = Literal["D", "C", "R", "W"]
+Family = Literal["logistic", "ridge", "mass_mean"]
+TunedFamily = Literal["logistic", "ridge", "mass_mean", "mlp"]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Count = Annotated[int, Field(ge=1)]
+Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Sure = Annotated[float, Field(gt=0.5, le=1.0)]
+SeparatedPair = Literal["D-R", "D-W", "C-W", "D-topic"]
+FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def _day(value: object) -> str:
+    """Return a day that YAML or text wrote; ValueError for anything else."""
+    return checked_date(value.isoformat() if isinstance(value, datetime.date) else value)
+
+
+def _with_rates(value: object) -> object:
+    """Return label rates with those of a file that they name put in; what stands beside it counts."""
+    if isinstance(value, str | Path):
+        value = {"file": value}
+    if not isinstance(value, dict) or "file" not in value:
+        return value
+    return read_label_rates(Path(value["file"])) | {k: v for k, v in value.items() if k != "file"}
+
+
+_SMALLEST_MARGIN = 0.13
+"""The margin of a verdict where a study names none."""
+
+PinnedDay = Annotated[str, BeforeValidator(_day)]
+
+
+class ResponseSource(Section):
+    """Where the responses come from: a file, or generation."""
+
+    path: tuple[Path, ...] = ()
+    """Files of response records; empty: the model answers the prompts itself."""
+
+    model: str | None = None
+    """With ``path``: keep the responses of this model only; one model at a time."""
+
+    max_new_tokens: int = Field(default=40, ge=1)
+    """Generation stops at this many tokens."""
+
+    temperature: float = Field(default=0.0, ge=0.0)
+    """Zero is greedy; above zero, sampled with the study's seed."""
+
+
+class ModelSource(Section):
+    """A model whose activations are read."""
+
+    name: str = Field(pattern=FILE_NAME)
+    """What tables, figures and files call it."""
+
+    path: str
+    """A folder or a hub id; ``planted:detached`` and ``planted:sintered`` name the shipped models."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    template: Literal["auto", "chat", "raw"] = "auto"
+
+    date: PinnedDay = DEFAULT_DATE
+    """The day, as 2024-07-26, that a chat template is shown which reads the clock: never today."""
+
+
+class Controls(Section):
+    """What stands beside every score; all on unless the study says otherwise."""
+
+    control_task: bool = True
+    """Random labels per group (Hewitt & Liang 2019): a score far below the probe's is selectivity."""
+
+    shuffled: bool = True
+    """The target's labels shuffled over groups."""
+
+    code_length: bool = True
+    """Online description length (Voita & Titov 2020), bits."""
+
+    layer0_mean: bool = True
+    """A probe on the mean token embedding: what the words are, before any block has read them together."""
+
+    random_model: bool = True
+    """A probe on the same architecture with freshly drawn weights."""
+
+    permutations: int = Field(default=1000, ge=0)
+    """Permutations of whole held-out groups behind each p-value; 0 gives none."""
+
+
+class Separation(Section):
+    """Which pairs get a verdict, and its thresholds; the defaults are those with published error rates."""
+
+    pairs: tuple[SeparatedPair, ...] = ("D-R", "D-W", "C-W", "D-topic")
+    """Pairs whose labels the study has; the others are left out. Empty: no verdicts."""
+
+    effect_floor: float = Field(default=0.10, ge=0.0, lt=0.5)
+    """AUROC above chance that a whole band must clear before a factor counts as read."""
+
+    margin: float | None = Field(default=None, gt=0.0, lt=0.5)
+    """AUROC above chance that a whole band must stay below before a factor counts as not there; without one
+    .13 at a site, and .15 over categories."""
+
+    least_bits: float = Field(default=0.01, ge=0.0)
+    """Usable bits per row beyond the text that a whole band must exceed before a factor counts as read."""
+
+    min_groups: int | None = Field(default=None, ge=10)
+    """Independent groups needed in each of the four cells; without one 10 at a site, where what a verdict
+    needs beyond that follows from its bands, and 30 over categories."""
+
+    level: float = Field(default=0.95, gt=0.5, lt=1.0)
+    """Confidence of each limit of a band, for all sites at once."""
+
+    folds: int = Field(default=5, ge=2)
+    splits: int = Field(default=4, ge=1)
+    """Partitions into folds that a verdict is averaged over."""
+
+    draws: int = Field(default=1000, ge=100)
+    imputations: int = Field(default=10, ge=2)
+    """Has no effect any more: known label errors now mend the estimate, no labels are drawn."""
+
+    sure: Annotated[dict[Target, tuple[Sure, Sure]], BeforeValidator(_with_rates)] = Field(
+        default_factory=dict
+    )
+    """Target -> probability that an observed negative, and positive, label is right, from people's labels; or
+    a file of `unsinter label --rates`, also as ``{file: rates.json, D: [1, 1]}``."""
+
+    erased_contrasts: int = Field(default=8, ge=0)
+    """Contrasts per pair, those with most groups where the factors disagree, that erasure is tried on."""
+
+    @model_validator(mode="after")
+    def _floor_below_margin(self) -> Self:
+        margin = _SMALLEST_MARGIN if self.margin is None else self.margin
+        if not self.effect_floor < margin:
+            raise ValueError(
+                f"effect_floor must be below margin, got {self.effect_floor:g} and {margin:g}: what "
+                "lies between them would be read and not read at once"
+            )
+        return self
+
+    def sure_of(self, factor: str) -> tuple[float, float] | None:
+        """Return how sure the labels of a factor are; None where they are taken as they are."""
+        return next((sure for name, sure in self.sure.items() if name == factor), None)
+
+
+class Tuning(Section):
+    """What tuning may try beside the sweep; ranges are (low, high), lists are tried as they are."""
+
+    may_repeat: ClassVar[frozenset[str]] = frozenset({"dropouts", "weight_decays", "learning_rates"})
+
+    trials: int = Field(default=0, ge=0)
+    """How many trials are finished, pruned ones among them; 0 tunes nothing. More may be asked for later."""
+
+    families: tuple[TunedFamily, ...] = Field(default=("logistic", "ridge", "mass_mean", "mlp"), min_length=1)
+    widths: tuple[Count, ...] = Field(default=(16, 64, 256), min_length=1)
+    """Hidden units per layer of an MLP."""
+
+    depths: tuple[Count, ...] = Field(default=(1, 2), min_length=1)
+    """Hidden layers of an MLP."""
+
+    dropouts: tuple[Share, Share] = (0.0, 0.5)
+    weight_decays: tuple[Penalty, Penalty] = (1e-5, 1e-1)
+    learning_rates: tuple[Penalty, Penalty] = (1e-4, 1e-2)
+    reductions: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 64, 256), min_length=1)
+    """Principal components read instead of all units, 0 for all; what rows or units forbid is left out."""
+
+    batch: int = Field(default=4, ge=1)
+    """Trials chosen together, from the finished batches before them; the trials depend on it."""
+
+    pruning: bool = True
+    """Stop a trial whose folds so far score below the median of the earlier trials' at the same fold."""
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> Self:
+        for name in ("dropouts", "weight_decays", "learning_rates"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is a range from low to high, got {low:g} to {high:g}")
+        return self
+
+
+class ReportText(Section):
+    """Words of the report; they change no number."""
+
+    question: str | None = None
+    """The study's question, shown first; unset: the question of the targets."""
+
+
+__all__ = [
+    "FILE_NAME",
+    "Controls",
+    "Count",
+    "Family",
+    "ModelSource",
+    "NearCopies",
+    "Penalty",
+    "PromptFile",
+    "PromptSource",
+    "ReportText",
+    "ResponseSource",
+    "Section",
+    "SeparatedPair",
+    "Separation",
+    "Share",
+    "Sure",
+    "Target",
+    "TunedFamily",
+    "Tuning",
+]

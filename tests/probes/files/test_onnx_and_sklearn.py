@@ -1,0 +1,131 @@
+"""The other forms of a probe give its numbers, and no code runs when they are read."""
+
+import builtins
+import json
+from itertools import pairwise
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import skops.io
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unsinter.probes.files.export import pack_probe
+from unsinter.probes.files.exported import Calibration, ProbeFileError, ProbeWeights
+from unsinter.probes.files.onnx_file import onnx_bytes
+from unsinter.probes.files.sklearn_file import as_estimator, skops_bytes
+
+KINDS = [
+    ((6, 1), ("harmless", "harmful"), "logistic"),
+    ((6, 3), ("theft", "fraud", "privacy"), "logistic"),
+    ((6, 5, 1), ("harmless", "harmful"), "mlp"),
+    ((6, 5, 4, 3), ("theft", "fraud", "privacy"), "mlp"),
+    ((6, 1), ("harmless", "harmful"), "mass_mean"),
+]
+
+
+def make_probe(widths, classes, family, *, seed=0, calibrated=True):
+    rng = np.random.default_rng(seed)
+    is_binary = len(classes) == 2
+    probe = ProbeWeights(
+        layers=tuple((rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in pairwise(widths)),
+        classes=classes,
+        family=family,
+        threshold=0.3 if is_binary else None,
+        calibration=Calibration(slope=0.6, intercept=-0.4 if is_binary else 0.0) if calibrated else None,
+        card={
+            "target": "D",
+            "layer": 3,
+            "position": "template_end",
+            "model": {"name": "tiny", "weights": "ab"},
+        },
+    )
+    return pack_probe(probe, examples=rng.normal(size=(4, widths[0])))[0]
+
+
+def massive(n, *, seed=1):
+    """Activations as open models have them: one column in the thousands, the rest near one."""
+    return (np.random.default_rng(seed).normal(size=(n, 6)) * [1, 1, 4000, 1, 0.1, 1]).astype(np.float32)
+
+
+def run_onnx(data, X):
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    return session.run(["scores", "probabilities"], {"activations": X})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_onnx_gives_the_numpy_scores_and_probabilities_for_any_batch(kind):
+    probe = make_probe(*kind)
+    data = onnx_bytes(probe, massive(4))
+    for n in (1, 7, 50):
+        X = massive(n, seed=n)
+        scores, probabilities = run_onnx(data, X)
+        assert scores.dtype == probabilities.dtype == np.float32
+        np.testing.assert_allclose(scores, probe.scores(X), rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(probabilities, probe.probabilities(X), rtol=0, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=25)
+@given(kind=st.sampled_from(KINDS), seed=st.integers(0, 10**6), scale=st.floats(1e-3, 1e5))
+def test_onnx_is_equal_to_a_hundred_thousandth_at_any_scale(kind, seed, scale):
+    probe, X = make_probe(*kind, seed=seed), massive(20, seed=seed) * np.float32(scale)
+    scores, probabilities = run_onnx(onnx_bytes(probe, X), X)
+    expected = probe.scores(X)
+    assert np.max(np.abs(scores - expected) / np.maximum(1, np.abs(expected))) < 1e-5
+    assert np.max(np.abs(probabilities - probe.probabilities(X))) < 1e-5
+
+
+def test_an_onnx_graph_names_its_classes_and_its_card():
+    probe = make_probe(*KINDS[0])
+    model = onnx.load_from_string(onnx_bytes(probe, massive(4)))
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(told["classes"]) == ["harmless", "harmful"]
+    assert (told["layer"], told["position"], told["threshold"]) == ("3", "template_end", "0.3")
+    assert told["weights_sha256"] == probe.card["weights_sha256"]
+    assert told["model.weights"] == "ab"
+    onnx.checker.check_model(model, full_check=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_scikit_learn_file_needs_no_trust_and_gives_the_calibrated_probabilities(kind):
+    probe, X = make_probe(*kind), massive(30)
+    data = skops_bytes(probe, X[:4])
+    assert skops.io.get_untrusted_types(data=data) == []
+    estimator = skops.io.loads(data, trusted=[])
+    np.testing.assert_allclose(estimator.predict_proba(X), probe.probabilities(X), atol=1e-9)
+    likeliest = np.array(probe.classes)[probe.probabilities(X).argmax(axis=1)]
+    assert (estimator.predict(X) == likeliest).all()
+    assert tuple(estimator.classes_) == probe.classes
+
+
+def test_the_decision_function_is_the_calibrated_log_odds():
+    probe, X = make_probe(*KINDS[0]), massive(9)
+    np.testing.assert_allclose(
+        as_estimator(probe).decision_function(X), 0.6 * probe.scores(X) - 0.4, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("form", [onnx_bytes, skops_bytes])
+def test_a_mass_mean_probe_without_calibration_has_no_such_form(form):
+    probe = make_probe(*KINDS[4], calibrated=False)
+    with pytest.raises(ProbeFileError, match="no log-odds"):
+        form(probe, massive(2))
+
+
+@pytest.mark.parametrize(
+    ("form", "extra", "hint"),
+    [(onnx_bytes, "onnxruntime", r"unsinter\[onnx\]"), (skops_bytes, "skops", r"unsinter\[skops\]")],
+)
+def test_a_missing_extra_is_one_sentence_that_says_what_to_install(monkeypatch, form, extra, hint):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.split(".")[0] == extra:
+            raise ModuleNotFoundError(f"No module named {extra!r}", name=extra)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ProbeFileError, match=f"needs {extra}; run: pip install '{hint}'"):
+        form(make_probe(*KINDS[0]), massive(2))

@@ -1,0 +1,302 @@
+"""check: planted cells give the answers they must, and the real files give the published counts."""
+
+import json
+import random
+
+import pytest
+
+from unsinter.features.records.record import RecordError
+from unsinter.studies.cli.tables.check import check_tables, question_table
+from unsinter.studies.data.check import check_data
+from unsinter.studies.data.group_counts import LabelledRow, count_groups
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def words(number):
+    """Text that no other number resembles."""
+    rng = random.Random(number)
+    return " ".join("".join(rng.choices(LETTERS, k=7)) for _ in range(5))
+
+
+def plant(cells):
+    """Build prompts and responses from {(harmful, label): (count, extra prompt fields, wording)}."""
+    prompts, responses = [], []
+    for (harmful, label), (count, fields, wording) in cells.items():
+        for _ in range(count):
+            n = len(prompts)
+            prompts.append(
+                {"id": f"p{n}", "prompt": words(n), "harmful": harmful, "source": "planted", **fields}
+            )
+            style = wording[n % len(wording)] if wording else None
+            responses.append(
+                {"id": f"r{n}", "prompt_id": f"p{n}", "model": "m", "label": label, "wording": style}
+            )
+    return prompts, responses
+
+
+def answers(report, model=None):
+    return {q.name: (q.answerable, q.reason) for q in report.questions if q.model == model}
+
+
+FULL = {
+    (True, "refusal"): (120, {"category": "a"}, ["curt", "kind"]),
+    (True, "compliance"): (30, {"category": "b"}, None),
+    (False, "refusal"): (60, {}, ["curt", "kind"]),
+    (False, "compliance"): (30, {}, None),
+}
+
+
+def test_full_cells_answer_every_question_they_should():
+    prompts, responses = plant(FULL)
+    report = check_data([prompts], responses=[responses])
+    found = answers(report) | answers(report, "m")
+    assert {name for name, (answerable, _) in found.items() if answerable} == {
+        "D", "C", "category transfer", "R", "W", "(D, R)", "(D, W)",
+    }  # fmt: skip
+    assert found["(D, R)"][1] == (
+        "harmful-and-refused 120, harmful-and-answered 30, "
+        "harmless-and-refused 60, harmless-and-answered 30 groups"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ((True, "compliance"), "harmful-and-answered has 29 groups, needs 30"),
+        ((False, "refusal"), "harmless-and-refused has 29 groups, needs 30"),
+        ((False, "compliance"), "harmless-and-answered has 29 groups, needs 30"),
+    ],
+)
+def test_one_group_too_few_in_one_cell_is_named(cell, reason):
+    _, fields, wording = FULL[cell]
+    prompts, responses = plant(FULL | {cell: (29, fields, wording)})
+    found = answers(check_data([prompts], responses=[responses]), "m")
+    assert found["(D, R)"] == (False, reason)
+
+
+def test_near_copies_do_not_fill_a_cell():
+    prompts, responses = plant(FULL | {(True, "compliance"): (1, {"category": "b"}, None)})
+    original = next(
+        p for p, r in zip(prompts, responses, strict=True) if p["harmful"] and r["label"] == "compliance"
+    )
+    for n in range(50):
+        prompts.append({**original, "id": f"copy{n}", "prompt": original["prompt"] + "!" * n})
+        responses.append({"id": f"copied{n}", "prompt_id": f"copy{n}", "model": "m", "label": "compliance"})
+    report = check_data([prompts], responses=[responses])
+    assert answers(report, "m")["(D, R)"] == (False, "harmful-and-answered has 1 group, needs 30")
+    assert report.grouping.n_copies == 50
+
+
+def test_partial_refusals_stand_in_no_cell_and_are_mentioned():
+    prompts, responses = plant(
+        FULL | {(True, "compliance"): (2, {}, None), (True, "partial_refusal"): (40, {}, None)}
+    )
+    answerable, reason = answers(check_data([prompts], responses=[responses]), "m")["(D, R)"]
+    assert not answerable
+    assert (
+        reason
+        == "harmful-and-answered has 2 groups, needs 30; partial refusals are in neither cell: harmful 40"
+    )
+
+
+def test_a_wording_on_an_answer_is_no_wording():
+    prompts, responses = plant({(True, "compliance"): (80, {}, ["curt", "kind"])})
+    report = check_data([prompts], responses=[responses])
+    assert answers(report, "m")["W"] == (False, "nothing was refused")
+    assert all(row.wording is None for row in report.responses)
+
+
+def test_two_wordings_by_two_categories_need_all_four_cells():
+    cells = {
+        (True, "refusal"): (80, {"category": "a"}, ["curt", "kind"]),
+        (True, "Full refusal"): (80, {"category": "b"}, ["curt", "kind"]),
+    }
+    prompts, responses = plant(cells)
+    assert answers(check_data([prompts], responses=[responses]), "m")["(C, W)"][0]
+    prompts, responses = plant(cells | {(True, "Full refusal"): (80, {"category": "b"}, ["curt"])})
+    answerable, reason = answers(check_data([prompts], responses=[responses]), "m")["(C, W)"]
+    assert not answerable
+    assert "no two-by-two table is full" in reason
+    assert "has 0 groups" in reason
+
+
+def test_a_category_that_says_there_is_none_is_masked():
+    cells = {
+        (True, "refusal"): (40, {"category": "a"}, None),
+        (True, "compliance"): (40, {"category": "Uncategorised"}, None),
+    }
+    prompts, _ = plant(cells)
+    report = check_data([prompts])
+    assert answers(report)["C"] == (False, "with 30 groups or more: a 40")
+    assert ("harmful prompts: category", 40, 80) in report.missing
+    assert any("Uncategorised 40" in note for note in report.notes)
+
+
+def test_leaving_a_source_out_needs_both_classes_in_it_and_outside():
+    def planted(harmless_here):
+        here, _ = plant({(True, "refusal"): (40, {}, None), (False, "compliance"): (harmless_here, {}, None)})
+        there = [
+            {**row, "id": f"t{row['id']}", "prompt": words(500 + n), "source": "other"}
+            for n, row in enumerate(here)
+        ]
+        return answers(check_data([here + there]))["D across sources"]
+
+    alone, _ = plant({(True, "refusal"): (40, {}, None), (False, "compliance"): (40, {}, None)})
+    little = [
+        {**row, "id": f"t{row['id']}", "prompt": words(900 + n), "source": "other"}
+        for n, row in enumerate(alone)
+    ]
+    assert answers(check_data([alone + little[:60]]))["D across sources"][0] is False
+    assert planted(40) == (True, "can be left out: other, planted")
+    assert planted(20)[0] is False
+    answerable, reason = planted(0)
+    assert (answerable, reason.split("; ")[1]) == (False, "2 of 2 sources hold one class only")
+
+
+def test_responses_to_unknown_prompts_are_counted_and_listed():
+    prompts, responses = plant({(True, "refusal"): (40, {}, None)})
+    report = check_data([prompts[:33]], responses=[responses])
+    note = "7 responses name a prompt that no file holds (such as p33, p34, p35, p36, p37)"
+    assert any(found.startswith(note) for found in report.notes)
+    assert sum(row.harmful is None for row in report.responses) == 7
+
+
+def test_responses_alone_answer_only_what_needs_no_prompt():
+    _, responses = plant(FULL)
+    report = check_data([responses])
+    found = answers(report, "m")
+    assert found["R"] == (True, "refused 180, answered 60 groups")
+    assert found["(D, R)"] == (False, "D is unknown: no prompt with a label is given")
+    assert report.grouping is None
+    assert any("Without the prompts" in note for note in report.notes)
+
+
+def test_labels_of_another_scheme_are_counted_as_neither():
+    prompts, responses = plant({(True, "refutation"): (40, {}, None), (True, "refusal"): (40, {}, None)})
+    report = check_data([prompts], responses=[responses])
+    assert answers(report, "m")["R"] == (False, "answered has 0 groups, needs 30; 40 partial or otherwise")
+    assert any("refutation 40" in note for note in report.notes)
+
+
+def test_each_kind_of_file_takes_its_part_of_the_column_map():
+    prompts, responses = plant(FULL)
+    for row in prompts:
+        row["topic_of_harm"] = row.pop("category", None)
+    for row in responses:
+        row["style"] = row.pop("wording")
+    columns = {"category": "topic_of_harm", "wording": "style"}
+    report = check_data([prompts], responses=[responses], columns=columns)
+    assert answers(report)["C"][0]
+    assert answers(report, "m")["W"][0]
+
+
+def test_a_bad_column_map_is_refused_in_words():
+    prompts, responses = plant(FULL)
+    with pytest.raises(RecordError, match=r"columns maps 'categry', which is no field of ours; use category"):
+        check_data([prompts], columns={"categry": "x"})
+    with pytest.raises(RecordError, match=r"maps 'group', which only prompts have; add such a file"):
+        check_data([responses], columns={"group": "x"})
+    with pytest.raises(RecordError, match=r"no column 'catgory' .*did you mean 'category'"):
+        check_data([prompts], columns={"category": "catgory"})
+
+
+def test_the_same_id_in_two_files_is_refused_with_both_names(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"id": "a", "prompt": "p"}) + "\n")
+    with pytest.raises(RecordError, match=r"two\.jsonl, field 'id': 'a' is in .*one\.jsonl too"):
+        check_data([tmp_path / "one.jsonl", tmp_path / "two.jsonl"])
+
+
+def test_a_file_given_as_responses_that_holds_prompts_is_refused():
+    prompts, _ = plant(FULL)
+    with pytest.raises(RecordError, match="field 'prompt_id': no row has this field"):
+        check_data([prompts], responses=[prompts])
+
+
+def test_one_path_needs_no_list_and_no_path_is_refused(tmp_path):
+    (tmp_path / "one.jsonl").write_text(json.dumps({"id": "a", "prompt": "p"}) + "\n")
+    assert check_data(tmp_path / "one.jsonl").files == ((str(tmp_path / "one.jsonl"), "prompts", 1),)
+    with pytest.raises(RecordError, match="No file is given"):
+        check_data([])
+
+
+def test_a_group_counts_once_in_each_cell_it_reaches():
+    rows = [
+        LabelledRow(group="g", harmful=True),
+        LabelledRow(group="g", harmful=True),
+        LabelledRow(group="g", harmful=False),
+    ]
+    assert count_groups([*rows, LabelledRow(group="h")], lambda row: row.harmful) == {True: 1, False: 1}
+
+
+def test_tables_hold_text_of_the_width_of_their_header():
+    prompts, responses = plant(FULL)
+    for row, n in zip(prompts, range(200), strict=False):
+        row["category"] = f"c{n}"
+    tables = check_tables(check_data([prompts], responses=[responses]))
+    assert tables[-1] == question_table(check_data([prompts], responses=[responses]))
+    for title, header, rows in tables:
+        assert rows, title
+        assert all(len(row) == len(header) and all(isinstance(cell, str) for cell in row) for row in rows)
+        assert len(rows) <= 61
+
+
+MAP = {"category": "category_unified", "group": "split_group", "wording": "wording_coarse"}
+
+# Published counts of records: (safe fully refused, partly), (unsafe fully answered, partly).
+XSTEST = {
+    "gpt-4": ((16, 5), (1, 4)),
+    "llama-2-chat/no-system-prompt": ((35, 39), (0, 5)),
+    "llama-2-chat/original-system-prompt": ((95, 54), (0, 1)),
+    "mistral-instruct/guardrail-prompt": ((24, 23), (7, 18)),
+    "mistral-instruct": ((2, 2), (128, 25)),
+}
+
+
+@pytest.fixture(scope="module")
+def xstest(shared_data):
+    return check_data(
+        [shared_data / "prompts.jsonl"], responses=[shared_data / "responses.jsonl"], columns=MAP
+    )
+
+
+def test_xstest_gives_the_published_off_diagonal_cells(xstest):
+    # One of the 450 prompts was taken out of these data (449 rows a model); it stands in no published cell.
+    for model, (refused, answered) in XSTEST.items():
+        cells = [(row.harmful, row.refusal) for row in xstest.responses if row.model == model]
+        assert len(cells) == 449
+        assert (cells.count((False, "refusal")), cells.count((False, "partial"))) == refused
+        assert (cells.count((True, "compliance")), cells.count((True, "partial"))) == answered
+
+
+def test_no_model_of_xstest_can_tell_harm_from_refusing(xstest):
+    found = {q.model: q for q in xstest.questions if q.name == "(D, R)"}
+    assert found.keys() == XSTEST.keys()
+    assert not any(question.answerable for question in found.values())
+    assert found["gpt-4"].reason.startswith(
+        "harmful-and-answered has 1 group, needs 30; harmless-and-refused has 16 groups, needs 30"
+    )
+
+
+def test_category_and_source_are_tied_as_the_makers_measured(shared_data):
+    paths = sorted(shared_data.glob("prompts*.jsonl"))
+    report = check_data(paths, columns={"category": "category_unified", "group": "split_group"})
+    value = next(a.value for a in report.associations if a.pair == "category, source")
+    assert value == pytest.approx(0.42, abs=0.02)
+    assert "copyright (harmbench)" in answers(report)["C"][1]
+
+
+def test_every_real_file_is_checked_alone(shared_data):
+    kinds = {}
+    for path in sorted(shared_data.glob("*.jsonl")):
+        report = check_data([path])
+        kinds[path.name] = report.files[0][1]
+        assert check_tables(report)
+    assert sorted(kinds.values()) == ["openings", "prompts", "prompts", "prompts", "responses", "responses"]
+
+
+def test_openings_say_what_they_are_for(shared_data):
+    report = check_data([shared_data / "wording_gold.jsonl"])
+    assert report.questions == ()
+    assert report.notes[0].startswith("265 openings with gold wording stand without prompt or model")
