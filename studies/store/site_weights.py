@@ -125,10 +125,10 @@ def read_weights(
                 *(f"{part}.{i}" for i in range(entry["n_maps"]) for part in ("weight", "bias")),
             )
         }
-    if _digest(entry, arrays) != entry["sha256"]:
-        raise StudyError(
-            f"{path}: the weights of {entry.get('name', number)} were changed; run the study again."
-        )
+        if _digest(entry, arrays) != entry["sha256"]:
+            raise StudyError(
+                f"{path}: the weights of {entry.get('name', number)} were changed; run the study again."
+            )
     calibration = entry["calibration"]
     return SiteWeights(
         layer=entry["layer"],
@@ -150,7 +150,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="np") as file:
             yield file
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise StudyError(f"{path}: damaged ({error}); run the study again.") from error
 
 

@@ -113,6 +113,21 @@ def test_a_changed_byte_gives_an_error_or_the_very_same_weights(stored, data):
     assert (found.threshold, found.calibration) == (expected.threshold, expected.calibration)
 
 
+def test_no_changed_bit_of_the_header_ends_in_anything_but_an_error_or_the_same_weights(stored):
+    good = stored.read_bytes()
+    header = 8 + int.from_bytes(good[:8], "little")
+    for place in range(0, header, 3):
+        bad = bytearray(good)
+        bad[place] ^= 1 << place % 7
+        stored.write_bytes(bad)
+        try:
+            read = read_weights(stored, layer=3, position="template_end", about=ABOUT)
+        except StudyError:
+            continue
+        np.testing.assert_array_equal(read.layers[0][0], SITES[1].layers[0][0])
+        assert (read.threshold, read.calibration) == (SITES[1].threshold, SITES[1].calibration)
+
+
 @pytest.mark.parametrize(
     "classes", [("harmless", "harmful"), ("compliance", "refusal"), ("fraud", "privacy", "theft")]
 )
