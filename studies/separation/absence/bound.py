@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.estimate import NAN, Estimate
-from unsinter.studies.separation.absence.hidden_codes import hidden_code, likeness_beyond, one_row_per_group
+from unsinter.studies.separation.absence.hidden_codes import hidden_code, one_row_per_group, rows_beyond
 from unsinter.studies.separation.absence.nonlinear import nonlinear_area
 from unsinter.studies.separation.absence.spikes import Absence, metric_folds, noticed_from
 from unsinter.studies.separation.contrasts.contrast import Contrast
@@ -81,9 +81,9 @@ def _hidden(
     effect = contrast.effect_design.of(order).weights(np.arange(len(order)))[0 if second else 1]
     # The tested factor's own cells stay in: taken out, they would set the true labels off from shuffled ones.
     other = (contrast.z if second else contrast.w)[order, None].astype(np.float64)
-    likeness = likeness_beyond(sites, np.hstack([contrast.held[order], other]), effect, rows)
+    beyond = rows_beyond(sites, np.hstack([contrast.held[order], other]), effect, rows)
     labels = (contrast.w if second else contrast.z)[order]
-    return hidden_code(likeness, labels[rows], blocks[rows], strata[order][rows], seed=rule.seed)
+    return hidden_code(beyond, labels[rows], blocks[rows], strata[order][rows], seed=rule.seed)
 
 
 def _nonlinear(

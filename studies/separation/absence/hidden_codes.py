@@ -4,8 +4,9 @@ to category?
 Exclusive-or, products and radii leave the mean of a cell where it is and change its covariance; a code that
 is reversed between categories changes means within each of them only. Both make rows of one label alike, in
 products of second degree or within a category. Whether likeness follows the label is tested against
-shuffled labels, in all dimensions at once: at equal strength this notices codes that a trained non-linear
-probe is too weak for.
+shuffled labels: in all dimensions at once, which notices codes that are spread over many, and in the two
+dimensions in which the label changes how rows spread the most, which is where a code of few dimensions
+stands. At equal strength this notices codes that a trained non-linear probe is too weak for.
 """
 
 import numpy as np
@@ -18,17 +19,22 @@ from unsinter.studies.separation.effects.residual_metric import Coordinates, Res
 
 _N_SHUFFLES = 200
 
+_N_SPREAD_SHUFFLES = 100
+
+_LEADING = 160
+"""Whitened components among which a change of spread is looked for."""
+
 _MOST_ROWS = 4000
 """Groups that are compared; more add little and cost their square."""
 
 
-def likeness_beyond(
+def rows_beyond(
     sites: Coordinates, kinds: FloatArray, effect: FloatArray, representatives: NDArray[np.intp]
 ) -> Tensor:
-    """Return cosines (m, m) of what the other factor and all that is held fixed leave of one row per group.
+    """Return what the other factor and all that is held fixed leave of one row per group (m, d), whitened.
 
-    Rows are whitened by a metric that has seen neither of two, and what lies along an effect is left out; the
-    diagonal is zero.
+    Rows are scaled so that the product of two is that of rows whitened by a metric that has seen neither, and
+    what lies along an effect is left out.
 
     Parameters
     ----------
@@ -42,43 +48,62 @@ def likeness_beyond(
     white = metric.whiten(residual)
     white = white - torch.outer(white @ axis, axis) / axis.square().sum().clamp_min(1e-12)
     own = (metric.weight * white.square().sum(dim=1)).clamp(1e-6, 0.98)
-    white = (white * (metric.weight**0.5 / (own * (1 - own)).sqrt())[:, None])[representatives]
-    likeness = white @ white.T
-    likeness.fill_diagonal_(0)
-    return likeness
+    return (white * (metric.weight**0.5 / (own * (1 - own)).sqrt())[:, None])[representatives]
 
 
 def hidden_code(
-    likeness: Tensor,
+    rows: Tensor,
     labels: NDArray[np.integer],
     blocks: NDArray[np.intp],
     strata: NDArray[np.intp],
     *,
     seed: int,
 ) -> float:
-    """Return by how many deviations of shuffled labels likeness follows a label, the larger of two ways.
+    """Return by how many deviations of shuffled labels rows follow a label, the largest of three ways.
 
     Parameters
     ----------
-    likeness : (m, m) of ``likeness_beyond``.
+    rows : (m, d) of ``rows_beyond``.
     labels : (m,) 0 or 1.
     blocks : (m,) codes of the other factor and what is held fixed, within which labels are shuffled.
     strata : (m,) codes of the category.
     """
-    size = np.maximum(np.bincount(blocks), 1)
-    r = labels - (np.bincount(blocks, weights=labels) / size)[blocks]
-    rng = np.random.default_rng(seed)
-    order = np.argsort(blocks, kind="stable")
-    drawn = np.empty((_N_SHUFFLES + 1, len(r)))
-    drawn[0] = r
-    for row in drawn[1:]:
-        row[order] = r[np.lexsort((rng.random(len(r)), blocks))]
-    R = torch.as_tensor(drawn, dtype=torch.float32)
-    same = torch.as_tensor(strata[:, None] == strata[None])
+    drawn = _shuffled(labels, blocks, np.random.default_rng(seed))
+    likeness = rows @ rows.T
+    likeness.fill_diagonal_(0)
     kernels = [likeness.square()]
     if len(np.unique(strata)) > 1:
-        kernels.append(likeness * same)
-    return max(_deviations(((R @ kernel) * R).sum(dim=1).numpy()) for kernel in kernels)
+        kernels.append(likeness * torch.as_tensor(strata[:, None] == strata[None]))
+    R = torch.as_tensor(drawn, dtype=rows.dtype)
+    values = [((R @ kernel) * R).sum(dim=1).numpy() for kernel in kernels]
+    values.append(_changes_of_spread(rows, R[: _N_SPREAD_SHUFFLES + 1]))
+    return max(map(_deviations, values))
+
+
+def _shuffled(labels: NDArray[np.integer], blocks: NDArray[np.intp], rng: np.random.Generator) -> FloatArray:
+    """Return the labels less the mean of their block (1 + n_shuffles, m): as they are, then shuffled within
+    blocks."""
+    size = np.maximum(np.bincount(blocks), 1)
+    centred = labels - (np.bincount(blocks, weights=labels) / size)[blocks]
+    order = np.argsort(blocks, kind="stable")
+    drawn = np.empty((_N_SHUFFLES + 1, len(centred)))
+    drawn[0] = centred
+    for row in drawn[1:]:
+        row[order] = centred[np.lexsort((rng.random(len(centred)), blocks))]
+    return drawn
+
+
+def _changes_of_spread(rows: Tensor, R: Tensor) -> FloatArray:
+    """Return for each labelling how much it changes the spread of rows along the two directions that it
+    changes most.
+
+    An exclusive-or or a product widens one direction and narrows another one, a radius widens two.
+    """
+    if rows.shape[1] > _LEADING:
+        _, vectors = torch.linalg.eigh(rows.T @ rows)
+        rows = rows @ vectors[:, -_LEADING:]
+    changes = [torch.linalg.eigvalsh(rows.T @ (r[:, None] * rows)).abs() for r in R]
+    return torch.stack([change.topk(min(2, len(change))).values.sum() for change in changes]).numpy()
 
 
 def _deviations(values: FloatArray) -> float:
