@@ -1,6 +1,7 @@
 """The house itself: import order, one installed name, a fast command line, nothing forgotten in the wheel."""
 
 import ast
+import re
 import subprocess
 import sys
 import zipfile
@@ -86,6 +87,11 @@ def own_files(repository, names):
 def test_every_folder_stands_in_the_order(repository):
     folders = {str(path.parent.relative_to(repository)) for path in modules(repository)}
     assert folders - {"features", "studies"} == set(ORDER)
+
+
+def test_the_page_on_architecture_lists_the_rooms_in_this_order(repository):
+    page = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^\| `([a-z_/]+)` \|", page, re.M)) == ORDER
 
 
 def test_no_folder_holds_more_modules_than_one_can_look_through(repository):
