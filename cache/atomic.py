@@ -4,6 +4,7 @@ A rename within one folder replaces its target atomically on POSIX file systems,
 network one; a reader on another machine sees the old file or the new one.
 """
 
+import errno
 import os
 import secrets
 import socket
@@ -19,6 +20,9 @@ from unsinter.cache.errors import refused
 Chunks = Sequence[bytes | memoryview]
 
 _SUFFIX = ".tmp"
+
+_LOCK_ATTEMPTS = 100
+"""Times that a lock is tried anew because its folder was removed under it."""
 
 _FOREIGN_WRITER_SECONDS = 3600.0
 """Age at which the unfinished file of another machine is abandoned: no shard takes that long to write."""
@@ -100,7 +104,7 @@ def held(path: Path, *, wait: bool) -> Iterator[bool]:
     """
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=-1 if wait else 0, poll_interval=0.02)
+        _acquire(lock, path, wait=wait)
     except Timeout:
         yield False
         return
@@ -110,6 +114,19 @@ def held(path: Path, *, wait: bool) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+def _acquire(lock: FileLock, path: Path, *, wait: bool) -> None:
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=-1 if wait else 0, poll_interval=0.02)
+        except FileNotFoundError:
+            continue  # `gc` removed the empty folder in between
+        if path.exists():
+            return
+        lock.release()  # of a file that `gc` removed meanwhile: it guards nothing
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 def _may_be_live(temporary: Path) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_REMOVED = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
 
 class CacheError(ValueError):
@@ -37,6 +38,11 @@ def refused(error: OSError, path: Path, *, n_bytes: int | None = None) -> CacheE
         return CacheError(
             f"{path}: this folder cannot be written ({error.strerror}); make it writable or set "
             "UNSINTER_CACHE to a folder that is: rows stored here already stay readable."
+        )
+    if error.errno in _REMOVED:
+        return CacheError(
+            f"{path}: its folder was removed while in use, and what was stored there is lost; run again and "
+            "leave the cache to `unsinter cache gc`, which keeps what a running process uses."
         )
     if error.errno == errno.EFBIG:
         return CacheError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from unsinter.cache.atomic import flush_folder, is_temporary
+from unsinter.cache.atomic import flush_folder, is_temporary, write_atomically
 from unsinter.cache.errors import CacheError, ForeignShardError, damaged, refused
 from unsinter.cache.key import canonical, identity_key
 from unsinter.cache.manifest import Entry, Folder
@@ -113,11 +113,16 @@ class Inspection:
 
     def _check_identity(self) -> Iterator[Finding]:
         path = self.folder.identity
+        # Written before the manifest and removed after it: where both are missing, a folder is being made or
+        # unmade.
+        was_in_being = self.folder.manifest.exists()
         try:
             raw = path.read_bytes()
             identity = json.loads(raw)
             sound = canonical(identity) == raw and identity_key(identity) == self.folder.path.name
-        except (OSError, ValueError):
+        except FileNotFoundError:
+            sound = not (was_in_being and self.folder.manifest.exists())
+        except (OSError, ValueError, RecursionError):
             sound = False
         if not sound:
             text = (
@@ -144,6 +149,8 @@ class Inspection:
         except FileNotFoundError:
             return  # removed meanwhile; if the manifest still lists it, the names are checked next
         except CacheError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return  # as above, a moment later
             if not isinstance(error.__cause__, PermissionError):  # of which the bytes are nobody's fault
                 self.bad.add(file.name)
             kind: Kind = "foreign" if isinstance(error, ForeignShardError) else "damaged"
@@ -157,51 +164,75 @@ class Inspection:
     def _check_names(self) -> Iterator[Finding]:
         for name, entry in (self.manifest or {}).items():
             path = self.folder.shards / name
-            if not path.exists():
+            if not path.exists() and self._is_still_listed(name):
                 self.bad.add(name)
                 yield Finding(kind="gone", path=path, message=str(gone(path, entry)))
-        for path in sorted(self.folder.shards.glob(".*")) if self.folder.shards.is_dir() else ():
+        for path in self.folder.hidden_files():
             if is_temporary(path):
                 text = f"{path}: an unfinished copy; `unsinter cache gc` offers to remove it once abandoned."
                 yield Finding(kind="unfinished", path=path, message=text)
 
+    def _is_still_listed(self, name: str) -> bool:
+        try:
+            return name in self.folder.load()  # `gc` strikes a shard off before it removes it
+        except CacheError:
+            return True
+
 
 def _set_aside(folder: Folder, inspection: Inspection) -> list[Path]:
     with folder.locked():
+        # Another process may have put a sound shard in the place of a bad one since it was read.
+        bad = {name for name in inspection.bad if not _is_sound(folder, name)}
         if inspection.manifest is not None:
             current = folder.load()
-            kept = {name: entry for name, entry in current.items() if name not in inspection.bad}
+            kept = {name: entry for name, entry in current.items() if name not in bad}
             if len(kept) < len(current):
                 folder.save(kept)
         return [
-            _move(folder.shards / name, folder)
-            for name in sorted(inspection.bad)
-            if (folder.shards / name).exists()
+            _move(folder.shards / name, folder) for name in sorted(bad) if (folder.shards / name).exists()
         ]
 
 
+def _is_sound(folder: Folder, name: str) -> bool:
+    try:
+        entry = Entry.of(check_shard(folder.shards / name, identity_key=folder.path.name))
+        return folder.load().get(name, entry) == entry
+    except CacheError:
+        return False
+
+
 def _rebuild(folder: Folder, inspection: Inspection) -> list[Path]:
-    moved = []
+    moved: list[Path] = []
+    if not folder.path.is_dir():
+        return moved  # `gc` removed it meanwhile
     with folder.locked():
         if inspection.manifest is None and folder.manifest.exists():
-            moved.append(_move(folder.manifest, folder))
+            # A copy: where the manifest is missing, nothing can be read or filled until it is written again.
+            target = _free_name(folder, folder.manifest.name)
+            write_atomically(target, [folder.manifest.read_bytes()])
+            moved.append(target)
         manifest = {} if inspection.manifest is None else folder.load()
         before = dict(manifest)
         for name, entry in sorted(inspection.sound.items()):
             # Two shards may share a row only where files were copied by hand; the first in order is listed.
             if name not in manifest and len(rows_not_stored(manifest, entry.plan)) == len(entry.plan.rows):
                 manifest[name] = entry
-        if manifest != before or not folder.manifest.exists():
+        if manifest != before or moved or not folder.manifest.exists():
             folder.save(manifest)
     return moved
 
 
 def _move(path: Path, folder: Folder) -> Path:
-    folder.quarantine.mkdir(exist_ok=True)
-    target, number = folder.quarantine / path.name, 1
-    while target.exists():
-        number += 1
-        target = folder.quarantine / f"{path.name}.{number}"
+    target = _free_name(folder, path.name)
     path.rename(target)
     flush_folder(path.parent)
+    return target
+
+
+def _free_name(folder: Folder, name: str) -> Path:
+    folder.quarantine.mkdir(exist_ok=True)
+    target, number = folder.quarantine / name, 1
+    while target.exists():
+        number += 1
+        target = folder.quarantine / f"{name}.{number}"
     return target

@@ -56,8 +56,18 @@ class Folder:
 
     def shard_files(self) -> list[Path]:
         """Return every file in the shard folder that is not a temporary one, sorted."""
-        found = self.shards.iterdir() if self.shards.is_dir() else ()
-        return sorted(file for file in found if not file.name.startswith("."))
+        return [file for file in self._inside(self.shards) if not file.name.startswith(".")]
+
+    def hidden_files(self) -> list[Path]:
+        """Return the files of the shard folder that begin with a dot, as temporary ones do, sorted."""
+        return [file for file in self._inside(self.shards) if file.name.startswith(".")]
+
+    @staticmethod
+    def _inside(folder: Path) -> list[Path]:
+        try:
+            return sorted(folder.iterdir())
+        except FileNotFoundError:  # not made yet, or removed by `gc` between two looks
+            return []
 
     def lock_of(self, shard: str) -> Path:
         """Return the lock file of a shard."""
@@ -80,8 +90,8 @@ class Folder:
             return _decode(self.manifest.read_bytes(), self.manifest)
         except FileNotFoundError:
             n_shards = len(self.shard_files())
-            if n_shards == 0:
-                return {}
+            if n_shards == 0 or self.manifest.exists():  # written since: then there is something to read
+                return self.load() if n_shards else {}
             raise CacheError(
                 f"{self.manifest}: the index of {n_shards} stored shards is missing; run `unsinter cache "
                 "verify --rebuild` to write it again from the shards themselves: no row is lost."

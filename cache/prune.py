@@ -1,17 +1,17 @@
 """What a cache holds, and what of it no study names any more."""
 
 import json
-import shutil
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from unsinter.cache.atomic import held, is_temporary
+from unsinter.cache.atomic import held, is_temporary, temporaries
 from unsinter.cache.errors import refused
 from unsinter.cache.inspection import folders
 from unsinter.cache.manifest import Folder, Manifest
-from unsinter.cache.references import read_references
+from unsinter.cache.references import Reference, read_references
+from unsinter.cache.use import alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,10 @@ class GcReport:
 
     candidates: tuple[Candidate, ...]
     removed: bool
+    in_use: tuple[Path, ...] = ()
+    """Folders that a running process fills or reads; nothing of them is a candidate."""
+    doubtful: tuple[Path, ...] = ()
+    """Notes of an earlier version that name what is not stored: their folders keep everything."""
 
     @property
     def n_bytes(self) -> int:
@@ -64,35 +68,61 @@ def ls(root: Path) -> list[Holding]:
 
 
 def gc(
-    root: Path, *, keep: Collection[str] = (), dry_run: bool = True, quarantined: bool = False
+    root: Path,
+    *,
+    keep: Collection[str] = (),
+    dry_run: bool = True,
+    quarantined: bool = False,
+    only: Collection[Path] | None = None,
 ) -> GcReport:
     """Return what may go under root, and remove it unless dry_run.
 
     That is: shards that hold nothing which an existing study needs, notes of studies whose folder is gone,
     and unfinished copies of killed processes; with quarantined, also the files that `verify` moved aside.
-    keep names identities or shards to leave alone whatever the notes say.
+    A folder that another process fills or reads is left alone. keep names identities or shards to leave alone
+    whatever the notes say; of files that only lists, and no others, something is removed.
 
     Raises
     ------
     CacheError : a manifest or a study's note is damaged, or the operating system refused.
     """
     candidates: list[Candidate] = []
+    in_use: list[Path] = []
+    doubtful: list[Path] = []
     for folder in folders(Path(root)):
-        if folder.path.name in keep or not folder.locks.is_dir():
+        if folder.path.name in keep:
+            continue
+        if not folder.locks.is_dir():  # not a folder of ours, or the last of one that a kill left behind
+            _remove_if_bare(folder, dry_run=dry_run)
             continue
         try:
-            if dry_run:
-                candidates += _candidates(folder, folder.load(), keep, quarantined=quarantined)
-                continue
-            with folder.locked():
-                manifest = folder.load()
-                found = list(_candidates(folder, manifest, keep, quarantined=quarantined))
-                _remove(folder, manifest, found)
+            with _undisturbed(folder, dry_run=dry_run) as is_free:
+                if not is_free:
+                    in_use.append(folder.path)
+                    continue
+                manifest, references = folder.load(), read_references(folder)
+                doubtful += [ref.file for ref in references if ref.is_doubtful(manifest)]
+                found = [
+                    candidate
+                    for candidate in _candidates(folder, manifest, references, keep, quarantined=quarantined)
+                    if only is None or candidate.path in only
+                ]
+                if not dry_run:
+                    _remove(folder, manifest, found)
+                    _remove_empty(folder)
             candidates += found
-            _remove_empty(folder)
         except OSError as error:
             raise refused(error, folder.path) from error
-    return GcReport(candidates=tuple(candidates), removed=not dry_run)
+    return GcReport(
+        candidates=tuple(candidates), removed=not dry_run, in_use=tuple(in_use), doubtful=tuple(doubtful)
+    )
+
+
+@contextmanager
+def _undisturbed(folder: Folder, *, dry_run: bool) -> Iterator[bool]:
+    """Yield whether nobody else uses the folder; to be removed from, it is locked against new users too."""
+    with nullcontext() if dry_run else folder.locked(), alone(folder.identity) as is_free:
+        yield is_free
 
 
 def _holding(folder: Folder) -> Holding:
@@ -119,26 +149,32 @@ def _model_name(folder: Folder) -> str:
 
 
 def _candidates(
-    folder: Folder, manifest: Manifest, keep: Collection[str], *, quarantined: bool
+    folder: Folder,
+    manifest: Manifest,
+    references: list[Reference],
+    keep: Collection[str],
+    *,
+    quarantined: bool,
 ) -> Iterator[Candidate]:
-    references = read_references(folder)
     needed = set(keep).union(*(ref.shards(manifest) for ref in references if not ref.is_stale))
     for file in folder.shard_files():
         if file.name not in needed and file.suffix == ".safetensors":
-            yield _candidate(file, "no study names it")
+            yield from _candidate(file, "no study names it")
     for reference in references:
         if reference.is_stale:
-            yield _candidate(reference.file, f"its study is gone: {reference.study}")
-    for file in sorted(folder.shards.glob(".*")):
-        if is_temporary(file) and not _is_being_written(folder, file):
-            yield _candidate(file, "unfinished copy of a killed process")
+            yield from _candidate(reference.file, f"its study is gone: {reference.study}")
+    for parent in (folder.path, folder.references, folder.shards):
+        for file in sorted(parent.glob(".*")) if parent.is_dir() else []:
+            if is_temporary(file) and not _is_being_written(folder, file):
+                yield from _candidate(file, "unfinished copy of a killed process")
     if quarantined and folder.quarantine.is_dir():
         for file in sorted(folder.quarantine.iterdir()):
-            yield _candidate(file, "moved aside by verify")
+            yield from _candidate(file, "moved aside by verify")
 
 
-def _candidate(file: Path, reason: str) -> Candidate:
-    return Candidate(path=file, n_bytes=file.stat().st_size, reason=reason)
+def _candidate(file: Path, reason: str) -> Iterator[Candidate]:
+    with suppress(FileNotFoundError):  # a list of what may go is made beside those that write and remove
+        yield Candidate(path=file, n_bytes=file.stat().st_size, reason=reason)
 
 
 def _is_being_written(folder: Folder, temporary: Path) -> bool:
@@ -161,14 +197,26 @@ def _remove(folder: Folder, manifest: Manifest, found: list[Candidate]) -> None:
         candidate.path.unlink(missing_ok=True)
 
 
+def _remove_if_bare(folder: Folder, *, dry_run: bool) -> None:
+    if not dry_run:
+        with suppress(OSError):  # it holds something
+            folder.path.rmdir()
+
+
 def _remove_empty(folder: Folder) -> None:
+    """Remove a folder in which nothing is stored; a kill on the way leaves what the next call removes."""
     left = [path for path in (folder.shards, folder.references, folder.quarantine) if path.is_dir()]
     if any(any(path.iterdir()) for path in left):
         return
-    for path in (folder.identity, folder.about, folder.manifest):
-        path.unlink(missing_ok=True)
     for path in left:
         path.rmdir()
-    shutil.rmtree(folder.locks)
-    with suppress(OSError):  # something of the user's lies beside: it stays, and so does the folder
-        folder.path.rmdir()
+    # The identity goes after all that it stands for, and the lock that is held after the identity.
+    for path in (folder.about, folder.manifest, folder.identity):
+        for leftover in (*temporaries(path), path):
+            leftover.unlink(missing_ok=True)
+    locks = sorted(folder.locks.iterdir(), key=lambda path: path.name == "manifest.lock")
+    for path in locks:
+        path.unlink(missing_ok=True)
+    for path in (folder.locks, folder.path):
+        with suppress(OSError):  # something of the user's lies beside: it stays, and so does the folder
+            path.rmdir()

@@ -4,12 +4,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from unsinter.cache.atomic import sweep, write_atomically
-from unsinter.cache.errors import CacheError, refused
+from unsinter.cache.errors import CacheError, refused, unreadable
 from unsinter.cache.key import canonical
 from unsinter.cache.manifest import Folder, Manifest
-from unsinter.cache.plan import shards_of_rows
+from unsinter.cache.plan import asked, plan_missing, shards_of_rows
 from unsinter.cache.shard import ShardPlan
 
 
@@ -20,15 +21,35 @@ class Reference:
     file: Path
     study: Path
     needs: ShardPlan
+    is_sealed: bool
+    """Whether the note carries a digest of itself; those of earlier versions do not."""
 
     @property
     def is_stale(self) -> bool:
-        """Whether the study's folder is gone."""
-        return not self.study.exists()
+        """Whether the study's folder is gone; a folder that cannot be looked at may be there."""
+        try:
+            return not self.study.exists()
+        except OSError:
+            return False
+
+    def is_doubtful(self, manifest: Manifest) -> bool:
+        """Whether a note without a digest names what is not stored, as one with a changed byte would."""
+        return not self.is_sealed and bool(plan_missing(manifest, self.needs, rows_per_shard=1024))
 
     def shards(self, manifest: Manifest) -> set[str]:
-        """Return the names of the stored shards that hold anything the study needs."""
+        """Return the names of the stored shards that hold anything the study needs; all, where in doubt."""
+        if self.is_doubtful(manifest):
+            return set(manifest)
         return {name for names in shards_of_rows(manifest, self.needs).values() for name in names}
+
+
+def is_noted(folder: Folder, study: Path, needs: ShardPlan) -> bool:
+    """Say whether the folder holds exactly this note already."""
+    path, content = _note(folder, study, needs)
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def write_reference(folder: Folder, study: Path, needs: ShardPlan) -> None:
@@ -38,11 +59,7 @@ def write_reference(folder: Folder, study: Path, needs: ShardPlan) -> None:
     ------
     CacheError : the operating system refused the write.
     """
-    resolved = str(study.resolve())
-    path = folder.references / f"{hashlib.sha256(resolved.encode()).hexdigest()[:40]}.json"
-    content = canonical(
-        {"study": resolved, "rows": needs.rows, "layers": needs.layers, "positions": needs.positions}
-    )
+    path, content = _note(folder, study, needs)
     try:
         path.parent.mkdir(exist_ok=True)
         sweep(path)
@@ -56,20 +73,51 @@ def read_references(folder: Folder) -> list[Reference]:
 
     Raises
     ------
-    CacheError : one of the files is damaged; what its study needs is then unknown, and nothing must be
-    removed.
+    CacheError : one of the files is damaged or cannot be read; what its study needs is then unknown, and
+    nothing must be removed.
     """
     found = []
     for file in sorted(folder.references.glob("*.json")) if folder.references.is_dir() else []:
         try:
-            table = json.loads(file.read_bytes())
-            needs = ShardPlan(
-                rows=tuple(table["rows"]), layers=tuple(table["layers"]), positions=tuple(table["positions"])
-            )
-            found.append(Reference(file=file, study=Path(table["study"]), needs=needs))
-        except (ValueError, KeyError, TypeError) as error:
+            found.append(_read(file))
+        except FileNotFoundError:
+            continue  # removed meanwhile
+        except OSError as error:
+            raise unreadable(error, file) from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CacheError(
                 f"{file}: this note of what a study needs is damaged; move it away and run that study "
                 "again, which writes it anew."
             ) from error
     return found
+
+
+def _note(folder: Folder, study: Path, needs: ShardPlan) -> tuple[Path, bytes]:
+    resolved = str(study.resolve())
+    note = canonical(
+        {"study": resolved, "rows": needs.rows, "layers": needs.layers, "positions": needs.positions}
+    )
+    content = b'{"note":%b,"sha256":"%b"}\n' % (note, hashlib.sha256(note).hexdigest().encode())
+    return folder.references / _name_of(resolved), content
+
+
+def _name_of(study: str) -> str:
+    return f"{hashlib.sha256(study.encode()).hexdigest()[:40]}.json"
+
+
+def _read(file: Path) -> Reference:
+    table = json.loads(file.read_bytes())
+    is_sealed = "sha256" in table or "note" in table
+    note: dict[str, Any] = table["note"] if is_sealed else table
+    if is_sealed and hashlib.sha256(canonical(note)).hexdigest() != table["sha256"]:
+        raise ValueError("digest")
+    if not isinstance(note["study"], str) or _name_of(note["study"]) != file.name:
+        raise ValueError("study")
+    needs = asked(*(_listed(note[name]) for name in ("rows", "layers", "positions")))
+    return Reference(file=file, study=Path(note["study"]), needs=needs, is_sealed=is_sealed)
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list was expected, got {type(value).__name__}")
+    return value

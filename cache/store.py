@@ -14,8 +14,9 @@ from unsinter.cache.location import expand_home
 from unsinter.cache.manifest import Folder, Manifest
 from unsinter.cache.plan import asked, plan_missing, shards_of_rows
 from unsinter.cache.reading import RowIndex, ShardReader, aligned, gone
-from unsinter.cache.references import write_reference
+from unsinter.cache.references import is_noted, write_reference
 from unsinter.cache.shard import STORED, ShardPlan
+from unsinter.cache.use import Use
 from unsinter.cache.writing import check_alike, check_values, write_shard
 
 
@@ -24,7 +25,7 @@ class ActivationStore:
 
     Opening and reading write nothing, so a complete folder may be read-only. Several processes and machines
     may fill one folder at once. Rows are named by the SHA-256 of what the model was fed; a row asked for
-    twice is stored once.
+    twice is stored once. From its first call that fills or reads, no other process's `gc` touches the folder.
 
     Attributes
     ----------
@@ -32,20 +33,32 @@ class ActivationStore:
     """
 
     def __init__(
-        self, folder: Folder, *, identity: Mapping[str, JSON], about: Mapping[str, JSON] | None
+        self,
+        folder: Folder,
+        *,
+        identity: Mapping[str, JSON],
+        about: Mapping[str, JSON] | None,
+        study: Path | None = None,
     ) -> None:
-        self._folder, self._identity, self._about = folder, identity, about
+        self._folder, self._identity, self._about, self._study = folder, identity, about, study
+        self._use = Use(folder.identity)
         self._reader = ShardReader(folder.shards, folder.path.name)
         self._manifest: tuple[tuple[int, int, int] | None, Manifest] = (None, {})
         self._indexes: dict[tuple[str, ...], RowIndex] = {}
 
     @classmethod
     def open(
-        cls, root: Path, identity: Mapping[str, JSON], *, about: Mapping[str, JSON] | None = None
+        cls,
+        root: Path,
+        identity: Mapping[str, JSON],
+        *,
+        about: Mapping[str, JSON] | None = None,
+        study: Path | None = None,
     ) -> Self:
         """Return the store of an identity: everything, as digests, that can change a float of a given row.
 
-        about is for people (the model's name as typed); it is shown by `ls` and is no part of the key.
+        about is for people (the model's name as typed); it is shown by `ls` and is no part of the key. Every
+        fill for a study first notes what the study needs, as `keep_for` does.
 
         Raises
         ------
@@ -57,7 +70,7 @@ class ActivationStore:
                 f"{folder.identity}: this file does not hold the identity that its folder is named after; "
                 "move it away and run the study again, which writes it anew: no row is lost."
             )
-        return cls(folder, identity=identity, about=about)
+        return cls(folder, identity=identity, about=about, study=study)
 
     @property
     def key(self) -> str:
@@ -99,8 +112,9 @@ class ActivationStore:
         """
         plan = ShardPlan(rows=tuple(plan.rows), layers=tuple(plan.layers), positions=tuple(plan.positions))
         arrays = check_values(plan, values, dtype=dtype)
-        self._prepare()
-        write_shard(self._folder, plan, arrays, dtype=dtype)
+        with self._use.working():
+            self._prepare()
+            write_shard(self._folder, plan, arrays, dtype=dtype)
 
     def fill(
         self,
@@ -124,13 +138,16 @@ class ActivationStore:
         CacheError : as `missing` and `write`; shards finished before stay.
         """
         request = asked(rows, layers, positions)
-        manifest = self._load()
-        self._check_files(manifest, request)
-        check_alike(self._folder, manifest, dtype=dtype)
-        filler = Filler(self._folder, request, rows_per_shard=rows_per_shard, dtype=dtype)
-        if filler.missing():
-            self._prepare()
-        return filler.run(produce, on_shard=on_shard)
+        with self._use.working():
+            manifest = self._load()
+            self._check_files(manifest, request)
+            check_alike(self._folder, manifest, dtype=dtype)
+            filler = Filler(self._folder, request, rows_per_shard=rows_per_shard, dtype=dtype)
+            if self._study is not None:
+                self._note(self._study, request)
+            if filler.missing():
+                self._prepare()
+            return filler.run(produce, on_shard=on_shard)
 
     def read(self, layer: int, position: str, rows: Sequence[str]) -> np.ndarray:
         """Return (n_rows, d_model) float32 in the asked order, equal to what was stored.
@@ -139,11 +156,13 @@ class ActivationStore:
         ------
         CacheError : a row is not stored, or a shard that holds one is gone, truncated, foreign or damaged.
         """
-        return self._read(layer, position, rows, dtype=np.dtype(np.float32))
+        with self._use.working():
+            return self._read(layer, position, rows, dtype=np.dtype(np.float32))
 
     def read_bits(self, layer: int, position: str, rows: Sequence[str]) -> np.ndarray:
         """Return (n_rows, d_model) as stored: float32, float16, or the uint16 bits of bfloat16."""
-        return self._read(layer, position, rows, dtype=None)
+        with self._use.working():
+            return self._read(layer, position, rows, dtype=None)
 
     def keep_for(
         self, study: Path, rows: Sequence[str], *, layers: Iterable[int], positions: Iterable[str]
@@ -154,10 +173,14 @@ class ActivationStore:
         ------
         CacheError : a request that cannot be, or the operating system refused the write.
         """
-        needs = asked(rows, layers, positions)
-        self._prepare()
-        with self._folder.locked():
-            write_reference(self._folder, study, needs)
+        with self._use.working():
+            self._note(study, asked(rows, layers, positions))
+
+    def _note(self, study: Path, needs: ShardPlan) -> None:
+        if not is_noted(self._folder, study, needs):
+            self._prepare()
+            with self._folder.locked():
+                write_reference(self._folder, study, needs)
 
     def _read(self, layer: int, position: str, rows: Sequence[str], *, dtype: np.dtype | None) -> np.ndarray:
         manifest = self._load()
@@ -212,9 +235,8 @@ class ActivationStore:
         # start.
         folder = self._folder
         try:
-            for path in (folder.shards, folder.locks):
-                path.mkdir(parents=True, exist_ok=True)
             with folder.locked():
+                folder.shards.mkdir(parents=True, exist_ok=True)
                 for path in (folder.identity, folder.about, folder.manifest):
                     sweep(path)
                 if not folder.identity.exists():
@@ -223,5 +245,6 @@ class ActivationStore:
                     write_atomically(folder.about, [canonical(self._about)])
                 if not folder.manifest.exists():
                     folder.save(folder.load())
+                self._use.renew()
         except OSError as error:
             raise refused(error, folder.path) from error

@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from unsinter.cache.refusals import naming
 from unsinter.features.generate.answer_batches import Mates, plan_answers, settle_mates
 from unsinter.features.generate.decoding import end_ids, generate_ids, generation_config
 from unsinter.features.generate.response_file import ResponseFile, ResponseFileError
@@ -110,8 +111,11 @@ def generate_responses(
     """
     _check(model, rendered, settings)
     plan = _plan(model, rendered, settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
+    with naming(path, ResponseFileError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{path}.lock")
+        lock.acquire()
+    with lock:
         stored = ResponseFile.open(path, settings=plan.digest)
         wanted = {_record_id(row, k, settings): (row, k) for row in rendered for k in range(settings.samples)}
         for name, record in stored.records.items():

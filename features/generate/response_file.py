@@ -1,11 +1,13 @@
 """A JSON Lines file of generated responses that survives being killed at any byte."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from unsinter.cache.appending import append_whole, cut_to
+from unsinter.cache.refusals import naming
 
 
 class ResponseFileError(ValueError):
@@ -38,18 +40,15 @@ class ResponseFile:
                 )
             records[record["id"]] = record
         if len(whole) < len(raw):
-            with path.open("r+b") as file:
-                file.truncate(len(whole))
-                os.fsync(file.fileno())
+            with naming(path, ResponseFileError):
+                cut_to(path, len(whole))
         return cls(path=path, records=records)
 
     def append(self, records: Sequence[dict[str, Any]]) -> None:
-        """Write records at the end and wait until they are on disk."""
+        """Write records at the end and wait until they are on disk; ResponseFileError if they cannot be."""
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        with self.path.open("ab") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        with naming(self.path, ResponseFileError):
+            append_whole(self.path, text.encode())
         self.records.update((record["id"], record) for record in records)
 
 

@@ -3,12 +3,17 @@
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.refusals import naming
+
 _LOG = logging.getLogger(__name__)
+
+
+class AnswerFolderError(ValueError):
+    """A judge's answer cannot be kept."""
 
 
 class AnswerFolder:
@@ -32,17 +37,12 @@ class AnswerFolder:
         return answer if isinstance(answer, str) and record.get("key") == path.stem else None
 
     def put(self, question: Mapping[str, str], answer: str) -> None:
-        """Store an answer by temporary file and rename, so that a reader sees all of it or nothing."""
+        """Store an answer, whole or not at all; AnswerFolderError where the system refuses."""
         path = self._path(question)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump({"key": path.stem, "answer": answer}, stream)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with naming(path, AnswerFolderError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(path)
+            write_atomically(path, [json.dumps({"key": path.stem, "answer": answer}).encode()])
 
     def _path(self, question: Mapping[str, str]) -> Path:
         key = hashlib.sha256(json.dumps(dict(question), sort_keys=True).encode()).hexdigest()

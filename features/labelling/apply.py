@@ -1,15 +1,15 @@
 """Label a file of responses: read, judge, write JSON Lines beside the gold, report agreement."""
 
 import json
-import os
-import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unsinter.cache.atomic import sweep, write_atomically
 from unsinter.cache.location import expand_home
+from unsinter.cache.refusals import naming
 from unsinter.features.labelling.agreement import Agreement, agree, agree_by_model
 from unsinter.features.labelling.judges import Item, Judge, RulesJudge
 from unsinter.features.labelling.label import ResponseLabel
@@ -53,22 +53,26 @@ def label_file(
     gold: str | None = None,
     prompts: Path | None = None,
     overwrite: bool = False,
+    before_writing: Callable[[LabelReport], object] = lambda report: None,
 ) -> LabelReport:
     """Label every response of a file and write JSON Lines to ``out`` (``None``: report only).
 
     All fields of a row are kept. New ones are ``label``, ``wording``, ``moves``, ``label_source``,
     ``label_provenance`` and ``label_scores``; in a row that holds a ``label`` already, that one is gold and
     stays, and the new ones are ``label_predicted``, ``wording_predicted`` and so on. ``gold`` names the field
-    with gold labels (``label`` if unnamed).
+    with gold labels (``label`` if unnamed). ``before_writing`` hears of the report before ``out`` is there:
+    what it writes is then never missing where a second call finds ``out`` in its way.
 
     Raises RecordError for a bad row (file, row number and field are named), an output that is the input, or
-    one that exists unless ``overwrite``; nothing is written then.
+    one that exists and is not what would be written, unless ``overwrite``; nothing is written then.
     """
     path = expand_home(path)
     if out is not None:
         out = expand_home(out)
-        _refuse_output(path, Path(out), overwrite=overwrite)
+        _refuse_input(path, out)
     table = read_rows(path)
+    if out is not None and not overwrite:
+        _refuse_other_output(out, [row.values for row in table.rows])
     if gold is not None and gold not in table.columns:
         fault = f"no row has the gold field {gold!r}; the columns are {', '.join(table.columns)}"
         raise RecordError.at(path, fault)
@@ -78,16 +82,38 @@ def label_file(
     rows = [row.values for row in table.rows]
     labels = judge.judge(items)
     report = _report(rows, labels, gold=gold or "label", judge=judge.name, out=out)
+    before_writing(report)
     if out is not None:
-        _write(Path(out), [_merged(row, label) for row, label in zip(rows, labels, strict=True)])
+        merged = [_merged(row, label) for row, label in zip(rows, labels, strict=True)]
+        _write(
+            out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in merged), overwrite=overwrite
+        )
     return report
 
 
-def _refuse_output(path: Path, out: Path, *, overwrite: bool) -> None:
+def _refuse_input(path: Path, out: Path) -> None:
     if out.exists() and path.exists() and out.samefile(path):
         raise RecordError(f"{out} is the input; name another file to write to.")
-    if out.exists() and not overwrite:
-        raise RecordError(f"{out} exists; name another file or allow overwriting.")
+
+
+def _refuse_other_output(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a file that stands in the way, unless it may be what a killed call of the same verb finished."""
+    if not out.exists():
+        return
+    try:
+        stored = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        is_ours = len(stored) == len(rows) and all(
+            row.items() <= made.items() and len(made) > len(row)
+            for row, made in zip(rows, stored, strict=True)
+        )
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        is_ours = False
+    if not is_ours:
+        raise _in_the_way(out)
+
+
+def _in_the_way(out: Path) -> RecordError:
+    return RecordError(f"{out} exists; name another file or allow overwriting.")
 
 
 def _item(row: Row, path: Path, prompts: Mapping[str, str]) -> Item:
@@ -130,19 +156,15 @@ def _merged(row: Mapping[str, Any], label: ResponseLabel) -> dict[str, Any]:
     return {**row, **{name + suffix: value for name, value in found.items()}}
 
 
-def _write(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            for row in rows:
-                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(out)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _write(out: Path, lines: str, *, overwrite: bool) -> None:
+    with naming(out, RecordError):
+        if out.exists() and not overwrite:
+            if out.read_bytes() != lines.encode():
+                raise _in_the_way(out)
+            return
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sweep(out)
+        write_atomically(out, [lines.encode()])
 
 
 def _report(

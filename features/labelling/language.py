@@ -1,16 +1,24 @@
 """In which language an answer is written, by its script, its function words and a trained identifier."""
 
 import re
+import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from unsinter.cache.refusals import naming
 from unsinter.features.labelling.phrase_tables import phrase_tables, tokens
 from unsinter.features.labelling.quotes import FILL
 from unsinter.features.labelling.text import normalise, prose
+
+
+class LanguageError(ValueError):
+    """The language identifier cannot be loaded."""
+
 
 SURE = 0.5
 """Confidence of the identifier from which on it decides alone; 23 of 6,604 English openings are below."""
@@ -169,4 +177,6 @@ def _identifier() -> Any:
     # The model's weights come with the package; nothing is downloaded.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    # It unpacks its model into a temporary file of 5 MB, which a small disk or limit may not take.
+    with naming(Path(tempfile.gettempdir()) / "the language identifier's model", LanguageError):
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

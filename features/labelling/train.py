@@ -12,6 +12,8 @@ import numpy.typing as npt
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.refusals import naming
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel, numbers
 from unsinter.features.labelling.evidence import read_part
 from unsinter.features.labelling.goldset import GoldRow, read_gold
@@ -89,11 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         rows = [row for row in read_gold(options.data).training if options.half in ("all", row.half)]
         model = fit_refusal_model(rows, trained_on=f"{options.half} half, split by split_group")
-        options.out.mkdir(parents=True, exist_ok=True)
         target = options.out / "refusal_model.json"
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(model.to_json(), encoding="utf-8")
-        temporary.replace(target)
+        with naming(target, ValueError):
+            options.out.mkdir(parents=True, exist_ok=True)
+            sweep(target)
+            write_atomically(target, [model.to_json().encode()])
     except (ValueError, OSError) as error:
         _LOG.error("train: %s", error)
         return 2

@@ -120,9 +120,11 @@ def extract_into_cache(
     rendered: Sequence[RenderedPrompt],
     settings: Settings,
 ) -> Extraction:
-    """Extract the study's sites and note in the cache that this run needs them."""
+    """Note in the cache what this run needs, and extract of it what is missing."""
     identity = rendered_identity(model, rendered)
-    store = ActivationStore.open(settings.cache_root, identity, about={"model": source.path})
+    store = ActivationStore.open(
+        settings.cache_root, identity, about={"model": source.path}, study=settings.folder
+    )
     extraction = extract(
         model,
         rendered,
@@ -131,9 +133,6 @@ def extract_into_cache(
         positions=study.positions,
         on_too_long=study.on_too_long,
         progress=lambda done, total: settings.progress(f"{source.name}: activations", done, total),
-    )
-    store.keep_for(
-        settings.folder.resolve(), extraction.keys, layers=extraction.layers, positions=extraction.positions
     )
     return extraction
 

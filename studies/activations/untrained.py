@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from unsinter.cache import ActivationStore
+from unsinter.cache.refusals import naming
 from unsinter.features.extract.extraction import Extraction, extract
 from unsinter.features.model.model import ChatModel
 from unsinter.features.model.random_weights import randomise_weights
 from unsinter.features.rendering.rendering import rendered_identity
 from unsinter.studies.activations.model_reading import Reading
 from unsinter.studies.data.sites import FloatArray, ReadSite, Site
-from unsinter.studies.study.file import Study
+from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.run_options import Settings
 
 LAYER0_MEAN: Site = (0, "instruction_mean")
@@ -37,8 +38,13 @@ def _extract(
     name: str,
 ) -> Extraction:
     identity = rendered_identity(model, reading.rendered)
-    store = ActivationStore.open(settings.cache_root, identity, about={"model": f"{model.name} ({name})"})
-    found = extract(
+    # A claim of its own: the run's folder already stands for the study's sites.
+    claim = settings.folder.resolve() / "steps"
+    with naming(claim, StudyError):
+        claim.mkdir(parents=True, exist_ok=True)
+    about = {"model": f"{model.name} ({name})"}
+    store = ActivationStore.open(settings.cache_root, identity, about=about, study=claim)
+    return extract(
         model,
         reading.rendered,
         store,
@@ -46,11 +52,6 @@ def _extract(
         positions=positions,
         progress=lambda done, total: settings.progress(f"{model.name}: {name} activations", done, total),
     )
-    # A claim of its own: the run's folder already stands for the study's sites.
-    claim = settings.folder.resolve() / "steps"
-    claim.mkdir(parents=True, exist_ok=True)
-    store.keep_for(claim, found.keys, layers=layers, positions=positions)
-    return found
 
 
 def _reader(reading: Reading, found: Extraction) -> ReadSite:

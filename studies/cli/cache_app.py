@@ -48,12 +48,14 @@ def cache_gc(
     from unsinter.studies.cli.commands.cache import gc_verb
     from unsinter.studies.machine.sizes import size_text
 
-    table, found = gc_verb(remove=False, quarantined=quarantined)
+    table, lines, found = gc_verb(remove=False, quarantined=quarantined)
     show_table(*table)
+    for line in lines:
+        show_line(line)
     if not found.candidates:
         return
     if yes or typer.confirm(f"Remove these {len(found.candidates)} files ({size_text(found.n_bytes)})?"):
-        _, done = gc_verb(remove=True, quarantined=quarantined)
+        _, _, done = gc_verb(remove=True, quarantined=quarantined, shown=found)
         show_line(f"removed {len(done.candidates)} files, {size_text(done.n_bytes)}")
     else:
         show_line("nothing was removed")

@@ -38,8 +38,8 @@ _TEXTS = frozenset({"text", "set_", "columns", "gold"})
 _NAME = 20
 """Columns that a row's name keeps however narrow the terminal."""
 
-_OUTSIDE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""A full disk or quota and a read-only file system: nothing of ours is at fault."""
+_OUTSIDE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG})
+"""A full disk, quota or file-size limit, a read-only or broken disk: nothing of ours is at fault."""
 
 
 def write_what_fits() -> None:

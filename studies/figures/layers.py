@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from unsinter.cache.refusals import naming
 from unsinter.studies.figures.style import (
     GAP,
     INK,
@@ -32,6 +33,11 @@ from unsinter.studies.figures.style import (
 )
 
 logger = logging.getLogger(__name__)
+
+
+class FigureError(ValueError):
+    """A figure cannot be written."""
+
 
 FLOOR_LINE, CONTROL_LINE, SHUFFLED_LINE = "--", ":", "-."
 
@@ -140,19 +146,23 @@ def _tell(said: Sequence[warnings.WarningMessage], path: Path) -> None:
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write SVG and PNG (150 dpi) and close the figure."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write SVG and PNG (150 dpi) and close the figure; FigureError names a file that cannot be written."""
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
     for path in paths:
         # The date, and ids without a salt of ours, would make two runs of one study differ.
         metadata = {"Date": None} if path.suffix == ".svg" else None
         part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        with names_as_written(), warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            # Type stays type in SVG files: whoever shows them may have glyphs that are not installed here.
-            mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
-            figure.savefig(part, dpi=150, metadata=metadata)
-        _tell(said, path)
-        part.replace(path)
+        with naming(path, FigureError):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with names_as_written(), warnings.catch_warnings(record=True) as said:
+                    warnings.simplefilter("always")
+                    # Type stays type in SVG files: whoever shows them may have glyphs not installed here.
+                    mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
+                    figure.savefig(part, dpi=150, metadata=metadata)
+                _tell(said, path)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
     plt.close(figure)
     return paths

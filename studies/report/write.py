@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from unsinter.cache.refusals import naming
 from unsinter.studies.report.across_sections import across_blocks
 from unsinter.studies.report.answer import Claim, answer, make_claims
 from unsinter.studies.report.answer_lines import answer_lines
@@ -46,13 +47,12 @@ def write_report(folder: Path) -> Path:
     page = render_report(read_evidence(folder))
     target = folder / "report.html"
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(target)
-    except OSError as error:
-        raise ReportError(f"{target} cannot be written ({error}); make room and run again.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with naming(target, ReportError):
+        try:
+            part.write_text(page, encoding="utf-8")
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
     return target
 
 

@@ -39,7 +39,7 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
     folder = RunFolder.claim(settings.folder, study, fingerprint=fingerprint)
     if (finished := folder.finished_summary()) is not None:
         if folder.report_is_stale():
-            folder.write_study()
+            folder.renew_report_words()
             write_report(folder.path)
         return finished
     started = time.monotonic()

@@ -11,6 +11,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from unsinter.cache.appending import append_line
+from unsinter.cache.refusals import naming
+from unsinter.studies.store.earlier import (
+    is_being_set_aside,
+    is_unstarted,
+    set_aside,
+    sweep_unfinished,
+)
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.run_options import Progress
 
@@ -70,7 +78,7 @@ class RunFolder:
                 raise StudyError(
                     f"{path} holds the run of study {name!r}, not {study.name!r}; name another with --out."
                 )
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        elif path.exists() and (not path.is_dir() or not is_unstarted(path)):
             raise StudyError(f"{path} is not empty and holds no run; name another folder with --out.")
         table = json.loads(study.model_dump_json())
         text = yaml.safe_dump(table, sort_keys=False, allow_unicode=True)
@@ -90,10 +98,19 @@ class RunFolder:
     def start(self, split: pd.DataFrame) -> None:
         """Make the folder with the study and its split; outputs of other settings are moved to `earlier/`."""
         study_file = self.path / "study.yaml"
-        if study_file.is_file() and self._is_another_run(study_file):
-            self._set_aside()
+        with naming(self.path, StudyError):
+            if study_file.is_file() and (is_being_set_aside(self.path) or self._is_another_run(study_file)):
+                self._set_aside()
+            self.path.mkdir(parents=True, exist_ok=True)
+            sweep_unfinished(self.path)
         self.write_study()
         self.write_table("split", split)
+
+    def renew_report_words(self) -> None:
+        """Write the study whose words for the report changed; the report is gone until it is written anew."""
+        with naming(self.path / "report.html", StudyError):
+            (self.path / "report.html").unlink(missing_ok=True)
+        self.write_study()
 
     def write_study(self) -> None:
         """Write the resolved study."""
@@ -114,29 +131,21 @@ class RunFolder:
         return summary if isinstance(summary, dict) else None
 
     def _set_aside(self) -> None:
-        number = 1
-        while (aside := self.path / "earlier" / str(number)).exists():
-            number += 1
-        aside.mkdir(parents=True)
-        # The summary goes first: where it stands, the outputs beside it belong together.
-        for name in sorted(OUTPUTS, key=lambda name: name != "summary.json"):
-            if (self.path / name).exists():
-                (self.path / name).rename(aside / name)
-        self.log("set aside", to=str(aside.relative_to(self.path)), because="the study or its files changed")
+        if (aside := set_aside(self.path, OUTPUTS)) is not None:
+            to = str(aside.relative_to(self.path))
+            self.log("set aside", to=to, because="the study or its files changed")
 
     def write(self, target: Path, writer: Callable[[Path], object]) -> None:
         """Let ``writer`` fill a temporary file, then move it into place."""
-        target.parent.mkdir(parents=True, exist_ok=True)
         # A name of its own: two runs may write into one folder at once.
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            writer(part)
-            part.replace(target)
-        except OSError as error:
-            reason = " ".join(str(error).split())
-            raise StudyError(f"{target} cannot be written ({reason}); make room and run again.") from error
-        finally:
-            part.unlink(missing_ok=True)
+        with naming(target, StudyError):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                writer(part)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write ``name.parquet``."""
@@ -144,16 +153,17 @@ class RunFolder:
 
     def log(self, event: str, **facts: Any) -> None:
         """Append one line to `log.jsonl`."""
-        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts})
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts}).encode()
+        path = self.path / "log.jsonl"
+        with naming(path, StudyError), path.open("ab+") as file:
+            append_line(file, line)
 
     def timed(self, progress: Progress) -> Progress:
         """Return ``progress`` that also logs when a step in words begins and ends."""
 
         def report(step: str, done: int, total: int) -> None:
             progress(step, done, total)
-            if not self.path.is_dir():
+            if not (self.path / "study.yaml").is_file():
                 return  # nothing is written before a model has been read without complaint
             if step not in self.times:
                 self.times[step] = time.monotonic()

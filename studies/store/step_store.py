@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from unsinter.cache.refusals import cannot_write
 from unsinter.studies.study.file import StudyError
 
 VERSION = 2
@@ -77,8 +78,7 @@ class StepStore:
             if not final.exists():  # another process may have finished the same step: equal by its key
                 part.rename(final)
         except OSError as error:
-            reason = " ".join(str(error).split())
-            raise StudyError(f"{final} cannot be written ({reason}); make room and run again.") from error
+            raise StudyError(cannot_write(final, error)) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
         found = self.find(name, key)

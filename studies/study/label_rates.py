@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unsinter.cache.atomic import write_atomically
+from unsinter.cache.atomic import sweep, write_atomically
 from unsinter.cache.location import expand_home
+from unsinter.cache.refusals import naming
 from unsinter.features.labelling.agreement import Agreement
 from unsinter.features.labelling.apply import LabelReport
 
@@ -27,7 +28,8 @@ def write_label_rates(report: LabelReport, path: Path) -> None:
 
     Raises
     ------
-    LabelRatesError : no row has both a gold label and one of ours on either side of R.
+    LabelRatesError : no row has both a gold label and one of ours on either side of R, or the file cannot be
+        written.
     """
     if report.overall is None:
         raise LabelRatesError("--rates needs gold labels to compare with; name their field with --gold.")
@@ -45,7 +47,10 @@ def write_label_rates(report: LabelReport, path: Path) -> None:
         "counts": {"R": counts},
         "models": {name: _counts(found) for name, found in report.by_model.items()},
     }
-    write_atomically(path, [json.dumps(content, indent=1).encode() + b"\n"])
+    with naming(path, LabelRatesError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path)
+        write_atomically(path, [json.dumps(content, indent=1).encode() + b"\n"])
 
 
 def read_label_rates(path: Path) -> dict[str, tuple[float, float]]:

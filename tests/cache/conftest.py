@@ -1,15 +1,11 @@
-"""Stores that the cache tests share; puts `cache_source` on the path, where child processes have it."""
+"""Stores that the cache tests share."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from cache_source import IDENTITY, fill, row_keys
 
 from unsinter.cache import ActivationStore
-
-sys.path.append(str(Path(__file__).parent))
-
-from cache_source import IDENTITY, fill, row_keys
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import cache_source
 import pytest
 from cache_source import IDENTITY, Producer, assert_holds, every_file, fill, row_keys, shard_files
 
 from unsinter.cache import ActivationStore
 from unsinter.cache.manifest import Folder
 
-FILLING_PROCESS = Path(__file__).parent / "filling_process.py"
+FILLING_PROCESS = Path(cache_source.__file__).with_name("filling_process.py")
 N_ROWS = 120
 N_SHARDS = 15
 

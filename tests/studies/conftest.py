@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -26,11 +25,7 @@ def few_prompts():
 @pytest.fixture(scope="session")
 def verdict_world():
     """The module that writes tables of verdicts as a run would."""
-    file = Path(__file__).with_name("verdict_world.py")
-    spec = importlib.util.spec_from_file_location("verdict_world", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("verdict_world")
 
 
 @pytest.fixture(scope="session")

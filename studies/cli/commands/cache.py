@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from unsinter.cache import default_root, gc, ls, verify
-from unsinter.cache.inspection import VerifyReport
+from unsinter.cache.inspection import VerifyReport, folders
 from unsinter.cache.prune import GcReport
 from unsinter.studies.machine.sizes import size_text
 from unsinter.studies.tables.columns import Table
@@ -42,18 +42,30 @@ def verify_verb(
         done += 1
         progress("reading shards", done, max(done, total))
 
-    total = sum(held.n_shards for held in ls(root)) if root.is_dir() and not rebuild else 0
+    total = sum(len(folder.shard_files()) for folder in folders(root))
     report = verify(root, quarantine=quarantine, rebuild=rebuild, on_shard=on_shard)
     state = "all sound" if report.is_sound else f"{len(report.findings)} findings"
     return f"{root}: {report.shards_checked} shards, {size_text(report.bytes_checked)} read, {state}", report
 
 
-def gc_verb(*, remove: bool, quarantined: bool) -> tuple[Table, GcReport]:
-    """Return what no study names, and remove it where asked to."""
+def gc_verb(
+    *, remove: bool, quarantined: bool, shown: GcReport | None = None
+) -> tuple[Table, list[str], GcReport]:
+    """Return what no study names and what is left alone, and remove it where asked to.
+
+    Of the files that were ``shown`` before, and of no others, something is removed.
+    """
     root = default_root()
-    report = gc(root, dry_run=not remove, quarantined=quarantined)
+    only = None if shown is None else {candidate.path for candidate in shown.candidates}
+    report = gc(root, dry_run=not remove, quarantined=quarantined, only=only)
     rows = [(str(found.path), size_text(found.n_bytes), found.reason) for found in report.candidates]
-    return (f"{root}: {len(rows)} files that no study names", ("file", "size", "why"), rows), report
+    lines = [f"{folder}: in use by a running process; left alone" for folder in report.in_use]
+    lines += [
+        f"{note}: a note of an earlier version that names what is not stored; all of its folder is kept"
+        for note in report.doubtful
+    ]
+    title = f"{root}: {len(rows)} files that no study names"
+    return (title, ("file", "size", "why"), rows), lines, report
 
 
 def _span(layers: Sequence[int]) -> str:

@@ -131,9 +131,8 @@ def label_verb(
 
     ``rates`` is where to write how often labels are right, for the study's ``separation.sure``.
     """
-    report = label_file(data, out, judge=make_judge(judge), gold=gold, prompts=prompts)
-    if rates is not None:
-        write_label_rates(report, rates)
+    before = (lambda report: None) if rates is None else (lambda report: write_label_rates(report, rates))
+    report = label_file(data, out, judge=make_judge(judge), gold=gold, prompts=prompts, before_writing=before)
     return label_tables(report)
 
 

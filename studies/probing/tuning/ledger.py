@@ -41,6 +41,7 @@ class Ledger:
     study_id: int
     worker: str
     _seen: dict[int, float] = field(default_factory=dict)
+    _own: set[int] = field(default_factory=set)
 
     @classmethod
     def open(cls, storage: BaseStorage, name: str) -> "Ledger":
@@ -79,6 +80,7 @@ class Ledger:
             user_attrs={_PLACE: place, _WORKER: self.worker},
         )
         trial_id = self.storage.create_new_trial(self.study_id, template_trial=template)
+        self._own.add(trial_id)
         # Two processes may have taken one place at once: the earlier trial has it.
         if self._first((*FINISHED, TrialState.RUNNING))[place]._trial_id == trial_id:
             return Claim(place=place, trial_id=trial_id)
@@ -92,7 +94,10 @@ class Ledger:
             if trial.state is TrialState.RUNNING and trial.user_attrs.get(_PLACE) in batch:
                 waited = time.monotonic() - self._seen.setdefault(trial._trial_id, time.monotonic())
                 worker = trial.user_attrs[_WORKER]
-                if _is_dead(worker) or (worker != self.worker and waited > max(PATIENCE, 5 * longest)):
+                # One of this process that we did not claim is of an earlier call, which an error ended.
+                if _is_dead(worker) or (
+                    trial._trial_id not in self._own and waited > max(PATIENCE, 5 * longest)
+                ):
                     self._fail(trial._trial_id)
 
     def _fail(self, trial_id: int) -> None:

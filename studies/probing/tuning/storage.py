@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from unsinter.cache.location import expand_home
+from unsinter.studies.store.journal import JournalError, WholeRecords
 
 JOURNAL = "trials.journal"
 _ATTEMPTS = 5
@@ -33,11 +33,20 @@ def open_storage(url: str | None, folder: Path) -> Iterator[BaseStorage]:
 
     Raises
     ------
-    TuningError : no such kind of storage, its driver is not installed, or it cannot be opened.
+    TuningError : no such kind of storage, its driver is not installed, it cannot be opened, or it refuses a
+        trial, as a full disk does.
     """
     storage = _journal(folder / JOURNAL) if url is None else _of_url(url)
     try:
         yield storage
+    except JournalError as error:
+        raise TuningError(str(error)) from error
+    except (SQLAlchemyError, StorageInternalError) as error:
+        reason = _one_line(error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error)
+        raise TuningError(
+            f"--storage {_without_secret(url or '')} refused a trial ({reason}); see that it has room and "
+            "can be reached, and run again."
+        ) from error
     finally:
         if isinstance(storage, RDBStorage):
             storage.remove_session()
@@ -58,27 +67,12 @@ def _of_url(url: str) -> BaseStorage:
     return _database(url)
 
 
-class _SystemLock(JournalFileOpenLock):
-    """A lock that the operating system lets go of when its process is killed."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self._system = FileLock(f"{path}.guard")
-
-    def acquire(self) -> bool:
-        """Wait for the lock and hold it."""
-        self._system.acquire()
-        return True
-
-    def release(self) -> None:
-        """Let go of the lock."""
-        self._system.release()
-
-
 def _journal(path: Path) -> BaseStorage:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=_SystemLock(path)))
+        return JournalStorage(WholeRecords(path))
+    except JournalError as error:
+        raise TuningError(str(error)) from error
     except (OSError, ValueError, KeyError) as error:
         raise TuningError(
             f"{path} cannot be opened as a journal of trials ({_one_line(error)}); "
@@ -140,5 +134,5 @@ def _without_secret(url: str) -> str:
         return repr(url.rpartition("@")[2])
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]

@@ -1,6 +1,5 @@
 """Tuning: the same trials however they are worked out, and none that has seen a held-out row."""
 
-import importlib.util
 import json
 import signal
 import socket
@@ -13,6 +12,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+import tuning_world
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 from pandas.testing import assert_frame_equal
@@ -25,17 +25,7 @@ from unsinter.studies.probing.tuning.ledger import Ledger
 from unsinter.studies.probing.tuning.space import pruning_bars
 from unsinter.studies.probing.tuning.storage import TuningError, open_storage
 
-SCRIPT = Path(__file__).with_name("tuning_world.py")
-
-
-def world_module():
-    spec = importlib.util.spec_from_file_location("tuning_world", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tuning_world = world_module()
+SCRIPT = Path(tuning_world.__file__)
 World = tuning_world.World
 
 

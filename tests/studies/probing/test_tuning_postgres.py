@@ -11,12 +11,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import tuning_world
 from optuna.trial import TrialState
 from pandas.testing import assert_frame_equal
 
 from unsinter.studies.probing.tuning.storage import open_storage
 
-SCRIPT = Path(__file__).with_name("tuning_world.py")
+SCRIPT = Path(tuning_world.__file__)
 TRIALS = 12
 
 
@@ -86,9 +87,6 @@ def test_four_processes_fill_one_study_every_trial_once_and_complete(postgres, t
     assert sorted(trial.user_attrs["place"] for trial in finished) == list(range(TRIALS))
     assert len({trial.user_attrs["worker"] for trial in finished}) > 1
 
-    spec = importlib.util.spec_from_file_location("tuning_world", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    shared = module.World().tune(tmp_path, **tune).trials
-    alone = module.World().tune(tmp_path, **tune | {"storage": None}).trials
+    shared = tuning_world.World().tune(tmp_path, **tune).trials
+    alone = tuning_world.World().tune(tmp_path, **tune | {"storage": None}).trials
     assert_frame_equal(shared.drop(columns="seconds"), alone.drop(columns="seconds"), check_exact=True)

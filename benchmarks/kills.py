@@ -1,0 +1,112 @@
+"""What kills, and `gc` beside fillers, cost: the figures behind "nothing lost".
+
+    python benchmarks/kills.py [--rounds N] [--events N,N,...] [--out FILE]
+
+`rounds`: three processes fill one cache, one of them is killed, while two more loop over `gc` and `verify`; a
+round fails where a filler ends with an error, a loop raises, or the cache is not sound at the end. `run`: a
+run is killed with SIGKILL just before each of the file events named, in a fresh folder and in one with other
+settings before, run again, and compared with an unbroken one, table by table and byte by byte.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from machine import describe
+
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+USER, RUNS = TESTS / "samples" / "using_process.py", TESTS / "samples" / "killed_runs.py"
+
+
+def start(*arguments: object) -> subprocess.Popen[bytes]:
+    """Start a process that uses a cache."""
+    command = [sys.executable, str(USER), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE)
+
+
+def one_round(folder: Path, number: int) -> str:
+    """Return what failed in one round; empty where nothing did."""
+    root, stop = folder / f"cache{number}", folder / f"stop{number}"
+    loops = [start(verb, root, stop) for verb in ("gc-loop", "verify-loop")]
+    for loop in loops:
+        loop.stdout.readline()  # type: ignore[union-attr]
+    fillers = [start("fill", root, place) for place in range(3)]
+    fillers[0].stdout.readline()  # type: ignore[union-attr]
+    time.sleep(0.01 * (number % 10))
+    fillers[0].kill()
+    fillers[0].communicate()
+    errors = [filler.communicate(b"\n")[1].decode() for filler in fillers[1:]]
+    stop.touch()
+    errors += [loop.communicate()[1].decode() for loop in loops]
+    return "\n".join(error[-1500:] for error in errors if error)
+
+
+def killed_runs(folder: Path, events: list[int], *, is_changed: bool) -> dict[str, Any]:
+    """Return at which events a run was killed and what failed afterwards."""
+    folder.mkdir()
+    prompts = [
+        {
+            "id": f"{kind}{n}", "prompt": f"{words} number {n}, please", "harmful": kind == "bad",
+            "category": f"c{n % 2}" if kind == "bad" else None, "source": "benchmark", "group": f"{kind}{n}",
+            "licence": "CC0-1.0",
+        }
+        for kind, words in (("bad", "How is a lock picked"), ("good", "How is a cake made"))
+        for n in range(60)
+    ]  # fmt: skip
+    (folder / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in prompts))
+    study = {
+        "name": "kills", "models": [{"name": "tiny", "path": "planted:detached", "dtype": "float32"}],
+        "prompts": {"path": ["prompts.jsonl"], "near_copies": {"threshold": 1, "word_threshold": 1}},
+        "targets": ["D"], "positions": ["template_end"], "layers": [0, 2], "penalties": [0.01],
+        "bootstrap_draws": 100, "controls": {"permutations": 100}, "min_groups": 10,
+        "separation": {"pairs": []},
+    }  # fmt: skip
+    asked = {"folder": str(folder), "cache": str(folder / "cache"), "events": events}
+    for name, seed in (("study", 0), ("changed", 1)):
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump({**study, "seed": seed}))
+    asked["study"] = str(folder / "study.yaml")
+    if is_changed:
+        asked["changed"] = str(folder / "changed.yaml")
+    done = subprocess.run([sys.executable, str(RUNS), json.dumps(asked)], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--events", default=",".join(map(str, range(1, 60))))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "kills.json")
+    options = parser.parse_args()
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    events = [int(number) for number in options.events.split(",")]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        failed = {number: said for number in range(options.rounds) if (said := one_round(folder, number))}
+        runs = {
+            "fresh folder": killed_runs(folder / "fresh", events, is_changed=False),
+            "other settings before": killed_runs(folder / "changed", events, is_changed=True),
+        }
+    result = {
+        "machine": describe(),
+        "rounds": {"n": options.rounds, "failed": failed},
+        "run": {kind: {"n": len(found["killed"]), **found} for kind, found in runs.items()},
+    }
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"{options.rounds} rounds, {len(failed)} failed")
+    for kind, found in runs.items():
+        print(f"{kind}: {len(found['killed'])} kills, {len(found['failed'])} failed")
+
+
+if __name__ == "__main__":
+    main()

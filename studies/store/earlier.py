@@ -1,0 +1,90 @@
+"""Setting the outputs of other settings aside, so that a kill at any moment leaves a run that goes on."""
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+STUDY = "study.yaml"
+
+_MOVING = ".moving"
+"""What `earlier/N` is called while outputs are moved into it."""
+
+
+_ABANDONED_SECONDS = 24 * 3600.0
+
+
+def is_unstarted(folder: Path) -> bool:
+    """Say whether a folder holds nothing but what a run leaves that was killed while it wrote its study."""
+    return all(_is_unfinished_study(path) for path in folder.iterdir())
+
+
+def sweep_unfinished(folder: Path) -> None:
+    """Remove the unfinished files and steps of a run folder that no live process can be at work on.
+
+    Their names say the process and not the machine, so one of today may be another machine's.
+    """
+    for path in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
+        parts = path.name.split(".")
+        with suppress(OSError):  # another process may sweep the same, and what stays behind is harmless
+            if parts[-2].isdecimal() and not _is_alive(int(parts[-2])) and _age(path) > _ABANDONED_SECONDS:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def set_aside(folder: Path, outputs: Sequence[str]) -> Path | None:
+    """Move the outputs of a run to `earlier/N`; return where they are, or None where there were none.
+
+    The summary goes first: where it stands, the outputs beside it belong together. The study is copied, and
+    stays until another takes its place: a folder without one would be nobody's run.
+    """
+    moving = folder / "earlier" / _MOVING
+    names = [name for name in outputs if name != STUDY and (folder / name).exists()]
+    if not names and not moving.is_dir():
+        return None
+    moving.mkdir(parents=True, exist_ok=True)
+    if not (moving / STUDY).exists():
+        part = moving / f".{STUDY}.part"
+        shutil.copyfile(folder / STUDY, part)
+        part.replace(moving / STUDY)
+    for name in sorted(names, key=lambda name: name != "summary.json"):
+        _move(folder / name, moving)
+    number = 1
+    while (aside := folder / "earlier" / str(number)).exists():
+        number += 1
+    moving.rename(aside)
+    return aside
+
+
+def is_being_set_aside(folder: Path) -> bool:
+    """Say whether a process was killed while it moved the outputs of a run to `earlier/`."""
+    return (folder / "earlier" / _MOVING).is_dir()
+
+
+def _move(path: Path, moving: Path) -> None:
+    target, number = moving / path.name, 1
+    while target.exists():  # written again by a run between the kill and now
+        number += 1
+        target = moving / f"{path.name}.{number}"
+    path.rename(target)
+
+
+def _is_unfinished_study(path: Path) -> bool:
+    parts = path.name.split(".")
+    is_ours = path.name.startswith(f".{STUDY}.") and path.name.endswith(".part")
+    return is_ours and len(parts) == 5 and parts[3].isdecimal() and path.is_file()
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
