@@ -1,4 +1,5 @@
-# Two commands: `make demo` runs the main job, `make test` passes the tests. Both set up .venv first.
+# Two commands: `make demo` runs the main job, `make test` passes the tests (SLOW=1: with those that take
+# minutes, as CI does). Both set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,16 +14,13 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: demo test quick lint setup check clean
+.PHONY: demo test lint setup check clean
 
 demo: setup
 	$(BIN)/unsinter run --demo
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
-
-quick: setup
-	$(BIN)/python -m pytest -m "not slow" -x -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(SLOW),,-m "not slow")
 
 lint: setup
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "arguments", "expected"), CASES)
 def test_a_reported_case_ends_as_it_must(repository, name, arguments, expected):
     shared = Path(os.environ.get("UNSINTER_SHARED", repository.parent / "shared"))

@@ -36,6 +36,7 @@ def test_a_filled_cache_is_listed_sound_and_used_again(filled, unsinter):
     assert cells[4] == "0"  # computed: everything came from the cache
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_is_found_named_quarantined_and_computed_again(filled, unsinter, refused):
     study, cache = filled
     here = {"UNSINTER_CACHE": str(cache)}

@@ -41,6 +41,7 @@ def test_reasoning_without_an_opening_tag_agrees_with_people(case):
     assert "1.000" in called("label", path, "--gold", "human")
 
 
+@pytest.mark.slow
 def test_a_model_whose_template_opens_the_reasoning_is_labelled_by_its_answer(case):
     script = case("01") / "generate.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)

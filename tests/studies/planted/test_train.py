@@ -27,6 +27,7 @@ TINY = Recipe(
 )
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_taken_up_and_ends_with_the_weights_of_an_unbroken_one(tmp_path, monkeypatch):
     train(TINY, folder=tmp_path / "unbroken", evaluation_pairs=1)
     whole = training._fit

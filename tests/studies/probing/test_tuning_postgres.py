@@ -73,6 +73,7 @@ def postgres():
             as_server_user(folder / "pg_ctl", "-D", data, "-m", "immediate", "stop")
 
 
+@pytest.mark.slow
 def test_four_processes_fill_one_study_every_trial_once_and_complete(postgres, tmp_path):
     tune = {"trials": TRIALS, "storage": postgres, "pruning": False}
     told = json.dumps({"folder": str(tmp_path), "world": {}, "tune": tune})

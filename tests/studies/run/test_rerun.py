@@ -44,6 +44,7 @@ def test_running_a_finished_study_again_writes_nothing_and_returns_its_summary(w
     assert stamps(folder) == before
 
 
+@pytest.mark.slow
 def test_changing_one_target_refits_only_that_target(write_study, run_again):
     """A category too few for `min_groups` drops a class of C; D's labels stay what they were."""
     run_again(write_study(targets=["D"]))
@@ -63,6 +64,7 @@ def test_changing_only_the_report_refits_nothing_and_rewrites_the_report(write_s
     assert changed <= {"report.html", "study.yaml", "log.jsonl"}
 
 
+@pytest.mark.slow
 def test_a_run_whose_end_was_lost_uses_every_finished_step(write_study, run_again):
     first, folder, _ = run_again(write_study())
     table = pd.read_parquet(folder / "results.parquet")
@@ -76,6 +78,7 @@ def test_a_run_whose_end_was_lost_uses_every_finished_step(write_study, run_agai
     }
 
 
+@pytest.mark.slow
 def test_prompts_that_changed_under_the_same_study_are_studied_anew_and_the_earlier_run_is_kept(
     write_study, run_again, few_prompts
 ):
@@ -87,6 +90,7 @@ def test_prompts_that_changed_under_the_same_study_are_studied_anew_and_the_earl
     assert kept["fingerprint"] == first["fingerprint"]
 
 
+@pytest.mark.slow
 def test_the_same_prompts_written_again_refit_nothing(write_study, run_again):
     path = write_study()
     _, _, made = run_again(path)
@@ -97,6 +101,7 @@ def test_the_same_prompts_written_again_refit_nothing(write_study, run_again):
     assert (folder / "results.parquet").is_file()
 
 
+@pytest.mark.slow
 def test_a_copied_run_folder_is_the_same_run(write_study, run_again, tmp_path, private_cache):
     path = write_study()
     first, folder, _ = run_again(path)
@@ -104,6 +109,7 @@ def test_a_copied_run_folder_is_the_same_run(write_study, run_again, tmp_path, p
     assert run_study(load_study(path), Settings(folder=copy, cache_root=private_cache)) == first
 
 
+@pytest.mark.slow
 def test_the_log_tells_every_step_with_its_seconds(write_study, run_again):
     _, folder, _ = run_again(write_study())
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -113,6 +119,7 @@ def test_the_log_tells_every_step_with_its_seconds(write_study, run_again):
     assert lines[-1]["event"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_stopped_by_ctrl_c_or_killed_goes_on_and_ends_with_the_tables_of_an_unbroken_one(
     write_study, run_again, tmp_path, private_cache, end

@@ -133,6 +133,7 @@ def test_a_prompt_longer_than_the_context_is_an_error_that_names_it(write_study,
     refused("run", write_study(prompts=[long, *few_prompts[1:]]), parts=(long["id"], "tokens", "drop"))
 
 
+@pytest.mark.slow
 def test_a_prompt_longer_than_the_context_can_be_dropped_and_is_counted(write_study, run_here, few_prompts):
     long = few_prompts[0] | {"prompt": "word " * 3000}
     path = write_study(prompts=[long, *few_prompts[1:]], on_too_long="drop", responses={"max_new_tokens": 2})
@@ -161,6 +162,7 @@ def test_a_folder_of_something_else_is_not_written_into(write_study, refused, tm
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.slow
 def test_a_run_with_other_settings_moves_the_earlier_outputs_aside(write_study, run_here):
     _, folder = run_here(write_study())
     before = (folder / "summary.json").read_bytes()

@@ -67,6 +67,7 @@ def test_the_openings_are_of_two_styles():
     assert len({wording_of(opening, find_moves(opening)) for opening in OPENINGS}) == 2
 
 
+@pytest.mark.slow
 def test_a_run_finds_harm_in_the_activations_and_chance_refusals_nowhere(study, run_here):
     summary, verdicts, folder = run_here(study())
     assert list(verdicts.columns) == list(VERDICTS)
@@ -96,6 +97,7 @@ def test_a_run_finds_harm_in_the_activations_and_chance_refusals_nowhere(study, 
     assert 'id="verdicts"' in page
 
 
+@pytest.mark.slow
 def test_a_changed_threshold_judges_anew_and_fits_no_probe_again(study, run_here, tmp_path):
     _, before, folder = run_here(study())
     probes = {path: path.stat().st_mtime_ns for path in folder.glob("steps/tiny-[DRW]-*/facts.json")}
