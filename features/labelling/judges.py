@@ -63,18 +63,26 @@ class HuggingFaceJudge:
         folder = Path(folder)
         if not (folder / "config.json").is_file():
             raise JudgeError(f"{folder} is not a Hugging Face model folder: it has no config.json.")
-        config = _reading(folder, "config", lambda: AutoConfig.from_pretrained(folder, local_files_only=True))
+        config = _reading(
+            folder,
+            "config",
+            lambda: AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
+        )
         self.columns = _columns(
             dict(config.id2label), classes or {name: name for name in REFUSAL_CLASSES}, folder
         )
         self.tokenizer = _reading(
-            folder, "tokenizer", lambda: AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            folder,
+            "tokenizer",
+            lambda: AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
         )
         auto = AutoModelForSequenceClassification
         model, info = _reading(
             folder,
             "weights",
-            lambda: auto.from_pretrained(folder, local_files_only=True, output_loading_info=True),
+            lambda: auto.from_pretrained(
+                folder, local_files_only=True, output_loading_info=True, trust_remote_code=False
+            ),
         )
         if lacking := sorted(info["missing_keys"]):
             # Left alone, the library fills them with random numbers and the judge guesses.

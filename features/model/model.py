@@ -71,9 +71,11 @@ def load_model(name_or_folder: str | Path, *, dtype: str = "auto", device: str =
     name = str(expand_home(name_or_folder)) if str(name_or_folder).startswith("~") else str(name_or_folder)
     check_folder(name)
     with _quiet_loading():
-        config = _reading(name, "config", lambda: AutoConfig.from_pretrained(name))
+        config = _reading(name, "config", lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
         check_config(config, name=name)
-        tokenizer = _reading(name, "tokenizer", lambda: AutoTokenizer.from_pretrained(name))
+        tokenizer = _reading(
+            name, "tokenizer", lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        )
         model, missing = _load_weights(name, config, dtype)
         check_model(model, name=name)
         check_tokenizer(tokenizer, name=name)
@@ -145,7 +147,9 @@ def _load_weights(name: str, config: PreTrainedConfig, dtype: str) -> tuple[PreT
     auto = _auto_class(config)
     wanted = dtype if dtype == "auto" else _DTYPES[dtype]
     model, info = _reading(
-        name, "weights", lambda: auto.from_pretrained(name, dtype=wanted, output_loading_info=True)
+        name,
+        "weights",
+        lambda: auto.from_pretrained(name, dtype=wanted, output_loading_info=True, trust_remote_code=False),
     )
     return model, frozenset(info["missing_keys"])
 

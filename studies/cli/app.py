@@ -1,29 +1,30 @@
 """The `unsinter` command: one function per verb, no logic; heavy libraries are imported inside the verbs."""
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from unsinter.studies.cli.cache_app import cache_app
-from unsinter.studies.cli.terminal import one_line_errors, progress_bars, show_line, show_table
+from unsinter.studies.cli.terminal import (
+    end_without,
+    one_line_errors,
+    progress_bars,
+    show_line,
+    show_tables,
+    show_version,
+    shown,
+)
 
 app = typer.Typer(name="unsinter", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cache_app, name="cache")
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        show_line(version("unsinter"))
-        raise typer.Exit
-
-
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version.", callback=show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Study how open instruct models refuse: extract once, probe every layer, compare, export."""
@@ -50,9 +51,9 @@ def run(
     for line in outcome.answer:
         show_line(line)
     show_line("")
-    for table in outcome.tables:
-        show_table(*table)
+    show_tables(outcome.tables)
     show_line(f"Report: {outcome.folder / 'report.html'}")
+    end_without(outcome.not_drawn)
 
 
 @app.command()
@@ -70,11 +71,10 @@ def check(
     """Validate records, count sources, categories and cells, and say which questions they can answer."""
     from unsinter.studies.cli.commands.data import CheckRequest, check_verb
 
-    for table in check_verb(CheckRequest(
+    show_tables(check_verb(CheckRequest(
         data=data or [], responses=responses, prompts=prompts, columns=columns, all_harmful=all_harmful or [],
         all_harmless=all_harmless or [], near_copies=near_copies, strip_wrapper=strip_wrapper,
-    )):  # fmt: skip
-        show_table(*table)
+    )))  # fmt: skip
 
 
 @app.command()
@@ -90,8 +90,7 @@ def label(
     """Label responses (R, W, moves), with provenance and agreement against gold labels."""
     from unsinter.studies.cli.commands.data import label_verb
 
-    for table in label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts, rates=rates):
-        show_table(*table)
+    show_tables(label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts, rates=rates))
 
 
 @app.command()
@@ -105,8 +104,7 @@ def extract(
 
     with progress_bars() as progress:
         tables = extract_verb(study, overrides=set_ or [], progress=progress)
-    for table in tables:
-        show_table(*table)
+    show_tables(tables)
 
 
 @app.command()
@@ -125,11 +123,10 @@ def export(
     """Write a probe of a finished run: safetensors with its card, and ONNX or scikit-learn beside it."""
     from unsinter.studies.cli.commands.export import export_verb
 
-    for table in export_verb(
+    show_tables(export_verb(
         run, target=target, model=model, layer=layer, position=position, family=family, tuned=tuned,
         formats=format_, out=out,
-    ):  # fmt: skip
-        show_table(*table)
+    ))  # fmt: skip
 
 
 @app.command()
@@ -152,7 +149,7 @@ def score(
             as_json=json, progress=progress,
         )  # fmt: skip
     for line in lines:
-        typer.echo(line)  # Rich would turn tabs into spaces
+        typer.echo(line if json else shown(line))  # Rich would turn tabs into spaces
 
 
 @app.command()
@@ -163,7 +160,9 @@ def report(
     """Write a finished run's report again, from its tables; nothing is fitted."""
     from unsinter.studies.cli.commands.report import report_verb
 
-    show_line(f"Report: {report_verb(run)}")
+    page, not_drawn = report_verb(run)
+    show_line(f"Report: {page}")
+    end_without(not_drawn)
 
 
 @app.command()
@@ -180,10 +179,10 @@ def transfer(
     from unsinter.studies.cli.commands.transfer import transfer_verb
 
     outcome = transfer_verb(run, kind=kind, out=out, order=order)
-    for table in outcome.tables:
-        show_table(*table)
+    show_tables(outcome.tables)
     for figure in outcome.figures:
         show_line(f"figure: {figure}")
+    end_without(outcome.not_drawn)
 
 
 @app.command()
@@ -201,10 +200,10 @@ def separate(
     outcome = separate_verb(run, pair=pair, model=model, contrasts=contrasts, out=out)
     for line in outcome.lines:
         show_line(line)
-    for table in outcome.tables:
-        show_table(*table)
+    show_tables(outcome.tables)
     for figure in outcome.figures:
         show_line(f"figure: {figure}")
+    end_without(outcome.not_drawn)
 
 
 @app.command()
@@ -225,10 +224,10 @@ def plan(
     """Show what a study of this size can hope to see: verdicts on planted worlds with as many prompts."""
     from unsinter.studies.cli.commands.plan import PlanRequest, plan_verb
 
-    show_table(*plan_verb(PlanRequest(
+    show_tables([plan_verb(PlanRequest(
         cells=cells, n=n, phi=phi, auc=auc, d=d, n_categories=categories, n_worlds=worlds, seed=seed,
         n_jobs=jobs,
-    )))  # fmt: skip
+    ))])  # fmt: skip
 
 
 @app.command()
@@ -242,8 +241,7 @@ def doctor(
     from unsinter.studies.cli.commands.run import doctor_verb
 
     tables, problems = doctor_verb(model, dtype=dtype, study_file=study)
-    for table in tables:
-        show_table(*table)
+    show_tables(tables)
     for problem in problems:
         show_line(f"problem: {problem}")
     if problems:

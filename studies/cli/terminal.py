@@ -3,10 +3,13 @@
 import errno
 import functools
 import io
+import logging
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -97,7 +100,7 @@ def one_line_errors(verb: Callable[Arguments, Result]) -> Callable[Arguments, Re
         except (ValueError, OSError) as error:
             if not _is_bad_input(error):
                 raise
-            _errors.print(f"unsinter: {' '.join(str(error).split())}", markup=False)
+            _errors.print(shown(f"unsinter: {' '.join(str(error).split())}"), markup=False)
             raise typer.Exit(2) from error
 
     return guarded
@@ -109,23 +112,59 @@ def _at_home(value: object) -> object:
     return expand_home(value) if isinstance(value, Path) else value
 
 
+_SENT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")
+"""Signs that a terminal acts on rather than shows: all control characters but tab and line end, and the two
+that turn the direction of writing round."""
+
+
+def shown(text: str) -> str:
+    """Return a text whose control characters are written out, as ``\\x1b``, and not sent to the terminal."""
+    return _SENT.sub(lambda sign: ascii(sign[0])[1:-1], text)
+
+
+class _Lines(logging.Handler):
+    """Print what the library says while it works, a line each, on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one message."""
+        _errors.print(shown(self.format(record)), markup=False)
+
+
+# A folder's or model's name in a message is shown as all other names are.
+logging.getLogger("unsinter").addHandler(_Lines(level=logging.WARNING))
+
+
 def show_line(text: str) -> None:
     """Print one line as it is, however wide the terminal."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(shown(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print one table; the title stands above it unwrapped, numbers keep the text they come with."""
-    console.print(title, markup=False, highlight=False, soft_wrap=True, style="bold")
+    console.print(shown(title), markup=False, highlight=False, soft_wrap=True, style="bold")
     table = Table(header_style="bold")
     for place, column in enumerate(header):
         # The first column names the row: a narrow terminal folds the others before it.
         longest = max((len(str(row[place])) for row in rows), default=0) if place == 0 else 0
-        table.add_column(Text(column), overflow="fold", min_width=min(longest, _NAME))
+        table.add_column(Text(shown(column)), overflow="fold", min_width=min(longest, _NAME))
     for row in rows:
         # As Text: a prompt or a file name may hold what Rich would read as markup.
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else shown(str(cell))) for cell in row))
     console.print(table)
+
+
+def show_tables(tables: Iterable[tuple[str, Sequence[str], Sequence[Sequence[object]]]]) -> None:
+    """Print tables, one below the other."""
+    for table in tables:
+        show_table(*table)
+
+
+def end_without(not_drawn: Mapping[str, str]) -> None:
+    """Say which figures could not be drawn and why, and end with exit code 1; of none, say nothing."""
+    for name, why in not_drawn.items():
+        _errors.print(shown(f"unsinter: the figure {name} could not be drawn ({why})."), markup=False)
+    if not_drawn:
+        raise typer.Exit(1)
 
 
 @contextmanager
@@ -143,7 +182,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
         def report(step: str, done: int, total: int) -> None:
             if step not in tasks:
-                tasks[step] = bars.add_task(step, total=total)
+                tasks[step] = bars.add_task(shown(step), total=total)
             bars.update(tasks[step], completed=done, total=total)
 
         yield report
@@ -157,3 +196,10 @@ def _is_bad_input(error: Exception) -> bool:
     return ours or isinstance(
         error, FileExistsError | FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError
     )
+
+
+def show_version(wanted: bool) -> None:
+    """Show the version and end, where it is wanted."""
+    if wanted:
+        show_line(version("unsinter"))
+        raise typer.Exit

@@ -93,7 +93,7 @@ def card_facts(facts: ProbeFacts) -> dict[str, Any]:
     measured = {k: v for k, v in facts.row.items() if k not in ("model", "target", "layer", "position")}
     return {
         "target": facts.target,
-        "meaning": MEANING[facts.target],
+        "meaning": MEANING.get(facts.target, facts.target),
         "study": facts.study,
         "model": {"name": facts.model, **facts.identity},
         "base_model": facts.base_model,

@@ -1,6 +1,5 @@
 """What a run knows of one of its probes: from its tables to the fields of a card."""
 
-import json
 import math
 import re
 from collections import Counter
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.study.file import StudyError
+from unsinter.studies.tables.read import RunReader
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -115,8 +114,9 @@ def read_facts(
     ------
     StudyError : the folder holds no finished run, or no such model, target or site, which are then listed.
     """
-    summary, study = _summary_and_study(folder)
-    results = pd.read_parquet(folder / "results.parquet")
+    reader = _reader(folder)
+    summary, study, results = reader.summary(), reader.study(), reader.table("results")
+    assert results is not None
     sources = {source["name"]: source for source in study["models"]}
     model = _model_of(folder, [name for name in sources if name in summary["models"]], model)
     rows = _rows_of_target(folder, results, summary, model, target)
@@ -126,17 +126,11 @@ def read_facts(
     return make_facts(summary, row, path=str(source["path"]), template=str(source.get("template", "auto")))
 
 
-def _summary_and_study(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _reader(folder: Path) -> RunReader:
     for name in ("summary.json", "results.parquet", "study.yaml"):
         if not (folder / name).is_file():
             raise StudyError(f"{folder} holds no finished run ({name} is missing); run the study first.")
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        study = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise StudyError(f"{folder}: its summary or study cannot be read ({reason}).") from error
-    return summary, study
+    return RunReader.open(folder, error=StudyError)
 
 
 def _model_of(folder: Path, names: Sequence[str], asked: str | None) -> str:

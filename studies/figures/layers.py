@@ -3,7 +3,8 @@
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib as mpl
@@ -28,6 +29,7 @@ from unsinter.studies.figures.style import (
     TITLES,
     colours,
     drawing,
+    drawing_fault,
     names_as_written,
     panel,
 )
@@ -148,21 +150,46 @@ def _tell(said: Sequence[warnings.WarningMessage], path: Path) -> None:
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write SVG and PNG (150 dpi) and close the figure; FigureError names a file that cannot be written."""
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
-    for path in paths:
-        # The date, and ids without a salt of ours, would make two runs of one study differ.
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        with naming(path, FigureError):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                with names_as_written(), warnings.catch_warnings(record=True) as said:
-                    warnings.simplefilter("always")
-                    # Type stays type in SVG files: whoever shows them may have glyphs not installed here.
-                    mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
-                    figure.savefig(part, dpi=150, metadata=metadata)
-                _tell(said, path)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
-    plt.close(figure)
+    try:
+        for path in paths:
+            with naming(path, FigureError):
+                _save(figure, path, name)
+    finally:
+        plt.close(figure)
     return paths
+
+
+def _save(figure: Figure, path: Path, name: str) -> None:
+    # The date, and ids without a salt of ours, would make two runs of one study differ.
+    metadata = {"Date": None} if path.suffix == ".svg" else None
+    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with names_as_written(), warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            # Type stays type in SVG files: whoever shows them may have glyphs that are not installed here.
+            mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
+            figure.savefig(part, dpi=150, metadata=metadata)
+        _tell(said, path)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class Drawn:
+    """Figure files that were written, and by name the figures that could not be drawn, with the reason."""
+
+    paths: list[Path] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+def draw_each(figures: Iterable[tuple[str, Callable[[], Figure]]], folder: Path) -> Drawn:
+    """Draw and save figures by name; one that fails takes no other with it."""
+    drawn = Drawn()
+    for name, draw in figures:
+        try:
+            drawn.paths += save_figure(draw(), folder, name)
+        except Exception as error:  # a drawing library raises every kind, over any name or number
+            drawn.faults[name] = drawing_fault(error)
+    return drawn

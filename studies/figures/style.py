@@ -68,6 +68,12 @@ def faces() -> list[str]:
     return ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
 
 
+def drawing_fault(error: Exception) -> str:
+    """Return what to say, on one line, of a figure that could not be drawn."""
+    said = as_drawn(" ".join(str(error).split()))[:200]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 @contextmanager
 def names_as_written() -> Iterator[None]:
     """Draw text made inside as it is written: a category called "$x$" is a name, not a formula."""

@@ -117,7 +117,7 @@ def shape_of(config: Any) -> ModelShape:
     from transformers import AutoModel
 
     with torch.device("meta"):
-        model = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+        model = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
     everything = sum(parameter.numel() for parameter in model.parameters())
     embedding = model.get_input_embeddings().weight.numel()
     text = config.get_text_config()

@@ -61,8 +61,8 @@ def train(recipe: Recipe, *, folder: Path, evaluation_pairs: int = 64) -> dict[s
     """
     progress = _progress(folder, recipe)
     if progress["cycles"]:
-        model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
     else:
         torch.manual_seed(recipe.seed)
         texts = islice(conversations(recipe.model, seed=_stream_seed(recipe, 0)), TOKENIZER_TEXTS)
@@ -101,7 +101,7 @@ def _save(
 def _measured(folder: Path, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, pairs: int) -> dict[str, Any]:
     """Return the behaviour on groups never trained on, greedy and sampled, of the model as saved."""
     log.info("measuring behaviour on groups never trained on")
-    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
     records = demo_prompts(pairs=pairs)
     prompts = [record["prompt"] for record in records]
     return {

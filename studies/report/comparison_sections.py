@@ -1,6 +1,7 @@
 """Across categories, sources, wordings and models: what a probe says where it was not trained."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -63,7 +64,9 @@ def _left_out(model: str, kind: str, cells: pd.DataFrame) -> Panels:
     ]
     name = f"transfer-{model}-{kind}"
     figure = page_figure(
-        dot_rows(dots, xlabel="AUROC on the left-out category"), name=name, alt=_dots_alt(title, dots)
+        partial(dot_rows, dots, xlabel="AUROC on the left-out category"),
+        name=name,
+        alt=_dots_alt(title, dots),
     )
     caption = (
         "The category took no part in training; in choosing the site it did. "
@@ -103,7 +106,7 @@ def transfer_figures(model: str, kind: str, cells: pd.DataFrame) -> list[PageFig
     )
     return [
         page_figure(
-            transfer_heat(part, value),
+            partial(transfer_heat, part, value),
             name=f"transfer-{model}-{kind}-{name}",
             alt=f"{title}: {model}, {KINDS[kind]}. {_summed_up(part, value)}",
             title=title,
@@ -173,7 +176,7 @@ def held_out_blocks(evidence: Evidence) -> list[Block]:
                 for row in rows.to_dict("records")
             ]
             title = f"{model}: one {kind} left out"
-            figure = dot_rows(dots, xlabel="AUROC on the left-out rows")
+            figure = partial(dot_rows, dots, xlabel="AUROC on the left-out rows")
             name = f"held-out-{model}-{kind}"
             figures.append(page_figure(figure, name=name, alt=_dots_alt(title, dots), title=title))
     if not figures:

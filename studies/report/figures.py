@@ -2,13 +2,14 @@
 
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from unsinter.studies.figures.style import INK, LINE, MUTED, PAPER, SERIES, drawing
+from unsinter.studies.figures.style import INK, LINE, MUTED, PAPER, SERIES, drawing, drawing_fault
 
 VARIABLES = {
     INK: "--ink",
@@ -38,12 +39,26 @@ class PageFigure:
     title: str = ""
     """What the page writes above it."""
 
+    fault: str = ""
+    """Why it could not be drawn; a line on the page says so in its place."""
 
-def page_figure(figure: Figure, *, name: str, alt: str, title: str = "") -> PageFigure:
-    """Return the figure as inline SVG with ``alt`` as its text alternative.
 
-    ``name`` makes its ids its own: many figures share one page.
+def page_figure(figure: Figure | Callable[[], Figure], *, name: str, alt: str, title: str = "") -> PageFigure:
+    """Return the figure, or what draws it, as inline SVG with ``alt`` as its text alternative.
+
+    ``name`` makes its ids its own: many figures share one page. One that cannot be drawn becomes a line
+    that says so.
     """
+    try:
+        return _drawn(figure if isinstance(figure, Figure) else figure(), name=name, alt=alt, title=title)
+    except Exception as error:  # a drawing library raises every kind, over any name or number
+        fault = drawing_fault(error)
+        said = f"This figure could not be drawn ({fault}); its numbers stand in the run's tables. {alt}"
+        line = Markup('<p class="note warning">{}</p>').format(said)
+        return PageFigure(name=name, svg=line, min_width=0, width=340, title=title, fault=fault)
+
+
+def _drawn(figure: Figure, *, name: str, alt: str, title: str) -> PageFigure:
     buffer = io.StringIO()
     with drawing():
         figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -74,11 +89,19 @@ def _inline(svg: str, *, name: str, alt: str) -> Markup:
 
 
 def _on_page(tag: str, name: str) -> str:
-    tag = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", tag).replace("xlink:href", "href")
+    prefix = f"{as_id(name)}-"
+    tag = re.sub(r'(\bid="|url\(#|href="#)', lambda found: found[1] + prefix, tag).replace(
+        "xlink:href", "href"
+    )
     tag = re.sub(r"font-family: [^;\"]+", "font-family: var(--sans)", tag)
     for colour, variable in VARIABLES.items():
         tag = tag.replace(colour, f"var({variable})")
     return tag
+
+
+def as_id(name: str) -> str:
+    """Return a name as part of an id: letters, digits and dashes stay, each other sign becomes its number."""
+    return re.sub(r"[^A-Za-z0-9-]", lambda sign: f"_{ord(sign[0]):x}_", name)
 
 
 def variable(colour: str) -> str:

@@ -1,5 +1,7 @@
 """Scores by layer, and detection against refusal: the pictures behind the chosen scores."""
 
+from functools import partial
+
 import pandas as pd
 
 from unsinter.studies.figures.layers import layer_panel
@@ -51,7 +53,8 @@ def _shown(evidence: Evidence, model: str) -> list[str]:
 
 def _curve(evidence: Evidence, model: str, target: str, *, name: str) -> PageFigure:
     rows = evidence.of("results", model=model, target=target)
-    figure = layer_panel(rows, evidence.of("floors", model=model, target=target), title=TITLES[target])
+    floors = evidence.of("floors", model=model, target=target)
+    figure = partial(layer_panel, rows, floors, title=TITLES[target])
     return page_figure(figure, name=name, alt=_curve_alt(model, target, rows))
 
 
@@ -103,7 +106,7 @@ def axes_blocks(evidence: Evidence) -> list[Block]:
         said = ", ".join(f"{name} {n.get(cell, 0)}" for cell, (_, _, name) in CELLS.items())
         counts.append(f"{model}: {said}")
         alt = f"Detection score against refusal score of held-out prompts of {model} ({said})."
-        figures.append(page_figure(two_axes(points), name=f"axes-{model}", alt=alt, title=model))
+        figures.append(page_figure(partial(two_axes, points), name=f"axes-{model}", alt=alt, title=model))
     if not figures:
         return []
     marks = ("dot", "triangle", "square", "diamond")

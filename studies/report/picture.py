@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -46,7 +47,7 @@ def _map(evidence: Evidence, findings: Sequence[Finding]) -> Picture:
     for found in findings:
         answer = Answer(verdict=found.verdict, site=found.site, rows=_rows(evidence, found))
         questions.setdefault(_title(found), {})[found.model] = answer
-    figure = page_figure(answer_map(questions, models), name="answer", alt=_told(findings))
+    figure = page_figure(partial(answer_map, questions, models), name="answer", alt=_told(findings))
     return Picture(figure=figure, legend=_legend(questions), caption=_caption(models))
 
 

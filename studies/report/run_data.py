@@ -1,20 +1,21 @@
 """What a run folder holds: its summary, its study and whichever tables were written."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from unsinter.studies.figures.verdict_text import unknown_verdict
-from unsinter.studies.study.file import SCHEMA_VERSION
 from unsinter.studies.tables.columns import RESULTS, VERDICTS
+from unsinter.studies.tables.read import RunReader
 
-READABLE = (2, 3)
-"""The versions of a run that the report reads: 2 has no ``answer`` in its summary, and no `not-apart`."""
+READABLE = (2, 3, 4)
+"""The versions of a run that the report reads: 2 has no ``answer`` in its summary, and no `not-apart`; 2 and
+3 have no inventory."""
+
+WITHOUT_LATER_COLUMNS = (2,)
 
 TABLES = (
     "results",
@@ -91,35 +92,39 @@ def read_evidence(folder: Path) -> Evidence:
 
     Raises
     ------
-    ReportError : no finished run, another schema, or a file that cannot be read.
+    ReportError : no finished run, another schema, or a file that is damaged or cannot be read.
     """
-    return gather_evidence(folder, _read_summary(folder))
+    if not (folder / "summary.json").is_file():
+        raise ReportError(f"{folder} holds no finished run (there is no summary.json); run its study first.")
+    reader = RunReader.open(folder, error=ReportError)
+    summary = reader.summary()
+    version = summary.get("schema_version")
+    if isinstance(version, bool) or version not in READABLE:
+        raise ReportError(
+            f"{folder / 'summary.json'} has schema_version {version!r}, this unsinter reads "
+            f"{', '.join(map(str, READABLE))}; run the study again."
+        )
+    return gather_evidence(reader, summary)
 
 
-def gather_evidence(folder: Path, summary: dict[str, Any]) -> Evidence:
+def gather_evidence(reader: RunReader, summary: dict[str, Any]) -> Evidence:
     """Return the evidence of a run whose tables are written and whose summary is at hand.
 
     Raises
     ------
-    ReportError : a file that cannot be read.
+    ReportError : a file that is damaged or cannot be read.
     """
-    try:
-        text = (folder / "study.yaml").read_text(encoding="utf-8")
-        study = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ReportError(
-            f"{folder / 'study.yaml'} cannot be read ({error}); run the study again."
-        ) from error
-    if not isinstance(study, dict):
-        raise ReportError(f"{folder / 'study.yaml'} is no study file; run the study again.")
-    tables = {name: _read_table(folder / f"{name}.parquet") for name in TABLES}
-    if summary.get("schema_version") != SCHEMA_VERSION:
+    folder = reader.folder
+    tables = {name: _read_table(reader, name) for name in TABLES}
+    if summary.get("schema_version") in WITHOUT_LATER_COLUMNS:
         for name, columns in (("results", RESULTS), ("verdicts", VERDICTS)):
             tables[name] = _with_later_columns(tables[name], columns)
     tables["results"] = _with_a_control(tables["results"])
     if (unknown := unknown_verdict(tables["verdicts"])) is not None:
         raise ReportError(f"{folder / 'verdicts.parquet'} {unknown}")
-    return Evidence(folder=folder, summary=summary, study=study, study_text=text, tables=tables)
+    return Evidence(
+        folder=folder, summary=summary, study=reader.study(), study_text=reader.study_text(), tables=tables
+    )
 
 
 def _with_later_columns(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
@@ -138,31 +143,12 @@ def _with_a_control(results: pd.DataFrame) -> pd.DataFrame:
     return results.assign(control=results["control"].where(own, results["shuffled"]), control_name=names)
 
 
-def _read_summary(folder: Path) -> dict[str, Any]:
-    file = folder / "summary.json"
-    if not file.is_file():
-        raise ReportError(f"{folder} holds no finished run (there is no summary.json); run its study first.")
-    try:
-        summary = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ReportError(f"{file} is damaged ({error}); run the study again.") from error
-    version = summary.get("schema_version") if isinstance(summary, dict) else None
-    if isinstance(version, bool) or version not in READABLE:
-        raise ReportError(
-            f"{file} has schema_version {version!r}, this unsinter reads {' and '.join(map(str, READABLE))}; "
-            "run the study again."
-        )
-    return dict(summary)
-
-
-def _read_table(file: Path) -> pd.DataFrame:
-    if not file.is_file():
+def _read_table(reader: RunReader, name: str) -> pd.DataFrame:
+    table = reader.table(name)
+    if table is None:
         return pd.DataFrame()
-    try:
-        table = pd.read_parquet(file)
-    except (ValueError, OSError) as error:
-        raise ReportError(f"{file} cannot be read ({error}); run the study again.") from error
-    missing = [name for name in NEEDED.get(file.stem, "").split() if name not in table]
+    missing = [column for column in NEEDED.get(name, "").split() if column not in table]
     if missing:
-        raise ReportError(f"{file} has no column {', '.join(missing)}; run the study again.")
+        path = reader.folder / f"{name}.parquet"
+        raise ReportError(f"{path} has no column {', '.join(missing)}; run the study again.")
     return table

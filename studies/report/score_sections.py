@@ -1,6 +1,7 @@
 """What came out: every chosen score beside its floor and control; scores by layer; the two-axis picture."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -101,7 +102,7 @@ def _overview(claims: Sequence[Claim]) -> Panels:
             f"{'beats its floor' if c.stands else 'does not stand'}"
             for c in mine
         )
-        figure = dot_rows(rows, xlabel="held-out score", left=0.0)
+        figure = partial(dot_rows, rows, xlabel="held-out score", left=0.0)
         alt = f"Scores of {model} beside their floors: {said}."
         figures.append(page_figure(figure, name=f"overview-{model}", alt=alt, title=model))
     return Panels(

@@ -1,6 +1,7 @@
 """What the scores rest on: cells, wordings and trials."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -75,7 +76,7 @@ def wording_blocks(evidence: Evidence) -> list[Block]:
         folded = {name: _fold(wordings, kept, rest) for name, wordings in sorted(categories.items())}
         said = "; ".join(f"{name}: {_largest(wordings)}" for name, wordings in folded.items())
         alt = f"Wordings of refusals by category in {model}, most frequent one each. {said}."
-        figure = wording_bars(folded, palette)
+        figure = partial(wording_bars, folded, palette)
         figures.append(page_figure(figure, name=f"wording-{model}", alt=alt, title=model))
     legend = [Key(mark="square", name=name, colour=variable(colour)) for name, colour in palette.items()]
     caption = (
@@ -115,7 +116,7 @@ def tuning_blocks(evidence: Evidence) -> list[Block]:
         alt = f"Inner score by trial, {model} {target}: {len(part)} trials, {said}, best {score_text(best)}."
         title = f"{model}: {TITLES.get(str(target), str(target))}"
         name = f"tuning-{model}-{target}"
-        figures.append(page_figure(tuning_history(part), name=name, alt=alt, title=title))
+        figures.append(page_figure(partial(tuning_history, part), name=name, alt=alt, title=title))
     legend = (
         Key(mark="dot", name="complete", colour=variable(SERIES[0])),
         Key(mark="cross", name="pruned", colour=variable(SERIES[1])),

@@ -1,6 +1,7 @@
 """Separation verdicts on the page: maps, the rule, evidence by layer, and every number behind each call."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -67,7 +68,7 @@ def _maps(evidence: Evidence, model: str, parts: list[tuple[str, pd.DataFrame]])
     figures = []
     for pair, rows in parts:
         row, _ = chosen_site(rows, _results(evidence))
-        figure = verdict_panel(rows, chosen=(row["layer"], row["position"]))
+        figure = partial(verdict_panel, rows, chosen=(row["layer"], row["position"]))
         alt = f"Verdicts on {pair} in {model} by layer and position. {'; '.join(_layers_told(rows))}."
         figures.append(
             page_figure(figure, name=f"verdicts-{model}-{pair}", alt=alt, title=_title(pair, rows))
@@ -106,7 +107,7 @@ def _curves(model: str, pair: str, rows: pd.DataFrame, thresholds: Thresholds) -
             for column, name in _SHORT.items()
         )
         alt = f"Evidence on {pair} by layer in {model} at {position}; at layer {deepest['layer']}: {told}."
-        figure = evidence_panel(part, thresholds, title=f"{pair}, {position}")
+        figure = partial(evidence_panel, part, thresholds, title=f"{pair}, {position}")
         yield page_figure(figure, name=f"evidence-{model}-{pair}-{position}", alt=alt)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +14,11 @@ from unsinter.cache.refusals import naming
 from unsinter.studies.report.across_sections import across_blocks
 from unsinter.studies.report.answer import Claim, answer, make_claims
 from unsinter.studies.report.answer_lines import answer_lines
-from unsinter.studies.report.blocks import Section
+from unsinter.studies.report.blocks import Panels, Section
 from unsinter.studies.report.comparison_sections import cross_model_blocks, held_out_blocks, transfer_blocks
 from unsinter.studies.report.gaps import find_gaps, undecided_line
 from unsinter.studies.report.layer_sections import axes_blocks, layer_blocks
-from unsinter.studies.report.picture import first_picture
+from unsinter.studies.report.picture import Picture, first_picture
 from unsinter.studies.report.reproduce_sections import glossary_blocks, reproduce_blocks
 from unsinter.studies.report.run_data import Evidence, ReportError, read_evidence
 from unsinter.studies.report.score_sections import score_blocks
@@ -37,27 +37,63 @@ QUESTION = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page that was made: its text, and by name the figures that could not be drawn, with the reason."""
+
+    text: str
+    not_drawn: Mapping[str, str]
+
+
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` of a finished run and return its path; nothing is fitted again.
 
     Raises
     ------
-    ReportError : the folder holds no finished run, or the page cannot be written.
+    ReportError : the folder holds no finished run, a file is damaged, or the page cannot be written.
     """
-    page = render_report(read_evidence(folder))
-    target = folder / "report.html"
+    write_page(read_evidence(folder))
+    return folder / "report.html"
+
+
+def write_page(evidence: Evidence) -> Mapping[str, str]:
+    """Write ``report.html`` of a run at hand; return by name the figures that could not be drawn, and why.
+
+    Raises
+    ------
+    ReportError : the page cannot be written.
+    """
+    page = make_page(evidence)
+    target = evidence.folder / "report.html"
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     with naming(target, ReportError):
         try:
-            part.write_text(page, encoding="utf-8")
+            part.write_text(page.text, encoding="utf-8")
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-    return target
+    return page.not_drawn
+
+
+def make_page(evidence: Evidence) -> Page:
+    """Return the page and what of it could not be drawn."""
+    claims = make_claims(evidence)
+    picture, sections = first_picture(evidence), make_sections(evidence, claims)
+    figures = [picture.figure] if picture is not None else []
+    panels = (block for section in sections for block in section.blocks if isinstance(block, Panels))
+    figures += [figure for panel in panels for figure in panel.figures]
+    not_drawn = {figure.name: figure.fault for figure in figures if figure.fault}
+    return Page(text=_render(evidence, claims, picture, sections), not_drawn=not_drawn)
 
 
 def render_report(evidence: Evidence) -> str:
     """Return the page: one HTML text that asks for nothing else."""
+    return make_page(evidence).text
+
+
+def _render(
+    evidence: Evidence, claims: Sequence[Claim], picture: Picture | None, sections: Sequence[Section]
+) -> str:
     environment = Environment(
         loader=PackageLoader("unsinter.studies.report", "."),
         autoescape=True,
@@ -66,20 +102,19 @@ def render_report(evidence: Evidence) -> str:
         lstrip_blocks=True,
     )
     environment.filters["numbers"] = _numbers
-    claims = make_claims(evidence)
     style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html.j2").render(
         style=Markup(style),
         summary=evidence.summary,
         models=list(evidence.models),
         lines=answer_lines(evidence),
-        picture=first_picture(evidence),
+        picture=picture,
         question=QUESTION,
         answer=answer(claims),
         separation=answer_separation(evidence),
         undecided=undecided_line(evidence),
-        gaps=find_gaps(evidence, claims),
-        sections=make_sections(evidence, claims),
+        gaps=[*find_gaps(evidence, claims), *_gaps_of_figures(evidence)],
+        sections=sections,
         version=version("unsinter"),
     )
 
@@ -112,6 +147,11 @@ def answer_separation(evidence: Evidence) -> SeparationAnswer:
         models=separation_answers(verdicts, None if results.empty else results, models),
         limits=LIMITS if says_something(verdicts) else "",
     )
+
+
+def _gaps_of_figures(evidence: Evidence) -> list[tuple[str, str]]:
+    faults = evidence.summary.get("not_drawn") or {}
+    return [(f"figure {name}", f"It could not be drawn ({why}).") for name, why in faults.items()]
 
 
 def _numbers(text: str) -> Markup:

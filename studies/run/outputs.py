@@ -2,23 +2,25 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from unsinter.studies.export.export import write_site_probe
 from unsinter.studies.export.probe_facts import make_facts
-from unsinter.studies.figures.layers import layer_curves, save_figure
+from unsinter.studies.figures.layers import draw_each, layer_curves
 from unsinter.studies.figures.transfer_matrix import transfer_maps
-from unsinter.studies.report import write_report
+from unsinter.studies.report import write_page
 from unsinter.studies.report.answer_lines import answer_lines
-from unsinter.studies.report.run_data import gather_evidence
+from unsinter.studies.report.run_data import ReportError, gather_evidence
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.store.run_folder import RunFolder
 from unsinter.studies.store.site_weights import read_weights, weights_file
+from unsinter.studies.tables.read import RunReader
 
 
 def write_outputs(
@@ -27,41 +29,46 @@ def write_outputs(
     tables: Mapping[str, pd.DataFrame],
     summary: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write all but the study and its split; where summary and report stand, the run is complete.
+    """Write all but the study and its split, numbers first: tables, weights, probes, summary, then pictures.
 
     Returns
     -------
-    The summary as written, with the lines of its ``answer``.
+    The summary as written, with the lines of its ``answer`` and, by name, what was ``not_drawn`` and why.
     """
     for name, table in tables.items():
         folder.write_table(name, table)
     for outcome in outcomes:
         _write_probes(folder, outcome, summary)
-    if "results" in tables:
-        draw_layers(folder.path / "figures", tables["results"], tables["floors"])
-    if "transfer" in tables:
-        draw_transfer(folder.path / "figures", tables["transfer"])
-    evidence = gather_evidence(folder.path, dict(summary))
-    summary = {**summary, "answer": [str(line) for line in answer_lines(evidence)]}
-    text = json.dumps(summary, indent=1, sort_keys=True)
-    folder.write(folder.path / "summary.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
-    write_report(folder.path)
+    reader = RunReader(folder=folder.path, inventory=None, error=ReportError)
+    evidence = gather_evidence(reader, dict(summary))
+    summary = {**summary, "answer": [str(line) for line in answer_lines(evidence)], "not_drawn": {}}
+    _write_summary(folder, summary)
+    # Nothing that is drawn can undo what was computed: what fails from here on is said beside it.
+    not_drawn = draw_each(_figures(tables), folder.path / "figures").faults
+    on_page = write_page(replace(evidence, summary={**summary, "not_drawn": not_drawn}))
+    summary = {**summary, "not_drawn": not_drawn | dict(on_page)}
+    if summary["not_drawn"]:
+        _write_summary(folder, summary)
     return summary
 
 
-def draw_layers(figures: Path, results: pd.DataFrame, floors: pd.DataFrame) -> None:
-    """Draw score by layer for each model, and all models in one figure."""
-    save_figure(layer_curves(results, floors), figures, "layers")
-    for model in results["model"].unique():
-        own = (table[table["model"] == model] for table in (results, floors))
-        save_figure(layer_curves(*own), figures, f"layers-{model}")
+def _write_summary(folder: RunFolder, summary: Mapping[str, Any]) -> None:
+    text = json.dumps(summary, indent=1, sort_keys=True)
+    folder.write(folder.path / "summary.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
 
 
-def draw_transfer(figures: Path, transfer: pd.DataFrame) -> None:
-    """Draw each model's matrices at the site chosen for D."""
-    for (model, kind), part in transfer.groupby(["model", "kind"], sort=False):
-        shown = part[part["selected"] | (part["reader"] == "words")]
-        save_figure(transfer_maps(shown), figures, f"transfer-{model}-{kind}")
+def _figures(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """Yield name and drawing: score by layer for all models and for each, and each model's matrices."""
+    if "results" in tables:
+        results, floors = tables["results"], tables["floors"]
+        yield "layers", partial(layer_curves, results, floors)
+        for model in results["model"].unique():
+            own = (table[table["model"] == model] for table in (results, floors))
+            yield f"layers-{model}", partial(layer_curves, *own)
+    if "transfer" in tables:
+        for (model, kind), part in tables["transfer"].groupby(["model", "kind"], sort=False):
+            shown = part[part["selected"] | (part["reader"] == "words")]
+            yield f"transfer-{model}-{kind}", partial(transfer_maps, shown)
 
 
 def _write_probes(folder: RunFolder, outcome: ModelOutcome, summary: Mapping[str, Any]) -> None:

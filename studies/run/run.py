@@ -12,7 +12,8 @@ from unsinter.studies.data.dataset import Dataset, make_dataset
 from unsinter.studies.data.load import read_study_prompts
 from unsinter.studies.export.probe_facts import data_licences
 from unsinter.studies.machine.environment import describe_machine, package_versions
-from unsinter.studies.report import write_report
+from unsinter.studies.report import write_page
+from unsinter.studies.report.run_data import gather_evidence
 from unsinter.studies.run.across_categories_step import answer_across
 from unsinter.studies.run.fingerprint import study_fingerprint
 from unsinter.studies.run.model import ModelOutcome, study_model
@@ -39,8 +40,8 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
     folder = RunFolder.claim(settings.folder, study, fingerprint=fingerprint)
     if (finished := folder.finished_summary()) is not None:
         if folder.report_is_stale():
-            folder.renew_report_words()
-            write_report(folder.path)
+            not_drawn = folder.rewrite_report(lambda files: write_page(gather_evidence(files, finished)))
+            return finished | {"not_drawn": not_drawn}
         return finished
     started = time.monotonic()
     dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
@@ -60,6 +61,7 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
     summary = summarise(study, dataset, outcomes, tables)
     summary |= {"seconds": round(time.monotonic() - started, 1), "fingerprint": fingerprint}
     summary = write_outputs(folder, outcomes, tables, summary)
+    folder.seal()
     folder.log("done", seconds=summary["seconds"])
     return summary
 

@@ -159,7 +159,7 @@ def _scored(probe: ProbeWeights, X: FloatArray, given: Sequence[GivenText]) -> I
 def _text_identity(folder: str) -> dict[str, str]:
     """Return the digests of tokenizer and template alone; empty where only `load_model` can say why not."""
     try:
-        return text_identity(AutoTokenizer.from_pretrained(folder))
+        return text_identity(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
     except Exception:  # the readers raise every kind; loading the model reads it again and says what is wrong
         return {}
 

@@ -44,7 +44,7 @@ def set_aside(folder: Path, outputs: Sequence[str]) -> Path | None:
     if not names and not moving.is_dir():
         return None
     moving.mkdir(parents=True, exist_ok=True)
-    if not (moving / STUDY).exists():
+    if (folder / STUDY).is_file() and not (moving / STUDY).exists():
         part = moving / f".{STUDY}.part"
         shutil.copyfile(folder / STUDY, part)
         part.replace(moving / STUDY)

@@ -3,8 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,19 @@ import pandas as pd
 import yaml
 
 from unsinter.cache.appending import append_line
+from unsinter.cache.inventory import INVENTORY, Entry, Inventory, files_below
 from unsinter.cache.refusals import naming
+from unsinter.studies.store.damage import DAMAGED, GROWING, STEPS, amiss, mend_run
 from unsinter.studies.store.earlier import (
     is_being_set_aside,
     is_unstarted,
     set_aside,
     sweep_unfinished,
 )
+from unsinter.studies.store.ownership import owner_of, sound_inventory, study_in
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.run_options import Progress
+from unsinter.studies.tables.read import RunReader, is_sealed_version, say_unsealed
 
 OUTPUTS = (
     "study.yaml",
@@ -45,6 +49,7 @@ OUTPUTS = (
     "probes",
     "weights",
     "exports",
+    INVENTORY,
 )
 """What a run leaves behind; generated answers, finished steps and the log are kept from run to run."""
 
@@ -71,9 +76,7 @@ class RunFolder:
         ------
         StudyError : the folder holds something else.
         """
-        earlier = path / "study.yaml"
-        if earlier.is_file():
-            name = _study_in(earlier).get("name")
+        if (name := owner_of(path)) is not None:
             if name != study.name:
                 raise StudyError(
                     f"{path} holds the run of study {name!r}, not {study.name!r}; name another with --out."
@@ -85,43 +88,93 @@ class RunFolder:
         return cls(path=path, study_text=text, fingerprint=fingerprint)
 
     def finished_summary(self) -> dict[str, Any] | None:
-        """Return the summary of the finished run that this one would repeat; None where there is none."""
+        """Return the summary of the finished run that this one would repeat; None where there is none.
+
+        A run is finished where every file is as it was written and every figure was drawn; one of a version
+        without digests, where its report stands, and that it cannot be checked is said.
+        """
         summary = self._summary()
-        if summary is None or summary.get("fingerprint") != self.fingerprint:
+        if summary is None or summary.get("fingerprint") != self.fingerprint or summary.get("not_drawn"):
             return None
-        return summary if (self.path / "report.html").is_file() else None
+        if not is_sealed_version(summary.get("schema_version")) and not (self.path / INVENTORY).exists():
+            say_unsealed(self.path)
+            return summary if (self.path / "report.html").is_file() else None
+        inventory = sound_inventory(self.path)
+        return None if inventory is None or amiss(inventory) else summary
 
     def report_is_stale(self) -> bool:
         """Whether the study's words for the report are not those the report was written with."""
         return (self.path / "study.yaml").read_text(encoding="utf-8") != self.study_text
 
     def start(self, split: pd.DataFrame) -> None:
-        """Make the folder with the study and its split; outputs of other settings are moved to `earlier/`."""
+        """Make the folder with the study and its split; outputs of other settings are moved to `earlier/`.
+
+        What is damaged is named and moved to `damaged/` first.
+        """
         study_file = self.path / "study.yaml"
         with naming(self.path, StudyError):
-            if study_file.is_file() and (is_being_set_aside(self.path) or self._is_another_run(study_file)):
+            if is_being_set_aside(self.path):
                 self._set_aside()
-            self.path.mkdir(parents=True, exist_ok=True)
+            inventory = mend_run(self.path)
+            is_other = self._is_another_run(study_file, inventory)
+            if (
+                not study_file.is_file()
+            ):  # without one, and without an inventory, the folder were nobody's run
+                self.write_study()
+            if is_other:
+                self._set_aside()
+            # Without it the run is unfinished, whatever else stands there.
+            (self.path / INVENTORY).unlink(missing_ok=True)
             sweep_unfinished(self.path)
         self.write_study()
         self.write_table("split", split)
-
-    def renew_report_words(self) -> None:
-        """Write the study whose words for the report changed; the report is gone until it is written anew."""
-        with naming(self.path / "report.html", StudyError):
-            (self.path / "report.html").unlink(missing_ok=True)
-        self.write_study()
 
     def write_study(self) -> None:
         """Write the resolved study."""
         self.write(self.path / "study.yaml", lambda file: file.write_text(self.study_text, encoding="utf-8"))
 
-    def _is_another_run(self, study_file: Path) -> bool:
-        ours = yaml.safe_load(self.study_text) | {"report": None}
+    def rewrite_report(self, write: Callable[[RunReader], Mapping[str, str]]) -> Mapping[str, str]:
+        """Write study and report of a finished run anew, from its sound files; return what was not drawn."""
+        inventory = sound_inventory(self.path)
+        with naming(self.path / "report.html", StudyError):
+            for name in (INVENTORY, "report.html"):  # a run without them is taken up where it is killed here
+                (self.path / name).unlink(missing_ok=True)
+        self.write_study()
+        if inventory is not None:
+            own = {"study.yaml": Entry.of(self.path / "study.yaml")}
+            inventory = replace(inventory, files={**inventory.files, **own})
+        not_drawn = write(RunReader(folder=self.path, inventory=inventory, error=StudyError))
+        if inventory is not None:  # of a run without digests nothing was checked, so nothing is sealed
+            self.seal()
+        return not_drawn
+
+    def seal(self) -> None:
+        """Name every file of the finished run with its digest, in one inventory; the run's last act.
+
+        Files of a step are listed as they were when the step was made.
+        """
+        files: dict[str, Entry] = {}
+        for name in files_below(self.path, skip=("earlier", "exports", DAMAGED)):
+            files[name] = Entry.of(self.path / name, grows=name.startswith(GROWING))
+        for step in sorted(self.path.glob(f"{STEPS}/*/{INVENTORY}")):
+            place = step.parent.relative_to(self.path).as_posix()
+            files[f"{place}/{INVENTORY}"] = Entry.of(step)
+            own = sound_inventory(step.parent)
+            files |= {f"{place}/{name}": entry for name, entry in (own.files if own else {}).items()}
+        about = {"study": str(yaml.safe_load(self.study_text)["name"]), "fingerprint": self.fingerprint}
+        with naming(self.path / INVENTORY, StudyError):
+            Inventory(folder=self.path, files=files, about=about).write()
+
+    def _is_another_run(self, study_file: Path, inventory: Inventory | None) -> bool:
         summary = self._summary()
-        return _study_in(study_file) | {"report": None} != ours or (
-            summary is not None and summary.get("fingerprint") != self.fingerprint
-        )
+        if summary is not None and summary.get("fingerprint") != self.fingerprint:
+            return True
+        if inventory is not None and inventory.about.get("fingerprint") != self.fingerprint:
+            return True
+        if not study_file.is_file():
+            return False
+        ours = yaml.safe_load(self.study_text) | {"report": None}
+        return study_in(study_file) | {"report": None} != ours
 
     def _summary(self) -> dict[str, Any] | None:
         try:
@@ -172,14 +225,3 @@ class RunFolder:
                 self.log("step done", step=step, seconds=round(time.monotonic() - self.times[step], 2))
 
         return report
-
-
-def _study_in(study_file: Path) -> dict[str, Any]:
-    """Return an earlier run's study; StudyError where it is none."""
-    try:
-        table = yaml.safe_load(study_file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError):
-        table = None
-    if not isinstance(table, dict):
-        raise StudyError(f"{study_file} is no study file, so this is no run; name another folder with --out.")
-    return table

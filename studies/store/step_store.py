@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from unsinter.cache.inventory import DamagedFileError, Inventory, files_below
 from unsinter.cache.refusals import cannot_write
+from unsinter.studies.store.damage import set_aside
 from unsinter.studies.study.file import StudyError
+from unsinter.studies.tables.read import read_table, say_unsealed
 
 VERSION = 2
 """Raised whenever a change of the code changes a step's numbers: earlier steps are then not used again."""
@@ -42,17 +45,28 @@ class StepStore:
     folder: Path
 
     def find(self, name: str, key: str) -> Step | None:
-        """Return the step of this name and key, or None; StudyError where its files are damaged."""
+        """Return the step of this name and key; None where there is none, or none that is as it was written.
+
+        A damaged one is named and moved aside, so that it is made anew. A step without digests, which an
+        earlier version wrote, is read as it is, and that is said.
+
+        Raises
+        ------
+        StudyError : a file is there and the system refuses to read it.
+        """
         folder = self.folder / f"{name}-{key[:16]}"
         if not folder.is_dir():
             return None
         try:
-            facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-            tables = {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise StudyError(f"{folder} is damaged ({reason}); remove that folder and run again.") from error
-        return Step(folder=folder, tables=tables, facts=facts)
+            return _read_step(folder)
+        except DamagedFileError as error:
+            why = str(error).removeprefix(f"{folder}/")
+            set_aside(self.folder.parent, f"{self.folder.name}/{folder.name}", f"is damaged ({why})")
+            return None
+        except OSError as error:
+            raise StudyError(
+                f"{folder} cannot be read ({error.strerror}); give yourself the right."
+            ) from error
 
     def keep(
         self,
@@ -75,15 +89,40 @@ class StepStore:
                 table.to_parquet(part / f"{table_name}.parquet", index=False)
             write_more(part)
             (part / _FACTS).write_text(json.dumps(dict(facts), indent=1, sort_keys=True), encoding="utf-8")
+            Inventory.of(part, files_below(part)).write()
             if not final.exists():  # another process may have finished the same step: equal by its key
                 part.rename(final)
         except OSError as error:
             raise StudyError(cannot_write(final, error)) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        found = self.find(name, key)
-        assert found is not None
-        return found
+        return _read_step(final)
+
+
+def _read_step(folder: Path) -> Step:
+    """Return a step whose every file is as its inventory says; DamagedFileError otherwise."""
+    inventory = Inventory.read(folder)
+    if inventory is None:
+        say_unsealed(folder.parent.parent)
+        inventory = Inventory.of(folder, files_below(folder))
+    for file in inventory.files:
+        inventory.check(file)
+    facts = _parsed(folder / _FACTS, json.loads, inventory.read_bytes(_FACTS))
+    if not isinstance(facts, dict):
+        raise DamagedFileError(folder / _FACTS, "holds no facts")
+    tables = {
+        Path(file).stem: _parsed(folder / file, read_table, inventory.read_bytes(file))
+        for file in sorted(inventory.files)
+        if file.endswith(".parquet")
+    }
+    return Step(folder=folder, tables=tables, facts=facts)
+
+
+def _parsed(path: Path, parse: Callable[[bytes], Any], data: bytes) -> Any:
+    try:
+        return parse(data)
+    except Exception as error:  # readers of damaged files raise every kind, and a step is made anew anyway
+        raise DamagedFileError(path, f"cannot be read: {' '.join(str(error).split())}") from error
 
 
 def _canonical(value: Any) -> str:

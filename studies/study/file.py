@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unsinter.cache.location import expand_home
 from unsinter.features.records.columns import Column
+from unsinter.studies.study.run_files import check_run_file
 from unsinter.studies.study.sections import (
     FILE_NAME,
     Controls,
@@ -28,7 +29,7 @@ from unsinter.studies.study.sections import (
 )
 from unsinter.studies.study.unique_keys import load_yaml
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class StudyError(ValueError):
@@ -122,6 +123,7 @@ def load_study(path: Path, *, overrides: Sequence[str] = ()) -> Study:
         data file that does not exist.
     """
     path = expand_home(path)
+    check_run_file(path, error=StudyError)
     try:
         table = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -183,6 +185,7 @@ def _existing(paths: tuple[Path, ...], origin: Path, field: str) -> tuple[Path, 
             raise StudyError(f"{origin}: {field} names {path}, which does not exist.")
         if path in resolved[:place]:
             raise StudyError(f"{origin}: {field} names {path} twice; name it once.")
+        check_run_file(path, error=StudyError)
     return resolved
 
 

@@ -1,34 +1,190 @@
-"""Reads a table of a finished run for the verbs that show one."""
+"""Reads the files of a finished run: each as it was written, with names that can stand in a file's name."""
 
-from collections.abc import Collection
+import io
+import json
+import logging
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import yaml
 
+from unsinter.cache.inventory import DamagedFileError, Inventory
 from unsinter.cache.location import expand_home
+from unsinter.studies.study.sections import FILE_NAME
+
+logger = logging.getLogger(__name__)
+
+SEALED_FROM = 4
+"""The first schema version whose runs end with an inventory; without one such a run is unfinished."""
+
+AGAIN = "run the study again, which makes it anew from what is sound"
+
+NAMES = ("model", "from_model", "to_model", "target", "pair", "kind", "family", "position")
+"""Columns whose values become parts of file names."""
+
+_LONGEST_NAME = 200
 
 
-def read_run_table(
-    run: Path, name: str, *, columns: Collection[str], error: type[ValueError]
-) -> pd.DataFrame | None:
-    """Return ``name.parquet`` of a finished run; None where the run has none.
+@cache
+def say_unsealed(run: Path) -> None:
+    """Say, once per run, that its files cannot be checked."""
+    logger.warning(
+        "%s carries no digests (an earlier version wrote it), so its files cannot be checked for damage.", run
+    )
+
+
+def read_table(data: bytes) -> pd.DataFrame:
+    """Return the table of a Parquet file; raises whatever its readers raise."""
+    return pd.read_parquet(io.BytesIO(data))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReader:
+    """A run's files; whatever is not as it was written ends in one sentence of the class ``error``."""
+
+    folder: Path
+    inventory: Inventory | None
+    error: type[ValueError]
+
+    @classmethod
+    def open(cls, run: Path, *, error: type[ValueError]) -> "RunReader":
+        """Return the reader of a finished run; one without digests is read, and that is said.
+
+        Raises
+        ------
+        error : the inventory is damaged, or one of these versions and not there.
+        """
+        try:
+            inventory = Inventory.read(run)
+        except DamagedFileError as fault:
+            raise error(f"{fault}; run the study again, which writes it anew.") from fault
+        reader = cls(folder=run, inventory=inventory, error=error)
+        if inventory is None:
+            if is_sealed_version(reader.summary().get("schema_version")):
+                raise error(f"{run} holds an unfinished run (no inventory); run the study again, it goes on.")
+            say_unsealed(run)
+        return reader
+
+    def holds(self, name: str) -> bool:
+        """Whether the run wrote a file of this name."""
+        is_listed = self.inventory is not None and name in self.inventory.files
+        return is_listed or (self.folder / name).is_file()
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes, as they were written."""
+        try:
+            if self.inventory is not None:
+                return self.inventory.read_bytes(name)
+            return (self.folder / name).read_bytes()
+        except DamagedFileError as fault:
+            raise self.error(f"{fault}; {AGAIN}.") from fault
+        except OSError as fault:
+            raise self.error(f"{self.folder / name} cannot be read ({fault.strerror}); {AGAIN}.") from fault
+
+    def check(self, name: str) -> None:
+        """Compare a file that another reader opens with what was written."""
+        if self.inventory is not None and (why := self.inventory.refusal(name)) is not None:
+            raise self.error(f"{self.folder / name} {why}; {AGAIN}.")
+
+    def summary(self) -> dict[str, Any]:
+        """Return what summary.json holds."""
+        path = self.folder / "summary.json"
+        try:
+            summary = json.loads(self.read(path.name))
+        except (ValueError, RecursionError) as fault:
+            if isinstance(fault, self.error):
+                raise
+            raise self.error(f"{path} is damaged ({_one_line(fault)}); {AGAIN}.") from fault
+        if not isinstance(summary, dict):
+            raise self.error(f"{path} is damaged (it holds no object); {AGAIN}.")
+        models = summary.get("models", {})
+        self._check_names(path, "models", models if isinstance(models, dict) else [models])
+        return summary
+
+    def study_text(self) -> str:
+        """Return study.yaml as it stands."""
+        try:
+            return self.read("study.yaml").decode()
+        except UnicodeDecodeError as fault:
+            raise self.error(f"{self.folder / 'study.yaml'} cannot be read ({fault}); {AGAIN}.") from fault
+
+    def study(self) -> dict[str, Any]:
+        """Return the study as it was run."""
+        path = self.folder / "study.yaml"
+        try:
+            study = yaml.safe_load(self.study_text())
+        except (yaml.YAMLError, RecursionError) as fault:
+            raise self.error(f"{path} cannot be read ({_one_line(fault)}); {AGAIN}.") from fault
+        if not isinstance(study, dict):
+            raise self.error(f"{path} is no study file; {AGAIN}.")
+        models = study.get("models") or ()
+        named = [m.get("name") if isinstance(m, dict) else m for m in models]
+        self._check_names(path, "models", named)
+        return study
+
+    def table(self, name: str, *, columns: Collection[str] = ()) -> pd.DataFrame | None:
+        """Return ``name.parquet``; None where the run wrote none."""
+        path = self.folder / f"{name}.parquet"
+        if not self.holds(path.name):
+            return None
+        data = self.read(path.name)
+        try:
+            table = read_table(data)
+        except Exception as fault:  # the readers of a file that is no table raise every kind
+            raise self.error(f"{path} cannot be read ({_one_line(fault)}); {AGAIN}.") from fault
+        if missing := [column for column in columns if column not in table.columns]:
+            raise self.error(
+                f"{path} lacks the column {missing[0]!r}; run the study again with this version."
+            )
+        for column in NAMES:
+            if column in table.columns:
+                self._check_names(path, column, table[column].dropna().unique())
+        return table
+
+    def _check_names(self, path: Path, where: str, names: Iterable[object]) -> None:
+        if (bad := unfit_name(names)) is not None:
+            raise self.error(
+                f"{path}, {where}: {str(bad)[:80]!a} cannot be part of a file's name (letters, digits, dots, "
+                "dashes and underscores can); this run was not written by unsinter, leave it alone."
+            )
+
+
+def is_sealed_version(version: object) -> bool:
+    """Whether runs of a schema version end with an inventory."""
+    return isinstance(version, int) and not isinstance(version, bool) and version >= SEALED_FROM
+
+
+def unfit_name(names: Iterable[object]) -> object | None:
+    """Return the first name that must not become part of a file's name; None where all may."""
+    for name in names:
+        # Rows of readers without a site, such as the words, have an empty position.
+        if name == "":
+            continue
+        is_short = isinstance(name, str) and len(name) <= _LONGEST_NAME
+        if not is_short or re.fullmatch(FILE_NAME.strip("^$"), str(name)) is None:
+            return name
+    return None
+
+
+def open_run(run: Path, *, error: type[ValueError]) -> RunReader:
+    """Return the reader of a run folder.
 
     Raises
     ------
-    error : no run, an unfinished one, or a table that cannot be read or lacks one of these columns.
+    error : no run, or an unfinished one.
     """
     run = expand_home(run)
     if not run.is_dir() or not (run / "study.yaml").is_file():
         raise error(f"{run} is no run folder (it holds no study.yaml); name one that `unsinter run` wrote.")
     if not (run / "summary.json").is_file():
         raise error(f"{run} holds an unfinished run (no summary.json); run the study again, it goes on.")
-    path = run / f"{name}.parquet"
-    if not path.is_file():
-        return None
-    try:
-        table = pd.read_parquet(path)
-    except (ValueError, OSError) as fault:
-        raise error(f"{path} cannot be read ({fault}); run the study again.") from fault
-    if missing := [column for column in columns if column not in table.columns]:
-        raise error(f"{path} lacks the column {missing[0]!r}; run the study again with this version.")
-    return table
+    return RunReader.open(run, error=error)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -19,6 +19,7 @@ from unsinter.studies.data.check import CheckReport, check_data, check_records
 from unsinter.studies.data.load import read_study_prompts
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.label_rates import write_label_rates
+from unsinter.studies.study.run_files import check_run_file
 from unsinter.studies.study.sections import NearCopies
 from unsinter.studies.tables.columns import Table
 
@@ -46,6 +47,8 @@ class CheckRequest:
 
 def check_verb(asked: CheckRequest) -> list[Table]:
     """Validate records and say what they hold and which questions they can answer."""
+    for path in filter(None, (*asked.data, asked.responses, asked.prompts)):
+        check_run_file(expand_home(path), error=StudyError)
     studies = [path for path in asked.data if path.suffix.lower() in (".yaml", ".yml")]
     report = _check_study(asked, studies[0]) if studies else _check_files(asked)
     tables: list[Table] = list(check_tables(report))
@@ -131,6 +134,8 @@ def label_verb(
 
     ``rates`` is where to write how often labels are right, for the study's ``separation.sure``.
     """
+    for path in filter(None, (data, prompts)):
+        check_run_file(expand_home(path), error=StudyError)
     before = (lambda report: None) if rates is None else (lambda report: write_label_rates(report, rates))
     report = label_file(data, out, judge=make_judge(judge), gold=gold, prompts=prompts, before_writing=before)
     return label_tables(report)

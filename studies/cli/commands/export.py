@@ -6,8 +6,11 @@ from pathlib import Path
 from unsinter.cache.location import expand_home
 from unsinter.studies.export.export import check_formats, export_site
 from unsinter.studies.export.probe_facts import ProbeFacts, read_facts
+from unsinter.studies.store.additions import folder_inside
 from unsinter.studies.store.site_weights import read_weights, weights_file
+from unsinter.studies.study.file import StudyError
 from unsinter.studies.tables.columns import Table
+from unsinter.studies.tables.read import RunReader
 
 
 def export_verb(
@@ -29,15 +32,17 @@ def export_verb(
     facts = read_facts(
         run, target=target, model=model, layer=layer, position=position, family=family, tuned=tuned
     )
+    file = weights_file(run, model=facts.model, target=facts.target)
+    RunReader.open(run, error=StudyError).check(file.relative_to(run).as_posix())
     weights = read_weights(
-        weights_file(run, model=facts.model, target=facts.target),
+        file,
         layer=facts.layer,
         position=facts.position,
         tuned=facts.is_tuned,
         family=facts.family,
         about=facts.about,
     )
-    files = export_site(out or run / "exports", weights, facts, wanted)
+    files = export_site(out or folder_inside(run, "exports"), weights, facts, wanted)
     return [_files_table(facts, files), _measured_table(facts)]
 
 

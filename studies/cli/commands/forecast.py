@@ -59,7 +59,7 @@ def forecast_study(path: Path, *, overrides: Sequence[str] = ()) -> list[Table]:
 def _config(source: ModelSource) -> PreTrainedConfig:
     path = find_model(source)
     try:
-        return AutoConfig.from_pretrained(path)
+        return AutoConfig.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120].rstrip(" .,")
         raise StudyError(

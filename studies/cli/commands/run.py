@@ -25,11 +25,12 @@ from unsinter.studies.tables.columns import Table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """Where a run went and what to show of it."""
+    """Where a run went, what to show of it, and which figures could not be drawn and why."""
 
     folder: Path
     answer: Sequence[str]
     tables: Sequence[Table]
+    not_drawn: Mapping[str, str]
 
 
 def demo_study_file() -> Path:
@@ -63,7 +64,12 @@ def run_verb(asked: RunRequest, *, progress: Progress) -> RunOutcome:
         progress=progress,
     )
     summary = run_study(study, settings)
-    return RunOutcome(folder=folder, answer=_answer(folder, summary), tables=summary_tables(summary))
+    return RunOutcome(
+        folder=folder,
+        answer=_answer(folder, summary),
+        tables=summary_tables(summary),
+        not_drawn=summary.get("not_drawn") or {},
+    )
 
 
 def _answer(folder: Path, summary: Mapping[str, Any]) -> Sequence[str]:

@@ -1,12 +1,12 @@
 """What `separate` does: the verdicts of a finished run as sentences, tables and figures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import yaml
+from matplotlib.figure import Figure
 
 from unsinter.cache.location import expand_home
 from unsinter.studies.cli.tables.separation import (
@@ -15,12 +15,13 @@ from unsinter.studies.cli.tables.separation import (
     map_screens,
     reason_screen,
 )
-from unsinter.studies.figures.layers import save_figure
+from unsinter.studies.figures.layers import draw_each
 from unsinter.studies.figures.verdict_text import chosen_site, summary_rows, thresholds_of, unknown_verdict
 from unsinter.studies.figures.verdicts import Site, evidence_curves, verdict_maps
 from unsinter.studies.report.verdict_sentences import LIMITS, says_something, separation_answers
+from unsinter.studies.store.additions import folder_inside, note_rewritten
 from unsinter.studies.tables.columns import VERDICTS, Table
-from unsinter.studies.tables.read import read_run_table
+from unsinter.studies.tables.read import RunReader, open_run
 
 _CHOICE = ("model", "target", "layer", "position", "selected", "inner_score")
 
@@ -31,11 +32,12 @@ class SeparationError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeparationOutcome:
-    """What to say and show of a run's verdicts, and the figures written."""
+    """What to say and show of a run's verdicts, the figures written, and those not drawn and why."""
 
     lines: Sequence[str]
     tables: Sequence[Table]
     figures: Sequence[Path]
+    not_drawn: Mapping[str, str]
 
 
 def separate_verb(
@@ -50,8 +52,9 @@ def separate_verb(
     SeparationError : no run, an unfinished one, one without verdicts, or an unknown verdict, pair or model.
     """
     run, out = expand_home(run), None if out is None else expand_home(out)
-    verdicts = read_run_table(run, "verdicts", columns=VERDICTS, error=SeparationError)
-    results = read_run_table(run, "results", columns=_CHOICE, error=SeparationError)
+    reader = open_run(run, error=SeparationError)
+    verdicts = reader.table("verdicts", columns=VERDICTS)
+    results = reader.table("results", columns=_CHOICE)
     if verdicts is None or verdicts.empty:
         raise SeparationError(
             f"{run} holds no verdicts: D was not studied, or no response was labelled, so that there was no "
@@ -65,10 +68,13 @@ def separate_verb(
     tables = [*map_screens(verdicts), *evidence_screens(verdicts, results)]
     if contrasts:
         tables += contrast_screens(verdicts, results)
+    drawn = draw_each(_figures(verdicts, results, reader), out or folder_inside(run, "figures"))
+    note_rewritten(run, drawn.paths)
     return SeparationOutcome(
         lines=[*lines, LIMITS] if says_something(verdicts) else lines,
         tables=[*tables, *reason_screen(verdicts)],
-        figures=_draw(verdicts, results, run, out or run / "figures"),
+        figures=drawn.paths,
+        not_drawn=drawn.faults,
     )
 
 
@@ -81,28 +87,18 @@ def _only(verdicts: pd.DataFrame, column: str, value: str | None, run: Path) -> 
     return verdicts if value is None else verdicts[verdicts[column] == value]
 
 
-def _draw(verdicts: pd.DataFrame, results: pd.DataFrame | None, run: Path, folder: Path) -> list[Path]:
-    thresholds = thresholds_of(_study(run))
-    figures: list[Path] = []
+def _figures(
+    verdicts: pd.DataFrame, results: pd.DataFrame | None, reader: RunReader
+) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    thresholds = thresholds_of(reader.study())
     for model, rows in summary_rows(verdicts).groupby("model", sort=False):
         parts = [(str(pair), part, _site(part, results)) for pair, part in rows.groupby("pair", sort=False)]
-        figures += save_figure(verdict_maps(parts), folder, f"verdicts-{model}")
+        yield f"verdicts-{model}", partial(verdict_maps, parts)
         for pair, part, _ in parts:
-            figure = evidence_curves(part, thresholds, title=f"{model}: {pair}")
-            figures += save_figure(figure, folder, f"evidence-{model}-{pair}")
-    return figures
+            title = f"{model}: {pair}"
+            yield f"evidence-{model}-{pair}", partial(evidence_curves, part, thresholds, title=title)
 
 
 def _site(rows: pd.DataFrame, results: pd.DataFrame | None) -> Site:
     row, _ = chosen_site(rows, results)
     return row["layer"], row["position"]
-
-
-def _study(run: Path) -> dict[str, Any]:
-    try:
-        study = yaml.safe_load((run / "study.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SeparationError(
-            f"{run / 'study.yaml'} cannot be read ({error}); run the study again."
-        ) from error
-    return study if isinstance(study, dict) else {}

@@ -1,17 +1,20 @@
 """What `transfer` does: the matrices of a finished run as tables and heat maps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from unsinter.cache.location import expand_home
 from unsinter.studies.cli.tables.transfer import cross_model_screen, held_out_screen, matrix_screen
-from unsinter.studies.figures.layers import save_figure
+from unsinter.studies.figures.layers import draw_each
 from unsinter.studies.figures.transfer_matrix import ORDERS, Order, transfer_maps
+from unsinter.studies.store.additions import folder_inside, note_rewritten
 from unsinter.studies.tables.columns import Table
-from unsinter.studies.tables.read import read_run_table
+from unsinter.studies.tables.read import open_run
 from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER
 from unsinter.studies.transfer.plans import KINDS
 
@@ -22,10 +25,11 @@ class TransferError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferOutcome:
-    """What to show of a run's transfer, and the figures written."""
+    """What to show of a run's transfer, the figures written, and those that could not be drawn and why."""
 
     tables: Sequence[Table]
     figures: Sequence[Path]
+    not_drawn: Mapping[str, str]
 
 
 def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) -> TransferOutcome:
@@ -43,25 +47,28 @@ def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) 
         raise TransferError(f"--order must be one of {', '.join(ORDERS)}, got {order!r}.")
     if kind is not None and kind not in KINDS:
         raise TransferError(f"--kind must be one of {', '.join(KINDS)}, got {kind!r}.")
-    transfer = read_run_table(run, "transfer", columns=TRANSFER, error=TransferError)
-    held_out = read_run_table(run, "held_out", columns=HELD_OUT, error=TransferError)
-    cross_model = read_run_table(run, "cross_model", columns=CROSS_MODEL, error=TransferError)
+    reader = open_run(run, error=TransferError)
+    transfer = reader.table("transfer", columns=TRANSFER)
+    held_out = reader.table("held_out", columns=HELD_OUT)
+    cross_model = reader.table("cross_model", columns=CROSS_MODEL)
     if transfer is held_out is cross_model is None:
         raise TransferError(
             f"{run} holds no transfer: D was not studied, or no two categories, wordings or sources "
             "had enough groups."
         )
+    folder = out or folder_inside(run, "figures")
     tables: list[Table] = []
-    figures: list[Path] = []
+    figures: list[tuple[str, Callable[[], Figure]]] = []
     for model, found, part in _matrices(transfer, kind, run):
         tables.append(matrix_screen(model, part, picked))
-        figure = transfer_maps(part, order=picked)
-        figures += save_figure(figure, out or run / "figures", f"transfer-{model}-{found}")
+        figures.append((f"transfer-{model}-{found}", partial(transfer_maps, part, order=picked)))
+    drawn = draw_each(figures, folder)
+    note_rewritten(run, drawn.paths)
     if kind is None and held_out is not None:
         tables.append(held_out_screen(held_out))
     if kind is None and cross_model is not None:
         tables.append(cross_model_screen(cross_model))
-    return TransferOutcome(tables=tables, figures=figures)
+    return TransferOutcome(tables=tables, figures=drawn.paths, not_drawn=drawn.faults)
 
 
 def _matrices(

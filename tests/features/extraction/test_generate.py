@@ -1,5 +1,6 @@
 """Generated responses: the same text however often the run is interrupted, and never mixed."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -60,7 +61,9 @@ def test_a_record_says_where_it_comes_from(llama, rows, tmp_path):
         "settings",
     }
     assert record["model"] == f"{llama.name}@{llama.identity['weights'][:12]}"
-    assert json.loads((tmp_path / "r.jsonl").read_text(encoding="utf-8")) == record
+    stored = json.loads((tmp_path / "r.jsonl").read_text(encoding="utf-8"))
+    assert stored.pop("sha256") == hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+    assert stored == record
 
 
 def test_generation_stops_at_any_end_token_and_strips_specials(llama, rows, tmp_path):
@@ -152,16 +155,65 @@ def test_rows_of_other_settings_model_or_template_are_refused(zoo, llama, rows, 
     assert path.read_bytes() == before
 
 
-def test_a_damaged_line_in_the_middle_is_refused_by_row(llama, rows, tmp_path):
+def test_every_kind_of_damage_is_named_by_row_and_made_anew_to_the_same_bytes(llama, rows, tmp_path, caplog):
     path = tmp_path / "r.jsonl"
-    generate_responses(llama, rows[:3], path, settings=GREEDY)
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(lines[0] + b"{broken\n" + lines[2])
-    with pytest.raises(ResponseFileError, match=r"r.jsonl, row 2: not a JSON record"):
-        generate_responses(llama, rows[:3], path, settings=GREEDY)
-    path.write_text('{"settings": "x"}\n', encoding="utf-8")
-    with pytest.raises(ResponseFileError, match=r"row 1, field 'id': missing"):
-        ResponseFile.open(path, settings="x")
+    expected = generate_responses(llama, rows[:3], path, settings=GREEDY)
+    raw = path.read_bytes()
+    lines = raw.splitlines(keepends=True)
+    changed = json.loads(lines[1]) | {"response_opening": "Another answer."}
+    for bad in (
+        b"{broken\n",
+        b"[]\n",
+        b"\xff\n",
+        json.dumps(changed).encode() + b"\n",
+        lines[1][:40] + b"\n",
+    ):
+        path.write_bytes(lines[0] + bad + lines[2])
+        caplog.clear()
+        assert generate_responses(llama, rows[:3], path, settings=GREEDY) == expected
+        assert "r.jsonl, row 2: " in caplog.text
+        assert sorted(path.read_bytes().splitlines()) == sorted(raw.splitlines())
+        newest = max(tmp_path.glob("r.jsonl.damaged-*"), key=lambda kept: int(kept.name.rpartition("-")[2]))
+        assert newest.read_bytes() == lines[0] + bad + lines[2]
+
+
+def test_no_flipped_bit_of_a_file_of_responses_is_read_as_another_answer(llama, rows, tmp_path):
+    path = tmp_path / "r.jsonl"
+    generate_responses(llama, rows[:2], path, settings=GREEDY)
+    settings = json.loads(path.read_bytes().splitlines()[0])["settings"]
+    true, raw = ResponseFile.open(path, settings=settings).records, path.read_bytes()
+    for place in range(0, 8 * len(raw), 3):
+        flipped = bytearray(raw)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        found = ResponseFile.open(path, settings=settings).records
+        assert all(true.get(name) == record for name, record in found.items()), (place, found)
+        for kept in tmp_path.glob("r.jsonl.damaged-*"):
+            kept.unlink()
+
+
+def test_a_file_of_an_earlier_version_is_read_with_one_line_that_says_it_has_no_digests(
+    llama, rows, tmp_path, caplog
+):
+    path = tmp_path / "r.jsonl"
+    expected = generate_responses(llama, rows[:3], path, settings=GREEDY)
+    plain = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for record in plain:
+        del record["sha256"]
+    path.write_text("".join(json.dumps(record) + "\n" for record in plain), encoding="utf-8")
+    assert generate_responses(llama, rows[:3], path, settings=GREEDY) == expected
+    assert caplog.text.count("carry no digest") == 1
+    assert "3 of its answers" in caplog.text
+
+
+def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "r.jsonl"
+    for text in ('{"settings": "x"}\n', "some\nnotes\n"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ResponseFileError, match=r"row 1: no.* no file of generated responses"):
+            ResponseFile.open(path, settings="x")
+        assert path.read_text(encoding="utf-8") == text
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_what_cannot_be_generated_is_refused_before_anything_is_written(zoo, llama, rows, tmp_path):

@@ -24,6 +24,7 @@ from unsinter.studies.figures.wordings import wording_bars
 from unsinter.studies.report.figures import page_figure
 
 NAMES = [
+    "theft of $5_to_$10_items",
     "ca$$h", "$x$", "$", "$5 or $6", r"\frac{1}{2}", r"$\alpha", "a_b^c", "_hidden", "[red]red[/red]",
     "<b>bold</b>", "a & b", "100 %", "{x}", "%s", "#1", "~", "`code`", "a|b", "*", "'q' \"q\"",
     "盗窃", "vol é",
@@ -67,7 +68,7 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("figure", list(FIGURES))
-@pytest.mark.parametrize("name", ["ca$$h", "$x$", "_hidden", "<b>bold</b>", "a & b"])
+@pytest.mark.parametrize("name", ["theft of $5_to_$10_items", "ca$$h", "$x$", "_hidden", "<b>b</b>", "a & b"])
 def test_figures_of_the_page_draw_every_name_as_it_is(figure, name):
     svg = str(page_figure(FIGURES[figure](name), name="x", alt=name).svg)
     drawn = [html.unescape(text).strip() for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]

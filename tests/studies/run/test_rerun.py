@@ -11,6 +11,7 @@ import time
 import pandas as pd
 import pytest
 
+from unsinter.cache.inventory import INVENTORY
 from unsinter.studies.run.run import run_study
 from unsinter.studies.study.file import load_study
 from unsinter.studies.study.run_options import Settings
@@ -61,7 +62,7 @@ def test_changing_only_the_report_refits_nothing_and_rewrites_the_report(write_s
     assert made == set()
     assert "Is &lt;harm&gt; seen before it is said?" in (folder / "report.html").read_text(encoding="utf-8")
     changed = {path.name for path, stamp in stamps(folder).items() if before.get(path) != stamp}
-    assert changed <= {"report.html", "study.yaml", "log.jsonl"}
+    assert changed <= {"report.html", "study.yaml", "log.jsonl", INVENTORY}
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def test_a_run_writes_the_files_and_columns_of_the_contract(write_study, run_her
     }.items():  # fmt: skip
         assert list(tables[name].columns) == list(columns)
     assert json.loads((folder / "summary.json").read_text()) == summary
-    assert summary["schema_version"] == SCHEMA_VERSION == 3
+    assert summary["schema_version"] == SCHEMA_VERSION == 4
     assert {path.name for path in (folder / "figures").iterdir()} == {
         "layers.svg",
         "layers.png",

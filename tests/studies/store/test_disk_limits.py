@@ -167,7 +167,8 @@ def test_a_file_over_the_size_limit_is_one_sentence_that_names_it(tmp_path, writ
 
 def test_what_a_response_file_held_stays_whole(tmp_path):
     in_a_fork(lambda: str(responses(tmp_path)))
-    assert (tmp_path / "answers.jsonl").read_text() == '{"id": "short"}\n'
+    (line,) = (tmp_path / "answers.jsonl").read_text().splitlines()
+    assert json.loads(line)["id"] == "short"
 
 
 def test_the_command_line_turns_a_limit_of_the_system_into_one_line(tmp_path):

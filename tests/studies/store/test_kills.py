@@ -16,6 +16,7 @@ from unsinter.studies.cli.commands.run import demo_study_file
 from unsinter.studies.store.run_folder import RunFolder
 from unsinter.studies.store.step_store import StepStore
 from unsinter.studies.study.file import load_study
+from unsinter.studies.tables.read import SEALED_FROM
 
 SPLIT = pd.DataFrame({"id": ["a", "b"], "held_out": [True, False]})
 FILES = ("results.parquet", "predictions.parquet", "report.html", "figures", "probes", "weights")
@@ -35,14 +36,16 @@ def begin(folder: Path, study, *, fingerprint: str) -> RunFolder:
     return run
 
 
-def finish(run: RunFolder, mark: str) -> None:
+def finish(run: RunFolder, mark: str, run_version: int = SEALED_FROM) -> None:
     """Write what a run leaves, marked, the summary last but for the report."""
     for name in FILES:
         target = run.path / name / "one" if "." not in name else run.path / name
         run.write(target, lambda file: file.write_text(mark))
-    summary = json.dumps({"fingerprint": run.fingerprint, "mark": mark})
+    summary = json.dumps({"fingerprint": run.fingerprint, "mark": mark, "schema_version": run_version})
     run.write(run.path / "summary.json", lambda file: file.write_text(summary))
     run.write(run.path / "report.html", lambda file: file.write_text(mark))
+    if run_version >= SEALED_FROM:
+        run.seal()
 
 
 def marks(folder: Path) -> set[str]:
@@ -64,15 +67,16 @@ def test_a_run_killed_at_any_file_event_of_its_start_in_a_fresh_folder_goes_on(t
     assert number > 5
 
 
+@pytest.mark.parametrize("version", [3, SEALED_FROM])
 def test_a_run_killed_at_any_file_event_while_it_sets_another_aside_goes_on_and_loses_nothing(
-    tmp_path, study
+    tmp_path, study, version
 ):
     changed = study.model_copy(update={"seed": 99})
     number, is_killed = 0, True
     while is_killed:
         number += 1
         folder = tmp_path / str(number)
-        finish(begin(folder, study, fingerprint="one"), "first")
+        finish(begin(folder, study, fingerprint="one"), "first", version)
         is_killed = killed_at(lambda at=folder: begin(at, changed, fingerprint="two"), [folder], number)
         finish(begin(folder, changed, fingerprint="two"), "second")
         (aside,) = (path for path in (folder / "earlier").iterdir())
@@ -103,24 +107,23 @@ def test_a_run_killed_while_it_sets_another_aside_may_be_followed_by_that_other(
         assert len(marks(folder)) == 1  # never a mixture
 
 
-def test_a_run_killed_while_only_its_report_changes_writes_the_report_anew(tmp_path, study):
+@pytest.mark.parametrize("version", [3, SEALED_FROM])
+def test_a_run_killed_while_only_its_report_changes_writes_the_report_anew(tmp_path, study, version):
     changed = study.model_copy(update={"report": study.report.model_copy(update={"question": "What?"})})
 
     def renew(folder: Path) -> None:
         run = RunFolder.claim(folder, changed, fingerprint="one")
         if run.finished_summary() is None:
             run.start(SPLIT)
+            finish(run, "new words")
         elif run.report_is_stale():
-            run.renew_report_words()
-        else:
-            return
-        run.write(folder / "report.html", lambda file: file.write_text("new words"))
+            run.rewrite_report(lambda files: (folder / "report.html").write_text("new words") and {})
 
     number, is_killed = 0, True
     while is_killed:
         number += 1
         folder = tmp_path / str(number)
-        finish(begin(folder, study, fingerprint="one"), "first")
+        finish(begin(folder, study, fingerprint="one"), "first", version)
         is_killed = killed_at(lambda at=folder: renew(at), [folder], number)
         renew(folder)
         assert (folder / "report.html").read_text() == "new words", number

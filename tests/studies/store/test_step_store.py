@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from unsinter.cache.inventory import INVENTORY
 from unsinter.studies.store.step_store import StepStore, digest_of
 from unsinter.studies.study.file import StudyError
 
@@ -42,14 +43,32 @@ def test_a_step_that_fails_while_it_is_written_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["facts.json", "results.parquet"])
-def test_a_damaged_step_is_refused_by_name_and_left_where_it_is(tmp_path, name):
-    store = StepStore(folder=tmp_path)
-    damaged = keep(store).folder / name
-    damaged.write_bytes(b"{")
-    with pytest.raises(StudyError, match=r"tiny-D-kkkk.* is damaged .*remove that folder"):
-        store.find("tiny-D", "k" * 64)
-    assert damaged.read_bytes() == b"{"
+@pytest.mark.parametrize("name", ["facts.json", "results.parquet", "weights.bin", INVENTORY])
+def test_a_damaged_step_is_named_and_moved_aside_and_made_anew(tmp_path, name, caplog):
+    store = StepStore(folder=tmp_path / "steps")
+    weights = {"write_more": lambda folder: (folder / "weights.bin").write_bytes(b"weights")}
+    made = keep(store, **weights)
+    whole = (made.folder / name).read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 4
+    (made.folder / name).write_bytes(flipped)
+    assert store.find("tiny-D", "k" * 64) is None
+    assert f"is damaged ({name} is damaged" in caplog.text
+    aside = tmp_path / "damaged" / "1" / "steps" / made.folder.name
+    assert (aside / name).read_bytes() == flipped
+    again = keep(store, **weights)
+    assert (again.folder / name).read_bytes() == whole
+
+
+def test_a_step_of_an_earlier_version_is_read_with_a_line_that_says_it_has_no_digests(tmp_path, caplog):
+    store = StepStore(folder=tmp_path / "steps")
+    made = keep(store)
+    (made.folder / INVENTORY).unlink()
+    assert store.find("tiny-D", "k" * 64).facts == made.facts
+    assert caplog.text.count("carries no digests") == 1
+    (made.folder / "results.parquet").write_bytes(b"PAR1")
+    assert store.find("tiny-D", "k" * 64) is None
+    assert "is damaged" in caplog.text
 
 
 PARTS = {
