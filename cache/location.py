@@ -18,3 +18,11 @@ def expand_home(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Tell a folder; a name that no file can have, too long or with a zero character, is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False

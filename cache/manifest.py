@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from unsinter.cache.atomic import held, write_atomically
 from unsinter.cache.errors import CacheError, refused, unreadable
 from unsinter.cache.key import FORMAT_VERSION, JSON, canonical
-from unsinter.cache.shard import ShardHeader, ShardPlan
+from unsinter.cache.shard import STORED, ShardHeader, ShardPlan, read_plan
 
 _CUT = 64  # hexadecimal digits of a row key
 
@@ -140,23 +141,27 @@ def _decode(raw: bytes, path: Path) -> dict[str, Entry]:
             raise ValueError("digest")
         if table["manifest"]["identity"] != path.parent.name:
             raise ValueError("identity")
-        shards = table["manifest"]["shards"]
-    except (ValueError, KeyError, TypeError) as error:
+        return {name: _entry(entry) for name, entry in table["manifest"]["shards"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CacheError(
             f"{path}: the index is damaged or another folder's; run `unsinter cache verify --rebuild` to "
             "set it aside and write it again from the shards themselves: no row is lost."
         ) from error
-    return {
-        name: Entry(
-            plan=ShardPlan(
-                rows=tuple(entry["rows"][at : at + _CUT] for at in range(0, len(entry["rows"]), _CUT)),
-                layers=tuple(entry["layers"]),
-                positions=tuple(entry["positions"]),
-            ),
-            dtype=entry["dtype"],
-            d_model=entry["d_model"],
-            n_bytes=entry["bytes"],
-            header_sha256=entry["header_sha256"],
-        )
-        for name, entry in shards.items()
-    }
+
+
+def _entry(entry: Mapping[str, Any]) -> Entry:
+    """Return one entry of the index; an error of any kind where a value is missing or not of its type."""
+    rows = [entry["rows"][at : at + _CUT] for at in range(0, len(entry["rows"]), _CUT)]
+    found = Entry(
+        plan=read_plan(rows, entry["layers"], entry["positions"]),
+        dtype=entry["dtype"],
+        d_model=entry["d_model"],
+        n_bytes=entry["bytes"],
+        header_sha256=entry["header_sha256"],
+    )
+    sizes = (found.d_model, found.n_bytes)
+    if found.dtype not in STORED or not all(type(size) is int and size >= 0 for size in sizes):
+        raise ValueError("dtype or size")
+    if not isinstance(found.header_sha256, str):
+        raise ValueError("digest")
+    return found

@@ -10,8 +10,8 @@ from unsinter.cache.atomic import sweep, write_atomically
 from unsinter.cache.errors import CacheError, refused, unreadable
 from unsinter.cache.key import canonical
 from unsinter.cache.manifest import Folder, Manifest
-from unsinter.cache.plan import asked, plan_missing, shards_of_rows
-from unsinter.cache.shard import ShardPlan
+from unsinter.cache.plan import plan_missing, shards_of_rows
+from unsinter.cache.shard import ShardPlan, read_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Reference:
         """Whether the study's folder is gone; a folder that cannot be looked at may be there."""
         try:
             return not self.study.exists()
-        except OSError:
+        except (OSError, ValueError):  # a name that no file can have: what it needs stays, rather than goes
             return False
 
     def is_doubtful(self, manifest: Manifest) -> bool:
@@ -113,11 +113,5 @@ def _read(file: Path) -> Reference:
         raise ValueError("digest")
     if not isinstance(note["study"], str) or _name_of(note["study"]) != file.name:
         raise ValueError("study")
-    needs = asked(*(_listed(note[name]) for name in ("rows", "layers", "positions")))
+    needs = read_plan(note["rows"], note["layers"], note["positions"])
     return Reference(file=file, study=Path(note["study"]), needs=needs, is_sealed=is_sealed)
-
-
-def _listed(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"a list was expected, got {type(value).__name__}")
-    return value

@@ -11,11 +11,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from unsinter.cache.errors import ForeignShardError, damaged, unreadable
 from unsinter.cache.key import FORMAT_VERSION, canonical, digest
+from unsinter.cache.pieces import fingerprint, pieces
 
 STORED: Mapping[str, tuple[str, type[np.generic]]] = {
     "float32": ("F32", np.float32),
@@ -26,11 +28,6 @@ STORED: Mapping[str, tuple[str, type[np.generic]]] = {
 
 ALIGNMENT = 64
 """Bytes, of payloads in files and of arrays read into: the kernel copies unlike phases half as fast."""
-
-_LANES = 1021
-"""64-bit words per line of a fingerprint; prime, so that pages or rows that trade places change it."""
-_LINE_BYTES = 8 * _LANES
-_PIECE_BYTES = 128 * _LINE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +42,20 @@ class ShardPlan:
         """Return the file name: a digest of everything the shard holds, so equal shards have equal names."""
         content = (identity_key, self.rows, self.layers, self.positions, dtype)
         return f"{digest(content)[:40]}.safetensors"
+
+
+def read_plan(rows: object, layers: object, positions: object) -> ShardPlan:
+    """Return the plan in a file's JSON; ValueError where a value is not of its type, or stands twice."""
+    rows, layers, positions = _list_of(rows, str), _list_of(layers, int), _list_of(positions, str)
+    if any(len(set(part)) < len(part) for part in (rows, layers, positions)) or min(layers, default=0) < 0:
+        raise ValueError("a row, layer or position is given twice, or a layer is below 0")
+    return ShardPlan(rows=tuple(rows), layers=tuple(layers), positions=tuple(positions))
+
+
+def _list_of(values: object, kind: type) -> list[Any]:
+    if not isinstance(values, list) or not all(type(value) is kind for value in values):
+        raise ValueError("rows, layers and positions are lists of texts, whole numbers and texts")
+    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +138,10 @@ def read_header(path: Path, descriptor: int, n_bytes: int) -> ShardHeader:
     try:
         metadata = json.loads(raw[8:])["__metadata__"]
         header = ShardHeader(
-            plan=ShardPlan(
-                rows=tuple(metadata["rows"].split(" ")),
-                layers=tuple(json.loads(metadata["layers"])),
-                positions=tuple(json.loads(metadata["positions"])),
+            plan=read_plan(
+                metadata["rows"].split(" "),
+                json.loads(metadata["layers"]),
+                json.loads(metadata["positions"]),
             ),
             identity_key=metadata["identity"],
             dtype=metadata["dtype"],
@@ -141,6 +152,8 @@ def read_header(path: Path, descriptor: int, n_bytes: int) -> ShardHeader:
             sha256=hashlib.sha256(raw).hexdigest(),
         )
         expected = header.n_bytes
+        if not (type(header.identity_key) is type(header.payload_sha256) is str and header.d_model >= 0):
+            raise ValueError("identity, digest or width")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(path, "its header is not one that this cache writes") from error
     if n_bytes != expected:
@@ -205,27 +218,6 @@ def read_range(
     if not sound:
         where = f"layer {place[0]} at {place[1]}"
         raise damaged(path, f"the values of {where} are not the bytes that were written", n_rows=len(out))
-
-
-def fingerprint(parts: Iterable[np.ndarray]) -> str:
-    """Return a digest of the bytes in `pieces` that any changed word changes, at the speed of memory.
-
-    Sums of 64-bit words over lines of 1021, hashed: ten times faster than CRC-32. It
-    finds damage, not forgery; `verify` compares the SHA-256 of the payload.
-    """
-    sums, rest = np.zeros(_LANES, np.uint64), b""
-    for part in parts:
-        n_whole = part.size // _LINE_BYTES * _LINE_BYTES
-        sums += np.add.reduce(part[:n_whole].view("<u8").reshape(-1, _LANES), axis=0, dtype=np.uint64)
-        rest = part[n_whole:].tobytes()
-    return hashlib.sha256(sums.astype("<u8").tobytes() + rest).hexdigest()[:32]
-
-
-def pieces(values: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield contiguous values as bytes, in pieces of whole lines that stay in a processor's own memory."""
-    raw = values.reshape(-1).view(np.uint8)
-    for start in range(0, raw.size, _PIECE_BYTES):
-        yield raw[start : start + _PIECE_BYTES]
 
 
 def _fetched(parts: Iterable[np.ndarray], descriptor: int, offset: int) -> Iterator[np.ndarray]:

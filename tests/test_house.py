@@ -20,6 +20,7 @@ ORDER = (
     "probes/mlp",
     "probes/files",
     "features/records",
+    "features/labelling/prose",
     "features/labelling",
     "features/model",
     "features/rendering",

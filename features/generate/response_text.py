@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
-from unsinter.features.labelling.reasoning import is_marker, open_marker
+from unsinter.features.labelling.prose.reasoning import is_marker, open_marker
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.rendering import RenderedPrompt
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.json_text import read_json
 from unsinter.cache.refusals import naming
+from unsinter.features.labelling.exchange import LONGEST_ANSWER
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,11 +25,11 @@ class AnswerFolder:
         self.root = Path(root)
 
     def get(self, question: Mapping[str, str]) -> str | None:
-        """Return the stored answer, or ``None``. A damaged file counts as none: the question is asked"
-        " again."""
+        """Return the stored answer, or None. A damaged file counts as none: the question is asked again."""
         path = self._path(question)
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            # Every character of an answer may stand as \\uXXXX, two of them where it is a rare one.
+            record = read_json(path, most_bytes=12 * LONGEST_ANSWER + 1000)
             answer = record["answer"]
         except FileNotFoundError:
             return None

@@ -14,9 +14,11 @@ from unsinter.features.labelling.agreement import Agreement, agree, agree_by_mod
 from unsinter.features.labelling.judges import Item, Judge, RulesJudge
 from unsinter.features.labelling.label import ResponseLabel
 from unsinter.features.labelling.spellings import read_refusal
+from unsinter.features.records.known_names import listing
 from unsinter.features.records.readers import read_prompts
 from unsinter.features.records.record import RecordError, abbreviate
-from unsinter.features.records.rows import Row, read_rows
+from unsinter.features.records.rows import read_rows
+from unsinter.features.records.text_rows import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +76,13 @@ def label_file(
     if out is not None and not overwrite:
         _refuse_other_output(out, [row.values for row in table.rows])
     if gold is not None and gold not in table.columns:
-        fault = f"no row has the gold field {gold!r}; the columns are {', '.join(table.columns)}"
+        fault = f"no row has the gold field {gold!r}; the columns are {listing(table.columns)}"
         raise RecordError.at(path, fault)
     asked = {} if prompts is None else {record.id: record.prompt for record in read_prompts(prompts)}
     judge = judge or RulesJudge()
-    items = [_item(row, path, asked) for row in table.rows]
-    rows = [row.values for row in table.rows]
+    held = list(table.rows)
+    items = [_item(row, path, asked) for row in held]
+    rows = [row.values for row in held]
     labels = judge.judge(items)
     report = _report(rows, labels, gold=gold or "label", judge=judge.name, out=out)
     before_writing(report)

@@ -8,8 +8,8 @@ from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel
 from unsinter.features.labelling.evidence import GIVING, LENGTH_SEEN, REFUSING
 from unsinter.features.labelling.language import Language, read_language
 from unsinter.features.labelling.phrase_tables import phrase_tables, tokens
+from unsinter.features.labelling.prose.text import normalise, prose
 from unsinter.features.labelling.rules import find_moves
-from unsinter.features.labelling.text import normalise, prose
 
 UNKNOWN = "no known phrase decides"
 CUT = "cut before it decides"

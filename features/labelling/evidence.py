@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from math import log1p
 
 from unsinter.features.labelling.patterns import MOVES
-from unsinter.features.labelling.reasoning import answer_start
+from unsinter.features.labelling.prose.reasoning import answer_start
+from unsinter.features.labelling.prose.text import normalise, prose, sentences
 from unsinter.features.labelling.rules import Move, find_moves
-from unsinter.features.labelling.text import normalise, prose, sentences
 
 LENGTH_SEEN = 300
 """Characters of an answer that count; what comes later is not looked at."""

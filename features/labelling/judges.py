@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES
 from unsinter.features.labelling.label import ResponseLabel, complete, label_response, missing_reason
 from unsinter.features.labelling.patterns import RULES_VERSION
-from unsinter.features.labelling.reasoning import answer_of
+from unsinter.features.labelling.prose.reasoning import answer_of
 
 _LOG = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from unsinter.features.labelling.decision import REASONING_ONLY, decide
 from unsinter.features.labelling.evidence import LENGTH_SEEN, read_part
 from unsinter.features.labelling.language import read_language
 from unsinter.features.labelling.patterns import RULES_VERSION
-from unsinter.features.labelling.reasoning import is_deliberation
+from unsinter.features.labelling.prose.reasoning import is_deliberation
+from unsinter.features.labelling.prose.text import normalise
 from unsinter.features.labelling.rules import Move, find_moves, wording_of
 from unsinter.features.labelling.spellings import Refusal
-from unsinter.features.labelling.text import normalise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from unsinter.cache.refusals import naming
 from unsinter.features.labelling.phrase_tables import phrase_tables, tokens
-from unsinter.features.labelling.quotes import FILL
-from unsinter.features.labelling.text import normalise, prose
+from unsinter.features.labelling.prose.quotes import FILL
+from unsinter.features.labelling.prose.text import normalise, prose
 
 
 class LanguageError(ValueError):

@@ -1,7 +1,8 @@
 """Patterns of the moves a response makes, from grammar: who speaks, which modal, which negation, which verb.
 
 Every pattern runs on normalised text (lower case, straight apostrophes, quoted speech blanked), see
-:mod:`unsinter.features.labelling.text`. Raise ``RULES_VERSION`` whenever a pattern changes what it matches.
+:mod:`unsinter.features.labelling.prose.text`. Raise ``RULES_VERSION`` whenever a pattern changes what it
+matches.
 """
 
 import re

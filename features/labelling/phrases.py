@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from unsinter.features.labelling.text import normalise, prose
+from unsinter.features.labelling.prose.text import normalise, prose
 
 LONGEST = 3
 """Words in the longest phrase."""

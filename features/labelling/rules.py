@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from unsinter.features.labelling.patterns import LAYOUT_MOVES, MOVES
 from unsinter.features.labelling.phrase_tables import fold, phrase_tables
-from unsinter.features.labelling.text import normalise, prose, sentences, squeeze
+from unsinter.features.labelling.prose.text import normalise, prose, sentences, squeeze
 
 WORDING_STYLES = (
     "bare",

@@ -1,7 +1,12 @@
 """What a model folder must hold, checked before anything is loaded."""
 
-import json
-from pathlib import Path
+import os
+
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils._validators import validate_repo_id
+
+from unsinter.cache.json_text import read_json
+from unsinter.cache.location import expand_home, is_folder
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -14,17 +19,22 @@ _TOKENIZER_FILES = (
 )
 
 
+LONGEST_CONFIG = 10_000_000
+"""Bytes of a model's config.json; the longest, with a name per label, have a few hundred thousand."""
+
+
 class ModelError(ValueError):
     """A model folder or name cannot be loaded as a chat model or encoder."""
 
 
 def check_folder(name: str) -> None:
     """Raise ModelError naming the first thing a local folder lacks; names on a hub pass."""
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
+    folder = expand_home(name)
+    if not is_folder(folder):
         looks_local = folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
-        if looks_local or folder.exists():
+        if looks_local or os.path.lexists(folder):
             raise ModelError(f"{name}: no such model folder.")
+        _check_hub_id(name)
         return
     if (folder / "adapter_config.json").is_file():
         raise ModelError(
@@ -34,9 +44,11 @@ def check_folder(name: str) -> None:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{name}: the folder holds no config.json, so it is not a model folder.")
     try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json", most_bytes=LONGEST_CONFIG)
     except ValueError as error:
         raise ModelError(f"{folder / 'config.json'}: not valid JSON ({error}).") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{folder / 'config.json'}: not a model's config; it holds no JSON object.")
     is_whole = any(any(folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin"))
     if not is_whole and any(folder.glob("*.gguf")):
         raise ModelError(f"{name}: the folder holds GGUF weights alone; give one with safetensors weights.")
@@ -44,3 +56,13 @@ def check_folder(name: str) -> None:
         raise ModelError(f"{name}: the folder holds no weights (*.safetensors or *.bin).")
     if not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
         raise ModelError(f"{name}: the folder holds no tokenizer (tokenizer.json or a vocabulary file).")
+
+
+def _check_hub_id(name: str) -> None:
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        raise ModelError(
+            f"{name!r} is neither a model folder nor a model's id on a hub, which reads OWNER/NAME in "
+            "letters, digits, dots, dashes and underscores; name a folder, an id, or planted:detached."
+        ) from None

@@ -1,9 +1,10 @@
 """Columns whose whole numbers stand for names: `datasets.ClassLabel`, in memory, saved or in Parquet."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from unsinter.cache.json_text import JsonTextError, parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,15 @@ class Classes:
         if value == -1:
             return None
         if value not in range(len(self.names)):
-            raise ValueError(f"holds class {value}, and the classes are {self.listed}")
+            raise ValueError(f"holds class {str(value)[:60]}, and the classes are {self.listed}")
         return self.names[int(value)]
 
     @property
     def listed(self) -> str:
         """The names in the order of their numbers."""
-        return ", ".join(map(repr, self.names)) or "not named"
+        shown = ", ".join(repr(name[:60]) for name in self.names[:50])
+        more = f" and {len(self.names) - 50} more" if len(self.names) > 50 else ""
+        return shown + more or "not named"
 
 
 def class_columns(features: Mapping[str, Any]) -> dict[str, Classes]:
@@ -47,8 +50,8 @@ def class_columns(features: Mapping[str, Any]) -> dict[str, Classes]:
 def parquet_features(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
     """Return the features that `datasets` noted in a Parquet file's metadata; empty where it did not."""
     try:
-        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, TypeError, ValueError):
+        features = parse_json((metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, TypeError, JsonTextError):
         return {}
     return features if isinstance(features, dict) else {}
 
@@ -59,7 +62,9 @@ def _classes(feature: Any) -> Classes | None:
     if not isinstance(feature, Mapping):
         return None
     if feature.get("_type") == "ClassLabel":
-        return Classes(tuple(feature.get("names") or ()))
+        names = feature.get("names") or ()
+        is_listed = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+        return Classes(tuple(names)) if is_listed else None
     if feature.get("_type") in ("Sequence", "List", "LargeList"):
         inner = _classes(feature.get("feature"))
         return None if inner is None or inner.in_lists else Classes(inner.names, in_lists=True)

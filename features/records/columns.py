@@ -107,8 +107,10 @@ def value_key(value: object) -> object:
     """Return what equal values of a file have in common, whether they came as text or not."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | float):
-        return str(int(value)) if float(value).is_integer() else str(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else str(value)
     return name_key(value) if isinstance(value, str) else repr(value)
 
 

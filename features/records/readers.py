@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,6 +13,7 @@ from unsinter.features.records.columns import (
     TruthReader,
     read_columns,
 )
+from unsinter.features.records.known_names import listing, near_name
 from unsinter.features.records.names import says_missing
 from unsinter.features.records.record import (
     OpeningRecord,
@@ -22,14 +22,16 @@ from unsinter.features.records.record import (
     ResponseRecord,
     abbreviate,
 )
-from unsinter.features.records.rows import Row, Rows, read_rows
+from unsinter.features.records.rows import Rows, read_rows
+from unsinter.features.records.text_rows import Row
 
 RecordT = TypeVar("RecordT", PromptRecord, ResponseRecord, OpeningRecord)
 Kind = Literal["prompts", "responses", "openings"]
-Source = str | Path | Iterable[Mapping[str, Any]]
-"""A path, a `datasets.Dataset`, or mappings in memory."""
+Source = str | Path | Rows | Iterable[Mapping[str, Any]]
+"""A path, a `datasets.Dataset`, mappings in memory, or what `read_rows` made of one of them."""
 
 NO_COLUMNS: ColumnMap = {}
+_SHARED, _SHARED_LENGTH = 10_000, 64
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 HARM_WORDS = {"harmful": True, "harmless": False, "unharmful": False}
 _NAMED = ("category", "subcategory", "topic")
@@ -84,9 +86,9 @@ def detect_kind(source: Source, *, columns: ColumnMap = NO_COLUMNS) -> Kind:
         return "openings"
     fault = (
         "is missing in every row, as are 'prompt_id' (responses) and 'response_opening' (openings); "
-        f"the columns are {_listing(rows.columns)}; add the field or map a column to it"
+        f"the columns are {listing(rows.columns)}; add the field or map a column to it"
     )
-    raise RecordError.at(rows.name, fault, row=rows.rows[0].number, field="prompt")
+    raise RecordError.at(rows.name, fault, row=rows.first, field="prompt")
 
 
 def _read(
@@ -104,10 +106,9 @@ def _read(
         reading = _Reading(
             table=table, columns=mapped, known=tuple(model.model_fields), declared=declared or {}
         )
-        rows = [(row, reading.values_of(row)) for row in table.rows]
-        reading.refuse()
-        for row, values in rows:
-            record = model.parse(values, file=table.name, row=row.number)
+        shared: dict[str, str] = {}
+        for row in table.rows:
+            record = model.parse(_sharing(reading.values_of(row), shared), file=table.name, row=row.number)
             if record.id in seen:
                 file, number = seen[record.id]
                 first = f"row {number}" if file == table.name else f"row {number} of {file}"
@@ -115,7 +116,19 @@ def _read(
                 raise RecordError.at(table.name, fault, row=row.number, field="id")
             seen[record.id] = (table.name, row.number)
             records.append(record)
+        reading.refuse()
     return records
+
+
+def _sharing(values: dict[str, Any], shared: dict[str, str]) -> dict[str, Any]:
+    """Return values in which short texts that came before are the same object: a category is held once."""
+    for name, value in values.items():
+        if isinstance(value, str) and len(value) <= _SHARED_LENGTH:
+            if len(shared) < _SHARED:
+                values[name] = shared.setdefault(value, value)
+            else:
+                values[name] = shared.get(value, value)
+    return values
 
 
 def _parts(source: Source | Sequence[str | Path]) -> Iterable[Source]:
@@ -131,25 +144,15 @@ def _check_columns(table: Rows, columns: Mapping[str, Column], model: type[Recor
     """Refuse a map of an unknown field or to an unknown column, and a file without a required column."""
     for name, column in columns.items():
         if name not in model.model_fields:
-            fault = f"columns maps {name!r}, which is no field of ours; {_near(name, model.model_fields)}"
+            fault = f"columns maps {name!r}, which is no field of ours; {near_name(name, model.model_fields)}"
             raise RecordError.at(table.name, fault)
         if column.field not in table.columns:
             fault = f"has no column {column.field!r} (asked for by columns {name}={column.field}); "
-            raise RecordError.at(table.name, fault + _near(column.field, table.columns), field=name)
+            raise RecordError.at(table.name, fault + near_name(column.field, table.columns), field=name)
     for name, info in model.model_fields.items():
         if info.is_required() and name not in table.columns and name not in columns:
-            fault = f"no row has this field; map one of {_listing(table.columns)} with columns {name}=COLUMN"
+            fault = f"no row has this field; map one of {listing(table.columns)} with columns {name}=COLUMN"
             raise RecordError.at(table.name, fault, field=name)
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    matches = get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(map(repr, matches))}?" if matches else f"known: {_listing(known)}"
-
-
-def _listing(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:15]) + (f" and {len(names) - 15} more" if len(names) > 15 else "")
 
 
 @dataclass(slots=True, kw_only=True)

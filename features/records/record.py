@@ -221,7 +221,7 @@ def _first_fault(faults: Sequence[Any], values: dict[str, Any]) -> tuple[str, st
     got = abbreviate(fault["input"])
     match fault["type"]:
         case "missing":
-            known = ", ".join(repr(name) for name in list(values)[:12]) or "no field"
+            known = ", ".join(abbreviate(name) for name in list(values)[:12]) or "no field"
             text = f"is missing; the row has {known}; add it, or map the column that holds it"
         case "string_type" if fault["input"] is None:
             text = "is empty; give it a value, or leave the record out"

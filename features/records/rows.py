@@ -1,15 +1,15 @@
 """Rows of JSON Lines, CSV, Parquet and Hugging Face `datasets`, each with its place in the file."""
 
-import csv
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from unsinter.cache.json_text import MOST_NESTED
 from unsinter.cache.location import expand_home
 from unsinter.features.records.class_names import Classes
-from unsinter.features.records.record import RecordError, abbreviate
+from unsinter.features.records.record import LONGEST_SHOWN, RecordError, abbreviate
+from unsinter.features.records.text_rows import HALF_OF_A_PAIR, MOST_FIELDS, Row, read_csv, read_jsonl
 from unsinter.features.records.typed_rows import (
     TypedMappings,
     dataset_mappings,
@@ -18,20 +18,17 @@ from unsinter.features.records.typed_rows import (
     parquet_mappings,
 )
 
-LONGEST_LINE = 1_000_000
-"""Bytes of one line; a longer one is almost always a file that is not what it says."""
-
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row as it stands in the file."""
+class Reread:
+    """Rows that are read from their file each time they are gone through, so that none of them is kept."""
 
-    number: int
-    """From 1: the line of a JSONL file, the row of a table; the header of a CSV file is row 1."""
+    def __init__(self, read: Callable[[], Iterator[Row]]) -> None:
+        self._read = read
 
-    values: dict[str, Any]
+    def __iter__(self) -> Iterator[Row]:
+        return self._read()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +38,12 @@ class Rows:
     name: str
     """What errors call the file."""
 
-    rows: tuple[Row, ...]
+    rows: Iterable[Row]
+    """May be gone through more than once; rows of a file are new ones each time."""
+
+    first: int
+    """Number of the first row."""
+
     columns: tuple[str, ...]
     """Every column that some row has, in order of appearance."""
 
@@ -56,35 +58,80 @@ class Rows:
         return self.is_text or column in self.classes
 
 
-Read = tuple[Iterator[Row], dict[str, Classes]]
+Read = tuple[Iterable[Row], dict[str, Classes]]
 """Rows, and the columns in which numbers stand for names."""
 
 
 def read_rows(source: object) -> Rows:
     """Return the rows of a file, a folder saved by `datasets`, a `datasets.Dataset` or mappings in memory.
 
+    Rows that were read already are returned as they are. All rows are read once before this returns, and
+    their file again whenever they are gone through.
+
     Raises
     ------
     FileNotFoundError : there is no such file.
     RecordError : the file is of an unknown kind, is damaged, or holds no row.
     """
+    if isinstance(source, Rows):
+        return source
     if isinstance(source, str | Path):
         path = expand_home(source)
         name, is_text = str(source), path.suffix.lower() == ".csv"
-        rows, classes = _read_file(path)
+        read, classes = _read_file(path)
     elif is_dataset(source):
         name, is_text = "datasets.Dataset", False
-        rows, classes = _numbered(dataset_mappings(source), name)
+        read, classes = _numbered(dataset_mappings(source), name)
     elif isinstance(source, Iterable):
         name, is_text = "records in memory", False
-        rows, classes = _number(source), {}
+        read, classes = _in_memory(source, name), {}
     else:
         raise TypeError(f"Records are read from a path, a Dataset or mappings; got {type(source).__name__}.")
-    held = tuple(_named(rows, classes, name))
-    if not held:
+    rows = Reread(lambda: _named(read, classes, name)) if classes else read
+    first, columns = _first_and_columns(rows, name)
+    return Rows(name=name, rows=rows, first=first, columns=columns, is_text=is_text, classes=classes)
+
+
+def _in_memory(source: Iterable[Any], name: str) -> Iterable[Row]:
+    # One that can be gone through only once is held; any other stays where it is.
+    held = tuple(source) if isinstance(source, Iterator) else source
+    return Reread(lambda: _number(held, name))
+
+
+def _first_and_columns(rows: Iterable[Row], name: str) -> tuple[int, tuple[str, ...]]:
+    """Go through all rows once; return the first one's number and every column, in order of appearance."""
+    first = 0
+    columns: dict[str, None] = {}
+    for row in rows:
+        first = first or row.number
+        if len(row.values) > MOST_FIELDS:
+            fault = f"has {len(row.values):,} fields, and at most {MOST_FIELDS:,} are read; turn the table"
+            raise RecordError.at(name, fault, row=row.number)
+        for column, value in row.values.items():
+            if not (_is_text(column) and _is_text(value)):
+                half = HALF_OF_A_PAIR.search(value) if isinstance(value, str) else None
+                where = f" at character {half.start() + 1}" if half else ", or is nested too deeply"
+                fault = f"holds half of a surrogate pair{where}, which is not text; remove it"
+                shown = ascii(column)[1:-1][:LONGEST_SHOWN]
+                raise RecordError.at(name, fault, row=row.number, field=shown)
+        if not row.values.keys() <= columns.keys():
+            columns.update(dict.fromkeys(row.values))
+    if not first:
         raise RecordError.at(name, "holds no record; give a file with at least one row")
-    columns = tuple(dict.fromkeys(column for row in held for column in row.values))
-    return Rows(name=name, rows=held, columns=columns, is_text=is_text, classes=classes)
+    return first, tuple(columns)
+
+
+def _is_text(value: object, depth: int = 0) -> bool:
+    """Tell whether every text in a value can be written; lists and mappings are gone through."""
+    if isinstance(value, str):
+        return value.isascii() or not HALF_OF_A_PAIR.search(value)
+    if isinstance(value, dict):
+        parts: Iterable[object] = (*value.keys(), *value.values())
+    elif isinstance(value, list | tuple):
+        parts = value
+    else:
+        return True
+    return depth < MOST_NESTED and all(_is_text(part, depth + 1) for part in parts)
 
 
 def _named(rows: Iterable[Row], classes: Mapping[str, Classes], name: str) -> Iterator[Row]:
@@ -100,123 +147,35 @@ def _named(rows: Iterable[Row], classes: Mapping[str, Classes], name: str) -> It
 
 def _numbered(read: TypedMappings, name: str) -> Read:
     mappings, classes = read
-    return _number(mappings, name), classes
+    return Reread(lambda: _number(mappings, name)), classes
 
 
-def _number(mappings: Iterable[Mapping[str, Any]], name: str = "records in memory") -> Iterator[Row]:
+def _number(mappings: Iterable[Mapping[str, Any]], name: str) -> Iterator[Row]:
     for number, values in enumerate(mappings, start=1):
         if not isinstance(values, Mapping):
             raise RecordError.at(name, f"is not a mapping; got {abbreviate(values)}", row=number)
+        if not all(isinstance(field, str) for field in values):
+            other = next(field for field in values if not isinstance(field, str))
+            fault = f"has a field whose name is no text but {abbreviate(other)}; name it with a text"
+            raise RecordError.at(name, fault, row=number)
         yield Row(number=number, values=dict(values))
 
 
 def _read_file(path: Path) -> Read:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; give the path of a {', '.join(SUFFIXES)} file.")
+    if not path.is_file() and not path.is_dir():
+        raise RecordError.at(path, "is a pipe or a device and no file; write the records into a file")
     if path.is_dir():
         return _numbered(folder_mappings(path), str(path))
     match path.suffix.lower():
         case ".jsonl" | ".ndjson" | ".json":
-            return _read_jsonl(path), {}
+            return Reread(lambda: read_jsonl(path)), {}
         case ".csv":
-            return _read_csv(path), {}
+            return Reread(lambda: read_csv(path)), {}
         case ".parquet":
             return _numbered(parquet_mappings(path), str(path))
     raise RecordError.at(
         path,
         f"ends in {path.suffix!r}, which is not read; give one of {', '.join(SUFFIXES)} or a saved dataset",
     )
-
-
-def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number, text with its line end); the byte order mark some editors write is dropped."""
-    number = 0
-    with path.open("rb") as file:
-        while line := file.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(line) > LONGEST_LINE:
-                raise RecordError.at(
-                    path,
-                    f"is longer than {LONGEST_LINE:,} bytes (it begins {abbreviate(line[:24])}); "
-                    "write one record per line and shorten its text",
-                    row=number,
-                )
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise RecordError.at(
-                    path,
-                    f"byte {error.start + 1} of the line (0x{error.object[error.start]:02x}) is not UTF-8; "
-                    "save the file as UTF-8",
-                    row=number,
-                ) from error
-            yield number, text
-
-
-def _read_jsonl(path: Path) -> Iterator[Row]:
-    for number, line in _read_lines(path):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        except json.JSONDecodeError as error:
-            fault = f"is not JSON at column {error.colno} ({error.msg}); write one JSON object per line"
-            raise RecordError.at(path, fault, row=number) from error
-        except (ValueError, RecursionError) as error:
-            fault = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            raise RecordError.at(path, f"{fault}; write one flat JSON object per line", row=number) from error
-        if not isinstance(values, dict):
-            kind = {list: "list", str: "text", bool: "boolean", type(None): "null"}.get(
-                type(values), "number"
-            )
-            fault = f"is a JSON {kind}, not an object; write one JSON object per line"
-            raise RecordError.at(path, fault, row=number)
-        yield Row(number=number, values=values)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"gives the field {twice!r} twice")
-    return values
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"holds {name}, which is not JSON; use null for a missing value")
-
-
-def _read_csv(path: Path) -> Iterator[Row]:
-    reader = csv.reader((line for _, line in _read_lines(path)), strict=True)
-    header: list[str] | None = None
-    number = 0
-    while True:
-        number += 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise RecordError.at(path, f"is not CSV ({error}); check its quotes", row=number) from error
-        if cells is None:
-            return
-        if not cells:
-            continue
-        if header is None:
-            header = _checked_header(path, cells, number)
-            continue
-        if len(cells) != len(header):
-            fault = f"has {len(cells)} values and the header {len(header)}; quote values that hold commas"
-            raise RecordError.at(path, fault, row=number)
-        # An empty cell is the only way CSV can write "missing".
-        yield Row(
-            number=number, values={name: cell or None for name, cell in zip(header, cells, strict=True)}
-        )
-
-
-def _checked_header(path: Path, cells: list[str], number: int) -> list[str]:
-    for index, name in enumerate(cells):
-        if not name.strip():
-            raise RecordError.at(path, f"column {index + 1} of the header has no name; name it", row=number)
-        if name in cells[:index]:
-            raise RecordError.at(path, f"the header names {name!r} twice; rename one", row=number)
-    return cells

@@ -1,11 +1,12 @@
 """Rows of Parquet and of Hugging Face `datasets`: values have types, and numbers may stand for names."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from unsinter.features.records.class_names import Classes, class_columns, parquet_features
+from unsinter.features.records.parquet_rows import ParquetRows
 from unsinter.features.records.record import RecordError
 
 TypedMappings: TypeAlias = tuple[Iterable[Mapping[str, Any]], dict[str, Classes]]
@@ -27,49 +28,9 @@ def dataset_mappings(source: Any) -> TypedMappings:
 
 
 def parquet_mappings(path: Path) -> TypedMappings:
-    """Return the rows of a Parquet file; RecordError where it is none, or names a column twice."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        schema = pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable_parquet(path, error) from error
-    if twice := _field_twice(schema):
-        raise RecordError.at(path, f"the header names {twice!r} twice; rename one")
-    return _parquet_rows(path), class_columns(parquet_features(schema.metadata))
-
-
-def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=4096):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable_parquet(path, error) from error
-
-
-def _field_twice(fields: Iterable[Any], parent: str = "") -> str | None:
-    """Return the first column, or field inside a column (``parent.name``), whose name another has too."""
-    seen: set[str] = set()
-    for column in fields:
-        name, kind = f"{parent}{column.name}", column.type
-        if name in seen:
-            return name
-        seen.add(name)
-        inner = (kind.field(place) for place in range(kind.num_fields))
-        # The two parts of a map are no names of the file's.
-        if kind.num_fields and (twice := _field_twice(inner, f"{name}.")):
-            return twice
-    return None
-
-
-def _unreadable_parquet(path: Path, error: Exception) -> RecordError:
-    reason = str(error).splitlines()[0]
-    return RecordError.at(path, f"is not a readable Parquet file ({reason}); write it again")
+    """Return the rows of a Parquet file; RecordError as `ParquetRows`."""
+    rows = ParquetRows(path)
+    return rows, class_columns(parquet_features(rows.metadata))
 
 
 def folder_mappings(path: Path) -> TypedMappings:

@@ -42,7 +42,8 @@ def shared_wrappers(texts: Sequence[str]) -> list[Wrapper]:
     The wrapper of a text is the beginning, and then the end of what remains, that saves most when it is
     written once for all texts that share it: members x words.
     """
-    words = [tuple(text.split()) for text in texts]
+    kept: dict[str, str] = {}  # each word once, however many texts have it
+    words = [tuple(kept.setdefault(word, word) for word in text.split()) for text in texts]
     before = _best_beginnings(words)
     rest = [tuple(reversed(own[n:])) for own, n in zip(words, before, strict=True)]
     after = _best_beginnings(rest)

@@ -211,7 +211,7 @@ def _identity_differences(card: Mapping[str, Any], identity: Mapping[str, str]) 
 def _fault(probe: ProbeWeights) -> str | None:
     """Return what is wrong with the parts of a probe; None where they go together."""
     if len(probe.classes) < 2 or len(set(probe.classes)) < len(probe.classes):
-        return f"it needs two or more different classes, got {list(probe.classes)}"
+        return f"it needs two or more different classes, got {str(list(probe.classes))[:200]}"
     if probe.family not in FAMILIES:
         return f"family {probe.family!r} is none of {', '.join(FAMILIES)}"
     if (fault := _layer_fault(probe.layers, probe.is_binary, len(probe.classes))) is not None:

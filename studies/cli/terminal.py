@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import typer
+import typer.core
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -41,7 +42,13 @@ _TEXTS = frozenset({"text", "set_", "columns", "gold"})
 _NAME = 20
 """Columns that a row's name keeps however narrow the terminal."""
 
-_OUTSIDE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG})
+_NO_FILE_NAME = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.ENODEV})
+"""A name that no file can have, or one that leads to no file."""
+
+_LONGEST_LINE = 2000
+"""Characters of an error; of a longer one, a name of thousands in it, say, the middle is left out."""
+
+_OUTSIDE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO})
 """A full disk, quota or file-size limit, a read-only or broken disk: nothing of ours is at fault."""
 
 
@@ -100,10 +107,19 @@ def one_line_errors(verb: Callable[Arguments, Result]) -> Callable[Arguments, Re
         except (ValueError, OSError) as error:
             if not _is_bad_input(error):
                 raise
-            _errors.print(shown(f"unsinter: {' '.join(str(error).split())}"), markup=False)
+            show_error(str(error))
             raise typer.Exit(2) from error
 
     return guarded
+
+
+def show_error(text: str) -> None:
+    """Print one line on stderr, whatever line ends the text has."""
+    line = " ".join(text.split())
+    if len(line) > _LONGEST_LINE:
+        half = _LONGEST_LINE // 2
+        line = f"{line[:half]} ... ({len(line) - 2 * half:,} characters) ... {line[-half:]}"
+    _errors.print(shown(f"unsinter: {line}"), markup=False)
 
 
 def _at_home(value: object) -> object:
@@ -191,7 +207,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 def _is_bad_input(error: Exception) -> bool:
     """Our own named errors and missing or unreadable files; a plain ValueError is a fault of ours."""
     ours = type(error).__module__.startswith("unsinter.")
-    if isinstance(error, OSError) and error.errno in _OUTSIDE:
+    if isinstance(error, OSError) and error.errno in _OUTSIDE | _NO_FILE_NAME:
         return True
     return ours or isinstance(
         error, FileExistsError | FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError

@@ -13,6 +13,7 @@ from unsinter.features.records.columns import ColumnMap
 from unsinter.features.records.duplicates import Grouping, group_prompts
 from unsinter.features.records.readers import Source, detect_kind, read_openings, read_prompts, read_responses
 from unsinter.features.records.record import OpeningRecord, PromptRecord, RecordError, ResponseRecord
+from unsinter.features.records.rows import Rows, read_rows
 from unsinter.studies.data.association import Association, label_associations
 from unsinter.studies.data.group_counts import LabelledRow, Refusal
 from unsinter.studies.data.notes import prompt_notes
@@ -82,23 +83,25 @@ def check_data(
     """
     columns = dict(columns or {})
     sources = [sources] if isinstance(sources, str | Path) else sources
-    kinds = [(source, detect_kind(source, columns=columns)) for source in sources]
     declared = dict(all_harmful or {})
-    kinds += [(source, "prompts") for source in (*prompts, *declared)]
-    kinds += [(source, "responses") for source in responses]
+    tables = [read_rows(source) for source in sources]
+    kinds: list[tuple[Rows, str, bool | None]]
+    kinds = [(table, detect_kind(table, columns=columns), None) for table in tables]
+    kinds += [(read_rows(source), "prompts", None) for source in prompts]
+    kinds += [(read_rows(source), "prompts", label) for source, label in declared.items()]
+    kinds += [(read_rows(source), "responses", None) for source in responses]
     if not kinds:
         raise RecordError("No file is given; name at least one file of prompts or responses.")
-    maps = _maps_by_kind(columns, {kind for _, kind in kinds})
+    maps = _maps_by_kind(columns, {kind for _, kind, _ in kinds})
     held: dict[str, list[PromptRecord | ResponseRecord | OpeningRecord]] = {kind: [] for kind in maps}
     files = []
     seen: dict[str, str] = {}
-    for source, kind in kinds:
-        label = declared.get(source) if isinstance(source, Path) else None
+    for table, kind, label in kinds:
         if label is None:
-            found = READERS[kind](source, columns=maps[kind])
+            found = READERS[kind](table, columns=maps[kind])
         else:
-            found = read_prompts(source, columns=maps[kind], declared={"harmful": label})
-        name = str(source) if isinstance(source, str | Path) else "records in memory"
+            found = read_prompts(table, columns=maps[kind], declared={"harmful": label})
+        name = table.name
         for record in found:
             if other := seen.get(f"{kind} {record.id}"):
                 fault = f"{record.id!r} is in {other} too; make the ids unique over all files"

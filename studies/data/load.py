@@ -1,7 +1,7 @@
 """What a study names, found and read: models, prompts, recorded responses."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 from unsinter.cache.location import expand_home
@@ -50,7 +50,8 @@ def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]
     if not source.parts:
         return [PromptRecord.model_validate(record) for record in demo_prompts(seed=seed)]
     prompts = unify_prompts(_records(source))
-    kept = [record for record in prompts if _passes(record, source)]
+    keys = {name: set(map(value_key, values)) for name, values in source.where.items()}
+    kept = [record for record in prompts if _passes(record, source, keys)]
     if not kept:
         raise StudyError(f"prompts.where {source.where} keeps none of {len(prompts)} records; loosen it.")
     return kept
@@ -123,9 +124,11 @@ def _agreed(answers: Sequence[Response]) -> Response | None:
     return answers[0] if answers else None
 
 
-def _passes(record: PromptRecord, source: PromptSource) -> bool:
-    table = record.model_dump()
+def _passes(record: PromptRecord, source: PromptSource, keys: Mapping[str, Set[object]]) -> bool:
+    """Tell whether each field that ``where`` names holds one of its values, or one that reads alike."""
+    table = {name: getattr(record, name) for name in type(record).model_fields} | (record.model_extra or {})
     return all(
-        table.get(name) in accepted or value_key(table.get(name)) in map(value_key, accepted)
+        value_key(table.get(name)) in keys[name]
+        or (not isinstance(table.get(name), str) and table.get(name) in accepted)
         for name, accepted in source.where.items()
     )

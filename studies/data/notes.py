@@ -14,9 +14,10 @@ def prompt_notes(prompts: Sequence[PromptRecord], grouping: Grouping) -> list[st
 
 
 def _wrapper_note(wrapped: Wrapped) -> str:
+    what, inside = ("template", "fill its slots") if wrapped.is_template else ("wrapper", "stand inside it")
     return (
-        f"One wrapper, which begins {wrapped.opening!r}, makes {wrapped.n_records:,} prompts near copies, so "
-        f"that they are one group, though {wrapped.n_requests:,} different requests stand inside it. To "
+        f"One {what}, which begins {wrapped.opening!r}, makes {wrapped.n_records:,} prompts near copies, so "
+        f"that they are one group, though {wrapped.n_requests:,} different requests {inside}. To "
         "compare without it set prompts.near_copies.strip_wrapper: true (`check --strip-wrapper`), or raise "
         "prompts.near_copies.threshold and word_threshold (`check --near-copies 0.95`)."
     )

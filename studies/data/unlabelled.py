@@ -7,7 +7,7 @@ from math import ceil
 
 from unsinter.features.labelling.decision import CUT, REASONING_ONLY
 from unsinter.features.labelling.evidence import LENGTH_SEEN
-from unsinter.features.labelling.reasoning import answer_start
+from unsinter.features.labelling.prose.reasoning import answer_start
 from unsinter.studies.data.targets import Response
 
 

@@ -1,12 +1,13 @@
 """Texts to be scored: from the command line, a file, or standard input."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from unsinter.cache.json_text import JsonTextError, parse_json
 from unsinter.cache.location import expand_home
+from unsinter.features.records.known_names import listing
 from unsinter.features.records.record import RecordError, abbreviate
 from unsinter.features.records.rows import SUFFIXES, read_rows
 from unsinter.studies.study.file import StudyError
@@ -75,8 +76,8 @@ def _lines(where: str, data: bytes) -> Iterator[GivenText]:
 
 def _of_json(where: str, row: int, line: str) -> GivenText:
     try:
-        values = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        values = parse_json(line)
+    except JsonTextError as error:
         fault = "is not JSON, as its first line is; write one JSON object per line, or texts alone"
         raise RecordError.at(where, fault, row=row) from error
     if not isinstance(values, dict):
@@ -87,7 +88,7 @@ def _of_json(where: str, row: int, line: str) -> GivenText:
 def _of_record(where: str, row: int, values: dict[str, Any]) -> GivenText:
     name = next((field for field in _FIELDS if field in values), None)
     if name is None:
-        fault = f"has no field 'prompt' or 'text'; its fields are {', '.join(values)}"
+        fault = f"has no field 'prompt' or 'text'; its fields are {listing(values)}"
         raise RecordError.at(where, fault, row=row)
     text = values[name]
     if not isinstance(text, str):

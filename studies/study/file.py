@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from unsinter.cache.location import expand_home
+from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.records.columns import Column
 from unsinter.studies.study.run_files import check_run_file
 from unsinter.studies.study.sections import (
@@ -179,19 +179,27 @@ def _existing_prompts(prompts: PromptSource, origin: Path) -> PromptSource:
 
 
 def _existing(paths: tuple[Path, ...], origin: Path, field: str) -> tuple[Path, ...]:
-    resolved = tuple((origin.parent / expand_home(path)).resolve() for path in paths)
-    for place, path in enumerate(resolved):
-        if not path.exists():
-            raise StudyError(f"{origin}: {field} names {path}, which does not exist.")
-        if path in resolved[:place]:
-            raise StudyError(f"{origin}: {field} names {path} twice; name it once.")
-        check_run_file(path, error=StudyError)
-    return resolved
+    resolved: dict[Path, None] = {}
+    for path in paths:
+        try:
+            place = (origin.parent / expand_home(path)).resolve()
+            exists = place.exists()
+        except (OSError, ValueError, RuntimeError):  # too long, a zero character, a link to itself
+            raise StudyError(
+                f"{origin}: {field} names {str(path)[:80]!r}, which no file can be called."
+            ) from None
+        if not exists:
+            raise StudyError(f"{origin}: {field} names {place}, which does not exist.")
+        if place in resolved:
+            raise StudyError(f"{origin}: {field} names {place} twice; name it once.")
+        check_run_file(place, error=StudyError)
+        resolved[place] = None
+    return tuple(resolved)
 
 
 def _model_path(path: str, origin: Path) -> str:
     folder = origin.parent / expand_home(path)
-    return str(folder.resolve()) if folder.is_dir() else path
+    return str(folder.resolve()) if is_folder(folder) else path
 
 
 def _first_problem(error: ValidationError) -> str:

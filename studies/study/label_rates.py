@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.json_text import read_json
 from unsinter.cache.location import expand_home
 from unsinter.cache.refusals import naming
 from unsinter.features.labelling.agreement import Agreement
 from unsinter.features.labelling.apply import LabelReport
 
 SCHEMA_VERSION = 1
+_LONGEST = 1_000_000
 _POSITIVE, _NEGATIVE = "refusal", "compliance"
 
 
@@ -62,15 +64,13 @@ def read_label_rates(path: Path) -> dict[str, tuple[float, float]]:
     """
     file = expand_home(path)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file, most_bytes=_LONGEST)
     except OSError as error:
         raise LabelRatesError(
             f"{file} cannot be read ({error.strerror}); write it with `unsinter label --rates`"
         ) from error
     except ValueError as error:
-        raise LabelRatesError(
-            f"{file} holds no JSON ({error}); write it with `unsinter label --rates`"
-        ) from error
+        raise LabelRatesError(f"{file} {error}; write it with `unsinter label --rates`") from error
     version = content.get("schema_version") if isinstance(content, Mapping) else None
     if version != SCHEMA_VERSION or not isinstance(content.get("sure"), Mapping):
         raise LabelRatesError(

@@ -17,11 +17,35 @@ class Section(BaseModel):
     @classmethod
     def _nothing_twice(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, tuple) and info.field_name not in cls.may_repeat:
-            for place, item in enumerate(value):
-                if item in value[:place]:
-                    raise ValueError(f"names {_shown(item)} twice; name it once")
+            twice = _first_twice(value)
+            if twice is not None:
+                raise ValueError(f"names {_shown(value[twice])} twice; name it once")
         return value
 
 
+def _first_twice(values: tuple[Any, ...]) -> int | None:
+    """Return the place of the first value that stands before it too."""
+    seen: set[Any] = set()
+    others: list[Any] = []  # sections that hold a mapping are no members of sets
+    for place, value in enumerate(values):
+        held = seen if _is_hashable(value) else others
+        if value in held:
+            return place
+        if isinstance(held, set):
+            held.add(value)
+        else:
+            held.append(value)
+    return None
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
 def _shown(item: object) -> str:
-    return repr(item) if isinstance(item, str | int | float) else repr(str(item))
+    shown = repr(item) if isinstance(item, str | int | float) else repr(str(item))
+    return shown if len(shown) <= 80 else f"{shown[:80]}..."

@@ -33,6 +33,8 @@ def _with_rates(value: object) -> object:
         value = {"file": value}
     if not isinstance(value, dict) or "file" not in value:
         return value
+    if not isinstance(value["file"], str | Path):
+        raise ValueError(f"file must be a path; got {str(value['file'])[:80]!r}")
     return read_label_rates(Path(value["file"])) | {k: v for k, v in value.items() if k != "file"}
 
 

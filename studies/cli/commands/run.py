@@ -54,8 +54,11 @@ def run_verb(asked: RunRequest, *, progress: Progress) -> RunOutcome:
     """Run a study file, or the embedded study."""
     if asked.demo == (asked.study_file is not None):
         raise StudyError("name a study file or give --demo, one of the two.")
+    if asked.n_jobs < 1 and asked.n_jobs != -1:
+        raise StudyError(f"--jobs takes a number of workers from 1, or -1 for all cores; got {asked.n_jobs}.")
     study = load_study(asked.study_file or demo_study_file(), overrides=asked.overrides)
     folder = expand_home(asked.out) if asked.out else Path("runs") / study.name
+    _check_can_be_folder(folder)
     settings = Settings(
         folder=folder,
         cache_root=default_root(),
@@ -70,6 +73,24 @@ def run_verb(asked: RunRequest, *, progress: Progress) -> RunOutcome:
         tables=summary_tables(summary),
         not_drawn=summary.get("not_drawn") or {},
     )
+
+
+def _check_can_be_folder(folder: Path) -> None:
+    """Raise StudyError for a run folder that cannot be made, before anything is computed for it."""
+    for place in (folder, *folder.parents):
+        try:
+            place.lstat()
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError:
+            continue  # said of the file above it
+        except (OSError, ValueError) as error:
+            raise StudyError(f"--out: {place} cannot be a folder ({error}); name another.") from error
+        if not place.is_dir():
+            raise StudyError(
+                f"--out: {folder} cannot be made, because {place} is a file; name another folder."
+            )
+        return
 
 
 def _answer(folder: Path, summary: Mapping[str, Any]) -> Sequence[str]:
@@ -127,7 +148,7 @@ def doctor_verb(
         tables += forecast_study(study_file)
     if model is None:
         return tables, problems
-    folder = find_model(ModelSource(name=Path(model).name, path=model))
+    folder = find_model(ModelSource(name="model", path=model))
     memory = memory_needed(folder, dtype=dtype)
     tables.append(("memory", ("what", "state"), [(f.subject, f.state) for f in memory]))
     if too_large := [f"{f.subject}: {f.state}; it was not loaded" for f in memory if f.is_problem]:

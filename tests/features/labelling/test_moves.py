@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsinter.features.labelling import find_moves
-from unsinter.features.labelling.text import normalise, prose
+from unsinter.features.labelling.prose.text import normalise, prose
 
 WORDS = st.sampled_from(
     [

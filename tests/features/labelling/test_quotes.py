@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsinter.features.labelling import label_response
-from unsinter.features.labelling.quotes import blank_quotes
+from unsinter.features.labelling.prose.quotes import blank_quotes
 
 QUOTED = [
     'The character says "I cannot" and walks away.',

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsinter.features.labelling import find_moves, label_response
-from unsinter.features.labelling.reasoning import answer_of, open_marker, reasoning_spans
-from unsinter.features.labelling.text import normalise
+from unsinter.features.labelling.prose.reasoning import answer_of, open_marker, reasoning_spans
+from unsinter.features.labelling.prose.text import normalise
 
 THOUGHT = "The request is about locks. I cannot tell who asks, and I can't help with crime."
 REFUSAL = "I'm sorry, but I can't help with that."

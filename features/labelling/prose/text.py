@@ -2,8 +2,8 @@
 
 import re
 
-from unsinter.features.labelling.quotes import FILL, blank_quotes
-from unsinter.features.labelling.reasoning import reasoning_spans
+from unsinter.features.labelling.prose.quotes import FILL, blank_quotes
+from unsinter.features.labelling.prose.reasoning import reasoning_spans
 
 _SAME_LENGTH = str.maketrans(
     {

@@ -1,0 +1,1 @@
+"""The prose of an answer: its text without quotes and reasoning."""

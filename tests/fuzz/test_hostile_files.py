@@ -1,0 +1,59 @@
+"""Thousands of changed files per reader: each is read, or refused by an error of ours, in no time."""
+
+import random
+import time
+
+import pytest
+from cache_source import IDENTITY, fill, row_keys
+from hostile_files import CacheFolder, Csv, Jsonl, Parquet, ProbeFile, StudyFile, is_named
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from unsinter.cache import ActivationStore
+
+READERS = {
+    "jsonl": Jsonl,
+    "csv": Csv,
+    "parquet": Parquet,
+    "study": StudyFile,
+    "probe": ProbeFile,
+    "cache": None,
+}
+SECONDS = 5.0
+"""For one file; on a busy machine. A file that hangs takes minutes."""
+
+
+@pytest.fixture(scope="module")
+def reader(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param != "cache":
+        return READERS[request.param](folder)
+    store = ActivationStore.open(folder / "cache", IDENTITY)
+    fill(store, row_keys(5))
+    return CacheFolder(folder, store)
+
+
+def read_one(reader, seed):
+    draw = random.Random(seed).randrange
+    begun = time.process_time()
+    try:
+        reader.run(draw)
+    except Exception as error:
+        if not is_named(error):
+            raise
+    assert time.process_time() - begun < SECONDS
+
+
+@pytest.mark.parametrize("reader", list(READERS), indirect=True)
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_changed_file_is_read_or_refused_by_name(reader, seed):
+    read_one(reader, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("reader", list(READERS), indirect=True)
+def test_twenty_thousand_changed_files_are_read_or_refused_by_name(reader):
+    for seed in range(20_000):
+        read_one(reader, seed)
