@@ -28,6 +28,7 @@ from verdict_plan import PLAN, Row
 from verdict_table import line, table
 
 from unsinter.features.worlds import WORLDS, World, make_world
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation import Pair, Rule, judge_arrays
 from unsinter.studies.separation.power import binomial_share
 
@@ -115,7 +116,7 @@ class Call(NamedTuple):
 
     seed: int
     verdict: str
-    reason: str
+    reason: Reason
     is_right: bool
     is_wrong: bool
     oracle: str
@@ -130,7 +131,7 @@ def extend(entry: dict[str, Any], row: Row, n_worlds: int, *, n_jobs: int) -> No
     for call in calls:
         counted = {"verdicts": call.verdict}
         if call.verdict == "undetermined":
-            counted["reasons"] = without_figures(call.reason)
+            counted["reasons"] = call.reason.short
         for column, value in counted.items():
             entry[column] = dict(Counter(entry[column]) + Counter({value: 1}))
         entry["right"] += call.is_right
@@ -204,12 +205,6 @@ def rounded(value: Any) -> list[float]:
     """Return an estimate as its value and limits; empty where it was not made."""
     numbers = list(value.values()) if isinstance(value, dict) else list(np.atleast_1d(value))
     return [round(float(x), 4) for x in numbers] if np.isfinite(numbers[0]) else []
-
-
-def without_figures(reason: str) -> str:
-    """Return the reason up to its figures, so that like reasons count as one."""
-    words = reason.split("(")[0].split()
-    return " ".join(word for word in words if not any(c.isdigit() for c in word))
 
 
 if __name__ == "__main__":

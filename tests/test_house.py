@@ -29,6 +29,7 @@ ORDER = (
     "features/worlds",
     "studies/study",
     "studies/planted",
+    "studies/reasons",
     "studies/tables",
     "studies/figures",
     "studies/data",

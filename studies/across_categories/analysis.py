@@ -16,6 +16,7 @@ from unsinter.studies.across_categories.directions import DirectionEvidence, dir
 from unsinter.studies.across_categories.refusals import Refusals, make_refusals
 from unsinter.studies.across_categories.rule import AcrossRule
 from unsinter.studies.across_categories.wording import WordingEvidence, wording_evidence
+from unsinter.studies.reasons.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +25,18 @@ class AcrossResult:
 
     Attributes
     ----------
-    decision : ``detached``, ``sintered`` or ``cannot tell``; ``reason`` says why, in words.
+    decision : ``detached``, ``sintered`` or ``cannot tell``; ``reason`` says why: its words as text,
+        with the code and the numbers that they are made of.
     directions, detection : of harm across categories; empty, with ``detection_reason``, where too few rows.
     is_matched : harmless rows were of the same topic as the harmful ones they stand against.
     """
 
     decision: Decision
-    reason: str
+    reason: Reason
     wording: WordingEvidence
     directions: DirectionEvidence
     detection: DetectionEvidence
-    detection_reason: str
+    detection_reason: Reason | None
     is_matched: bool
     left_out: tuple[str, ...]
     rule: AcrossRule
@@ -87,7 +89,7 @@ def across_site(X: FloatArray, plan: AcrossPlan) -> AcrossResult:
     """
     X, rule = check_activations(X, len(plan.folds)), plan.rule
     directions, detection = DirectionEvidence(), DetectionEvidence()
-    if not plan.contrast.reason:
+    if plan.contrast.reason is None:
         _, numbers = np.unique(plan.data.groups, return_inverse=True)
         directions = direction_evidence(
             X, plan.contrast, numbers, level=rule.level, n_draws=rule.n_draws, seed=rule.seed

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.studies.across_categories.data import CategoryData, RowIndex
+from unsinter.studies.reasons.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -16,7 +17,7 @@ class Contrast:
     ----------
     positive, negative : rows of each category in a random order, so that the first m are a random draw.
     is_matched : harmless rows are about the same topic; else each category has a random share of them.
-    reason : why there is none, in words; then the rest is empty.
+    reason : why there is none; then the rest is empty. None where there is one.
     """
 
     names: tuple[str, ...] = ()
@@ -24,7 +25,7 @@ class Contrast:
     negative: tuple[RowIndex, ...] = ()
     is_matched: bool = False
     left_out: tuple[str, ...] = ()
-    reason: str = ""
+    reason: Reason | None = None
     rows: RowIndex = field(default_factory=lambda: np.array([], dtype=np.intp))
     """All rows that take part, ascending."""
 
@@ -61,7 +62,7 @@ def make_contrast(data: CategoryData, *, min_groups: int, seed: int) -> Contrast
         own = _deal(harmless, data, list(kept), rng)
     fewest = min(data.n_groups(mask) for mask in own.values())
     if fewest < min_groups:
-        reason = f"harmless rows have {fewest} groups per category, {min_groups} are needed"
+        reason = Reason("too-few-harmless", n=fewest, needed=min_groups)
         return Contrast(left_out=left_out, reason=reason)
     up, down = (tuple(_shuffled(m, rng) for m in side.values()) for side in (kept, own))
     return Contrast(
@@ -89,6 +90,6 @@ def _shuffled(mask: NDArray[np.bool_], rng: np.random.Generator) -> RowIndex:
 
 def _too_few(
     kept: dict[str, NDArray[np.bool_]], masks: dict[str, NDArray[np.bool_]], data: CategoryData, least: int
-) -> str:
-    counts = ", ".join(f"{name} {data.n_groups(masks[name])}" for name in sorted(masks)) or "none"
-    return f"two categories with {least} harmful groups are needed, got {len(kept)} (groups: {counts})"
+) -> Reason:
+    counts = {name: data.n_groups(masks[name]) for name in sorted(masks)}
+    return Reason("too-few-categories", needed=least, n=len(kept), counts=counts)

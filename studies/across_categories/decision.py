@@ -2,30 +2,31 @@
 
 from typing import Literal, TypeAlias
 
-from unsinter.studies.across_categories.areas import CHANCE, told
+from unsinter.studies.across_categories.areas import CHANCE
 from unsinter.studies.across_categories.rule import AcrossRule
 from unsinter.studies.across_categories.wording import WordingEvidence
+from unsinter.studies.reasons.reason import Reason
 
 Decision: TypeAlias = Literal["detached", "sintered", "cannot tell"]
 
 
-def decide(wording: WordingEvidence, rule: AcrossRule) -> tuple[Decision, str]:
-    """Return the decision and what it rests on, in words.
+def decide(wording: WordingEvidence, rule: AcrossRule) -> tuple[Decision, Reason]:
+    """Return the decision and what it rests on.
 
     detached    wording is readable within a category, and by a probe that never saw that category
     sintered    wording is readable on pooled rows, and with the category held fixed nothing is left of it:
                 neither on average over wordings nor, their bands taken together, of any single one
     cannot tell anything else
     """
-    if wording.reason:
+    if wording.reason is not None:
         return "cannot tell", wording.reason
     if rule.above(wording.within) and rule.above(wording.transfer):
-        return "detached", "wording is read within a category, also by probes that never saw that category"
+        return "detached", Reason("wording-of-its-own")
     if not rule.above(wording.pooled):
-        return "cannot tell", f"wording is not surely readable even on pooled rows ({told(wording.pooled)})"
+        return "cannot tell", Reason("pooled-unsure", pooled=wording.pooled)
     single = [name for name, band in wording.by_wording.items() if rule.above(band)]
     if rule.inside(wording.within) and not single:
-        return "sintered", "wording is read on pooled rows, and not once the category is held fixed"
+        return "sintered", Reason("wording-of-category")
     return "cannot tell", _why(wording, single, rule)
 
 
@@ -43,22 +44,12 @@ def groups_wanted(wording: WordingEvidence, rule: AcrossRule) -> int | None:
     return int(max(1.0, (half / room) ** 2) * wording.n_off_style)
 
 
-def _why(wording: WordingEvidence, single: list[str], rule: AcrossRule) -> str:
-    within = told(wording.within)
+def _why(wording: WordingEvidence, single: list[str], rule: AcrossRule) -> Reason:
     if rule.above(wording.within):
-        return (
-            f"wording is read within a category ({within}), but not surely by probes that never saw that "
-            f"category ({told(wording.transfer)})"
-        )
+        return Reason("transfer-unsure", within=wording.within, transfer=wording.transfer)
     if rule.inside(wording.within):
-        return f"within a category only {', '.join(single)} is surely readable"
-    wanted = groups_wanted(wording, rule)
-    more = (
-        f"about {wanted} would tell; sample several answers per prompt"
-        if wanted
-        else "more of them would not tell, as the value itself lies below chance"
-    )
-    return (
-        f"within a category wording may or may not be readable ({within}); {wording.n_off_style} groups of "
-        f"the rarer side were compared, {more}"
-    )
+        return Reason("single-wordings", names=single)
+    compared = {"within": wording.within, "n": wording.n_off_style}
+    if wanted := groups_wanted(wording, rule):
+        return Reason("within-unsure", **compared, wanted=wanted)
+    return Reason("within-below-chance", **compared)

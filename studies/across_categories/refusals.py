@@ -9,6 +9,7 @@ from unsinter.probes.arrays import BoolArray, FloatArray
 from unsinter.studies.across_categories.data import CategoryData, Labels, RowIndex
 from unsinter.studies.data.association import cramers_v
 from unsinter.studies.data.estimate import NAN
+from unsinter.studies.reasons.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,7 +22,7 @@ class Refusals:
     style : (m,) names of all styles, also rare ones.
     names : styles that are asked about, one against the rest; of two styles one, as the other mirrors it.
     groups : (m,).
-    reason : why wording cannot be studied, in words; or empty.
+    reason : why wording cannot be studied; None where it can.
     """
 
     prompt: RowIndex
@@ -33,7 +34,7 @@ class Refusals:
     names: tuple[str, ...] = ()
     cramers_v: float = NAN
     n_off_style: int = 0
-    reason: str = ""
+    reason: Reason | None = None
 
     def is_of(self, name: str) -> BoolArray:
         """Return rows (m,) of a style."""
@@ -104,18 +105,13 @@ def _choose(
 ) -> Refusals:
     scarce = {str(name): rarer_side(found, str(name)) for name in names}
     asked = [name for name, n in scarce.items() if n >= min_groups]
-    reason = ""
+    reason = None
     if len(names) < 2:
-        what = f"all refusals are of one style ({names[0]})" if len(names) else "there are no worded refusals"
-        reason = f"{what}, so there is no wording to tell apart"
+        reason = Reason("one-style", style=names[0]) if len(names) else Reason("no-worded-refusals")
     elif n_categories < 2:
-        reason = "refusals are of one category, which cannot be told from their wording by holding it fixed"
+        reason = Reason("one-category")
     elif not asked:
-        most = max(scarce.values())
-        reason = (
-            f"too few groups in off-style cells: {most} of the rarer side summed over categories, "
-            f"{min_groups} are needed; sample several answers per prompt or add prompts"
-        )
+        reason = Reason("too-few-off-style", n=max(scarce.values()), needed=min_groups)
     # A style seen once or twice would add a column and so shrink the measure: it counts no more than here.
     common = np.isin(styles, asked) if len(asked) > 1 else np.ones(len(styles), dtype=bool)
     value = cramers_v(categories[common].tolist(), styles[common].tolist())

@@ -24,7 +24,7 @@ def statement(result: AcrossResult, *, site: str = "this site") -> str:
 def wording_sentence(result: AcrossResult, *, site: str) -> str:
     """Return the decision about wording with pooled, within-category and transferred AUROC."""
     found = result.wording
-    if found.reason:
+    if found.reason is not None:
         return f"At {site} it cannot be told whether wording is detached from category: {result.reason}."
     numbers = (
         f"the style of a refusal is read with AUROC {told(found.pooled)} on pooled refusals (the category "
@@ -43,7 +43,7 @@ def wording_sentence(result: AcrossResult, *, site: str) -> str:
 
 def detection_sentence(result: AcrossResult) -> str:
     """Return how far harm is one axis over the categories."""
-    if result.detection_reason:
+    if result.detection_reason is not None:
         return f"Detection was not compared across categories: {result.detection_reason}."
     axes, probes = result.directions, result.detection
     if not probes.own.low > CHANCE + result.rule.effect_floor:

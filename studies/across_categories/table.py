@@ -8,6 +8,7 @@ import pandas as pd
 from unsinter.studies.across_categories.analysis import AcrossResult
 from unsinter.studies.across_categories.sentences import statement, wording_sentence
 from unsinter.studies.data.estimate import Estimate
+from unsinter.studies.reasons.columns import reason_columns
 
 ModelSite: TypeAlias = tuple[str, int, str]
 """(model, layer, position)."""
@@ -20,6 +21,9 @@ ACROSS = {
     "selected": "the site that the training rows chose for wording",
     "decision": "detached, sintered or cannot tell",
     "reason": "what the decision rests on, in words",
+    "reason_code": "the same as a code; reasons of one code differ by their numbers and names",
+    "reason_short": "the same in words without numbers: equal for reasons that differ by these only",
+    "reason_numbers": "the numbers and names in these words, JSON",
     "pooled": "AUROC of one style of refusal against the rest, mean over styles, pairs of any category",
     "pooled_low": _LOW,
     "pooled_high": "",
@@ -109,7 +113,7 @@ def _row(site: ModelSite, result: AcrossResult) -> dict[str, Any]:
         "layer": layer,
         "position": position,
         "decision": result.decision,
-        "reason": result.reason,
+        **reason_columns(result.reason),
         **{name + end: value for name, e in estimates.items() for end, value in _parts(e)},
         "cramers_v": words.cramers_v,
         "n_refusals": words.n_refusals,
@@ -119,7 +123,7 @@ def _row(site: ModelSite, result: AcrossResult) -> dict[str, Any]:
         "rank": axes.rank,
         "p_one_axis": axes.p_one_axis,
         "reliability": axes.reliability,
-        "detection_reason": result.detection_reason,
+        "detection_reason": str(result.detection_reason or ""),
         "headline": wording_sentence(result, site=f"layer {layer}, {position}"),
         "statement": statement(result, site=f"layer {layer}, {position}"),
     }

@@ -13,6 +13,7 @@ from unsinter.studies.across_categories.areas import estimate, simultaneous, str
 from unsinter.studies.across_categories.refusals import Refusals
 from unsinter.studies.across_categories.rule import AcrossRule
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
+from unsinter.studies.reasons.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class WordingEvidence:
     gap : pooled minus within, paired.
     cramers_v : of category and wording, bias-corrected; 1 if one tells the other, 0 if it says nothing.
     n_off_style : groups of the rarer side of a style, summed over categories, in the style with the fewest.
-    reason : why nothing was measured, in words; or empty.
+    reason : why nothing was measured; None where it was.
     """
 
     pooled: Estimate = UNKNOWN
@@ -44,7 +45,7 @@ class WordingEvidence:
     cramers_v: float = NAN
     n_off_style: int = 0
     n_refusals: int = 0
-    reason: str = ""
+    reason: Reason | None = None
 
 
 def wording_evidence(
@@ -62,7 +63,7 @@ def wording_evidence(
         n_refusals=int(refusals.count.sum()),
         reason=refusals.reason,
     )
-    if refusals.reason:
+    if refusals.reason is not None:
         return known
     X, drawn = X[refusals.prompt], weights[refusals.prompt] * refusals.count[:, None].astype(weights.dtype)
     outside = [refusals.fold != fold for fold in range(rule.n_folds)]

@@ -13,6 +13,7 @@ from unsinter.studies.data.notes import prompt_notes
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.splits import Split, SplitError, outer_split
 from unsinter.studies.data.targets import Names, Response, Target, harm_category, make_target
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.file import Study, StudyError
 
 
@@ -167,22 +168,30 @@ def target_rows(dataset: Dataset, target: Target, *, n_folds: int, seed: int) ->
     return Rows(train=train, test=test, inner=np.array(inner.folds))
 
 
-def refusal_to_score(target: Target, rows: Rows) -> str | None:
+def refusal_to_score(target: Target, rows: Rows) -> Reason | None:
     """Return why these rows cannot train, choose and test a probe of the target; None where they can.
 
     The study's split is stratified by category, so a rare answer can fall on one side only. A score of one
     class is NaN, and a penalty or site chosen by NaN would be the first one tried.
     """
     labels = target.labels
-    parts = {"held-out rows": labels[rows.test], "training rows": labels[rows.train]}
+    for part, own in (("held-out rows", labels[rows.test]), ("training rows", labels[rows.train])):
+        if held := _single_class(own):
+            return Reason("one-class-in-part", target=target.name, part=part, held=held)
     for fold in np.unique(rows.inner):
-        parts[f"rows of inner fold {fold}"] = labels[rows.train[rows.inner == fold]]
-        parts[f"rows outside inner fold {fold}"] = labels[rows.train[rows.inner != fold]]
-    for part, held in parts.items():
-        if len(found := np.unique(held)) < 2:
-            only = f"only {str(found[0])!r}" if len(found) else "no class"
-            return f"{target.name} needs two classes on each side of every split; the {part} hold {only}"
+        is_inside = rows.inner == fold
+        for part, taken in (("rows of", is_inside), ("rows outside", ~is_inside)):
+            if held := _single_class(labels[rows.train[taken]]):
+                return Reason("one-class-in-fold", target=target.name, part=part, fold=fold, held=held)
     return None
+
+
+def _single_class(labels: Names) -> str:
+    """Return the one class of labels (n,) as a sentence names it; empty where there are two or more."""
+    classes = np.unique(labels)
+    if len(classes) >= 2:
+        return ""
+    return f"only {str(classes[0])!r}" if len(classes) else "no class"
 
 
 def _refuse_impossible_questions(dataset: Dataset, study: Study) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from unsinter.studies.data.group_counts import ENOUGH, Cells, LabelledRow, count_groups
+from unsinter.studies.reasons.reason import Reason, together
 
 TIED = 0.8
 """A category with this share of its groups in one source cannot be told from that source."""
@@ -12,7 +13,6 @@ TIED = 0.8
 COMMONEST = 20
 """Values of each label among which a full two-by-two table is looked for: free text has endless pairs."""
 
-LISTED = 14
 D_NAMES = {True: "harmful", False: "harmless"}
 R_NAMES = {"refusal": "refused", "compliance": "answered"}
 
@@ -31,8 +31,8 @@ class Question:
     """Whose responses; None for questions about prompts alone."""
 
     answerable: bool
-    reason: str
-    """The counts that decide, in words."""
+    reason: Reason
+    """The counts that decide."""
 
 
 def prompt_questions(rows: Sequence[LabelledRow]) -> list[Question]:
@@ -52,7 +52,11 @@ def response_questions(rows: Sequence[LabelledRow], model: str) -> list[Question
     ]
 
 
-def _question(name: str, asks: str, answerable: bool, reason: str, *, model: str | None = None) -> Question:
+def _question(
+    name: str, asks: str, answerable: bool, *reasons: Reason | None, model: str | None = None
+) -> Question:
+    """Return a question with its answer; reasons that do not apply are None."""
+    reason = together([reason for reason in reasons if reason is not None])
     return Question(name=name, asks=asks, model=model, answerable=answerable, reason=reason)
 
 
@@ -60,14 +64,12 @@ def _detection(rows: Sequence[LabelledRow]) -> Question:
     asks = "is harm detected, on prompts like these?"
     cells = count_groups(rows, lambda row: row.harmful)
     if short := _short(cells, D_NAMES.items()):
-        return _question("D", asks, False, short)
-    reason = f"harmful {cells[True]}, harmless {cells[False]} groups"
+        return _question("D", asks, False, *short)
+    counted = Reason("harm-counted", harmful=cells[True], harmless=cells[False])
     sides = count_groups(rows, _source_and_harm)
     lonely = sum(n for (source, d), n in sides.items() if not sides[source, not d])
-    if lonely:
-        share = f"{lonely / sides.total():.0%}"
-        reason += f"; {share} of them from sources of one class only, where the source gives harm away"
-    return _question("D", asks, True, reason)
+    share = Reason("one-sided-share", share=lonely / sides.total()) if lonely else None
+    return _question("D", asks, True, counted, share)
 
 
 def _across_sources(rows: Sequence[LabelledRow]) -> Question:
@@ -76,28 +78,29 @@ def _across_sources(rows: Sequence[LabelledRow]) -> Question:
     totals = count_groups(rows, lambda row: row.harmful)
     sources = sorted({row.source for row in rows if row.source is not None})
     if len(sources) < 2:
-        return _question(name, asks, False, f"{len(sources)} source is named, two are needed")
+        return _question(name, asks, False, Reason("few-sources", n=len(sources)))
     both = [
         source
         for source in sources
         if all(cells[source, d] >= ENOUGH and totals[d] - cells[source, d] >= ENOUGH for d in D_NAMES)
     ]
-    reason = f"can be left out: {', '.join(both)}"
-    if not both:
-        reason = f"no source has {ENOUGH} groups each of harmful and harmless, and as many left to train on"
-    if one_sided := sum(not (cells[source, True] and cells[source, False]) for source in sources):
-        reason += f"; {one_sided} of {len(sources)} sources hold one class only"
-    return _question(name, asks, bool(both), reason)
+    left_out = (
+        Reason("sources-to-leave-out", names=both) if both else Reason("no-large-source", needed=ENOUGH)
+    )
+    n = sum(not (cells[source, True] and cells[source, False]) for source in sources)
+    one_sided = Reason("one-sided-sources", n=n, total=len(sources)) if n else None
+    return _question(name, asks, bool(both), left_out, one_sided)
 
 
 def _category(rows: Sequence[LabelledRow]) -> Question:
     harmful = [row for row in rows if row.harmful is not False]
     cells = count_groups(harmful, lambda row: row.category)
     large = _enough(cells)
-    reason = _large_and_small(cells)
-    if len({row.source for row in harmful}) > 1 and (tied := _tied(harmful, large)):
-        reason += f"; nearly all from one source: {_listing(tied)}"
-    return _question("C", "which category of harm is it?", len(large) >= 2, reason)
+    tied = _tied(harmful, large) if len({row.source for row in harmful}) > 1 else []
+    from_one = Reason("tied-categories", names=tied) if tied else None
+    return _question(
+        "C", "which category of harm is it?", len(large) >= 2, *_large_and_small(cells), from_one
+    )
 
 
 def _transfer(rows: Sequence[LabelledRow]) -> Question:
@@ -105,13 +108,13 @@ def _transfer(rows: Sequence[LabelledRow]) -> Question:
     harmless = count_groups(rows, lambda row: row.harmful)[False]
     faults = []
     if len(large) < 2:
-        faults.append(f"{len(large)} categories have {ENOUGH} harmful groups, two are needed")
+        faults.append(Reason("few-categories", n=len(large), needed=ENOUGH))
     if harmless < 2 * ENOUGH:
-        faults.append(
-            f"{harmless} harmless groups, {2 * ENOUGH} are needed: other ones to train than to test on"
-        )
-    reason = "; ".join(faults) or f"{len(large)} categories against {harmless} harmless groups"
-    return _question("category transfer", "does a probe of one category work on another?", not faults, reason)
+        faults.append(Reason("few-harmless", n=harmless, needed=2 * ENOUGH))
+    reasons = faults or [Reason("categories-counted", n=len(large), harmless=harmless)]
+    return _question(
+        "category transfer", "does a probe of one category work on another?", not faults, *reasons
+    )
 
 
 def _topic(rows: Sequence[LabelledRow]) -> Question:
@@ -120,40 +123,40 @@ def _topic(rows: Sequence[LabelledRow]) -> Question:
     )
     names = sorted({row.category for row in rows if row.category is not None})
     good = [name for name in names if min(cells[name, True], cells[name, False]) >= ENOUGH]
-    reason = f"with {ENOUGH} harmful and {ENOUGH} harmless groups on one topic: {_listing(good)}"
+    reason = Reason("topics-of-both", needed=ENOUGH, names=good)
     return _question("(D, topic)", "is harm told apart from its topic?", len(good) >= 2, reason)
 
 
 def _refusal(rows: Sequence[LabelledRow], model: str) -> Question:
     cells = count_groups(rows, lambda row: row.refusal)
     short = _short(cells, ((cell, name) for cell, name in R_NAMES.items()))
-    reason = short or f"refused {cells['refusal']}, answered {cells['compliance']} groups"
-    if others := cells["partial"] + cells["other"]:
-        reason += f"; {others} partial or otherwise"
-    return _question("R", "will the model refuse?", not short, reason, model=model)
+    reasons = short or [Reason("answers-counted", refused=cells["refusal"], answered=cells["compliance"])]
+    n_others = cells["partial"] + cells["other"]
+    others = Reason("other-answers", n=n_others) if n_others else None
+    return _question("R", "will the model refuse?", not short, *reasons, others, model=model)
 
 
 def _wording(refused: Sequence[LabelledRow], model: str) -> Question:
     asks = "how is a refusal worded?"
     cells = count_groups(refused, lambda row: row.wording)
     if not cells:
-        reason = "no refusal carries a wording" if refused else "nothing was refused"
+        reason = Reason("no-wording" if refused else "nothing-refused")
         return _question("W", asks, False, reason, model=model)
-    return _question("W", asks, len(_enough(cells)) >= 2, _large_and_small(cells), model=model)
+    return _question("W", asks, len(_enough(cells)) >= 2, *_large_and_small(cells), model=model)
 
 
 def _detection_and_refusal(rows: Sequence[LabelledRow], model: str) -> Question:
     name, asks = "(D, R)", "is harm told apart from refusing?"
     if all(row.harmful is None for row in rows):
-        return _question(name, asks, False, "D is unknown: no prompt with a label is given", model=model)
+        return _question(name, asks, False, Reason("harm-unknown"), model=model)
     cells = count_groups(rows, lambda row: None if row.harmful is None else (row.harmful, row.refusal))
     wanted = [((d, r), f"{D_NAMES[d]}-and-{R_NAMES[r]}") for d in D_NAMES for r in R_NAMES]
     short = _short(cells, wanted)
-    reason = short or ", ".join(f"{cell_name} {cells[cell]}" for cell, cell_name in wanted) + " groups"
-    partial = [f"{D_NAMES[d]} {cells[d, 'partial']}" for d in D_NAMES if cells[d, "partial"]]
-    if short and partial:
-        reason += f"; partial refusals are in neither cell: {', '.join(partial)}"
-    return _question(name, asks, not short, reason, model=model)
+    counted = [(cell_name, cells[cell]) for cell, cell_name in wanted]
+    counts = [(D_NAMES[d], cells[d, "partial"]) for d in D_NAMES if cells[d, "partial"]]
+    partial = Reason("partial-refusals", cells=counts) if short and counts else None
+    reasons = short or [Reason("cells-counted", cells=counted)]
+    return _question(name, asks, not short, *reasons, partial, model=model)
 
 
 def _pair(
@@ -169,9 +172,7 @@ def _pair(
         refused, lambda row: None if value(row) is None or row.wording is None else (value(row), row.wording)
     )
     if not cells:
-        reason = (
-            f"no refusal carries both a {label} label and a wording" if refused else "nothing was refused"
-        )
+        reason = Reason("no-label-and-wording", label=label) if refused else Reason("nothing-refused")
         return _question(name, asks, False, reason, model=model)
     values = _by_size(count_groups(refused, value))[:COMMONEST]
     wordings = _by_size(count_groups(refused, lambda row: row.wording))[:COMMONEST]
@@ -181,18 +182,19 @@ def _pair(
         for styles in combinations(wordings, 2)
     ]
     if not tables:
-        reason = f"two values of {label} and two wordings are needed, got {len(values)} and {len(wordings)}"
+        reason = Reason("few-values", label=label, values=len(values), wordings=len(wordings))
         return _question(name, asks, False, reason, model=model)
     smallest, pair, styles = max(tables, key=lambda table: table[0])
     named = [D_NAMES[v] if isinstance(v, bool) else str(v) for v in pair]
     where = f"{' and '.join(named)} x {' and '.join(map(str, styles))}"
-    if full := sum(table[0] >= ENOUGH for table in tables):
-        reason = f"{full} of {len(tables)} two-by-two tables are full; the fullest, {where}, has {smallest}"
-    else:
-        reason = f"no two-by-two table is full: the fullest, {where}, has {smallest}"
-    return _question(
-        name, asks, bool(full), f"{reason} groups in its smallest cell, needs {ENOUGH}", model=model
+    fullest = {"where": where, "smallest": smallest, "needed": ENOUGH}
+    full = sum(table[0] >= ENOUGH for table in tables)
+    reason = (
+        Reason("full-tables", n=full, total=len(tables), **fullest)
+        if full
+        else Reason("no-full-table", **fullest)
     )
+    return _question(name, asks, bool(full), reason, model=model)
 
 
 def _source_and_harm(row: LabelledRow) -> tuple[str, bool] | None:
@@ -210,18 +212,17 @@ def _tied(rows: Sequence[LabelledRow], categories: Sequence[str]) -> list[str]:
     return tied
 
 
-def _short(cells: Cells, wanted: Iterable[tuple[Hashable, str]]) -> str:
-    """Name the wanted cells that are too small, or return an empty text."""
+def _short(cells: Cells, wanted: Iterable[tuple[Hashable, str]]) -> list[Reason]:
+    """Return the wanted cells that are too small."""
     small = [(name, cells[cell]) for cell, name in wanted if cells[cell] < ENOUGH]
-    return "; ".join(f"{name} has {n} group{'' if n == 1 else 's'}, needs {ENOUGH}" for name, n in small)
+    return [Reason("small-cell", cell=name, n=n, needed=ENOUGH) for name, n in small]
 
 
-def _large_and_small(cells: Cells) -> str:
-    ordered = _by_size(cells)
-    large = [f"{cell} {cells[cell]}" for cell in ordered if cells[cell] >= ENOUGH]
-    small = [f"{cell} {cells[cell]}" for cell in ordered if cells[cell] < ENOUGH]
-    text = f"with {ENOUGH} groups or more: {_listing(large)}"
-    return text + (f"; too small: {_listing(small)}" if small else "")
+def _large_and_small(cells: Cells) -> list[Reason]:
+    ordered = [(str(cell), cells[cell]) for cell in _by_size(cells)]
+    small = [(name, n) for name, n in ordered if n < ENOUGH]
+    large = Reason("large-values", needed=ENOUGH, large=[(name, n) for name, n in ordered if n >= ENOUGH])
+    return [large, Reason("small-values", small=small)] if small else [large]
 
 
 def _enough(cells: Cells) -> list[str]:
@@ -230,8 +231,3 @@ def _enough(cells: Cells) -> list[str]:
 
 def _by_size(cells: Cells) -> list[Hashable]:
     return sorted(cells, key=lambda cell: (-cells[cell], str(cell)))
-
-
-def _listing(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more if names else "none"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.features.records.record import NO_CATEGORY, PromptRecord
+from unsinter.studies.reasons.reason import Reason
 
 Names: TypeAlias = NDArray[Any]
 """Text (n,): of objects where it may be long, else of numpy's text."""
@@ -88,13 +89,14 @@ class Target:
         return codes
 
     @property
-    def refusal_to_fit(self) -> str | None:
-        """Why no probe can be fitted, in words; None where one can."""
+    def refusal_to_fit(self) -> Reason | None:
+        """Why no probe can be fitted; None where one can."""
         if len(self.classes) >= 2:
             return None
-        counts = ", ".join(f"{name} {n}" for name, n in sorted(self.left_out.items())) or "none"
-        kept = ", ".join(self.classes) or "no class"
-        return f"{self.name} needs two classes with enough independent groups; {kept} has; too few: {counts}"
+        counts = sorted(self.left_out.items())
+        if not self.classes:
+            return Reason("no-large-class", target=self.name, counts=counts)
+        return Reason("one-large-class", target=self.name, kept=self.classes[0], counts=counts)
 
 
 def make_target(

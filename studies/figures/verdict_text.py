@@ -1,13 +1,13 @@
 """Verdicts in words, marks and colours; why one is missing; which site of a run speaks for a pair."""
 
-import re
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from unsinter.studies.figures.style import MUTED, SERIES
+from unsinter.studies.reasons.columns import row_reason
+from unsinter.studies.reasons.reason import commonest, shared_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,41 +112,13 @@ def summary_rows(verdicts: pd.DataFrame) -> pd.DataFrame:
     return verdicts[verdicts["is_summary"].astype(bool)]
 
 
-def in_words(reason: Any, first: str, second: str) -> str:
-    """Return a reason with the factors' names in place of "the first factor" and "the second"."""
-    text = str(reason)
-    for place, name in (("first", first), ("second", second)):
-        text = re.sub(rf"\bthe {place}(?: factor\b| one\b|(?= is\b))", name, text)
-    return text
-
-
-def without_numbers(reason: str) -> str:
-    """Return a reason without its bands and numbers in brackets and its full stop."""
-    return re.sub(r"\s*\([^()]*\d[^()]*\)", "", reason).strip().rstrip(".")
-
-
-def bare_reason(reason: Any, first: str, second: str) -> str:
-    """Return a reason in words without its bands; of a summary what its contrasts share.
-
-    How many contrasts share it, and which are decided, does not count.
-    """
-    shared = re.sub(r"^\d+ of \d+ contrasts: ", "", in_words(reason, first, second)).split("; decided:")[0]
-    return without_numbers(shared).removesuffix("; near copies in other groups were put together")
-
-
 def reasons_of(rows: pd.DataFrame) -> list[tuple[str, int]]:
     """Return why nothing is said, with the number of undetermined rows, the most frequent first.
 
-    Reasons that differ by their numbers only are one: bands in brackets are left out, other numbers that
-    differ become an ellipsis.
+    Reasons that differ by their numbers only are one, told without the numbers in which they differ.
     """
-    open_rows = rows[rows["verdict"] == "undetermined"]
-    told: dict[str, list[str]] = defaultdict(list)
-    for row in open_rows.to_dict("records"):
-        bare = bare_reason(row["reason"], factor(row["first"]), factor(row["second"]))
-        told[re.sub(r"\d+(?:[.,]\d+)*", "\u2026", bare)].append(bare)
-    counted = [(said[0] if len(set(said)) == 1 else kind, len(said)) for kind, said in told.items()]
-    return sorted(counted, key=lambda pair: -pair[1])
+    open_rows = rows[rows["verdict"] == "undetermined"].to_dict("records")
+    return [(shared_words(group), len(group)) for group in commonest(map(row_reason, open_rows))]
 
 
 def chosen_site(rows: pd.DataFrame, results: pd.DataFrame | None) -> tuple[dict[str, Any], str]:

@@ -9,6 +9,7 @@ from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.metrics import auroc, macro_f1
 from unsinter.probes.row_values import class_indices, known_values, row_weights
 from unsinter.probes.tasks import Task
+from unsinter.studies.reasons.reason import Reason
 
 FEWEST_GROUPS = 30
 """Groups of two or more labelled training rows that a control task needs."""
@@ -52,15 +53,12 @@ class ControlTask:
         return float(found[0])
 
 
-def refusal_to_control(codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp]) -> str | None:
-    """Return why these training rows allow no control task, in words; None where they do."""
+def refusal_to_control(codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp]) -> Reason | None:
+    """Return why these training rows allow no control task; None where they do."""
     n_groups = len(_families(codes, groups, rows))
     if n_groups >= FEWEST_GROUPS:
         return None
-    return (
-        f"a control task needs {FEWEST_GROUPS} groups with two or more labelled training rows, "
-        f"got {n_groups}; there is no control and no selectivity"
-    )
+    return Reason("no-control", needed=FEWEST_GROUPS, n=n_groups)
 
 
 def control_task(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from unsinter.studies.figures.verdict_text import LOOKS
+from unsinter.studies.reasons.reason import Reason, shared_words
 from unsinter.studies.report.answer import ASKS, make_claims
 from unsinter.studies.report.answer_words import (
     NAMED,
@@ -13,7 +14,6 @@ from unsinter.studies.report.answer_words import (
     at_sites,
     in_models,
     upper,
-    without_digits,
 )
 from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, find_answers
 from unsinter.studies.report.numbers import join_words
@@ -57,7 +57,7 @@ def answer_lines(evidence: Evidence) -> list[AnswerLine]:
 
 
 def _with_reason(found: Finding) -> Hashable:
-    return found.question, found.verdict, without_digits(found.reason)
+    return found.question, found.verdict, _kind(found)
 
 
 def _without_reason(found: Finding) -> Hashable:
@@ -134,9 +134,7 @@ def _rest_line(groups: Sequence[Sequence[Finding]]) -> AnswerLine:
 
 def _reason_lines(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
     still_open = [found for found in findings if found.is_open]
-    groups = sorted(
-        _grouped(still_open, lambda found: without_digits(found.reason)), key=lambda group: -len(group)
-    )
+    groups = sorted(_grouped(still_open, _kind), key=lambda group: -len(group))
     return [
         _line(group, models)
         if len({found.question for found in group}) == 1
@@ -151,7 +149,7 @@ def _reason_lines(findings: Sequence[Finding], models: Sequence[str]) -> list[An
 
 def _why(group: Sequence[Finding]) -> str:
     """Return why a question is open for these models, and what other sites say."""
-    kinds = sorted(_grouped(group, lambda found: without_digits(found.reason)), key=lambda own: -len(own))
+    kinds = sorted(_grouped(group, _kind), key=lambda own: -len(own))
     reason = upper(_reason(kinds[0]))
     if len(kinds) > 1:
         reason = f"In {len(kinds[0])} of {len(group)} models: {_reason(kinds[0])}"
@@ -218,6 +216,14 @@ def _decided(counts: Counter[str]) -> list[tuple[str, int]]:
     return [(verdict, counts[verdict]) for verdict in LOOKS if counts[verdict] and verdict != "undetermined"]
 
 
+def _kind(found: Finding) -> Hashable:
+    """Return what reasons that differ by their numbers only have in common."""
+    return found.reason and found.reason.short, bool(found.settles)
+
+
 def _reason(group: Sequence[Finding]) -> str:
-    told = {found.reason for found in group}
-    return told.pop() if len(told) == 1 else without_digits(group[0].reason)
+    """Return why answers of one kind are open, and what would settle them where that is known."""
+    reason = shared_words([found.reason for found in group if found.reason is not None])
+    settles = {found.settles for found in group}
+    more = settles.pop() if len(settles) == 1 else Reason("various-groups")
+    return f"{reason}; {more}" if more else reason

@@ -1,6 +1,5 @@
 """The words of the lines of the answer: what each verdict says, in which models, at which sites."""
 
-import re
 from collections.abc import Sequence
 
 from unsinter.studies.figures.verdict_text import model_in_words
@@ -48,11 +47,6 @@ def at_sites(sites: Sequence[tuple[int, str]]) -> str:
     if len(layers) == 2:
         return f"layers {layers[0]} and {layers[1]}, {sites[0][1]}"
     return f"layers {layers[0]} to {layers[-1]}, {sites[0][1]}"
-
-
-def without_digits(reason: str) -> str:
-    """Return a reason without its numbers: reasons that differ by these only are one."""
-    return re.sub(r"\d+(?:[.,]\d+)*", "\u2026", reason)
 
 
 def upper(text: str) -> str:

@@ -7,14 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.figures.verdict_text import (
-    bare_reason,
-    chosen_site,
-    in_words,
-    short_factor,
-    summary_rows,
-    without_numbers,
-)
+from unsinter.studies.figures.verdict_text import chosen_site, short_factor, summary_rows
+from unsinter.studies.reasons.columns import row_reason, summary_reason
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.report.run_data import Evidence
 from unsinter.studies.report.verdict_sentences import across_rows
 
@@ -44,7 +39,8 @@ class Finding:
     verdict : as in the table of verdicts.
     site : the site that speaks; None where nothing was judged.
     sites : verdict -> number of sites.
-    reason : why it stays open, and what would settle it where that is known; empty where it is decided.
+    reason : why it stays open; None where it is decided.
+    settles : what would settle it; empty where that is not known.
     """
 
     question: str
@@ -54,7 +50,8 @@ class Finding:
     verdict: str
     site: Site | None = None
     sites: Mapping[str, int] = field(default_factory=dict)
-    reason: str = ""
+    reason: Reason | None = None
+    settles: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -100,6 +97,7 @@ def _judged(evidence: Evidence, rows: pd.DataFrame) -> Finding:
     results = None if evidence["results"].empty else evidence["results"]
     row, _ = chosen_site(rows, results)
     first, second = short_factor(row["first"]), short_factor(row["second"])
+    is_open, settles = row["verdict"] == "undetermined", row.get("settles")
     return Finding(
         question=str(row["pair"]),
         model=str(row["model"]),
@@ -108,17 +106,9 @@ def _judged(evidence: Evidence, rows: pd.DataFrame) -> Finding:
         verdict=str(row["verdict"]),
         site=(int(row["layer"]), str(row["position"])),
         sites=rows["verdict"].value_counts().to_dict(),
-        reason=_why(row, first, second),
+        reason=row_reason(row) if is_open else None,
+        settles=settles if is_open and isinstance(settles, str) else "",
     )
-
-
-def _why(row: Mapping[str, Any], first: str, second: str) -> str:
-    """Return why a row is open, with what would settle it where the row carries that."""
-    if row["verdict"] != "undetermined":
-        return ""
-    reason = bare_reason(row["reason"], first, second)
-    more = row.get("settles")
-    return f"{reason}; {in_words(more, first, second)}" if isinstance(more, str) and more else reason
 
 
 def _unjudged(evidence: Evidence, question: str, model: str) -> Finding | None:
@@ -140,18 +130,20 @@ def _unjudged(evidence: Evidence, question: str, model: str) -> Finding | None:
     )
 
 
-def _missing(part: Mapping[str, Any], question: str, *, is_judged: bool) -> str | None:
+def _missing(part: Mapping[str, Any], question: str, *, is_judged: bool) -> Reason | None:
+    known = part.get("reasons") or {}
     left_out = (part.get("not_separated") or {}).get(question)
     if left_out:
-        return str(left_out)
+        return summary_reason(left_out, known.get(question))
     not_studied = part.get("not_studied") or {}
-    if named := [str(not_studied[letter]) for letter in question.split("-") if letter in not_studied]:
-        return named[0] if question != "C-W" else None
+    if missing := [letter for letter in question.split("-") if letter in not_studied]:
+        reason = summary_reason(not_studied[missing[0]], known.get(missing[0]))
+        return reason if question != "C-W" else None
     if question != "D-R" or is_judged:
         return None
     if not part.get("groups_per_cell"):
-        return "there are no labelled responses"
-    return "no separation verdict is part of this run"
+        return Reason("no-responses")
+    return Reason("not-asked")
 
 
 def _over_categories(evidence: Evidence, model: str) -> Finding | None:
@@ -169,10 +161,12 @@ def _over_categories(evidence: Evidence, model: str) -> Finding | None:
         verdict=verdict,
         site=(int(row["layer"]), str(row["position"])),
         sites=Counter(_DECISIONS.get(str(other["decision"]), "undetermined") for other in rows),
-        reason=without_numbers(str(row.get("reason") or "the interval is too wide"))
-        if verdict == "undetermined"
-        else "",
+        reason=_across_reason(row) if verdict == "undetermined" else None,
     )
+
+
+def _across_reason(row: Mapping[str, Any]) -> Reason:
+    return row_reason(row) if row.get("reason") else Reason("interval-too-wide")
 
 
 def _is_told_better(evidence: Evidence, found: Finding) -> bool:

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from unsinter.studies.figures.verdict_text import unknown_verdict
+from unsinter.studies.reasons.columns import REASON_DATA
 from unsinter.studies.tables.columns import RESULTS, VERDICTS
 from unsinter.studies.tables.read import RunReader
 
 READABLE = (2, 3, 4)
 """The versions of a run that the report reads: 2 has no ``answer`` in its summary, and no `not-apart`; 2 and
-3 have no inventory."""
+3 have reasons in words only and no inventory."""
 
 WITHOUT_LATER_COLUMNS = (2,)
 
@@ -76,7 +77,7 @@ class Evidence:
     def has_verdicts(self) -> bool:
         """True where separation was judged, in columns that the report can show."""
         verdicts = self.tables["verdicts"]
-        return len(verdicts) > 0 and set(VERDICTS) <= set(verdicts)
+        return len(verdicts) > 0 and set(VERDICTS) <= {*verdicts, *REASON_DATA}
 
     @property
     def models(self) -> dict[str, Any]:

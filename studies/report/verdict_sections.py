@@ -11,9 +11,7 @@ from unsinter.studies.figures.verdict_text import (
     STATISTICS,
     Thresholds,
     chosen_site,
-    factor,
     factors_of,
-    in_words,
     summary_rows,
     thresholds_of,
 )
@@ -145,7 +143,7 @@ def _every_site(model: str, pair: str, rows: pd.DataFrame) -> Grid:
             f"{row['layer']}, {row['position']}",
             Cell(text=told["verdict"], tone=TONES.get(row["verdict"], "quiet")),
             *list(told.values())[1:],
-            in_words(row["reason"], first, second),
+            str(row["reason"]),
         ]
         for row, told in zip(records, texts, strict=True)
     ]
@@ -181,6 +179,5 @@ def _contrasts(evidence: Evidence, model: str, pair: str) -> Iterator[Grid]:
 
 def _contrast_row(row: dict[str, Any]) -> list[str | Cell]:
     verdict = str(row["verdict"])
-    reason = in_words(row["reason"], factor(row["first"]), factor(row["second"]))
     numbers = [with_interval(row, name, f"{name}_low", f"{name}_high") for name in _SHORT]
-    return [Cell(text=verdict, tone=TONES.get(verdict, "quiet")), *numbers, reason]
+    return [Cell(text=verdict, tone=TONES.get(verdict, "quiet")), *numbers, str(row["reason"])]

@@ -9,7 +9,7 @@ import pandas as pd
 from unsinter.studies.across_categories.analysis import AcrossPlan, across_site, plan_across
 from unsinter.studies.across_categories.data import make_data
 from unsinter.studies.across_categories.rule import AcrossRule
-from unsinter.studies.across_categories.table import across_table
+from unsinter.studies.across_categories.table import ACROSS, across_table
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import Site
 from unsinter.studies.run.model import ModelOutcome
@@ -36,6 +36,7 @@ def answer_across(
         "sites": [list(site) for site in sites],
         "wordings": _wordings(outcome),
         "topics": dataset.topics,
+        "columns": list(ACROSS),  # a table of earlier columns is made anew
     }
     name, key = f"{outcome.name}-across", digest_of(parts)
     outcome.others["across"] = store.find(name, key) or store.keep(

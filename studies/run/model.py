@@ -14,6 +14,7 @@ from unsinter.studies.data.sites import Site
 from unsinter.studies.data.targets import Response, Target, make_target
 from unsinter.studies.data.unlabelled import Unlabelled, count_unlabelled
 from unsinter.studies.probing.target import TargetInput
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.run.target_step import target_step
 from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.file import Study
@@ -29,7 +30,7 @@ class ModelOutcome:
     ----------
     targets : name -> what was asked; ``steps`` holds what came out, by the same names.
     others : transfer, held-out and separation steps, by name.
-    not_separated : pair of factors -> why it has no verdict.
+    not_studied, not_separated : target, and pair of factors -> why it was not.
     """
 
     name: str
@@ -44,8 +45,8 @@ class ModelOutcome:
     targets: dict[str, TargetInput] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     others: dict[str, Step] = field(default_factory=dict)
-    not_studied: dict[str, str] = field(default_factory=dict)
-    not_separated: dict[str, str] = field(default_factory=dict)
+    not_studied: dict[str, Reason] = field(default_factory=dict)
+    not_separated: dict[str, Reason] = field(default_factory=dict)
 
 
 def study_model(

@@ -122,8 +122,11 @@ def _summarise_model(outcome: ModelOutcome, tables: Mapping[str, pd.DataFrame]) 
         "cut_answers": outcome.unlabelled.advice,
         "selected": [] if own is None else _records(own[own["selected"]]),
         "tuned": [] if own is None else _records(own[own["tuned"]]),
-        "not_studied": outcome.not_studied,
-        "not_separated": outcome.not_separated,
+        "not_studied": {target: str(reason) for target, reason in outcome.not_studied.items()},
+        "not_separated": {pair: str(reason) for pair, reason in outcome.not_separated.items()},
+        "reasons": {
+            what: reason.as_json() for what, reason in (outcome.not_studied | outcome.not_separated).items()
+        },
     }
 
 

@@ -20,6 +20,7 @@ from unsinter.studies.separation.verdict_rows import verdict_rows
 from unsinter.studies.store.step_store import StepStore, digest_of
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
+from unsinter.studies.tables.columns import VERDICTS
 
 
 def separate_factors(
@@ -45,6 +46,7 @@ def separate_factors(
         "separation": study.separation,
         "labels": [[part for part in row if part is not None] for row in labels],
         "chosen": {first: list(site) for first, site in chosen.items()},
+        "columns": list(VERDICTS),  # a table of earlier columns is made anew
     }
     name, key = f"{outcome.name}-separation", digest_of(parts)
     outcome.others["separation"] = store.find(name, key) or store.keep(

@@ -8,6 +8,7 @@ from joblib import Parallel, delayed
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.sites import ReadSite, Site
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.absence.bound import tested_absence
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.inputs.pair import Pair
@@ -17,7 +18,14 @@ from unsinter.studies.separation.site.evidence import site_evidence_bands
 from unsinter.studies.separation.site.fit_rows import RowFamily, family_text, make_families
 from unsinter.studies.separation.site.obstacles import find_obstacle
 from unsinter.studies.separation.site.site_fit import SiteFit, fit_family, row_order
-from unsinter.studies.separation.verdict.rule import Decision, Factor, Labels, contradiction, decide
+from unsinter.studies.separation.verdict.rule import (
+    PLACES,
+    Decision,
+    Factor,
+    Labels,
+    contradiction,
+    decide,
+)
 from unsinter.studies.separation.verdict.settles import settled_by
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
 
@@ -71,8 +79,9 @@ def judge_pairs(
     for found in jobs:
         fitted.append(found)
         on_site()
+    # A pair without an obstacle is in a family, and gets its verdicts there.
     verdicts = [
-        [_undetermined(pair, site, obstacle or "") for site in sites]
+        [_undetermined(pair, site, obstacle) for site in sites] if obstacle else []
         for pair, obstacle in zip(pairs, obstacles, strict=True)
     ]
     for number, family in enumerate(families):
@@ -194,14 +203,15 @@ def _tested(
 
 
 def _verdict(
-    contrast: Contrast, site: Site, used: SiteFit, case: _Case | None, obstacle: str, rule: Rule
+    contrast: Contrast, site: Site, used: SiteFit, case: _Case | None, obstacle: Reason | None, rule: Rule
 ) -> SiteVerdict:
-    if case is None:
+    if obstacle is not None:
         return _undetermined(contrast.pair, site, obstacle)
+    assert case is not None  # one is made where nothing stands in the way
     words = contrast.pair.words
-    reason = case.decision.reason.replace("{first}", words.first).replace("{second}", words.second)
+    reason = case.decision.reason.named({PLACES["first"]: words.first, PLACES["second"]: words.second})
     if used.share_merged:
-        reason += f"; near copies in other groups were put together ({used.share_merged:.0%} of rows)"
+        reason = Reason("copies-put-together", why=reason, share=used.share_merged)
     counts = contrast.pair.groups_per_cell(used.groups)
     is_open = case.decision.verdict == "undetermined"
     return SiteVerdict(
@@ -211,14 +221,14 @@ def _verdict(
         verdict=case.decision.verdict,
         reason=reason,
         evidence=case.evidence,
-        settles=settled_by(case.evidence, counts, words, rule) if is_open else "",
+        settles=(settled_by(case.evidence, counts, words, rule) if is_open else None) or "",
         groups_per_cell=counts,
         phi=contrast.pair.phi(),
         is_stratified=contrast.strata is not None or contrast.is_finer,
     )
 
 
-def _undetermined(pair: Pair, site: Site, reason: str) -> SiteVerdict:
+def _undetermined(pair: Pair, site: Site, reason: Reason) -> SiteVerdict:
     return SiteVerdict(
         pair=pair.name,
         layer=site[0],

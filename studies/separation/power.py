@@ -1,6 +1,5 @@
 """What a study of a given size can hope to see: the record of verdicts on worlds of that size."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from joblib import Parallel, delayed
 from scipy.stats import beta, norm
 
 from unsinter.features.worlds import CELLS, WORLDS, Verdict, World, make_world
+from unsinter.studies.reasons.reason import Reason, commonest
 
 PLANNED = ("orthogonal", "separable_cos7", "shared", "first_only", "second_only", "neither")
 """Worlds that a plan is tried on: every verdict, and separable both easy and less so."""
@@ -86,7 +86,7 @@ class PlanRow:
     ----------
     world, truth : name of the kind, and the right verdict.
     right, wrong, undetermined : shares of the worlds, which add up to 1.
-    reason : the commonest one given where the call was not right, without its figures; empty if always right.
+    reason : the commonest one given where the call was not right, without its bands; empty if always right.
     """
 
     world: str
@@ -132,7 +132,7 @@ def binomial_share(count: int, total: int, *, level: float = 0.95) -> Share:
     return Share(count, count / total, low, high)
 
 
-def _call(plan: Plan, name: str, seed: int) -> tuple[str, str, bool]:
+def _call(plan: Plan, name: str, seed: int) -> tuple[str, Reason, bool]:
     """Return the verdict on one world, its reason, and whether it is right."""
     # Late, so that asking for help need not wait for it.
     from unsinter.studies.separation import Pair, judge_arrays
@@ -143,7 +143,7 @@ def _call(plan: Plan, name: str, seed: int) -> tuple[str, str, bool]:
     return found.verdict, found.reason, found.verdict in world.right
 
 
-def _row(name: str, calls: Sequence[tuple[str, str, bool]]) -> PlanRow:
+def _row(name: str, calls: Sequence[tuple[str, Reason, bool]]) -> PlanRow:
     kind, n = WORLDS[name], len(calls)
     right = sum(is_right for _, _, is_right in calls)
     wrong = sum(verdict in kind.wrong for verdict, _, _ in calls)
@@ -157,7 +157,7 @@ def _row(name: str, calls: Sequence[tuple[str, str, bool]]) -> PlanRow:
     )
 
 
-def _commonest(reasons: Iterable[str]) -> str:
-    """Return the commonest reason, figures in brackets left out so that like reasons count as one."""
-    counted = Counter(re.sub(r" ?\([^()]*\d[^()]*\)", "", reason) for reason in reasons)
-    return counted.most_common(1)[0][0] if counted else ""
+def _commonest(reasons: Iterable[Reason]) -> str:
+    """Return the commonest reason without its bands; reasons that differ by numbers only count as one."""
+    groups = commonest(reasons)
+    return Counter(reason.plain for reason in groups[0]).most_common(1)[0][0] if groups else ""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from unsinter.studies.data.estimate import NAN, Estimate
+from unsinter.studies.reasons.columns import reason_columns, row_reason
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.inputs.pair import CELLS
 from unsinter.studies.separation.inputs.study_pairs import Asked
 from unsinter.studies.separation.supporting.site_evidence import SiteEvidence
@@ -14,9 +16,6 @@ from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdi
 
 _STYLE_INVARIANT = _CATEGORY_GENERAL = 0.7
 """What the lower limit of a transfer must reach for the flag beside "separable"."""
-
-_NAMED = 4
-"""Contrasts that a reason names before it counts the rest."""
 
 
 def verdict_rows(
@@ -63,8 +62,8 @@ def _contrast_row(asked: Asked, found: SiteVerdict, more: SiteEvidence | None) -
         "layer": found.layer,
         "position": found.position,
         "verdict": found.verdict,
-        "reason": found.reason,
-        "settles": found.settles,
+        **reason_columns(found.reason),
+        "settles": str(found.settles),
         **{f"groups_{cell}": found.groups_per_cell.get(cell, 0) for cell in CELLS},
         "phi": found.phi,
         "cramers_v": asked.cramers_v,
@@ -108,7 +107,7 @@ def summary_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     verdict, reason = _agreement(rows)
     summary = dict(rows[0])
     summary |= {"first_class": _common(rows, "first_class"), "second_class": _common(rows, "second_class")}
-    summary |= {"is_summary": True, "verdict": verdict, "reason": reason}
+    summary |= {"is_summary": True, "verdict": verdict, **reason_columns(reason)}
     for column, value in rows[0].items():
         if column.startswith("groups_"):
             summary[column] = min(row[column] for row in rows)
@@ -134,31 +133,30 @@ def _common(rows: Sequence[dict[str, Any]], column: str) -> str:
     return values.pop() if len(values) == 1 else "all"
 
 
-def _agreement(rows: Sequence[dict[str, Any]]) -> tuple[str, str]:
+def _agreement(rows: Sequence[dict[str, Any]]) -> tuple[str, Reason]:
     decided = [row for row in rows if row["verdict"] != "undetermined"]
+    by_verdict = {
+        verdict: _names(decided, verdict) for verdict in dict.fromkeys(r["verdict"] for r in decided)
+    }
     if len(decided) * 2 < len(rows):
-        reasons = Counter(row["reason"] for row in rows if row["verdict"] == "undetermined")
+        reasons = Counter(row_reason(row) for row in rows if row["verdict"] == "undetermined")
         (reason, n), *_ = reasons.most_common(1)
-        said = f"; decided: {_told(decided)}" if decided else ""
-        return "undetermined", f"{n} of {len(rows)} contrasts: {reason}{said}"
-    verdicts = dict.fromkeys(row["verdict"] for row in decided)
-    if len(verdicts) > 1:
-        return "undetermined", f"the contrasts differ: {_told(decided)}"
-    (verdict,) = verdicts
-    rest = f"; {len(rows) - len(decided)} undetermined" if len(decided) < len(rows) else ""
-    return verdict, f"{len(decided)} of {len(rows)} contrasts ({_names(decided, verdict)}){rest}"
+        shared = {"n": n, "total": len(rows), "why": reason}
+        if not decided:
+            return "undetermined", Reason("contrasts-open", **shared)
+        return "undetermined", Reason("some-contrasts-open", **shared, decided=by_verdict)
+    if len(by_verdict) > 1:
+        return "undetermined", Reason("contrasts-differ", decided=by_verdict)
+    ((verdict, names),) = by_verdict.items()
+    agreeing = {"n": len(decided), "total": len(rows), "names": names}
+    if still_open := len(rows) - len(decided):
+        return verdict, Reason("decided-contrasts-agree", **agreeing, still_open=still_open)
+    return verdict, Reason("contrasts-agree", **agreeing)
 
 
-def _told(decided: Sequence[dict[str, Any]]) -> str:
-    verdicts = dict.fromkeys(row["verdict"] for row in decided)
-    return "; ".join(f"{verdict} for {_names(decided, verdict)}" for verdict in verdicts)
-
-
-def _names(rows: Sequence[dict[str, Any]], verdict: str) -> str:
+def _names(rows: Sequence[dict[str, Any]], verdict: str) -> list[str]:
     own = [row for row in rows if row["verdict"] == verdict]
     several = len({row["first_class"] for row in rows}) > 1
-    names = [
+    return [
         f"{row['first_class']} and {row['second_class']}" if several else row["second_class"] for row in own
     ]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

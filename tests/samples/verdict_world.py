@@ -7,11 +7,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from unsinter.studies.figures.verdict_text import factor
+from unsinter.studies.reasons.columns import reason_columns
+from unsinter.studies.reasons.reason import Reason
+
 NAN = float("nan")
 LAYERS, POSITIONS = range(7), ("instruction_end", "template_end")
 WORDINGS = ("apology", "flat", "policy", "redirect")
 CATEGORIES = ("fraud", "privacy", "weapons and explosives")
-TOO_FEW = "12 groups that are harmless and refused, 30 are needed"
+TOO_FEW = Reason("too-few-groups", n=12, cell="harmless and refused", needed=30)
 INTERVALS = (
     "a",
     "b",
@@ -48,6 +52,7 @@ OVERRIDES = {
 
 def verdict_of(row):
     """The rule of a verdict, from one row's bands: (verdict, reason)."""
+    first, second = factor(row["first"]), factor(row["second"])
 
     def above(name):
         return row[f"{name}_low"] > 0.6
@@ -56,19 +61,19 @@ def verdict_of(row):
         return row[f"{name}_low"] > 0.35 and row[f"{name}_high"] < 0.65
 
     if inside("a") and inside("b"):
-        return "neither", "neither factor is read once the other is held fixed"
+        return "neither", Reason("neither", first=first, second=second)
     if above("a") and inside("b"):
-        return "first-only", "the first factor is read, the second is not once the first is held fixed"
+        return "first-only", Reason("one-factor", factor=first, other=second)
     if inside("a") and above("b"):
-        return "second-only", "the second factor is read, the first is not once the second is held fixed"
+        return "second-only", Reason("one-factor", factor=second, other=first)
     if above("a") and above("b") and inside("o_first") and inside("o_second"):
-        return "shared", "both are read, and where they disagree neither probe follows its own factor"
+        return "shared", Reason("one-axis")
     if all(above(name) for name in ("a", "b", "o_first", "o_second")):
-        return "separable", "both are read, and where they disagree each probe follows its own factor"
-    told = f"{row['a']:.2f} [{row['a_low']:.2f}, {row['a_high']:.2f}]"
+        return "separable", Reason("two-axes")
+    band = (row["a"], row["a_low"], row["a_high"])
     if not above("a") and not inside("a"):
-        return "undetermined", f"the first factor may or may not be there with the other held fixed ({told})"
-    return "undetermined", f"too few rows where the factors disagree ({told} there)"
+        return "undetermined", Reason("factor-unsure", factor=first, other=second, auroc=band)
+    return "undetermined", Reason("axes-unsure", angle=band)
 
 
 def site_row(shared, world, layer, position, rng):
@@ -97,7 +102,7 @@ def site_row(shared, world, layer, position, rng):
     }
     row |= {
         "verdict": "undetermined",
-        "reason": TOO_FEW,
+        **reason_columns(TOO_FEW),
         "erased_site": False,
         "style_invariant": False,
         "category_general": False,
@@ -122,7 +127,8 @@ def site_row(shared, world, layer, position, rng):
         value = min(value + rng.normal(scale=0.01), 1.0)
         half = (0.09 if name[0] == "o" else 0.05) * (1.2 - 0.6 * rise)
         row |= {name: value, f"{name}_low": value - half, f"{name}_high": min(value + half, 1.0)}
-    row["verdict"], row["reason"] = verdict_of(row)
+    row["verdict"], reason = verdict_of(row)
+    row |= reason_columns(reason)
     row |= {
         "reliability_first": 0.9 * rise,
         "reliability_second": 0.85 * rise,

@@ -18,6 +18,7 @@ from unsinter.studies.cli.tables.separation import (
 from unsinter.studies.figures.layers import draw_each
 from unsinter.studies.figures.verdict_text import chosen_site, summary_rows, thresholds_of, unknown_verdict
 from unsinter.studies.figures.verdicts import Site, evidence_curves, verdict_maps
+from unsinter.studies.reasons.columns import REASON_DATA
 from unsinter.studies.report.verdict_sentences import LIMITS, says_something, separation_answers
 from unsinter.studies.store.additions import folder_inside, note_rewritten
 from unsinter.studies.tables.columns import VERDICTS, Table
@@ -53,7 +54,8 @@ def separate_verb(
     """
     run, out = expand_home(run), None if out is None else expand_home(out)
     reader = open_run(run, error=SeparationError)
-    verdicts = reader.table("verdicts", columns=VERDICTS)
+    needed = [name for name in VERDICTS if name not in REASON_DATA]  # earlier runs have the words only
+    verdicts = reader.table("verdicts", columns=needed)
     results = reader.table("results", columns=_CHOICE)
     if verdicts is None or verdicts.empty:
         raise SeparationError(

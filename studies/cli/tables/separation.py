@@ -8,7 +8,6 @@ from unsinter.studies.figures.verdict_text import (
     LOOKS,
     chosen_site,
     factor,
-    in_words,
     reasons_of,
     summary_rows,
 )
@@ -43,7 +42,7 @@ def evidence_screens(verdicts: pd.DataFrame, results: pd.DataFrame | None) -> li
             ("site", *(f"layer {row['layer']}, {row['position']}" for row, _ in picked.values())),
             ("why this site", *(how for _, how in picked.values())),
             *((name, *(told[name] for told in texts.values())) for name in next(iter(texts.values()))),
-            ("reason", *(_reason(row) for row, _ in picked.values())),
+            ("reason", *(str(row["reason"]) for row, _ in picked.values())),
         ]
         title = f"{model}: evidence at one site per pair; AUROC with 95 % bands, together over all sites"
         tables.append((title, ("", *picked), rows))
@@ -98,7 +97,3 @@ def _counts(rows: pd.DataFrame) -> str:
 
 def _factors(row: dict[str, Any]) -> str:
     return f"{factor(row['first'])}, {factor(row['second'])}"
-
-
-def _reason(row: dict[str, Any]) -> str:
-    return in_words(row["reason"], factor(row["first"]), factor(row["second"]))

@@ -12,6 +12,7 @@ from unsinter.studies.data.association import cramers_v
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.estimate import NAN
 from unsinter.studies.data.targets import POSITIVE, Names, Response
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.inputs.factor_words import factor_words
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.record_covariates import record_covariates
@@ -54,7 +55,7 @@ def study_pairs(
     targets: Sequence[str],
     is_present: NDArray[np.bool_],
     embedding: FloatArray | None = None,
-) -> tuple[list[Asked], dict[str, str]]:
+) -> tuple[list[Asked], dict[str, Reason]]:
     """Return every contrast that the study asks for, and why a pair has none.
 
     A class is set against the rest if it occurs in ``min_groups`` groups. Wording counts where the model
@@ -70,7 +71,7 @@ def study_pairs(
     text = [prompt.prompt for prompt in dataset.prompts]
     covariates = record_covariates(dataset.prompts)
     found: list[Asked] = []
-    left_out: dict[str, str] = {}
+    left_out: dict[str, Reason] = {}
     for name in settings.pairs:
         first, _, second = name.partition("-")
         if not {first, second} <= {*targets, "topic"}:
@@ -78,7 +79,7 @@ def study_pairs(
         z, w = labels[first], labels[second]
         known = (z != "") & (w != "")
         if constant := [side for side, own in ((first, z), (second, w)) if len(np.unique(own[known])) < 2]:
-            left_out[name] = f"{constant[0]} has fewer than two values on the rows where both are known"
+            left_out[name] = Reason("constant-side", factor=constant[0])
             continue
         topics = labels["topic"]
         strata = topics if name in ("D-R", "D-W") and _holds_topics(z, topics, known) else None

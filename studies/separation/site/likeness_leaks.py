@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.effects.design import SplitWeights
 from unsinter.studies.separation.effects.gram import Effects, cross_validated_effects
@@ -34,8 +35,8 @@ def leaks_of_likeness(
     groups: NDArray[np.intp],
     nearest: NDArray[np.intp],
     rule: Rule,
-) -> list[str]:
-    """Return why a contrast's effects may be those of rows that are alike; empty where they are not.
+) -> list[Reason | None]:
+    """Return why a contrast's effects may be those of rows that are alike; None where they are not.
 
     Parameters
     ----------
@@ -43,13 +44,13 @@ def leaks_of_likeness(
     """
     agreeing = [_agreeing_factors(contrast, groups, nearest, family.order, rule) for contrast in contrasts]
     suspects = [place for place, names in enumerate(agreeing) if names]
-    leaks = [""] * len(contrasts)
+    leaks: list[Reason | None] = [None] * len(contrasts)
     if not suspects:
         return leaks
     relatives = joined_groups(groups, np.stack([np.arange(len(nearest)), nearest], axis=1))
     if len(np.unique(relatives)) < _FEWEST_PER_FOLD * rule.n_folds:
         for place in suspects:
-            leaks[place] = "rows of different groups that are alike share labels, and all hang together"
+            leaks[place] = Reason("alike-rows-hang-together")
         return leaks
     folds = family.dealt(relatives, family.order, rule)[:1]
     splits = SplitWeights([contrasts[place].effect_design for place in suspects], folds)
@@ -61,18 +62,14 @@ def leaks_of_likeness(
 
 def _collapse(
     contrast: Contrast, effects: Effects, without: Effects, agreeing: dict[str, float], rule: Rule
-) -> str:
+) -> Reason | None:
     words = contrast.pair.words
     for form, name in enumerate((words.first, words.second)):
         before, after = float(effects.values[form]), float(without.values[form])
         if before > rule.present and after < _KEPT * before:
-            excess = max(agreeing.values())
-            return (
-                f"rows of different groups that are alike share labels ({excess:.0%} of full agreement "
-                f"beyond chance), and of {name} {max(after, 0) / before:.0%} is left once they stay "
-                "together: groups do not hold what belongs together, such as paraphrases"
-            )
-    return ""
+            excess, left = max(agreeing.values()), max(after, 0) / before
+            return Reason("alike-rows-leak", excess=excess, factor=name, left=left)
+    return None
 
 
 def _agreeing_factors(

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.contrasts.contrast import make_contrast
 from unsinter.studies.separation.inputs.pair import CELLS, Pair
 from unsinter.studies.separation.inputs.thresholds import Rule
@@ -14,26 +15,27 @@ _LEAST_LEFT = 0.02
 """Share of a factor's variance that the other one and all that is held fixed must leave."""
 
 
-def find_obstacle(pair: Pair, rule: Rule, groups: NDArray[np.generic] | None = None) -> str | None:
-    """Return why this pair can have no verdict, in words; None where it can.
+def find_obstacle(pair: Pair, rule: Rule, groups: NDArray[np.generic] | None = None) -> Reason | None:
+    """Return why this pair can have no verdict; None where it can.
 
     ``groups`` are independent units of the pair's rows other than its own, near copies put together.
     """
     rows = pair.rows
     for name, factor in ((pair.words.first, pair.z[rows]), (pair.words.second, pair.w[rows])):
         if len(np.unique(factor)) < 2:
-            what = f"{name} is {factor[0]} in every row" if len(rows) else "both labels are known in no row"
-            return f"{what}; two values are needed"
+            if not len(rows):
+                return Reason("labels-unknown")
+            return Reason("constant-factor", factor=name, value=factor[0])
     counts = pair.groups_per_cell(groups)
     needed = max(rule.min_groups, _LEAST_PER_FOLD * rule.n_folds)
     short = {cell: counts[cell] for cell in CELLS if counts[cell] < needed}
     if short:
         cell = min(short, key=lambda name: short[name])
-        return f"{short[cell]} independent groups that are {pair.words.cell(cell)}; {needed} are needed"
+        return Reason("too-few-groups", n=short[cell], cell=pair.words.cell(cell), needed=needed)
     return _fixed_factor(pair)
 
 
-def _fixed_factor(pair: Pair) -> str | None:
+def _fixed_factor(pair: Pair) -> Reason | None:
     """Return which factor is told by what is held fixed, so that none of it is left to read."""
     contrast = make_contrast(pair)
     left = contrast.effect_design.shares_left()
@@ -41,6 +43,5 @@ def _fixed_factor(pair: Pair) -> str | None:
     for name, factor, share in factors:
         if share < _LEAST_LEFT:
             by = contrast.fixed_by(factor, _LEAST_LEFT)
-            told = " and ".join(by) if by else "the other factor and what is held fixed together"
-            return f"{name} is fixed by {told}: it hardly varies with that held fixed"
+            return Reason("fixed-factor", factor=name, by=by) if by else Reason("fixed-together", factor=name)
     return None

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.contrasts.directions import CrossFit, cross_fitted
 from unsinter.studies.separation.effects.design import SplitWeights
@@ -32,7 +33,7 @@ class SiteFit:
     Attributes
     ----------
     fits, effects : per contrast; None where an obstacle stands in the way.
-    obstacles : per contrast, what stands in the way at this site; empty where nothing does.
+    obstacles : per contrast, what stands in the way at this site; None where nothing does.
     groups : (n,) as used here.
     order : (n,) rows in an order that depends on the activations alone.
     folds : (n_splits, n) as used here.
@@ -41,7 +42,7 @@ class SiteFit:
 
     fits: Sequence[CrossFit | None]
     effects: Sequence[Effects | None]
-    obstacles: Sequence[str]
+    obstacles: Sequence[Reason | None]
     groups: NDArray[np.intp]
     order: NDArray[np.intp]
     folds: NDArray[np.intp]
@@ -58,7 +59,7 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     X = in_float32_range(X)
     n_contrasts = len(family.contrasts)
     if not (X.std(axis=0) > 0).any():
-        return _nothing(family, ["the activations are the same in every row"] * n_contrasts)
+        return _nothing(family, [Reason("same-activations")] * n_contrasts)
     sites = coordinates(X)
     order = family.order
     kin = find_kin(sites, family.kind_columns, family.groups)
@@ -75,7 +76,7 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
         splits = SplitWeights([contrast.effect_design for contrast in kept], folds)
     fits = _directions(X, kept, splits.folds[0])
     effects = _effects(sites, family, kept, groups, splits)
-    leaks = [""] * len(kept)
+    leaks: list[Reason | None] = [None] * len(kept)
     if kin.n_dimensions >= FEWEST_DIMENSIONS:
         leaks = leaks_of_likeness(sites, family, kept, effects, groups, nearest, rule)
     fitted = iter(zip(fits, effects, leaks, strict=True))
@@ -102,7 +103,7 @@ def row_order(X: FloatArray) -> NDArray[np.intp] | None:
     return np.argsort(coordinates(X).Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
 
 
-def _nothing(family: RowFamily, obstacles: list[str]) -> SiteFit:
+def _nothing(family: RowFamily, obstacles: list[Reason]) -> SiteFit:
     nothing = [None] * len(obstacles)
     n = len(family.rows)
     return SiteFit(
@@ -115,12 +116,9 @@ def _nothing(family: RowFamily, obstacles: list[str]) -> SiteFit:
     )
 
 
-def _obstacle(contrast: Contrast, groups: NDArray[np.intp], share: float, rule: Rule) -> str:
-    if not share:
-        return ""
-    obstacle = find_obstacle(contrast.pair, rule, groups)
-    told = f"near copies in other groups put together ({share:.0%} of rows)"
-    return f"{told}: {obstacle}" if obstacle else ""
+def _obstacle(contrast: Contrast, groups: NDArray[np.intp], share: float, rule: Rule) -> Reason | None:
+    obstacle = find_obstacle(contrast.pair, rule, groups) if share else None
+    return None if obstacle is None else Reason("copies-in-the-way", share=share, why=obstacle)
 
 
 def _directions(X: FloatArray, contrasts: Sequence[Contrast], folds: NDArray[np.intp]) -> list[CrossFit]:

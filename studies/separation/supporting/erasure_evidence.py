@@ -13,6 +13,7 @@ from unsinter.probes.ridge import RidgeProbe
 from unsinter.studies.data.estimate import Estimate, from_draws
 from unsinter.studies.data.row_weights import equal_sums
 from unsinter.studies.data.splits import outer_split
+from unsinter.studies.reasons.reason import Reason, together
 from unsinter.studies.separation.contrasts.stratified_auroc import area_inside, drawn_weights
 
 STILL_THERE = 0.6
@@ -204,13 +205,15 @@ def _evidence(areas: Mapping[tuple[str, str], FloatArray]) -> ErasureEvidence:
         return from_draws(share)
 
     reasons = [
-        f"the {factor} factor is still read with AUROC {check[factor].value:.2f} after its erasure"
+        Reason("read-after-erasure", factor=f"the {factor} factor", auroc=check[factor].value)
         for factor in check
         if check[factor].value > STILL_THERE
     ]
     void = bool(reasons)
     reasons += [
-        f"the {factor} factor is not read before erasure" for factor in before if before[factor].low <= 0.5
+        Reason("not-read-before-erasure", factor=f"the {factor} factor")
+        for factor in before
+        if before[factor].low <= 0.5
     ]
     return ErasureEvidence(
         before_first=before["first"],
@@ -224,5 +227,5 @@ def _evidence(areas: Mapping[tuple[str, str], FloatArray]) -> ErasureEvidence:
         kept_first_permuted=kept("first", "second_permuted"),
         kept_second_permuted=kept("second", "first_permuted"),
         void=void,
-        reason="; ".join(reasons),
+        reason=together(reasons) if reasons else "",
     )

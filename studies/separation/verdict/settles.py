@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from unsinter.studies.data.estimate import Estimate
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.inputs.pair import CELLS, FactorWords
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.verdict.site_verdict import Evidence
@@ -15,9 +16,10 @@ _MOST = 20.0
 _LIKELY_TWO_AXES, _LIKELY_ONE_AXIS = 0.3, 0.05
 
 
-def settled_by(evidence: Evidence, groups_per_cell: Mapping[str, int], words: FactorWords, rule: Rule) -> str:
-    """Return how many more groups of the rarest cell would bring the likeliest verdict, in words; empty if
-    none.
+def settled_by(
+    evidence: Evidence, groups_per_cell: Mapping[str, int], words: FactorWords, rule: Rule
+) -> Reason | None:
+    """Return how many more groups of the rarest cell would bring the likeliest verdict; None if none would.
 
     Errors shrink with the square root of the rarest cell, so a band that is to be narrower by a factor
     needs the square of it as many groups (the power model of ``plan`` is the same decision on drawn
@@ -25,18 +27,16 @@ def settled_by(evidence: Evidence, groups_per_cell: Mapping[str, int], words: Fa
     """
     times = _times_needed(evidence, rule)
     if times is None or not 1 < times <= _MOST:
-        return ""
+        return None
     rarest = min(CELLS, key=lambda cell: groups_per_cell[cell])
     more = groups_per_cell[rarest] * (times - 1)
     rounded = int(np.ceil(more / 5) * 5)
-    return (
-        f"about {rounded} more groups that are {words.cell(rarest)} would settle it, if they look like these"
-    )
+    return Reason("more-groups", n=rounded, cell=words.cell(rarest))
 
 
-def missing_groups(count: int, needed: int, cell: str, words: FactorWords) -> str:
-    """Return how many groups of a cell are missing, in words."""
-    return f"{needed - count} more groups that are {words.cell(cell)}"
+def missing_groups(count: int, needed: int, cell: str, words: FactorWords) -> Reason:
+    """Return how many groups of a cell are missing."""
+    return Reason("missing-groups", n=needed - count, cell=words.cell(cell))
 
 
 def _times_needed(evidence: Evidence, rule: Rule) -> float | None:

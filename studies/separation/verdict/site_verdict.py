@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
+from unsinter.studies.reasons.reason import Reason
 
 Verdict: TypeAlias = Literal[
     "separable", "shared", "first-only", "second-only", "neither", "not-apart", "undetermined"
@@ -75,8 +76,9 @@ class SiteVerdict:
 
     Attributes
     ----------
-    reason : in words: why nothing can be said, or what was seen.
-    settles : what would settle an undetermined verdict, in words; empty where nothing is known to.
+    reason : why nothing can be said, or what was seen: its words as text, with the code and the numbers that
+        they are made of.
+    settles : what would settle an undetermined verdict; empty where nothing is known to.
     groups_per_cell : independent groups in each cell, by the names in ``CELLS``.
     is_stratified : rows were compared within one stratum only.
     """
@@ -85,7 +87,7 @@ class SiteVerdict:
     layer: int
     position: str
     verdict: Verdict
-    reason: str
+    reason: Reason
     evidence: Evidence
     settles: str = ""
     groups_per_cell: Mapping[str, int] = field(default_factory=dict)

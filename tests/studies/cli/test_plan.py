@@ -6,6 +6,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from unsinter.features.worlds import WORLDS, cells
+from unsinter.studies.reasons.reason import Reason, as_written
 from unsinter.studies.separation.power import (
     PLANNED,
     Plan,
@@ -86,8 +87,10 @@ def test_the_seed_decides_the_worlds(ample):
 
 
 def test_reasons_that_differ_by_figures_alone_are_one_reason():
-    reasons = ["too few rows (0.61 [0.53, 0.69]) there", "other", "too few rows (0.62 [0.50, 0.70]) there"]
-    assert _commonest(reasons) == "too few rows there"
+    bands = [Reason("axes-unsure", angle=(value, 0.1, 0.9)) for value in (0.61, 0.62)]
+    assert _commonest([bands[0], Reason("one-axis"), bands[1]]) == "both are read, along one axis or two"
+    few = [Reason("too-few-groups", n=n, cell="refused", needed=10) for n in (4, 5, 5)]
+    assert _commonest(few) == "5 independent groups that are refused; 10 are needed"
     assert _commonest([]) == ""
 
 
@@ -120,19 +123,20 @@ def test_a_size_that_no_world_can_have_is_refused_before_it_is_judged():
 
 def test_right_false_and_open_calls_are_counted_apart():
     calls = [
-        ("shared", "seen", True),
-        ("separable", "b", False),
-        ("undetermined", "c", False),
-        ("undetermined", "c (0.5)", False),
+        ("shared", Reason("one-axis"), True),
+        ("separable", Reason("two-axes"), False),
+        ("undetermined", Reason("axes-unsure", angle=(0.5, 0.1, 0.9)), False),
+        ("undetermined", Reason("axes-unsure", angle=(0.6, 0.1, 0.9)), False),
     ]
     row = _row("shared", calls)
     assert (row.right.times, row.wrong.times, row.undetermined.times) == (1, 1, 2)
-    assert row.reason == "c"
+    assert row.reason == "both are read, along one axis or two"
 
 
 def test_a_call_that_is_right_for_its_world_counts_as_right_whatever_its_words():
     """Beside labels that correlate and may err, one factor only cannot be told from one read with errors."""
-    row = _row("first_only", [("not-apart", "open", True), ("not-apart", "open", False)])
+    reason = as_written("open")
+    row = _row("first_only", [("not-apart", reason, True), ("not-apart", reason, False)])
     assert (row.right.times, row.wrong.times, row.undetermined.times) == (1, 0, 1)
     assert row.reason == "open"
 

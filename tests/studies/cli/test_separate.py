@@ -7,6 +7,7 @@ import pytest
 
 from unsinter.studies.cli.commands.separate import SeparationError, separate_verb
 from unsinter.studies.figures.verdict_text import summary_rows
+from unsinter.studies.reasons.columns import REASON_DATA
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_finished_run_shows_answers_maps_evidence_and_reasons_and_writes_figur
         "no causal claim is made",
         "void: still read at .710",
         ".910 (check .530; at random .990, permuted .990)",
-        "12 groups that are harmless and refused, 30 are needed",
+        "12 independent groups that are harmless and refused; 30 are needed",
     ):
         assert part in text
     names = {f"verdicts-{model}" for model in ("detached", "sintered")}
@@ -104,7 +105,18 @@ def test_a_run_that_decides_nothing_says_only_why(run):
     assert said.startswith("Nothing is said of")
     title, _, rows = shown.tables[-1]
     assert title == "Undetermined, and why"
-    assert rows == [("sintered", "D-R", "14 of 14", "12 groups that are harmless and refused, 30 are needed")]
+    assert rows == [
+        ("sintered", "D-R", "14 of 14", "12 independent groups that are harmless and refused; 30 are needed")
+    ]
+
+
+def test_a_run_made_before_reasons_had_columns_of_their_own_is_shown_with_its_words(run, verdicts):
+    verdicts.drop(columns=list(REASON_DATA)).to_parquet(run / "verdicts.parquet", index=False)
+    (said,) = show(run, pair="D-R", model="sintered").lines
+    assert "12 independent groups that are harmless and refused; 30 are needed" in said
+    told = {reason for *_, reason in show(run).tables[-1][2]}
+    open_rows = summary_rows(verdicts)[summary_rows(verdicts)["verdict"] == "undetermined"]
+    assert told == set(open_rows["reason"])
 
 
 def test_a_folder_that_is_no_run_is_one_line(refused, tmp_path):

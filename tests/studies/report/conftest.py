@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from unsinter.studies.report import write_report
+from unsinter.studies.study.file import SCHEMA_VERSION
 
 HOSTILE = '<script>alert(1)</script> & "quotes" $x_1$ ünïcode 危害'
 CATEGORIES = ("fraud", "weapons and explosives", "privacy", HOSTILE, "self-harm", "harassment")
@@ -308,7 +309,7 @@ def write_folder(folder, *, study, models, **tables):
     for name, rows in tables.items():
         pd.DataFrame(rows).to_parquet(folder / f"{name}.parquet", index=False)
     summary = {
-        "schema_version": 3,
+        "schema_version": SCHEMA_VERSION,
         "study": study["name"],
         "seed": 0,
         "seconds": 92.4,

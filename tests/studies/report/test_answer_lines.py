@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unsinter.studies.figures.verdict_text import LOOKS
+from unsinter.studies.reasons.columns import REASON_DATA, reason_columns
+from unsinter.studies.reasons.reason import Reason, as_written
 from unsinter.studies.report.answer_lines import LIMIT, answer_lines
 from unsinter.studies.report.answer_words import SENTENCES
 from unsinter.studies.report.findings import find_answers
@@ -21,8 +23,12 @@ from unsinter.studies.report.verdict_sentences import LEADS, SHORT
 from unsinter.studies.separation.verdict.site_verdict import Verdict
 from unsinter.studies.tables.columns import VERDICTS
 
-FEW = "12 groups that are harmless and refused, 30 are needed"
+FEW = Reason("too-few-groups", n=12, cell="harmless and refused", needed=30)
 KNOWN = list(LOOKS)
+
+
+def few(n):
+    return Reason("too-few-groups", n=n, cell="refused", needed=30)
 
 
 def site_rows(model, pair, verdicts, *, reason=FEW, **more):
@@ -33,7 +39,7 @@ def site_rows(model, pair, verdicts, *, reason=FEW, **more):
         empty
         | {"model": model, "pair": pair, "first": first, "second": second, "is_summary": True}
         | {"layer": layer, "position": "template_end", "erased_site": False, "verdict": verdict}
-        | {"reason": reason if verdict == "undetermined" else "seen"}
+        | reason_columns(reason if verdict == "undetermined" else as_written("seen"))
         | more
         for layer, verdict in enumerate(verdicts)
     ]
@@ -107,12 +113,13 @@ def test_an_open_answer_tells_why_what_settles_it_and_what_other_sites_say():
         "m",
         "D-R",
         ["separable", "separable", "undetermined"],
-        reason="the second factor may or may not be there (0.58 [0.51, 0.66])",
+        reason=Reason("nonlinear-only", factor="the refusal decision", auroc=(0.58, 0.51, 0.66)),
         settles="about 40 more groups that are harmless and refused",
     )
     assert lines_of(rows) == [
-        "Open: is detection apart from the decision to refuse in m? The decision to refuse may or may not be "
-        "there; about 40 more groups that are harmless and refused (2 of 3 sites say detached)."
+        "Open: is detection apart from the decision to refuse in m? The refusal decision is read by a "
+        "non-linear probe only; about 40 more groups that are harmless and refused (2 of 3 sites say "
+        "detached)."
     ]
 
 
@@ -128,11 +135,32 @@ def test_models_that_say_the_same_share_a_line_and_sites_are_added():
 
 def test_reasons_that_differ_by_numbers_only_are_one_line():
     rows = [row for m, n in (("a", 12), ("b", 7)) for row in
-            site_rows(m, "D-R", ["undetermined"], reason=f"{n} groups, 30 are needed")]  # fmt: skip
+            site_rows(m, "D-R", ["undetermined"], reason=few(n))]  # fmt: skip
     assert lines_of(rows) == [
         "Open: is detection apart from the decision to refuse in both models? "
-        "\u2026 groups, \u2026 are needed."
+        "Too few independent groups that are refused."
     ]
+
+
+def test_what_settles_is_told_where_models_agree_and_pointed_to_where_they_do_not():
+    settles = ["about 40 more groups that are refused", "about 55 more groups that are refused"]
+    own = [[row for m, more in zip("ab", both, strict=True) for row in
+            site_rows(m, "D-R", ["undetermined"], settles=more)]
+           for both in (settles[:1] * 2, settles)]  # fmt: skip
+    lead = f"Open: is detection apart from the decision to refuse in both models? {FEW}; "
+    assert lines_of(own[0]) == [f"{lead}{settles[0]}."]
+    assert lines_of(own[1]) == [f"{lead}more groups would settle it, how many and which is in the tables."]
+
+
+def test_reasons_of_a_run_without_their_codes_are_told_as_they_are():
+    rows = [
+        {name: value for name, value in row.items() if name not in REASON_DATA}
+        for m, n in (("a", 12), ("b", 7))
+        for row in site_rows(m, "D-R", ["undetermined"], reason=few(n))
+    ]
+    told = [line.removesuffix(".") for line in lines_of(rows)]
+    assert [line.split("? ")[1] for line in told] == [few(12), few(7)]
+    assert {finding.reason.code for finding in find_answers(evidence_of(rows))} >= {"as-written"}
 
 
 def test_a_model_called_like_a_verdict_is_set_off():
@@ -180,7 +208,7 @@ def test_whatever_a_run_holds_there_are_one_to_six_lines_and_no_question_is_lost
             model,
             pair,
             data.draw(st.lists(st.sampled_from(KNOWN), min_size=1, max_size=3)),
-            reason=data.draw(st.sampled_from(["few rows", "no rows", "3 of 4", "too noisy"])),
+            reason=data.draw(st.sampled_from([few(1), few(2), FEW, *map(as_written, ("3 of 4", "(0.5)"))])),
         )
     ]
     evidence = evidence_of(rows, models=models)
@@ -215,13 +243,15 @@ def test_the_study_over_categories_is_told_and_takes_the_place_of_a_pair_that_sa
         "(layer 5, template_end)."
     )
     assert len(lines) == 2
-    unsure = across_row(
-        "m", "cannot tell", reason="24 groups were compared (0.6 [0.4, 0.7]), about 70 would tell"
-    )
+    why = Reason("within-unsure", within=(0.6, 0.4, 0.7), n=24, wanted=70)
+    unsure = across_row("m", "cannot tell", **reason_columns(why))
     assert lines_of(rows[1:], across=[unsure])[1] == (
-        "Open: over all categories, is the wording apart from the category in m? 24 groups were compared, "
-        "about 70 would tell."
+        "Open: over all categories, is the wording apart from the category in m? Within a category wording "
+        "may or may not be readable; 24 groups of the rarer side were compared, about 70 would tell; sample "
+        "several answers per prompt."
     )
+    (silent,) = lines_of([], models=["m"], across=[across_row("m", "cannot tell")])[-1:]
+    assert silent.endswith("in m? The interval is too wide.")
 
 
 @pytest.mark.parametrize(
@@ -233,6 +263,9 @@ def test_a_pair_that_says_otherwise_than_the_study_over_categories_is_not_passed
     assert lines[1].startswith(f"{decision.capitalize()}: over all categories")
 
 
+RARE = Reason("no-large-class", target="R", counts={"refusal": 2})
+
+
 @pytest.mark.parametrize(
     ("summary", "said"),
     [
@@ -240,11 +273,29 @@ def test_a_pair_that_says_otherwise_than_the_study_over_categories_is_not_passed
         ({"not_studied": {"R": "R needs two classes"}}, "R needs two classes."),
         ({"not_separated": {"D-R": "R has fewer than two values"}}, "R has fewer than two values."),
         ({}, "No separation verdict is part of this run."),
+        (
+            {"not_studied": {"R": str(RARE)}, "reasons": {"R": RARE.as_json()}},
+            "R needs two classes with enough independent groups; no class has; too few: refusal 2.",
+        ),
     ],
 )
 def test_a_question_that_was_not_judged_is_open_with_its_reason(summary, said):
     assert lines_of([], models=["m"], summary=summary) == [
         f"Open: is detection apart from the decision to refuse in m? {said}"
+    ]
+
+
+def test_models_whose_targets_lack_classes_by_other_numbers_share_a_line():
+    parts = {}
+    for model, n in (("a", 2), ("b", 5)):
+        rare = Reason("no-large-class", target="R", counts={"refusal": n})
+        parts[model] = {"not_studied": {"R": str(rare)}, "reasons": {"R": rare.as_json()}}
+    evidence = evidence_of([], models=["a", "b"])
+    for model, part in parts.items():
+        evidence.summary["models"][model] |= part
+    assert [str(line) for line in answer_lines(evidence)] == [
+        "Open: is detection apart from the decision to refuse in both models? "
+        "R needs two classes with enough independent groups; no class has."
     ]
 
 

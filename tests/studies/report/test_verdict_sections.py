@@ -1,5 +1,6 @@
 """What the page says of separation, held against the table of verdicts it was written from."""
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -10,7 +11,9 @@ import yaml
 
 from unsinter.studies.figures.style import INK
 from unsinter.studies.figures.verdict_text import STATISTICS, summary_rows
-from unsinter.studies.report import ReportError
+from unsinter.studies.reasons.columns import REASON_DATA, reason_columns
+from unsinter.studies.reasons.reason import Reason
+from unsinter.studies.report import ReportError, write_report
 from unsinter.studies.report.across_sections import across_blocks
 from unsinter.studies.report.gaps import find_gaps, undecided_line
 from unsinter.studies.report.numbers import score_text
@@ -129,8 +132,7 @@ def test_every_statistic_of_every_site_stands_in_the_folded_tables(full_run, ver
             for name in (*STATISTICS, "transfer_second", "transfer_category", "cosine", "bits_first"):
                 numbers = [score_text(row[f"{name}{end}"]) for end in ("", "_low", "_high")]
                 assert f"{numbers[0]} [{numbers[1]}, {numbers[2]}]" in cells or numbers[0] == "\u2013"
-            if row["verdict"] == "undetermined":
-                assert re.search(r"there|groups|disagree", cells[-1])
+            assert cells[-1] == row["reason"]
 
 
 def test_an_erasure_that_did_not_erase_is_void_and_one_that_did_shows_its_check(verdicts):
@@ -167,6 +169,8 @@ def test_the_rule_shows_the_thresholds_of_the_study(run):
 
 
 def test_reasons_are_counted_among_what_could_not_be_said(run):
+    apart = Reason("axes-unsure", angle=(0.55, 0.3, 0.8))
+
     def spoil(table):
         own = (
             (table["model"] == "detached") & (table["pair"] == "D-R") & (table["position"] == "template_end")
@@ -174,23 +178,37 @@ def test_reasons_are_counted_among_what_could_not_be_said(run):
         deep = own & table["layer"].isin([5, 6])
         return table.assign(
             verdict=table["verdict"].mask(deep, "undetermined"),
-            reason=table["reason"].mask(
-                deep, "too few rows where the factors disagree (0.55 [0.3, 0.8] there)"
-            ),
+            **{name: table[name].mask(deep, text) for name, text in reason_columns(apart).items()},
         )
 
     silent = gaps_of(rewrite(run, spoil))
     assert (
-        "Whether detection and the refusal decision are apart (D-R), at 3 of 14 sites: too few "
-        "rows where the "
-        "factors disagree (2); detection may or may not be there with the other held fixed (1)."
+        "Whether detection and the refusal decision are apart (D-R), at 3 of 14 sites: both are "
+        "read, along one axis or two (2); detection may or may not be there with the refusal decision held "
+        "fixed (1)."
     ) in silent
-    assert ("(D-R), at 14 of 14 sites: 12 groups that are harmless and refused, 30 are needed.") in silent
+    assert (
+        "(D-R), at 14 of 14 sites: 12 independent groups that are harmless and refused; 30 are needed."
+    ) in silent
     assert (
         "What each factor keeps when the other is erased (D-R, D-W, C-W): a factor could still be read"
         in silent
     )
     assert "no separation verdict is part of this run" not in silent
+
+
+def test_a_run_of_the_schema_before_is_read_with_its_words(run, full_page):
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    (run / "summary.json").write_text(json.dumps(summary | {"schema_version": 3}), encoding="utf-8")
+    evidence = rewrite(run, lambda table: table.drop(columns=list(REASON_DATA)))
+    assert evidence.has_verdicts
+    silent = gaps_of(evidence)
+    assert (
+        "at 14 of 14 sites: 12 independent groups that are harmless and refused; 30 are needed."
+    ) in silent
+    assert "detection may or may not be there with the refusal decision held fixed (AUROC 0." in silent
+    write_report(run)
+    assert len((run / "report.html").read_text(encoding="utf-8")) > 0.9 * len(full_page)
 
 
 def test_class_by_class_tables_hold_the_contrasts_of_the_chosen_site(full_run, verdicts):

@@ -6,11 +6,12 @@ import pytest
 
 from unsinter.studies.figures.verdict_text import (
     chosen_site,
-    in_words,
     reasons_of,
     summary_rows,
     thresholds_of,
 )
+from unsinter.studies.reasons.columns import reason_columns
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.report.verdict_sentences import (
     across_answers,
     pair_answer,
@@ -121,34 +122,33 @@ def test_contrasts_are_not_counted_as_sites(verdicts):
     assert "of 14 sites" in separation_answers(alone, None, ["detached"])[0][1][0]
 
 
+def unsure(value):
+    band = (value, value - 0.07, value + 0.07)
+    return Reason("factor-unsure", factor="detection", other="the refusal decision", auroc=band)
+
+
+def few(n):
+    return Reason("too-few-groups", n=n, cell="harmless and refused", needed=30)
+
+
+TOLD = [unsure(0.58), unsure(0.63), few(12), few(7), few(9), Reason("same-activations")]
+
+
 def test_reasons_that_differ_by_their_bands_or_numbers_are_one():
-    rows = rows_of(
-        (
-            "undetermined",
-            "the first factor may or may not be there with the other held fixed (0.58 [0.51, 0.66])",
-        ),
-        (
-            "undetermined",
-            "the first factor may or may not be there with the other held fixed (0.63 [0.55, 0.70])",
-        ),
-        ("undetermined", "12% of the rows are near copies of rows in other groups"),
-        ("undetermined", "31% of the rows are near copies of rows in other groups"),
-        ("undetermined", "19% of the rows are near copies of rows in other groups"),
-        ("undetermined", "12 groups that are harmless and refused, 30 are needed"),
-        ("separable", "the first factor may or may not be there with the other held fixed"),
-    )
+    columns = pd.DataFrame([reason_columns(reason) for reason in [*TOLD, few(3)]])
+    rows = rows_of(*[("undetermined", "")] * len(TOLD), ("separable", "")).assign(**columns)
     assert reasons_of(rows) == [
-        ("\u2026% of the rows are near copies of rows in other groups", 3),
-        ("detection may or may not be there with the other held fixed", 2),
-        ("12 groups that are harmless and refused, 30 are needed", 1),
+        ("too few independent groups that are harmless and refused", 3),
+        ("detection may or may not be there with the refusal decision held fixed", 2),
+        ("the activations are the same in every row", 1),
     ]
 
 
-def test_a_reason_names_the_factors_and_leaves_other_firsts_alone():
-    reason = "the first factor is read, the second is not once the first is held fixed, in the first fold"
-    assert in_words(reason, "detection", "topic") == (
-        "detection is read, topic is not once detection is held fixed, in the first fold"
-    )
+def test_reasons_of_earlier_runs_are_told_as_they_are_and_counted_by_their_text():
+    """A table without the columns beside `reason`: what its words mean is not guessed."""
+    rows = rows_of(*[("undetermined", str(reason)) for reason in [*TOLD, few(12)]])
+    assert reasons_of(rows)[0] == ("12 independent groups that are harmless and refused; 30 are needed", 2)
+    assert {reason for reason, _ in reasons_of(rows)} == {str(reason) for reason in TOLD}
 
 
 def results(*rows):

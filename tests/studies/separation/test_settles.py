@@ -61,7 +61,7 @@ def test_a_band_twice_too_wide_needs_four_times_the_groups_rounded_up_to_five():
     ],
 )
 def test_nothing_is_promised_that_no_number_of_groups_is_known_to_bring(evidence):
-    assert settled_by(evidence, COUNTS, WORDS, RULE) == ""
+    assert settled_by(evidence, COUNTS, WORDS, RULE) is None
 
 
 def test_one_axis_and_absences_have_numbers_of_their_own():

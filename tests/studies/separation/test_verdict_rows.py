@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from unsinter.studies.data.estimate import Estimate
+from unsinter.studies.reasons.reason import as_written
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.study_pairs import Asked
 from unsinter.studies.separation.supporting.site_evidence import SiteEvidence
@@ -10,6 +11,7 @@ from unsinter.studies.separation.verdict_rows import verdict_rows
 from unsinter.studies.tables.columns import VERDICTS
 
 ONES = np.ones(4, dtype=int)
+SEEN = as_written("seen")
 
 
 def asked(name, first, second):
@@ -17,7 +19,7 @@ def asked(name, first, second):
     return Asked(name=name, first_class=first, second_class=second, pair=pair, cramers_v=0.3)
 
 
-def verdict(call, *, a=0.9, reason="seen", transfer=0.9, layer=2):
+def verdict(call, *, a=0.9, reason=SEEN, transfer=0.9, layer=2):
     evidence = Evidence(
         a=Estimate(a, a - 0.05, a + 0.05), transfer_second=Estimate(transfer, transfer - 0.1, transfer + 0.1)
     )

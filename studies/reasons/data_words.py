@@ -1,0 +1,96 @@
+"""The words of reasons that lie in the data: which targets and questions they allow."""
+
+from unsinter.studies.reasons.template import words
+
+TARGETS = {
+    "no-large-class": words(
+        "{target} needs two classes with enough independent groups; no class has; too few: {counts!c}",
+        short="{target} needs two classes with enough independent groups; no class has",
+    ),
+    "one-large-class": words(
+        "{target} needs two classes with enough independent groups; {kept} has; too few: {counts!c}",
+        short="{target} needs two classes with enough independent groups; {kept} has",
+    ),
+    "one-class-in-part": words(
+        "{target} needs two classes on each side of every split; the {part} hold {held}"
+    ),
+    "one-class-in-fold": words(
+        "{target} needs two classes on each side of every split; the {part} inner fold {fold:d} hold {held}",
+        short="{target} needs two classes on each side of every split; the {part} an inner fold hold {held}",
+    ),
+    "no-control": words(
+        "a control task needs {needed:d} groups with two or more labelled training rows, got {n:d}; there is "
+        "no control and no selectivity",
+        short="a control task needs more groups with two or more labelled training rows; there is no control "
+        "and no selectivity",
+    ),
+}
+"""Why a target cannot be probed."""
+
+QUESTIONS = {
+    "small-cell": words("{cell} has {n!k:group}, needs {needed:d}", short="{cell} has too few groups"),
+    "harm-counted": words(
+        "harmful {harmful:d}, harmless {harmless:d} groups", short="enough harmful and harmless groups"
+    ),
+    "one-sided-share": words(
+        "{share:.0%} of them from sources of one class only, where the source gives harm away",
+        short="some from sources of one class only, where the source gives harm away",
+    ),
+    "few-sources": words("{n:d} source is named, two are needed", short="two named sources are needed"),
+    "sources-to-leave-out": words("can be left out: {names!l}"),
+    "no-large-source": words(
+        "no source has {needed:d} groups each of harmful and harmless, and as many left to train on",
+        short="no source has enough groups each of harmful and harmless, and as many left to train on",
+    ),
+    "one-sided-sources": words(
+        "{n:d} of {total:d} sources hold one class only", short="some sources hold one class only"
+    ),
+    "large-values": words(
+        "with {needed:d} groups or more: {large!c:14}", short="some values have enough groups"
+    ),
+    "small-values": words("too small: {small!c:14}", short="some values have too few groups"),
+    "tied-categories": words("nearly all from one source: {names!l:14}"),
+    "few-categories": words(
+        "{n:d} categories have {needed:d} harmful groups, two are needed",
+        short="two categories with enough harmful groups are needed",
+    ),
+    "few-harmless": words(
+        "{n:d} harmless groups, {needed:d} are needed: other ones to train than to test on",
+        short="too few harmless groups: other ones are needed to train than to test on",
+    ),
+    "categories-counted": words(
+        "{n:d} categories against {harmless:d} harmless groups",
+        short="enough categories against enough harmless groups",
+    ),
+    "topics-of-both": words(
+        "with {needed:d} harmful and {needed:d} harmless groups on one topic: {names!l:14}",
+        short="with enough harmful and harmless groups on one topic: {names!l:14}",
+    ),
+    "answers-counted": words(
+        "refused {refused:d}, answered {answered:d} groups", short="enough refused and answered groups"
+    ),
+    "other-answers": words("{n:d} partial or otherwise", short="some partial or otherwise"),
+    "nothing-refused": words("nothing was refused"),
+    "no-wording": words("no refusal carries a wording"),
+    "no-label-and-wording": words("no refusal carries both a {label} label and a wording"),
+    "harm-unknown": words("D is unknown: no prompt with a label is given"),
+    "cells-counted": words("{cells!c} groups", short="enough groups in every cell"),
+    "partial-refusals": words(
+        "partial refusals are in neither cell: {cells!c}", short="partial refusals are in neither cell"
+    ),
+    "few-values": words(
+        "two values of {label} and two wordings are needed, got {values:d} and {wordings:d}",
+        short="two values of {label} and two wordings are needed",
+    ),
+    "full-tables": words(
+        "{n:d} of {total:d} two-by-two tables are full; the fullest, {where}, has {smallest:d} groups in its "
+        "smallest cell, needs {needed:d}",
+        short="some two-by-two table is full",
+    ),
+    "no-full-table": words(
+        "no two-by-two table is full: the fullest, {where}, has {smallest:d} groups in its smallest cell, "
+        "needs {needed:d}",
+        short="no two-by-two table is full",
+    ),
+}
+"""What `check` says of a question: the counts that decide."""
