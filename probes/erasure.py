@@ -6,15 +6,13 @@ That holds on those rows only. What a fresh probe still reads elsewhere must be 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from concept_erasure import LeaceFitter
 
 from unsinter.probes.arrays import FloatArray, LabelArray
-from unsinter.probes.concepts import Concept, read_concept
-from unsinter.probes.stratified_permutation import stratified_permutations
+from unsinter.probes.concepts import read_concept
+from unsinter.probes.permutation import stratified_permutations
 
 _LEAST = 1e-8
-"""Correlations with a label below this are rounding."""
+"""Correlations with a label below this are rounding, and deviations below this share of a column's mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +73,8 @@ def fit_leace(
 
     References
     ----------
-    Belrose et al. (2023), arXiv:2306.03819, solved by its authors' ``concept-erasure``. Bodnar et al. (2014),
-    arXiv:1308.2608, for the shrinkage.
+    Belrose et al. (2023), arXiv:2306.03819, theorem 4.3. Bodnar et al. (2014), arXiv:1308.2608, for the
+    shrinkage.
     """
     concept = read_concept(X, y, within=within)
     scale = concept.rows.std(axis=0)
@@ -84,21 +82,14 @@ def fit_leace(
     scaled = concept.rows / scale
     # No more rows than columns: the same solution in the space the rows span, far smaller.
     basis = np.linalg.qr(scaled.T).Q if len(scaled) <= scaled.shape[1] else np.eye(scaled.shape[1])
-    left, right = _solve(scaled @ basis, concept, d=scaled.shape[1], shrinkage=shrinkage)
+    rows = scaled @ basis
+    covariance = rows.T @ rows / len(rows)
+    if shrinkage:
+        covariance = _shrunk(covariance, n=len(rows), d=scaled.shape[1])
+    left, right = _oblique(rows, concept.labels, covariance)
     return Eraser(
         left=scale[:, None] * (basis @ left), right=(right @ basis.T) / scale, centre=concept.centre
     )
-
-
-def fit_mean_projection(X: FloatArray, y: LabelArray, *, within: LabelArray | None = None) -> Eraser:
-    """Return the orthogonal projection off the span of the differences between class means.
-
-    Parameters and errors as in ``fit_leace``.
-    """
-    concept = read_concept(X, y, within=within)
-    u, s, _ = np.linalg.svd(concept.rows.T @ concept.labels / len(concept.rows), full_matrices=False)
-    u = u[:, s > _LEAST * np.sqrt(concept.rows.var(axis=0).sum())]
-    return Eraser(left=u, right=u.T.copy(), centre=concept.centre)
 
 
 def random_eraser(d_model: int, rank: int, *, seed: int, centre: FloatArray | None = None) -> Eraser:
@@ -125,26 +116,21 @@ def fit_permuted_leace(
     return fit_leace(X, permuted, within=within)
 
 
-def _solve(rows: FloatArray, concept: Concept, *, d: int, shrinkage: bool) -> tuple[FloatArray, FloatArray]:
-    """Return left (r, rank) and right (rank, r) for centred rows (n, r) of a space of d columns."""
-    # Label columns of unit variance make the library's absolute cut one on correlations: with 0/1 columns its
-    # default 0.01 leaves rare classes in place. Its bound on the trace never acts in exact arithmetic.
-    fitter = LeaceFitter(
-        rows.shape[1],
-        concept.labels.shape[1],
-        dtype=torch.float64,
-        shrinkage=False,
-        constrain_cov_trace=False,
-        svd_tol=_LEAST,
-    )
-    fitter.update(torch.from_numpy(rows), torch.from_numpy(concept.labels))
-    if shrinkage:
-        shrunk = _shrunk(rows.T @ rows / len(rows), n=len(rows), d=d)
-        fitter.sigma_xx_ = torch.from_numpy(shrunk * (len(rows) - 1))
-    eraser = fitter.eraser
-    left, right = eraser.proj_left.numpy(), eraser.proj_right.numpy()
-    kept = (left != 0).any(axis=0)
-    return left[:, kept], right[kept]
+def _oblique(rows: FloatArray, labels: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return left (r, rank) and right (rank, r) of the eraser W^+ U U' W, W = covariance^(-1/2).
+
+    U (r, rank) spans W times the covariance of centred rows (n, r) with centred labels (n, n_columns). Label
+    columns have unit variance, so its singular values are correlations: what counts as nothing depends on
+    neither units nor how rare a class is. An absolute cut on the covariance with 0/1 labels leaves rare ones.
+    """
+    power, axes = np.linalg.eigh(covariance)
+    # Directions without variance have no inverse; the cut is that of a pseudo-inverse.
+    varies = power > power[-1] * len(power) * np.finfo(power.dtype).eps
+    deviation, axes = np.sqrt(power[varies]), axes[:, varies]
+    shared = (axes / deviation).T @ (rows.T @ labels) / len(rows)
+    u, correlations, _ = np.linalg.svd(shared, full_matrices=False)
+    u = u[:, correlations > _LEAST]
+    return (axes * deviation) @ u, u.T @ (axes / deviation).T
 
 
 def _shrunk(covariance: FloatArray, *, n: int, d: int) -> FloatArray:

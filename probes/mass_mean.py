@@ -3,9 +3,8 @@
 from typing import Self
 
 import numpy as np
-from scipy.linalg import solve
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.covariance import ledoit_wolf
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -13,6 +12,10 @@ from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.plain_arrays import tensor_or_mask
 from unsinter.probes.readout import LinearReadout
 from unsinter.probes.scaling import power_units
+from unsinter.probes.shrunk_covariance import ShrunkCovariance
+
+_ROUNDING = 16 * float(np.finfo(np.float64).eps)
+"""Deviation within classes, as a share of a column's mean, that is rounding of a column that never varies."""
 
 
 class MassMeanProbe(LinearReadout, ClassifierMixin, BaseEstimator):
@@ -64,14 +67,7 @@ class MassMeanProbe(LinearReadout, ClassifierMixin, BaseEstimator):
 
 
 def _whitened(means: FloatArray, residual: FloatArray) -> FloatArray:
-    """Return means (n_classes, d) times the inverse of the shrunk covariance of residuals (n, d).
-
-    Columns are put on one scale first: shrinkage would else forget columns of small units.
-    """
-    scale = residual.std(axis=0)
-    scale[scale == 0] = 1.0
-    covariance, _ = ledoit_wolf(residual / scale, assume_centered=True)
-    # So little that it changes no digit shown, yet a column that never varies has an inverse.
-    covariance[np.diag_indices_from(covariance)] += 1e-10
-    solved: FloatArray = solve(covariance, (means / scale).T, assume_a="pos").T
-    return solved / scale
+    """Return means (n_classes, d) times the inverse of the shrunk covariance of residuals (n, d)."""
+    covariance = ShrunkCovariance.of_residuals(residual, rounding=_ROUNDING * np.abs(means).max(axis=0))
+    solved = covariance.solve(torch.as_tensor(means) / covariance.scale) / covariance.scale
+    return solved.numpy()

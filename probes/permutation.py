@@ -1,4 +1,4 @@
-"""p-values of held-out scores by permuting the labels of whole groups, adjusted over all sites at once."""
+"""Labels permuted in whole groups, and p-values of held-out scores from them, adjusted over all sites."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,6 +86,45 @@ def group_permutation_p(
     )
 
 
+def stratified_permutations(
+    y: LabelArray, *, groups: LabelArray, strata: LabelArray | None = None, n: int = 1, seed: int = 0
+) -> LabelArray:
+    """Return ``n`` permuted copies of y (n, n_examples); counts of every label in every stratum are kept.
+
+    The rows of one group in one stratum are a piece. Pieces of equal size in the same stratum trade labels,
+    which are then reordered inside each; a piece alone in its size keeps its labels but for their order.
+
+    Parameters
+    ----------
+    y, groups, strata : (n_examples,); strata None is one stratum.
+
+    Raises
+    ------
+    ValueError : lengths differ, an entry is missing (NaN or None), or every piece is alone in its size and of
+        one label, so that nothing moves.
+
+    References
+    ----------
+    Phipson & Smyth (2010) for p-values from such draws.
+    """
+    y, groups = known_values(y, name="y"), known_values(groups, name="groups")
+    strata = np.zeros(len(y), dtype=int) if strata is None else known_values(strata, name="strata")
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n!r}.")
+    if not len(y) == len(groups) == len(strata):
+        raise ValueError(
+            f"y has {len(y)} rows, groups {len(groups)}, strata {len(strata)}; give one per row."
+        )
+    sets = _trading(groups, strata)
+    if all(len(np.unique(y[rows])) == 1 for rows in sets):
+        raise ValueError("no two groups of equal size differ in their label inside a stratum; nothing moves.")
+    rng = np.random.default_rng(seed)
+    drawn = np.tile(y, (n, 1))
+    for rows in sets:
+        drawn[:, rows.ravel()] = _traded(y[rows], n, rng)
+    return drawn
+
+
 def _refuse_bad(scores: FloatArray, codes: LabelArray, n_permutations: int) -> None:
     """Raise ValueError for scores (n_sites, n_test, ...) that rank nothing, or codes that have no score."""
     n_classes = scores.shape[2] if scores.ndim == 3 else 2
@@ -133,26 +172,29 @@ class _MacroF1:
 def _permuted(codes: LabelArray, groups: LabelArray, n: int, seed: int) -> Iterator[NDArray[np.integer]]:
     """Yield labels (n_test, up to _BLOCK) until ``n`` permutations are given."""
     rng = np.random.default_rng(seed)
-    strata = _same_size(groups)
+    sets = _trading(groups, np.zeros(len(groups), dtype=int))
     for start in range(0, n, _BLOCK):
         m = min(_BLOCK, n - start)
         labels = np.empty((len(codes), m), dtype=codes.dtype)
-        for members in strata:
-            labels[members.ravel()] = _swapped(codes[members], m, rng)
+        for rows in sets:
+            labels[rows.ravel()] = _traded(codes[rows], m, rng).T
         yield labels
 
 
-def _same_size(groups: LabelArray) -> list[NDArray[np.intp]]:
-    """Return the rows (n_groups, size) of all groups of each size."""
-    _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    members = np.split(np.argsort(index, kind="stable"), np.cumsum(counts)[:-1])
-    return [np.stack([rows for rows in members if len(rows) == size]) for size in np.unique(counts)]
+def _trading(groups: LabelArray, strata: LabelArray) -> list[NDArray[np.intp]]:
+    """Return the rows (n_pieces, size) of each set of pieces that may trade."""
+    sets = []
+    for stratum in np.unique(strata):
+        rows = np.flatnonzero(strata == stratum)
+        _, index, counts = np.unique(groups[rows], return_inverse=True, return_counts=True)
+        pieces = np.split(rows[np.argsort(index, kind="stable")], np.cumsum(counts)[:-1])
+        sets += [np.stack([p for p in pieces if len(p) == size]) for size in np.unique(counts)]
+    return sets
 
 
-def _swapped(labels: LabelArray, m: int, rng: np.random.Generator) -> LabelArray:
-    """Return labels (n_groups * size, m) of groups (n_groups, size) traded and reordered inside."""
-    n_groups, size = labels.shape
-    traded = labels[rng.random((m, n_groups)).argsort(axis=1)]
-    if size > 1:
+def _traded(labels: LabelArray, n: int, rng: np.random.Generator) -> LabelArray:
+    """Return labels (n, n_pieces * size) of pieces (n_pieces, size)."""
+    traded = labels[rng.random((n, len(labels))).argsort(axis=1)]
+    if labels.shape[1] > 1:
         traded = np.take_along_axis(traded, rng.random(traded.shape).argsort(axis=2), axis=2)
-    return traded.reshape(m, n_groups * size).T
+    return traded.reshape(n, -1)

@@ -1,7 +1,6 @@
 """Named token positions of a rendered prompt."""
 
 import re
-from collections.abc import Sequence
 
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.rendering import RenderedPrompt, TemplateChoice, render
@@ -12,10 +11,6 @@ _PLAIN = ("instruction_end", "template_end", "instruction_mean")
 
 class PositionError(ValueError):
     """A position is unknown, or a row does not have it."""
-
-
-class LeakageError(ValueError):
-    """A target that is known before the model answers was asked for at a response token."""
 
 
 def resolve_position(name: str, row: RenderedPrompt) -> tuple[int, int]:
@@ -67,18 +62,6 @@ def describe_positions(
     [row] = render([("example", "hello")], model, template=template, system=system)
     spans = {name: resolve_position(name, row) for name in available_positions(row)}
     return {name: str(model.tokenizer.decode(list(row.token_ids[a:b]))) for name, (a, b) in spans.items()}
-
-
-def assert_prompt_side(
-    positions: Sequence[str], *, target: str, allow_response_positions: bool = False
-) -> None:
-    """Raise LeakageError if a position lies after the prompt and the study does not allow that."""
-    for name in positions:
-        if name not in _PLAIN and _parse(name)[0] == "response" and not allow_response_positions:
-            raise LeakageError(
-                f"position {name!r} lies in the response, which would show target {target!r} its own answer; "
-                "use a prompt position, or set allow_response_positions."
-            )
 
 
 def _parse(name: str) -> tuple[str, int]:

@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.card_seal import SCHEMA_VERSION, SEAL, card_text, digest_of, read_card, sealed
-from unsinter.probes.files.exported import LOG_ODDS, Calibration, Layers, ProbeFileError, ProbeWeights
+from unsinter.probes.files.exported import LOG_ODDS, Layers, ProbeFileError, ProbeWeights
 from unsinter.probes.files.whole_files import write_together
 
 OUR_FIELDS = (

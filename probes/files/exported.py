@@ -7,7 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.calibration import Calibration
 from unsinter.probes.plain_arrays import plain_array
+from unsinter.probes.relu_layers import relu_scores
 from unsinter.probes.row_values import refuse_not_finite
 
 Layers: TypeAlias = tuple[tuple[FloatArray, FloatArray], ...]
@@ -21,21 +23,6 @@ FAMILIES = (*sorted(LOG_ODDS), "mass_mean", "ridge")
 
 class ProbeFileError(ValueError):
     """A probe or its file is missing, damaged, or made for other activations."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """Platt's map from scores to probabilities, fitted on inner folds of the training rows.
-
-    Two classes: ``sigmoid(slope * score + intercept)``. More: ``softmax(slope * scores)``, intercept 0.
-
-    References
-    ----------
-    Platt (1999), Probabilistic outputs for support vector machines; Guo et al. (2017), arXiv:1706.04599.
-    """
-
-    slope: float
-    intercept: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +79,7 @@ class ProbeWeights:
             )
         # A NaN is above no threshold, so it would be decided as the first class.
         refuse_not_finite(X, name="X")
-        for weight, bias in self.layers[:-1]:
-            X = np.maximum(X @ weight.T.astype(np.float64) + bias, 0.0)
-        weight, bias = self.layers[-1]
-        scores = X @ weight.T.astype(np.float64) + bias
-        return scores[:, 0] if self.is_binary else scores
+        return relu_scores(X, self.layers)
 
     def probabilities(self, X: FloatArray) -> FloatArray:
         """Return class probabilities (n_examples, n_classes), columns in the order of ``classes``.

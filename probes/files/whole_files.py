@@ -12,7 +12,8 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     """Write every file beside its place, flush all of them, and only then move them into place.
 
     A full disk is met while the temporary files are written, so files of an earlier export stay as they
-    were. Between two renames a kill can leave new beside old files, which their digests then refuse.
+    were. Between two renames a kill can leave new beside old files, which their digests then refuse. The
+    folders are flushed too, so that names outlive a power cut.
 
     Raises
     ------
@@ -29,6 +30,8 @@ def write_together(files: Mapping[Path, bytes]) -> None:
                 os.fsync(file.fileno())
         for path, part in parts.items():
             part.replace(path)
+        for folder in {path.parent for path in files}:
+            _flush_names(folder)
     except OSError as error:
         reason = " ".join(str(error).split())
         raise ProbeFileError(f"{path} cannot be written ({reason}); make room and export again.") from error
@@ -36,3 +39,11 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         for part in parts.values():
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def _flush_names(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

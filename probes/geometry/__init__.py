@@ -1,1 +1,1 @@
-"""Directions, their covariance and what is shared between them."""
+"""Directions of factors and the angles between them."""

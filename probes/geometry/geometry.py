@@ -1,90 +1,37 @@
 """How two directions lie to each other, in units of what varies anyway."""
 
-from dataclasses import dataclass
-from typing import Self
-
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+import torch
 
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.geometry.contrasts import contrast_rows, residuals
+from unsinter.probes.permutation import stratified_permutations
 from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.row_values import known_values
-from unsinter.probes.stratified_permutation import stratified_permutations
+from unsinter.probes.shrunk_covariance import ShrunkCovariance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """The shrunk covariance within cells, factorised once.
+def covariance_within(X: FloatArray, cells: LabelArray) -> ShrunkCovariance:
+    """Return the shrunk covariance of X (n, d) around the mean of each row's cell (n,).
 
-    Columns are put on one scale first, shrinkage would else forget columns of small units. Shrinkage keeps
-    the matrix invertible where rows are fewer than columns; the plain sample covariance is never inverted.
-
-    Attributes
-    ----------
-    scale : (d,) deviation of each column within cells; activation units.
-    factor : (d, d) lower Cholesky factor of the shrunk covariance of scaled columns.
-    shrinkage : weight of the identity, 0 to 1.
-    effective_rank : (sum of eigenvalues)^2 / sum of their squares of the sample covariance before shrinkage:
-        how many directions of equal variance would spread as widely.
+    ValueError unless X is a finite matrix with more rows than cells, and varies inside them.
     """
-
-    scale: FloatArray
-    factor: FloatArray
-    shrinkage: float
-    effective_rank: float
-
-    @classmethod
-    def within(cls, X: FloatArray, cells: LabelArray) -> Self:
-        """Return the metric of X (n, d) around the mean of each row's cell (n,).
-
-        ValueError unless X is a finite matrix with more rows than cells. Shrinkage by Ledoit & Wolf (2004).
-        """
-        X = plain_array(X, name="X")
-        cells = known_values(cells, name="cells")
-        n_cells = len(np.unique(cells))
-        if X.ndim != 2 or len(X) != len(cells) or len(X) <= n_cells or not np.isfinite(X).all():
-            raise ValueError(
-                f"X must be finite, (n, d), with a cell for each row and more rows than cells; got shape "
-                f"{X.shape}, {len(cells)} labels of {n_cells} cells."
-            )
-        around = residuals(X - X.mean(axis=0), cells)
-        scale = around.std(axis=0)
-        scale[scale <= 1e-7 * np.abs(X).max(axis=0)] = 1.0
-        around = (around / scale).astype(np.float32)
-        covariance = (around.T @ around / len(around)).astype(np.float64)
-        trace, power = np.trace(covariance), np.square(covariance).sum()
-        if not trace > 0:
-            raise ValueError("X does not vary inside the cells; a whitened direction needs rows that differ.")
-        shrinkage = _ledoit_wolf(around, trace=float(trace), power=float(power))
-        shrunk = (1 - shrinkage) * covariance
-        shrunk[np.diag_indices_from(shrunk)] += shrinkage * trace / len(shrunk) + 1e-6 * trace / len(shrunk)
-        return cls(
-            scale=scale.astype(np.float64),
-            factor=cholesky(shrunk, lower=True, overwrite_a=True, check_finite=False),
-            shrinkage=shrinkage,
-            effective_rank=float(trace**2 / power),
+    X = plain_array(X, name="X")
+    cells = known_values(cells, name="cells")
+    n_cells = len(np.unique(cells))
+    if X.ndim != 2 or len(X) != len(cells) or len(X) <= n_cells or not np.isfinite(X).all():
+        raise ValueError(
+            f"X must be finite, (n, d), with a cell for each row and more rows than cells; got shape "
+            f"{X.shape}, {len(cells)} labels of {n_cells} cells."
         )
-
-    def whiten(self, V: FloatArray) -> FloatArray:
-        """Return V (k, d) in coordinates (k, d) whose dot product is that of Sigma^-1."""
-        scaled = (np.atleast_2d(V) / self.scale).T
-        return solve_triangular(self.factor, scaled, lower=True, check_finite=False).T
-
-
-def _ledoit_wolf(rows: FloatArray, *, trace: float, power: float) -> float:
-    """Return Ledoit & Wolf's weight of the identity for centred rows (n, d).
-
-    ``trace`` and ``power`` (sum of squares) of their covariance are at hand, which makes this the formula of
-    scikit-learn's ``ledoit_wolf_shrinkage`` at a hundredth of its time.
-    """
-    n, d = rows.shape
-    fourth = float(np.square(np.square(rows).sum(axis=1, dtype=np.float64)).sum())
-    noise = (fourth / n - power) / n
-    return float(min(max(noise / (power - trace**2 / d), 0.0), 1.0)) if power > trace**2 / d else 1.0
+    around = residuals(X - X.mean(axis=0), cells)
+    if not around.any():
+        raise ValueError("X does not vary inside the cells; a whitened direction needs rows that differ.")
+    rounding = 1e-7 * np.abs(X).max(axis=0)
+    return ShrunkCovariance.of_residuals(around, rounding=rounding, dtype=torch.float32)
 
 
-def cosine(u: FloatArray, v: FloatArray, *, metric: Metric | None = None) -> FloatArray:
+def cosine(u: FloatArray, v: FloatArray, *, metric: ShrunkCovariance | None = None) -> FloatArray:
     """Return the cosine of each row of u with the same row of v (k,), both (k, d) or (d,).
 
     With ``metric`` it is u' S^-1 v / sqrt(u' S^-1 u  v' S^-1 v). NaN for a row of zeros or NaN.
@@ -185,6 +132,6 @@ def position_cosine(X: FloatArray, elsewhere: FloatArray, z: LabelArray, w: Labe
             f"both positions need the same rows and columns, got {X.shape} and {elsewhere.shape}."
         )
     cells = 2 * np.asarray(z) + np.asarray(w)
-    metric = Metric.within(np.concatenate([X, elsewhere]), np.concatenate([cells, 4 + cells]))
+    metric = covariance_within(np.concatenate([X, elsewhere]), np.concatenate([cells, 4 + cells]))
     (rows,) = contrast_rows(z, w)
     return cosine(rows @ X, rows @ elsewhere, metric=metric)

@@ -13,6 +13,7 @@ from unsinter.probes.mlp.job import Job, MLPSettings
 from unsinter.probes.mlp.linear_part import linear_map
 from unsinter.probes.mlp.step import Stack
 from unsinter.probes.mlp.validation import validation_rows
+from unsinter.probes.relu_layers import relu_scores
 from unsinter.probes.tasks import Task
 
 
@@ -34,16 +35,7 @@ class Network:
 
     def scores(self, X: FloatArray) -> FloatArray:
         """Return log-odds of class 1 (n_examples,), or logits (n_examples, n_classes), in nats."""
-        return network_scores(self.layers, X)
-
-
-def network_scores(layers: Sequence[tuple[FloatArray, FloatArray]], X: FloatArray) -> FloatArray:
-    """Return the outputs of ReLU layers for raw X; one output gives (n_examples,)."""
-    hidden = np.asarray(X, dtype=np.float64)
-    for weight, bias in layers[:-1]:
-        hidden = np.maximum(hidden @ weight.T + bias, 0)
-    scores = hidden @ layers[-1][0].T + layers[-1][1]
-    return scores[:, 0] if scores.shape[1] == 1 else scores
+        return relu_scores(X, self.layers)
 
 
 def fit_mlps(

@@ -8,9 +8,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unsinter.probes.arrays import FloatArray, LabelArray
-from unsinter.probes.mlp.batch import fit_mlps, network_scores
+from unsinter.probes.mlp.batch import fit_mlps
 from unsinter.probes.mlp.job import MLPSettings
 from unsinter.probes.plain_arrays import tensor_or_mask
+from unsinter.probes.relu_layers import relu_scores
 from unsinter.probes.row_values import known_values, sample_weights
 from unsinter.probes.tasks import Task
 
@@ -100,7 +101,7 @@ class MLPProbe(ClassifierMixin, BaseEstimator):
         """Return log-odds of ``classes_[1]`` (n_examples,), or logits (n_examples, n_classes), in nats."""
         check_is_fitted(self)
         X = validate_data(self, tensor_or_mask(X, name="X"), dtype=np.float64, reset=False)
-        return network_scores(self.layers_, X)
+        return relu_scores(X, self.layers_)
 
     def predict_proba(self, X: FloatArray) -> FloatArray:
         """Return class probabilities (n_examples, n_classes), columns in the order of ``classes_``."""

@@ -1,53 +1,14 @@
-"""AUROC with strata held fixed, for many row weightings at once, and intervals from its draws."""
+"""Intervals and bands from the draws of a statistic."""
 
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from unsinter.probes.arrays import BoolArray, FloatArray
+from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import percentile_interval
-from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
+from unsinter.studies.data.estimate import UNKNOWN, Estimate
 
 CHANCE = 0.5
-
-
-def stratified_area(
-    scores: FloatArray, positive: BoolArray, strata: NDArray[np.intp], weights: FloatArray
-) -> FloatArray:
-    """Return the AUROC over pairs of rows of one stratum, for each weighting (n_weightings,).
-
-    The areas of the strata are averaged with weights n1 n0 / (n1 + n0), the inverse of their variance up to a
-    constant. A score that is the same for all rows of each stratum gives exactly one half. NaN where a
-    weighting leaves no pair.
-
-    Parameters
-    ----------
-    scores, positive, strata : (n,).
-    weights : (n, n_weightings) non-negative, one column per weighting.
-    """
-    _, rank = np.unique(scores, return_inverse=True)
-    _, stratum = np.unique(strata, return_inverse=True)
-    step = int(rank.max()) + 1
-    key = stratum * step + rank
-    order = np.argsort(key, kind="stable")
-    wins, losses = order[positive[order]], order[~positive[order]]
-    if not len(wins) or not len(losses):
-        return np.full(weights.shape[1], NAN)
-    below = np.zeros((len(losses) + 1, weights.shape[1]), dtype=weights.dtype)
-    np.cumsum(weights[losses], axis=0, out=below[1:])
-    held, starts = np.unique(stratum[wins], return_index=True)
-    edges = np.searchsorted(key[losses], np.stack([held, held + 1]) * step)
-    first, last = (np.searchsorted(key[losses], key[wins], side) for side in ("left", "right"))
-    base = np.repeat(edges[0], np.diff(np.append(starts, len(wins))))
-    beaten = (below[first] + below[last]) / 2 - below[base]
-    won = np.add.reduceat(beaten * weights[wins], starts, axis=0)
-    ups, downs = np.add.reduceat(weights[wins], starts, axis=0), below[edges[1]] - below[edges[0]]
-    share = 1 / np.maximum(ups + downs, 1e-9)
-    pairs = (ups * downs * share).sum(axis=0, dtype=float)
-    return np.divide(
-        (won * share).sum(axis=0, dtype=float), pairs, out=np.full(len(pairs), NAN), where=pairs > 0
-    )
 
 
 def estimate(values: FloatArray, *, level: float) -> Estimate:

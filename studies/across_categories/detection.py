@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.metrics import auroc
 from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
-from unsinter.studies.across_categories.areas import CHANCE, estimate, stratified_area
+from unsinter.studies.across_categories.areas import CHANCE, estimate
 from unsinter.studies.across_categories.contrast import Contrast
 from unsinter.studies.across_categories.data import RowIndex
 from unsinter.studies.across_categories.rule import AcrossRule
@@ -120,7 +121,7 @@ def _areas(
         rows = np.concatenate([up, down])
         positive, drawn = np.arange(len(rows)) < len(up), weights[rows]
         for probe, values in enumerate(scores):
-            areas[probe, column] = stratified_area(values[rows], positive, folds[rows], drawn)
+            areas[probe, column] = auroc(values[rows], positive, weights=drawn.T, strata=folds[rows])
     return areas
 
 

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, FloatArray
+from unsinter.probes.metrics import auroc
 from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
-from unsinter.studies.across_categories.areas import estimate, simultaneous, stratified_area
+from unsinter.studies.across_categories.areas import estimate, simultaneous
 from unsinter.studies.across_categories.refusals import Refusals
 from unsinter.studies.across_categories.rule import AcrossRule
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
@@ -76,7 +77,7 @@ def wording_evidence(
     def areas(scores: FloatArray, part: NDArray[np.intp], strata: NDArray[np.intp]) -> dict[str, FloatArray]:
         rows = np.arange(len(part))
         return {
-            name: stratified_area(scores[place, part, rows], refusals.is_of(name), strata, drawn)
+            name: auroc(scores[place, part, rows], refusals.is_of(name), weights=drawn.T, strata=strata)
             for place, name in enumerate(refusals.names)
         }
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.card_seal import digest_of
 from unsinter.probes.files.export import pack_probe, probe_files, with_card
-from unsinter.probes.files.exported import Calibration, ProbeWeights
+from unsinter.probes.files.exported import ProbeWeights
 from unsinter.probes.files.whole_files import write_together
 from unsinter.studies.data.targets import MEANING
 from unsinter.studies.export.probe_card import probe_readme

@@ -1,10 +1,10 @@
 """Scores by layer beside their floor and control, drawn from the run's tables only; figure files."""
 
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from unsinter.cache.atomic import sweep, write_atomically
 from unsinter.cache.refusals import naming
 from unsinter.studies.figures.style import (
     GAP,
@@ -162,18 +163,16 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
 def _save(figure: Figure, path: Path, name: str) -> None:
     # The date, and ids without a salt of ours, would make two runs of one study differ.
     metadata = {"Date": None} if path.suffix == ".svg" else None
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with names_as_written(), warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            # Type stays type in SVG files: whoever shows them may have glyphs that are not installed here.
-            mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
-            figure.savefig(part, dpi=150, metadata=metadata)
-        _tell(said, path)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    image = BytesIO()
+    with names_as_written(), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        # Type stays type in SVG files: whoever shows them may have glyphs that are not installed here.
+        mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
+        figure.savefig(image, format=path.suffix[1:], dpi=150, metadata=metadata)
+    _tell(said, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
+    write_atomically(path, [image.getbuffer()])
 
 
 @dataclass(slots=True, kw_only=True)

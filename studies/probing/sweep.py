@@ -7,7 +7,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from unsinter.probes.calibration import fit_calibration
+from unsinter.probes.calibration_fit import fit_calibration
 from unsinter.probes.codelength import CodePlan, code_length
 from unsinter.probes.tasks import Task
 from unsinter.probes.thresholds import balanced_threshold, threshold_at_fpr

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.codelength import plan_code
-from unsinter.probes.files.exported import Calibration
 from unsinter.probes.permutation import group_permutation_p
 from unsinter.studies.activations.untrained import LAYER0_MEAN
 from unsinter.studies.data.dataset import Dataset
@@ -145,6 +144,6 @@ def site_weights(fit: SiteFit, target: Target) -> SiteWeights:
         layers=fit.layers,
         examples=fit.examples,
         threshold=operation.threshold if target.is_binary else None,
-        calibration=Calibration(slope=operation.calibration.slope, intercept=operation.calibration.intercept),
+        calibration=operation.calibration,
         is_tuned=fit.trial >= 0,
     )

@@ -91,15 +91,6 @@ OBSTACLES = {
 }
 """Why there can be no verdict at all, and what was done to the groups."""
 
-ERASURE = {
-    "read-after-erasure": words(
-        "{factor} is still read with AUROC {auroc:.2f} after its erasure",
-        short="{factor} is still read after its erasure",
-    ),
-    "not-read-before-erasure": words("{factor} is not read before erasure"),
-}
-"""Why erasure says nothing."""
-
 CONTRASTS = {
     "contrasts-open": words("", "{n:d} of {total:d} contrasts: ", "{why!w}"),
     "some-contrasts-open": words("", "{n:d} of {total:d} contrasts: ", "{why!w}", "; decided: {decided!v}"),

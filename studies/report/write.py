@@ -1,6 +1,5 @@
 """The page, from a run folder's files alone."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from unsinter.cache.atomic import sweep, write_atomically
 from unsinter.cache.refusals import naming
 from unsinter.studies.report.across_sections import across_blocks
 from unsinter.studies.report.answer import Claim, answer, make_claims
@@ -65,13 +65,9 @@ def write_page(evidence: Evidence) -> Mapping[str, str]:
     """
     page = make_page(evidence)
     target = evidence.folder / "report.html"
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     with naming(target, ReportError):
-        try:
-            part.write_text(page.text, encoding="utf-8")
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        sweep(target)
+        write_atomically(target, [page.text.encode()])
     return page.not_drawn
 
 

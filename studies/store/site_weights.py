@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.files.exported import Calibration, Layers, ProbeWeights
+from unsinter.probes.calibration import Calibration
+from unsinter.probes.files.exported import Layers, ProbeWeights
 from unsinter.probes.files.whole_files import write_together
 from unsinter.studies.study.file import StudyError
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from unsinter.cache.atomic import flush_folder, write_atomically
 from unsinter.cache.inventory import DamagedFileError, Inventory, files_below
 from unsinter.cache.refusals import cannot_write
 from unsinter.studies.store.damage import set_aside
@@ -86,12 +87,13 @@ class StepStore:
         try:
             part.mkdir(parents=True, exist_ok=True)
             for table_name, table in tables.items():
-                table.to_parquet(part / f"{table_name}.parquet", index=False)
+                write_atomically(part / f"{table_name}.parquet", [table.to_parquet(index=False)])
             write_more(part)
-            (part / _FACTS).write_text(json.dumps(dict(facts), indent=1, sort_keys=True), encoding="utf-8")
+            write_atomically(part / _FACTS, [json.dumps(dict(facts), indent=1, sort_keys=True).encode()])
             Inventory.of(part, files_below(part)).write()
             if not final.exists():  # another process may have finished the same step: equal by its key
                 part.rename(final)
+                flush_folder(self.folder)
         except OSError as error:
             raise StudyError(cannot_write(final, error)) from error
         finally:

@@ -5,13 +5,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
-from unsinter.probes.calibration import (
-    Calibration,
-    CalibrationError,
-    brier,
-    expected_calibration_error,
-    fit_calibration,
-)
+from unsinter.probes.calibration import Calibration, brier, expected_calibration_error
+from unsinter.probes.calibration_fit import CalibrationError, fit_calibration
 
 
 def planted(rng, *, n, slope, intercept):

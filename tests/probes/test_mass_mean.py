@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.covariance import ledoit_wolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import NearestCentroid
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -57,6 +58,33 @@ def test_more_dimensions_than_rows_and_a_constant_column_are_no_trouble():
     probe = MassMeanProbe().fit(X, y)
     assert np.isfinite(probe.coef_).all()
     assert probe.score(X, y) == 1
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("constant", [0.1, -1e4 / 3])
+def test_a_constant_column_whose_mean_is_rounded_gets_no_say(n_classes, constant):
+    """The mean of many 0.1 is not 0.1: what is left is rounding, which must not be taken for a deviation."""
+    rng = np.random.default_rng(3)
+    y = np.arange(400) % n_classes
+    X = rng.normal(size=(400, 3)) + y[:, None]
+    exact, rounded = (
+        MassMeanProbe().fit(np.column_stack([X, np.full(400, value)]), y) for value in (2.0, constant)
+    )
+    np.testing.assert_allclose(rounded.coef_[:, :3], exact.coef_[:, :3], rtol=1e-9)
+    # Of several classes the same number in every score tells none apart.
+    coef = rounded.coef_[:, 3] - (rounded.coef_[:, 3].mean() if n_classes > 2 else 0.0)
+    np.testing.assert_allclose(coef, 0, atol=1e-6)
+
+
+def test_the_covariance_is_the_one_scikit_learn_shrinks():
+    rng = np.random.default_rng(4)
+    y = np.arange(90) % 3
+    X = rng.normal(size=(90, 60)) @ rng.normal(size=(60, 60)) + 2 * rng.normal(size=(3, 60))[y]
+    means = np.stack([X[y == k].mean(axis=0) for k in range(3)])
+    scale = (X - means[y]).std(axis=0)
+    covariance, _ = ledoit_wolf((X - means[y]) / scale, assume_centered=True)
+    expected = np.linalg.solve(covariance, (means / scale).T).T / scale
+    np.testing.assert_allclose(MassMeanProbe().fit(X, y).coef_, expected, rtol=1e-6)
 
 
 def test_one_class_is_refused():

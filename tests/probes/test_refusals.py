@@ -7,14 +7,14 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from unsinter.probes import GridSolver, LogisticProbe, MassMeanProbe, MLPProbe, RidgeProbe, Task
-from unsinter.probes.calibration import brier, expected_calibration_error, fit_calibration
+from unsinter.probes.calibration import brier, expected_calibration_error
+from unsinter.probes.calibration_fit import fit_calibration
 from unsinter.probes.codelength import code_length, plan_code
 from unsinter.probes.files.exported import ProbeWeights
 from unsinter.probes.geometry.contrasts import contrast_rows
 from unsinter.probes.geometry.geometry import half_weights
 from unsinter.probes.metrics import auroc, balanced_accuracy, group_draws, macro_f1, percentile_interval
-from unsinter.probes.permutation import group_permutation_p
-from unsinter.probes.stratified_permutation import stratified_permutations
+from unsinter.probes.permutation import group_permutation_p, stratified_permutations
 from unsinter.probes.thresholds import balanced_threshold, rates_at, threshold_at_fpr
 
 RNG = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unsinter.probes.stratified_permutation import stratified_permutations
+from unsinter.probes.permutation import stratified_permutations
 
 
 def test_counts_inside_every_stratum_stay_and_every_order_is_equally_likely():

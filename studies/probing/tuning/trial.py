@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from unsinter.probes.files.exported import Layers
+from unsinter.probes.relu_layers import relu_scores
 from unsinter.probes.tasks import Task
 from unsinter.studies.data.sites import NAN, FloatArray
 from unsinter.studies.data.targets import Target
@@ -98,8 +99,8 @@ def run_trial(
         solver = _solver(X, candidate)
         for fold, bar in zip(given.folds, bars, strict=True):
             task = given.task_without(fold)
-            fitted = fit_candidate(
-                X, candidate, task, penalties, groups=given.groups, seed=given.seed, solver=solver
+            (fitted,) = fit_candidate(
+                X, candidate, [task], penalties, groups=given.groups, seed=given.seed, solver=solver
             )
             unseen = given.inner == fold
             by_fold.append([_score(given.target, s[unseen], unseen) for s in fitted.scores])
@@ -125,16 +126,28 @@ def penalties_of(candidate: Candidate, given: TrainingRows) -> Sequence[float]:
 def fit_candidate(
     X: FloatArray,
     candidate: Candidate,
-    task: Task,
+    tasks: Sequence[Task],
     penalties: Sequence[float],
     *,
     groups: NDArray[Any],
     seed: int,
     solver: Solver | None = None,
-) -> Fitted:
-    """Fit a task on X (n_examples, d_model), from the rows that it trains alone, and score all rows."""
+) -> list[Fitted]:
+    """Fit tasks on X (n_examples, d_model), each from the rows that it trains alone, and score all rows."""
     if candidate.family == "mlp":
-        return _fit_mlp(X, candidate, task, groups, seed)
+        return _fit_mlps(X, candidate, tasks, groups, seed)
+    return [_fit_linear(X, candidate, task, penalties, seed=seed, solver=solver) for task in tasks]
+
+
+def _fit_linear(
+    X: FloatArray,
+    candidate: Candidate,
+    task: Task,
+    penalties: Sequence[float],
+    *,
+    seed: int,
+    solver: Solver | None,
+) -> Fitted:
     if not candidate.reduction:
         fit = (solver or make_solver(candidate.family, X)).fit([task], penalties)[0]
         layers: list[Layers] = [(fit.weights(index),) for index in range(len(penalties))]
@@ -164,16 +177,34 @@ class _Reduction:
         return of_raw, bias - of_raw @ self.scaler.mean_ - of_standard @ self.pca.mean_
 
 
-def _fit_mlp(X: FloatArray, candidate: Candidate, task: Task, groups: NDArray[Any], seed: int) -> Fitted:
-    from unsinter.probes.mlp.mlp import MLPProbe
+def _fit_mlps(
+    X: FloatArray, candidate: Candidate, tasks: Sequence[Task], groups: NDArray[Any], seed: int
+) -> list[Fitted]:
+    """Train the networks of all tasks in one batch; each as if it were alone, up to rounding."""
+    from unsinter.probes.mlp.batch import fit_mlps
+    from unsinter.probes.mlp.job import MLPSettings
 
-    rows = task.trains
-    probe = MLPProbe(**candidate.network, n_components=candidate.reduction or None, seed=seed)
-    probe.fit(
-        X[rows], np.asarray(task.codes)[rows], sample_weight=task.row_weights[rows], groups=groups[rows]
+    X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+    settings = MLPSettings(**candidate.network, n_components=candidate.reduction or None)
+    present = [np.unique(np.asarray(task.codes)[task.trains]) for task in tasks]
+    networks = fit_mlps(
+        X,
+        [_of_present(task, known) for task, known in zip(tasks, present, strict=True)],
+        settings,
+        [seed],
+        groups=groups,
     )
-    layers = _with_every_class(tuple(probe.layers_), np.asarray(probe.classes_), task.n_classes)
-    return Fitted(scores=forward(X, layers)[None], layers=[layers], converged=[True])
+    fitted = []
+    for task, known, network in zip(tasks, present, networks, strict=True):
+        layers = _with_every_class(tuple(network.layers), known, task.n_classes)
+        fitted.append(Fitted(scores=relu_scores(X, layers)[None], layers=[layers], converged=[True]))
+    return fitted
+
+
+def _of_present(task: Task, known: NDArray[np.intp]) -> Task:
+    """Return the task of the classes that have training rows: the first prefixes of a code lack some."""
+    codes = np.where(task.trains, np.searchsorted(known, task.codes), -1)
+    return Task(codes=codes, n_classes=len(known), weights=task.row_weights)
 
 
 def _with_every_class(layers: Layers, known: NDArray[np.intp], n_classes: int) -> Layers:
@@ -186,14 +217,6 @@ def _with_every_class(layers: Layers, known: NDArray[np.intp], n_classes: int) -
     full_weight, full_bias = np.zeros((n_classes, weight.shape[1])), np.full(n_classes, -np.inf)
     full_weight[known], full_bias[known] = weight, bias
     return (*layers[:-1], (full_weight, full_bias))
-
-
-def forward(X: FloatArray, layers: Layers) -> FloatArray:
-    """Return scores (n,) of one output, else (n, n_outputs): ReLU between layers."""
-    hidden = np.asarray(X, dtype=np.float64)
-    for place, (weight, bias) in enumerate(layers):
-        hidden = (hidden if place == 0 else np.maximum(hidden, 0.0)) @ np.asarray(weight).T + bias
-    return hidden[:, 0] if hidden.shape[1] == 1 else hidden
 
 
 def _solver(X: FloatArray, candidate: Candidate) -> Solver | None:

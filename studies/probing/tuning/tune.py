@@ -186,10 +186,9 @@ def _refit(
     result = run_trial(X[rows.train], candidate, given, [float("-inf")] * len(given.folds), is_last=True)
     penalties = penalties_of(candidate, given) if np.isnan(result.penalty) else [result.penalty]
     with threadpool_limits(limits=1):
-        fits = {
-            name: fit_candidate(X, candidate, task, penalties, groups=groups, seed=given.seed)
-            for name, task in tasks_of(plan).items()
-        }
+        tasks = tasks_of(plan)
+        fitted = fit_candidate(X, candidate, list(tasks.values()), penalties, groups=groups, seed=given.seed)
+        fits = dict(zip(tasks, fitted, strict=True))
     probe = fits["probe"]
     return SiteFit(
         site=candidate.site,

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.geometry.shrunk_metric import ShrunkMetric, fit_metrics
+from unsinter.probes.shrunk_covariance import ShrunkCovariance, fold_covariances
 from unsinter.studies.separation.contrasts.cell_means import PROBES, CellMeans
 from unsinter.studies.separation.contrasts.comparison import Comparison
 
@@ -86,7 +86,7 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
         )
         for design in designs
     ]
-    for fold, metric in enumerate(fit_metrics(x, folds)):
+    for fold, metric in enumerate(fold_covariances(x, folds)):
         kept, held_out = folds != fold, folds == fold
         seen = metric.standardise(x[torch.as_tensor(kept)])
         unseen = metric.standardise(x[torch.as_tensor(held_out)])
@@ -122,7 +122,7 @@ def _differences(designs: Sequence[Design], held_out: NDArray[np.bool_], unseen:
 
 
 def _fit(
-    metric: ShrunkMetric, indicators: Sequence[Tensor], seen: Tensor, differences: Sequence[Tensor]
+    metric: ShrunkCovariance, indicators: Sequence[Tensor], seen: Tensor, differences: Sequence[Tensor]
 ) -> list[tuple[CellMeans, Tensor, Tensor]]:
     """Return means, differences and solved differences of each design, all solved in one call."""
     sums = torch.split(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.geometry.shrunk_metric import ledoit_wolf
+from unsinter.probes.shrunk_covariance import ledoit_wolf
 
 _RIDGE = 1e-9
 """Of the mean square: keeps the factor of dependent rows finite."""

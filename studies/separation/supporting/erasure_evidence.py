@@ -9,15 +9,11 @@ from numpy.typing import NDArray
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.concepts import class_codes
 from unsinter.probes.erasure import Eraser, fit_leace, fit_permuted_leace, random_eraser
+from unsinter.probes.metrics import auroc, observed_and_drawn
 from unsinter.probes.ridge import RidgeProbe
 from unsinter.studies.data.estimate import Estimate, from_draws
 from unsinter.studies.data.row_weights import equal_sums
 from unsinter.studies.data.splits import outer_split
-from unsinter.studies.reasons.reason import Reason, together
-from unsinter.studies.separation.contrasts.stratified_auroc import area_inside, drawn_weights
-
-STILL_THERE = 0.6
-"""AUROC of a fresh probe of the erased factor above which the erasure did not work and says nothing."""
 
 _SPLITS = 3
 _PENALTY = 1.0
@@ -43,19 +39,14 @@ class ErasureEvidence:
 
     Attributes
     ----------
-    before_first, before_second : AUROC of each factor before anything is erased.
     kept_first : share of the first factor kept after the second was erased; ``kept_second`` the reverse.
         NaN where the factor could not be read before.
     check_first, check_second : AUROC of a fresh probe of that factor after that very factor was erased;
         ``check_second`` is what decides whether ``kept_first`` means anything.
     kept_first_random, kept_second_random : the same share with one random direction erased instead.
     kept_first_permuted : the same with the eraser of the second factor's permuted labels, and so on.
-    void : an erased factor could still be read, so that what the other kept is no evidence.
-    reason : which and by how much; empty where there is nothing to say.
     """
 
-    before_first: Estimate
-    before_second: Estimate
     kept_first: Estimate
     kept_second: Estimate
     check_first: Estimate
@@ -64,8 +55,6 @@ class ErasureEvidence:
     kept_second_random: Estimate
     kept_first_permuted: Estimate
     kept_second_permuted: Estimate
-    void: bool
-    reason: str
 
 
 def erasure_evidence(
@@ -97,10 +86,10 @@ def erasure_evidence(
     X, codes, groups = known_rows(X, z, w, groups)
     folds = _three_splits(codes, groups, seed=seed)
     scores = _scores(X, codes, groups, folds=folds, seed=seed)
-    weights = drawn_weights(groups, n_draws=n_draws, seed=seed)
+    weights = observed_and_drawn(groups, n_draws=n_draws, seed=seed)
     held_fixed = {"first": 2 * folds + codes["second"], "second": 2 * folds + codes["first"]}
     areas = {
-        (erased, factor): area_inside(found, codes[factor], held_fixed[factor], weights=weights)
+        (erased, factor): auroc(found, codes[factor], weights=weights, strata=held_fixed[factor])
         for (erased, factor), found in scores.items()
     }
     return _evidence(areas)
@@ -192,11 +181,8 @@ def _erasers(
 
 
 def _evidence(areas: Mapping[tuple[str, str], FloatArray]) -> ErasureEvidence:
-    before = {factor: from_draws(areas["whole", factor]) for factor in ("first", "second")}
-    check = {factor: from_draws(areas[f"{factor}_erased", factor]) for factor in ("first", "second")}
-
     def kept(factor: str, erased: str) -> Estimate:
-        if not before[factor].low > 0.5:
+        if not from_draws(areas["whole", factor]).low > 0.5:
             return Estimate()
         above = areas["whole", factor] - 0.5
         share = np.divide(
@@ -204,28 +190,13 @@ def _evidence(areas: Mapping[tuple[str, str], FloatArray]) -> ErasureEvidence:
         )
         return from_draws(share)
 
-    reasons = [
-        Reason("read-after-erasure", factor=f"the {factor} factor", auroc=check[factor].value)
-        for factor in check
-        if check[factor].value > STILL_THERE
-    ]
-    void = bool(reasons)
-    reasons += [
-        Reason("not-read-before-erasure", factor=f"the {factor} factor")
-        for factor in before
-        if before[factor].low <= 0.5
-    ]
     return ErasureEvidence(
-        before_first=before["first"],
-        before_second=before["second"],
         kept_first=kept("first", "second_erased"),
         kept_second=kept("second", "first_erased"),
-        check_first=check["first"],
-        check_second=check["second"],
+        check_first=from_draws(areas["first_erased", "first"]),
+        check_second=from_draws(areas["second_erased", "second"]),
         kept_first_random=kept("first", "random"),
         kept_second_random=kept("second", "random"),
         kept_first_permuted=kept("first", "second_permuted"),
         kept_second_permuted=kept("second", "first_permuted"),
-        void=void,
-        reason=together(reasons) if reasons else "",
     )

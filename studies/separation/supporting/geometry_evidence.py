@@ -7,16 +7,15 @@ import numpy as np
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.geometry.contrasts import contrast_rows
 from unsinter.probes.geometry.geometry import (
-    Metric,
     cosine,
+    covariance_within,
     disattenuated_cosine,
     half_weights,
     permuted_contrasts,
     split_half_reliability,
 )
-from unsinter.probes.metrics import percentile_interval
+from unsinter.probes.metrics import observed_and_drawn, percentile_interval
 from unsinter.studies.data.estimate import Estimate, from_draws
-from unsinter.studies.separation.contrasts.stratified_auroc import drawn_weights
 from unsinter.studies.separation.supporting.erasure_evidence import known_rows
 
 _SPLITS = 20
@@ -42,7 +41,6 @@ class GeometryEvidence:
     reliability_first, reliability_second : split half, see ``split_half_reliability``.
     null : (low, high) central 95 % of ``cosine`` where labels of one factor are permuted in whole groups
         inside levels of the other; the wider end of both factors. NaN where no labels can move.
-    shrinkage, effective_rank : of the metric, see ``Metric``.
     """
 
     cosine: Estimate
@@ -50,8 +48,6 @@ class GeometryEvidence:
     reliability_first: float
     reliability_second: float
     null: tuple[float, float]
-    shrinkage: float
-    effective_rank: float
 
 
 def geometry_evidence(
@@ -85,10 +81,10 @@ def geometry_evidence(
         raise ValueError(
             f"every cell of z and w needs rows, got cells {np.unique(cells)} of 0 to 3 (2 z + w)."
         )
-    metric = Metric.within(X, cells)
+    metric = covariance_within(X, cells)
     # Contrasts sum to zero, so centring changes nothing but the rounding.
     whitened = metric.whiten(X - X.mean(axis=0)).astype(np.float32)
-    weights = drawn_weights(groups, n_draws=n_draws, seed=seed)
+    weights = observed_and_drawn(groups, n_draws=n_draws, seed=seed)
     draws = _directions(contrast_rows(z, w, weights=weights), whitened)
     halves = half_weights(groups, n_splits=_SPLITS, seed=seed)
     reliability = split_half_reliability(_halved(weights[:1], halves, z, w, whitened)[0])
@@ -98,8 +94,6 @@ def geometry_evidence(
         reliability_first=float(reliability[0]),
         reliability_second=float(reliability[1]),
         null=_null(whitened, z, w, groups=groups, seed=seed),
-        shrinkage=metric.shrinkage,
-        effective_rank=metric.effective_rank,
     )
 
 

@@ -5,9 +5,7 @@ from transformers import AutoTokenizer
 
 from unsinter.features.model.model import load_model
 from unsinter.features.rendering.positions import (
-    LeakageError,
     PositionError,
-    assert_prompt_side,
     available_positions,
     describe_positions,
     resolve_position,
@@ -221,13 +219,6 @@ def test_a_position_the_template_lacks_names_what_exists(zoo):
         PositionError, match=r"'template_9': prompt 'a' has 4 template tokens; it has .*template_4"
     ):
         resolve_position("template_9", row)
-
-
-def test_a_prompt_side_target_never_sees_a_response_token():
-    assert_prompt_side(["instruction_end", "template_2", "template_end"], target="harmful")
-    with pytest.raises(LeakageError, match=r"'response_1' .* target 'harmful'"):
-        assert_prompt_side(["template_end", "response_1"], target="harmful")
-    assert_prompt_side(["response_1"], target="harmful", allow_response_positions=True)
 
 
 def test_rendering_leaves_the_tokenizer_as_it_was(zoo, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import stat
 import subprocess
 import sys
 from itertools import pairwise
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load, save_file
 
+from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.export import (
     OUR_FIELDS,
     load_probe,
@@ -23,7 +25,7 @@ from unsinter.probes.files.export import (
     save_probe,
     with_card,
 )
-from unsinter.probes.files.exported import Calibration, ProbeFileError, ProbeWeights
+from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
 from unsinter.probes.files.whole_files import write_together
 
 IN_ONE_FOLDER = settings(
@@ -337,3 +339,17 @@ def test_loading_and_scoring_import_numpy_and_safetensors_only(saved):
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_files_and_the_names_in_their_folder_are_flushed_to_the_disk(tmp_path, monkeypatch):
+    flushed, fsync = [], os.fsync
+
+    def record(descriptor):
+        names = sorted(path.name for path in tmp_path.iterdir())
+        flushed.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), names))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    save_probe(tmp_path / "p.safetensors", make_probe(), examples=np.ones((1, 5)))
+    assert [is_folder for is_folder, _ in flushed] == [False, False, True]
+    assert flushed[-1] == (True, ["p.json", "p.safetensors"])

@@ -8,7 +8,8 @@ from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from unsinter.probes.files.exported import Calibration, ProbeFileError, ProbeWeights
+from unsinter.probes.calibration import Calibration
+from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
 
 IDENTITY = {
     "weights": "w" * 64, "config": "c" * 64, "tokenizer": "t" * 64, "chat_template": "p" * 64,

@@ -12,8 +12,9 @@ import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.export import pack_probe
-from unsinter.probes.files.exported import Calibration, ProbeFileError, ProbeWeights
+from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
 from unsinter.probes.files.onnx_file import onnx_bytes
 from unsinter.probes.files.sklearn_file import as_estimator, skops_bytes
 

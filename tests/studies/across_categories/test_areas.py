@@ -1,54 +1,7 @@
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
-from unsinter.studies.across_categories.areas import debiased, estimate, simultaneous, stratified_area
-
-
-@pytest.fixture
-def rows():
-    """Scores with ties, labels and strata of 300 rows, and three weightings of small whole numbers."""
-    rng = np.random.default_rng(0)
-    scores, strata = rng.integers(0, 12, size=300).astype(float), rng.integers(0, 5, size=300)
-    positive = rng.random(300) < 0.1 + 0.15 * strata
-    return scores + 2 * positive, positive, strata, rng.integers(0, 4, size=(300, 3))
-
-
-def test_one_stratum_gives_the_area_of_scikit_learn(rows):
-    scores, positive, _, weights = rows
-    areas = stratified_area(scores, positive, np.zeros(300, dtype=int), weights.astype(float))
-    for column in range(3):
-        expected = roc_auc_score(positive, scores, sample_weight=weights[:, column])
-        assert areas[column] == pytest.approx(expected, abs=1e-12)
-
-
-def test_strata_are_averaged_by_harmonic_counts(rows):
-    scores, positive, strata, weights = rows
-    areas = stratified_area(scores, positive, strata, weights.astype(float))
-    for column in range(3):
-        # A whole weight is the same as that many copies of the row.
-        copies = np.repeat(np.arange(300), weights[:, column])
-        found, shares = [], []
-        for stratum in range(5):
-            here = copies[strata[copies] == stratum]
-            ups = positive[here].sum()
-            found.append(roc_auc_score(positive[here], scores[here]))
-            shares.append(ups * (len(here) - ups) / len(here))
-        assert areas[column] == pytest.approx(np.average(found, weights=shares), abs=1e-12)
-
-
-def test_a_score_that_knows_only_the_stratum_gives_exactly_one_half(rows):
-    _, positive, strata, weights = rows
-    areas = stratified_area(positive[strata] + strata * 0.1, positive, strata, weights.astype(np.float32))
-    assert (areas == 0.5).all()
-
-
-def test_a_stratum_of_one_class_takes_no_part():
-    scores, positive = np.array([1.0, 2, 3, 9, 9]), np.array([False, True, False, True, True])
-    areas = stratified_area(scores, positive, np.array([0, 0, 0, 1, 1]), np.ones((5, 1)))
-    assert areas[0] == 0.5
-    none = stratified_area(scores, positive, np.arange(5), np.ones((5, 2)))
-    assert np.isnan(none).all()
+from unsinter.studies.across_categories.areas import debiased, estimate, simultaneous
 
 
 def test_an_interval_is_the_central_part_of_the_draws():

@@ -14,8 +14,9 @@ import skops.io
 from huggingface_hub import ModelCard
 
 from unsinter.features.records.record import PromptRecord
+from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.export import load_probe
-from unsinter.probes.files.exported import Calibration, ProbeFileError
+from unsinter.probes.files.exported import ProbeFileError
 from unsinter.studies.export.export import export_site, write_site_probe
 from unsinter.studies.export.probe_facts import data_licences, make_facts
 from unsinter.studies.store.site_weights import SiteWeights

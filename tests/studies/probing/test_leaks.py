@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from unsinter.probes.calibration import fit_calibration
+from unsinter.probes.calibration_fit import fit_calibration
 from unsinter.probes.thresholds import balanced_threshold, rates_at, threshold_at_fpr
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from unsinter.probes.geometry.shrunk_metric import ledoit_wolf
+from unsinter.probes.shrunk_covariance import ledoit_wolf
 from unsinter.studies.separation.effects.design import EffectDesign, SplitWeights
 from unsinter.studies.separation.effects.gram import FORMS, cross_validated_effects
 from unsinter.studies.separation.effects.residual_metric import Coordinates, coordinates

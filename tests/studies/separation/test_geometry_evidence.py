@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from unsinter.probes.geometry.contrasts import contrast_rows
-from unsinter.probes.geometry.geometry import Metric, cosine
+from unsinter.probes.geometry.geometry import cosine, covariance_within
 from unsinter.studies.separation.supporting.geometry_evidence import geometry_evidence
 
 
@@ -19,7 +19,7 @@ def world(n=2000, d=40, phi=0.6, *, seed=0, angle=np.pi / 2, length=2.0):
 def test_the_cosine_is_that_of_double_differences_in_the_metric_within_cells():
     X, z, w = world(angle=1.0)
     (V,) = contrast_rows(z, w) @ X
-    expected = cosine(V[0], V[1], metric=Metric.within(X, 2 * z + w))[0]
+    expected = cosine(V[0], V[1], metric=covariance_within(X, 2 * z + w))[0]
     found = geometry_evidence(X, z, w, groups=np.arange(len(X)))
     assert found.cosine.value == pytest.approx(expected, abs=1e-5)
     assert found.cosine.low < found.cosine.value < found.cosine.high
@@ -74,8 +74,6 @@ def test_fewer_rows_than_columns_and_missing_labels_are_no_trouble():
     z = np.where(np.arange(120) < 5, -1, z)
     found = geometry_evidence(X, z, w, groups=np.arange(120), n_draws=50)
     assert np.isfinite([*found.cosine, *found.null]).all()
-    assert 0 < found.shrinkage <= 1
-    assert found.effective_rank < 120
 
 
 def test_labels_that_cannot_move_have_no_null():

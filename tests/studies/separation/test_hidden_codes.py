@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from unsinter.probes.geometry.shrunk_metric import ledoit_wolf
+from unsinter.probes.shrunk_covariance import ledoit_wolf
 from unsinter.studies.separation.absence.hidden_codes import hidden_code, one_row_per_group, rows_beyond
 from unsinter.studies.separation.effects.residual_metric import coordinates
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unsinter.probes.files.exported import Calibration
+from unsinter.probes.calibration import Calibration
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.sweep import SitePlan, fit_site

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.covariance import ledoit_wolf
 
-from unsinter.probes.geometry.shrunk_metric import fit_metrics
+from unsinter.probes.shrunk_covariance import fold_covariances
 
 
 def by_library(rows, B):
@@ -21,7 +21,7 @@ def test_each_fold_has_the_shrunk_covariance_of_the_rows_outside_it(n, d):
     X[:, 1:4] += 40 * rng.normal(size=(n, 1))
     B = rng.normal(size=(3, d))
     folds = np.arange(n) % 4
-    for fold, metric in enumerate(fit_metrics(torch.as_tensor(X), folds)):
+    for fold, metric in enumerate(fold_covariances(torch.as_tensor(X), folds)):
         shrinkage, solved = by_library(X[folds != fold], B)
         assert metric.shrinkage == pytest.approx(shrinkage, rel=1e-3)
         np.testing.assert_allclose(metric.solve(torch.as_tensor(B)).numpy(), solved, rtol=2e-3, atol=2e-3)
@@ -34,7 +34,7 @@ def test_a_column_that_never_varies_and_a_huge_one_do_no_harm():
     rng = np.random.default_rng(1)
     X = rng.normal(size=(100, 12)).astype(np.float32)
     X[:, 3], X[:, 5] = 7.0, 1e4 * X[:, 5] + 3e5
-    (metric, _) = fit_metrics(torch.as_tensor(X), np.arange(100) % 2)
+    (metric, _) = fold_covariances(torch.as_tensor(X), np.arange(100) % 2)
     solved = metric.solve(torch.eye(12)).numpy()
     assert np.isfinite(solved).all()
     assert np.linalg.eigvalsh(solved).min() > 0

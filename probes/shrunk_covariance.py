@@ -1,29 +1,34 @@
-"""Distances between activations in their own shrunk covariance, factored once for many directions."""
+"""Covariances shrunk towards the identity, factored once for many directions."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from unsinter.probes.arrays import LabelArray
+from unsinter.probes.arrays import FloatArray, LabelArray
 
 _LEAST_SHRINKAGE = 1e-3
 """Keeps the metric invertible where rows suffice for the rule to shrink by nothing."""
 
+_RIDGE = {torch.float32: 1e-6, torch.float64: 1e-10}
+"""Added to the shrinkage, by the type that sums were made in: so little that it changes no digit shown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShrunkMetric:
-    """The inverse of G = (1 - shrinkage) S + shrinkage m I, with S the correlations of the fitted rows.
+class ShrunkCovariance:
+    """G = (1 - shrinkage) S + identity I, with S the correlations of the fitted rows.
 
-    Columns are put on one scale first, so two coordinates of huge variance weigh no more than others.
+    Columns are put on one scale first: two coordinates of huge variance weigh no more than others, and
+    shrinkage forgets none of small units.
 
     Attributes
     ----------
     mean, scale : (d,) of the fitted rows; a column that never varies has scale 1.
     shrinkage : share of the identity, by Ledoit and Wolf's rule.
-    factor : Cholesky factor of G (d, d), or where rows are fewer than half the columns of the matrix of inner
-        products that stands for it (n, n).
+    factor : lower Cholesky factor of G (d, d), or where rows are fewer than half the columns of the matrix of
+        inner products that stands for it (n, n).
     rows : (n, d) standardised rows, kept in the second case only.
 
     References
@@ -36,14 +41,48 @@ class ShrunkMetric:
     shrinkage: float
     identity: float
     factor: Tensor
-    rows: Tensor | None
+    rows: Tensor | None = None
+
+    @classmethod
+    def of_residuals(
+        cls, residual: FloatArray, *, rounding: FloatArray, dtype: torch.dtype = torch.float64
+    ) -> Self:
+        """Return that of residuals (n, d), whose mean is zero, with sums over rows made in ``dtype``.
+
+        A column whose deviation is at most ``rounding`` (d,) does not vary.
+        """
+        deviation = residual.std(axis=0)
+        scale = torch.as_tensor(np.where(deviation > rounding, deviation, 1.0), dtype=torch.float64)
+        rows = (torch.as_tensor(residual) / scale).to(dtype)
+        S = (rows.T @ rows).double() / len(rows)
+        return cls.of_moments(S, rows, mean=torch.zeros_like(scale), scale=scale, ridge=_RIDGE[dtype])
+
+    @classmethod
+    def of_moments(
+        cls, S: Tensor, rows: Tensor, *, mean: Tensor, scale: Tensor, least: float = 0.0, ridge: float = 0.0
+    ) -> Self:
+        """Return that of the correlations S (d, d), which are overwritten, of standardised rows (n, d)."""
+        trace = float(S.trace())
+        shrinkage = ledoit_wolf(rows, float((S * S).sum()), trace, least=least)
+        # Where no column varies, the identity stands for what is not there.
+        identity = (shrinkage + ridge) * (trace or float(len(S))) / len(S)
+        S *= 1 - shrinkage
+        S.diagonal().add_(identity)
+        factor = torch.linalg.cholesky(S)
+        return cls(mean=mean, scale=scale, shrinkage=shrinkage, identity=identity, factor=factor)
 
     def standardise(self, X: Tensor) -> Tensor:
         """Return X (n, d) in the units of the metric."""
         return (X - self.mean) / self.scale
 
+    def whiten(self, V: FloatArray) -> FloatArray:
+        """Return V (k, d), in activation units, in coordinates whose dot product is that of G inverse."""
+        scaled = torch.as_tensor(np.atleast_2d(V)) / self.scale
+        white = torch.linalg.solve_triangular(self.factor, scaled.double().T, upper=False)
+        return np.ascontiguousarray(white.T.numpy())
+
     def solve(self, B: Tensor) -> Tensor:
-        """Return B (k, d) times the inverse of G, float64."""
+        """Return B (k, d), standardised, times the inverse of G, float64."""
         B = B.double()
         if self.rows is None:
             return torch.cholesky_solve(B.T, self.factor).T
@@ -60,8 +99,8 @@ class ShrunkMetric:
         return 1 - self.identity / weight * torch.cholesky_inverse(self.factor).diagonal()
 
 
-def fit_metrics(X: Tensor, folds: LabelArray) -> list[ShrunkMetric]:
-    """Return one metric per fold, fitted on the rows (n, d) outside it; sums over rows are made once."""
+def fold_covariances(X: Tensor, folds: LabelArray) -> list[ShrunkCovariance]:
+    """Return one per fold, fitted on the rows (n, d) outside it; sums over rows are made once."""
     n_folds, d = int(folds.max()) + 1, X.shape[1]
     if d > 2 * len(X):
         return [_from_rows(X[torch.as_tensor(folds != fold)]) for fold in range(n_folds)]
@@ -81,25 +120,20 @@ def fit_metrics(X: Tensor, folds: LabelArray) -> list[ShrunkMetric]:
         scale = _positive(S.diagonal().clamp_min(0).sqrt())
         S /= torch.outer(scale, scale)
         rows = (Z[kept] - mean.to(Z)) / scale.to(Z)
-        shrinkage = ledoit_wolf(rows, float((S * S).sum()), float(S.trace()))
-        identity = shrinkage * float(S.trace()) / d
-        S *= 1 - shrinkage
-        S.diagonal().add_(identity)
         metrics.append(
-            ShrunkMetric(
+            ShrunkCovariance.of_moments(
+                S,
+                rows,
                 mean=shift + size * mean.to(Z),
                 scale=size * scale.to(Z),
-                shrinkage=shrinkage,
-                identity=identity,
-                factor=torch.linalg.cholesky(S),
-                rows=None,
+                least=_LEAST_SHRINKAGE,
             )
         )
     return metrics
 
 
-def _from_rows(X: Tensor) -> ShrunkMetric:
-    """Return the metric of rows (n, d) far fewer than columns."""
+def _from_rows(X: Tensor) -> ShrunkCovariance:
+    """Return that of rows (n, d) far fewer than columns."""
     n, d = X.shape
     mean, scale = X.mean(dim=0), _positive(X.std(dim=0, correction=0))
     rows = (X - mean) / scale
@@ -108,7 +142,7 @@ def _from_rows(X: Tensor) -> ShrunkMetric:
     shrinkage = ledoit_wolf(rows, float((K * K).sum()) / n**2, trace)
     identity = shrinkage * trace / d
     K.diagonal().add_(identity * n / (1 - shrinkage))
-    return ShrunkMetric(
+    return ShrunkCovariance(
         mean=mean,
         scale=scale,
         shrinkage=shrinkage,
@@ -118,17 +152,26 @@ def _from_rows(X: Tensor) -> ShrunkMetric:
     )
 
 
-def ledoit_wolf(rows: Tensor, square: float, trace: float, *, n_dimensions: int | None = None) -> float:
-    """Return the shrinkage of centred rows (n, d) whose covariance has this squared norm and trace.
+def ledoit_wolf(
+    rows: Tensor,
+    square: float,
+    trace: float,
+    *,
+    n_dimensions: int | None = None,
+    least: float = _LEAST_SHRINKAGE,
+) -> float:
+    """Return the shrinkage, from ``least`` to 1 - least, of centred rows (n, d).
 
-    ``n_dimensions`` is d where the rows were turned into fewer coordinates.
+    ``square`` and ``trace`` are the squared norm and trace of their covariance; with them at hand this is
+    scikit-learn's ``ledoit_wolf_shrinkage`` at a hundredth of its time. ``n_dimensions`` is d where the rows
+    were turned into fewer coordinates.
     """
     n, d = len(rows), n_dimensions or rows.shape[1]
     spread = square - trace**2 / d
     lengths = (rows * rows).sum(dim=1, dtype=torch.float64)
     noise = (float((lengths**2).sum()) / n - square) / n
     share = noise / spread if spread > 0 else 1.0
-    return float(np.clip(share, _LEAST_SHRINKAGE, 1 - _LEAST_SHRINKAGE))
+    return float(np.clip(share, least, 1 - least))
 
 
 def _positive(scale: Tensor) -> Tensor:

@@ -1,0 +1,27 @@
+import numpy as np
+
+from unsinter.probes import MLPProbe, Task
+from unsinter.studies.probing.tuning.space import Candidate
+from unsinter.studies.probing.tuning.trial import fit_candidate
+
+
+def test_networks_of_a_batch_are_those_of_a_probe_fitted_alone_on_the_rows_that_train():
+    """The last task trains on two of the three classes, as a first prefix of a code may."""
+    rng = np.random.default_rng(0)
+    n, network = 150, {"width": 6, "depth": 1, "max_epochs": 12}
+    X, groups = rng.normal(size=(n, 8)).astype(np.float32), rng.integers(0, 70, n).astype(str)
+    codes = np.digitize(X[:, 0], [-0.5, 0.5])
+    masks = [np.ones(n), rng.integers(0, 3, n).astype(float), (codes != 1).astype(float)]
+    tasks = [Task(codes=codes, n_classes=3, weights=mask) for mask in masks]
+    candidate = Candidate(family="mlp", site=(0, "template_end"), reduction=0, network=network)
+    fitted = fit_candidate(X, candidate, tasks, [1.0], groups=groups, seed=2)
+    for task, fit in zip(tasks, fitted, strict=True):
+        rows = task.trains
+        alone = MLPProbe(**network, n_components=None, seed=2).fit(
+            X[rows], codes[rows], sample_weight=task.row_weights[rows], groups=groups[rows]
+        )
+        assert fit.scores.shape == (1, n, 3)
+        odds = np.exp(fit.scores[0] - fit.scores[0].max(axis=1, keepdims=True))
+        expected = np.zeros((n, 3))
+        expected[:, alone.classes_] = alone.predict_proba(X)
+        np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), expected, atol=1e-5)
