@@ -8,7 +8,7 @@ Fields are explained in ``fields``.
 from unsinter.studies.reasons.category_words import ACROSS_CATEGORIES
 from unsinter.studies.reasons.data_words import QUESTIONS, TARGETS
 from unsinter.studies.reasons.template import Words, words
-from unsinter.studies.reasons.verdict_words import CONTRASTS, ERASURE, OBSTACLES, SETTLING, VERDICT
+from unsinter.studies.reasons.verdict_words import CONTRASTS, OBSTACLES, SETTLING, VERDICT
 
 GENERAL = {
     "as-written": words("{text}"),
@@ -17,6 +17,6 @@ GENERAL = {
 """A text of which nothing else is known; several reasons at once."""
 
 WORDS: dict[str, Words] = (
-    GENERAL | VERDICT | OBSTACLES | ERASURE | CONTRASTS | SETTLING | ACROSS_CATEGORIES | TARGETS | QUESTIONS
+    GENERAL | VERDICT | OBSTACLES | CONTRASTS | SETTLING | ACROSS_CATEGORIES | TARGETS | QUESTIONS
 )
 """Code -> its words."""

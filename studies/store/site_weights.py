@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.exported import Layers, ProbeWeights
+from unsinter.probes.files.tensor_bytes import tensor_bytes
 from unsinter.probes.files.whole_files import write_together
 from unsinter.studies.study.file import StudyError
 
@@ -91,7 +91,7 @@ def write_weights(path: Path, sites: Sequence[SiteWeights], *, about: Mapping[st
         "about": json.dumps(dict(about), sort_keys=True),
         "sites": json.dumps(entries),
     }
-    write_together({path: save(tensors, metadata=metadata)})
+    write_together({path: tensor_bytes(tensors, metadata=metadata)})
 
 
 def read_weights(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import atheris
 
-sys.path.append(str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1] / "samples"))
 
 with atheris.instrument_imports(include=["unsinter", "yaml"]):
     from hostile_files import Csv, Jsonl, Parquet, ProbeFile, StudyFile, is_named

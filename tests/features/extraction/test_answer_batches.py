@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from unsinter.features.generate import answer_batches
 from unsinter.features.generate.answer_batches import plan_answers, settle_mates
-from unsinter.features.generate.generate import GenerationSettings, answer_batches, generate_responses
+from unsinter.features.generate.generate import GenerationSettings, generate_responses
 from unsinter.features.generate.response_file import ResponseFileError
 from unsinter.features.model.model import load_model
 from unsinter.features.model.rope_lengths import RopeLengths

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsinter.cache.store import ActivationStore
-from unsinter.features.extract.extraction import ExtractionError, extract, selfcheck
+from unsinter.features.extract import selfcheck
+from unsinter.features.extract.extraction import ExtractionError, extract
 from unsinter.features.extract.forward import Reader, make_reader
 from unsinter.features.extract.selfcheck import PaddingError
 from unsinter.features.model.hooks import read_stream

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from unsinter.features.generate import generate as generate_module
 from unsinter.features.generate.generate import GenerationError, GenerationSettings, generate_responses
-from unsinter.features.generate.generate import generate as generate_module
 from unsinter.features.generate.response_file import ResponseFile, ResponseFileError
 from unsinter.features.rendering.rendering import render
 

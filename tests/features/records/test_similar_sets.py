@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unsinter.features import similar_sets
+from unsinter.features.records import similar_sets
 from unsinter.features.records.duplicates import group_prompts, near_duplicates, normalise
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.check import check_records

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from unsinter.studies.cli.app import terminal as screen
+from unsinter.studies.cli import terminal as screen
 from unsinter.studies.export.probe_card import code_span, plain_text
 from unsinter.studies.figures.layers import save_figure
 from unsinter.studies.figures.scores import DotRow, dot_rows
