@@ -105,7 +105,7 @@ def _render(
         models=list(evidence.models),
         lines=answer_lines(evidence),
         picture=picture,
-        question=QUESTION,
+        question=_question(evidence),
         answer=answer(claims),
         separation=answer_separation(evidence),
         undecided=undecided_line(evidence),
@@ -143,6 +143,13 @@ def answer_separation(evidence: Evidence) -> SeparationAnswer:
         models=separation_answers(verdicts, None if results.empty else results, models),
         limits=LIMITS if says_something(verdicts) else "",
     )
+
+
+def _question(evidence: Evidence) -> str:
+    """Return the question that the study file puts first, else that of the targets."""
+    words = evidence.study.get("report")
+    own = words.get("question") if isinstance(words, dict) else None
+    return str(own) if own else QUESTION
 
 
 def _gaps_of_figures(evidence: Evidence) -> list[tuple[str, str]]:

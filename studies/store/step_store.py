@@ -19,7 +19,7 @@ from unsinter.studies.store.damage import set_aside
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.tables.read import read_table, say_unsealed
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a change of the code changes a step's numbers: earlier steps are then not used again."""
 
 _FACTS = "facts.json"

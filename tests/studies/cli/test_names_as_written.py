@@ -68,7 +68,7 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("figure", list(FIGURES))
-@pytest.mark.parametrize("name", ["theft of $5_to_$10_items", "ca$$h", "$x$", "_hidden", "<b>b</b>", "a & b"])
+@pytest.mark.parametrize("name", ["$5_to_$10_items", "ca$$h", "$x$", "_hidden", "<b>b</b>", "a & b"])
 def test_figures_of_the_page_draw_every_name_as_it_is(figure, name):
     svg = str(page_figure(FIGURES[figure](name), name="x", alt=name).svg)
     drawn = [html.unescape(text).strip() for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]

@@ -60,7 +60,8 @@ def test_changing_only_the_report_refits_nothing_and_rewrites_the_report(write_s
     before = stamps(folder)
     _, _, made = run_again(write_study(report={"question": "Is <harm> seen before it is said?"}))
     assert made == set()
-    assert "Is &lt;harm&gt; seen before it is said?" in (folder / "report.html").read_text(encoding="utf-8")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert '<p class="question">Is &lt;harm&gt; seen before it is said?</p>' in page
     changed = {path.name for path, stamp in stamps(folder).items() if before.get(path) != stamp}
     assert changed <= {"report.html", "study.yaml", "log.jsonl", INVENTORY}
 
