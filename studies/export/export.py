@@ -1,6 +1,6 @@
 """Exporting a probe of a run: weights, card and README in one folder, ONNX and scikit-learn beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,23 @@ _FILES = {"onnx": "probe.onnx", "sklearn": "probe.skops"}
 
 def export_name(weights: SiteWeights, facts: ProbeFacts) -> str:
     """Return what an exported probe's folder or file is called."""
-    family = "" if weights.family == "logistic" else f"-{weights.family}"
-    tuned = "-tuned" if weights.is_tuned else ""
-    return f"{facts.model}-{facts.target}-layer{weights.layer:02d}-{weights.position}{family}{tuned}"
+    return probe_name(
+        {
+            "model": facts.model,
+            "target": facts.target,
+            "layer": weights.layer,
+            "position": weights.position,
+            "family": weights.family,
+            "tuned": weights.is_tuned,
+        }
+    )
+
+
+def probe_name(row: Mapping[str, Any]) -> str:
+    """Return what the files of a probe are called, by its row of ``results``."""
+    family = "" if row["family"] == "logistic" else f"-{row['family']}"
+    tuned = "-tuned" if row["tuned"] else ""
+    return f"{row['model']}-{row['target']}-layer{int(row['layer']):02d}-{row['position']}{family}{tuned}"
 
 
 def write_site_probe(folder: Path, weights: SiteWeights, facts: ProbeFacts) -> Path:

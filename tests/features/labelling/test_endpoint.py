@@ -131,8 +131,8 @@ def test_lasting_trouble_ends_after_the_bounded_attempts_naming_the_record(serve
 @pytest.mark.parametrize(
     ("answer", "match"),
     [
-        ((200, {}, b"<html>not json"), "not a chat completion"),
-        ((200, {}, b'{"choices": []}'), "not a chat completion"),
+        ((200, {}, b"<html>not json"), "no chat completion"),
+        ((200, {}, b'{"choices": []}'), "no chat completion"),
         ((200, {}, b'{"choices": [{"message": {"content": null}}]}'), "holds no text"),
         (completion("I would say it refuses"), "must be one of"),
         ((401, {}, b""), "status 401"),

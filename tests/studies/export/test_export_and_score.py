@@ -13,6 +13,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file, save_file
 
+from unsinter.cache.inventory import Inventory, files_below
 from unsinter.features.extract.in_memory import read_site
 from unsinter.features.model.model import ModelError, load_model
 from unsinter.features.rendering.rendering import render
@@ -121,6 +122,7 @@ def test_of_several_models_one_must_be_named(finished, tmp_path):
     summary["models"]["twin"] = summary["models"]["tiny"]
     (run / "study.yaml").write_text(yaml.safe_dump(study))
     (run / "summary.json").write_text(json.dumps(summary))
+    Inventory.of(run, files_below(run)).write()
     with pytest.raises(StudyError, match="several models; name one with --model: tiny, twin"):
         export(run, tmp_path / "out", model=None)
 
@@ -129,6 +131,7 @@ def test_weights_of_other_settings_are_not_exported_under_these_results(finished
     run = shutil.copytree(finished, tmp_path / "run")
     summary = json.loads((run / "summary.json").read_text())
     (run / "summary.json").write_text(json.dumps(summary | {"split_digest": "0" * 64}))
+    Inventory.of(run, files_below(run)).write()
     with pytest.raises(StudyError, match="weights of another run than the tables beside it"):
         export(run, tmp_path / "out")
     (run / "summary.json").unlink()

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unsinter.cache.inventory import Inventory, files_below
 from unsinter.studies.figures.verdict_text import LOOKS
 from unsinter.studies.reasons.columns import REASON_DATA, reason_columns
 from unsinter.studies.reasons.reason import Reason, as_written
@@ -22,6 +23,7 @@ from unsinter.studies.report.run_data import READABLE, TABLES, Evidence, ReportE
 from unsinter.studies.report.verdict_sentences import LEADS, SHORT
 from unsinter.studies.separation.verdict.site_verdict import Verdict
 from unsinter.studies.tables.columns import VERDICTS
+from unsinter.studies.tables.read import SEALED_FROM
 
 FEW = Reason("too-few-groups", n=12, cell="harmless and refused", needed=30)
 KNOWN = list(LOOKS)
@@ -321,6 +323,9 @@ def test_a_verdict_that_is_not_known_is_refused_in_one_sentence(full_run, tmp_pa
     run = shutil.copytree(full_run, tmp_path / "run")
     table = pd.read_parquet(run / "verdicts.parquet")
     table.assign(verdict=table["verdict"].replace("neither", "welded")).to_parquet(run / "verdicts.parquet")
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8")) | {"schema_version": SEALED_FROM}
+    (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    Inventory.of(run, files_below(run)).write()
     with pytest.raises(ReportError, match=r"holds the verdict 'welded', this unsinter knows separable"):
         read_evidence(run)
     refused("separate", run, parts=["verdicts.parquet", "'welded'", "the version that wrote it"])
