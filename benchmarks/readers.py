@@ -29,10 +29,10 @@ SIZES = {
 
 def words(draw: random.Random, n: int) -> list[str]:
     """Return n distinct made-up words of three to nine letters."""
-    found: dict[str, None] = {}
-    while len(found) < n:
-        found["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(3, 9)))] = None
-    return list(found)
+    made: dict[str, None] = {}
+    while len(made) < n:
+        made["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(3, 9)))] = None
+    return list(made)
 
 
 def prompts(draw: random.Random, n: int) -> Iterator[str]:

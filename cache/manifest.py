@@ -152,16 +152,16 @@ def _decode(raw: bytes, path: Path) -> dict[str, Entry]:
 def _entry(entry: Mapping[str, Any]) -> Entry:
     """Return one entry of the index; an error of any kind where a value is missing or not of its type."""
     rows = [entry["rows"][at : at + _CUT] for at in range(0, len(entry["rows"]), _CUT)]
-    found = Entry(
+    made = Entry(
         plan=read_plan(rows, entry["layers"], entry["positions"]),
         dtype=entry["dtype"],
         d_model=entry["d_model"],
         n_bytes=entry["bytes"],
         header_sha256=entry["header_sha256"],
     )
-    sizes = (found.d_model, found.n_bytes)
-    if found.dtype not in STORED or not all(type(size) is int and size >= 0 for size in sizes):
+    sizes = (made.d_model, made.n_bytes)
+    if made.dtype not in STORED or not all(type(size) is int and size >= 0 for size in sizes):
         raise ValueError("dtype or size")
-    if not isinstance(found.header_sha256, str):
+    if not isinstance(made.header_sha256, str):
         raise ValueError("digest")
-    return found
+    return made

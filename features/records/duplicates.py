@@ -146,7 +146,9 @@ class _Likeness:
         """Join the places of normalised texts that are copies or near copies."""
         for pair in same_values(texts):
             joined.merge(*pair)
-        first = {text: place for place, text in reversed(list(enumerate(texts)))}
+        first: dict[str, int] = {}
+        for place, text in enumerate(texts):
+            first.setdefault(text, place)
         distinct = list(first)
         for view in likeness_views(distinct, self.threshold, self.word_threshold):
             apart = Components(len(distinct))

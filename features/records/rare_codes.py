@@ -18,10 +18,10 @@ from unsinter.features.records.text_codes import CodeSets
 Ints = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
-MANY = 64
+MANY = 256
 """Sets that share a code, or a band; of more, not every pair is looked at."""
 
-_PAIRS_AT_ONCE = 200_000
+_PAIRS_AT_ONCE = 50_000
 
 
 def pairs_with_a_rare_code(
@@ -71,18 +71,25 @@ def _sharing(sets: CodeSets, places: Ints, sizes: Ints, least: float) -> tuple[I
 
     The rarest codes come first, and of each code the smaller sets.
     """
-    rows = np.repeat(np.arange(len(places)), sizes)
-    within = np.arange(len(rows)) - np.repeat(sizes.cumsum() - sizes, sizes)
-    _, codes, counts = np.unique(
-        sets.codes[np.repeat(sets.starts[places], sizes) + within], return_inverse=True, return_counts=True
+    # Small types: the codes of a crowd are what takes most memory in finding near copies.
+    rows = np.repeat(np.arange(len(places), dtype=np.int32), sizes)
+    within = np.arange(len(rows), dtype=np.int32) - np.repeat(
+        (sizes.cumsum() - sizes).astype(np.int32), sizes
     )
+    codes, counts = _numbered(sets.codes[np.repeat(sets.starts[places].astype(np.int32), sizes) + within])
     codes = codes[np.lexsort((codes, counts[codes], rows))]
-    probed = np.repeat(sizes - rounded_up(least * sizes) + 1, sizes)
-    rarest = np.repeat(sizes - rounded_up(2 * least / (1 + least) * sizes) + 1, sizes)
+    probed = np.repeat((sizes - rounded_up(least * sizes) + 1).astype(np.int32), sizes)
     kept = (within < probed) & (counts[codes] > 1)
-    rows, codes, is_rarest = rows[kept], codes[kept], (within < rarest)[kept]
+    rows, codes, within = rows[kept], codes[kept], within[kept]
+    is_rarest = within < (sizes - rounded_up(2 * least / (1 + least) * sizes) + 1)[rows]
     by_code = np.lexsort((rows, codes, counts[codes]))
-    return rows[by_code], is_rarest[by_code], beginnings(codes[by_code])
+    return rows[by_code].astype(np.int64), is_rarest[by_code], beginnings(codes[by_code])
+
+
+def _numbered(codes: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return codes as numbers from 0, and how often each of these stands."""
+    _, numbers, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    return numbers.astype(np.int32), counts.astype(np.int32)
 
 
 def beginnings(values: npt.NDArray[Any]) -> Ints:

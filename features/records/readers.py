@@ -107,6 +107,7 @@ def _read(
             table=table, columns=mapped, known=tuple(model.model_fields), declared=declared or {}
         )
         shared: dict[str, str] = {}
+        fields: dict[frozenset[str], set[str]] = {}
         for row in table.rows:
             record = model.parse(_sharing(reading.values_of(row), shared), file=table.name, row=row.number)
             if record.id in seen:
@@ -115,6 +116,9 @@ def _read(
                 fault = f"{abbreviate(record.id)} was already given in {first}; make the ids unique"
                 raise RecordError.at(table.name, fault, row=row.number, field="id")
             seen[record.id] = (table.name, row.number)
+            # Pydantic notes in each record which fields were given; that takes more than most texts.
+            names = record.model_fields_set
+            object.__setattr__(record, "__pydantic_fields_set__", fields.setdefault(frozenset(names), names))
             records.append(record)
         reading.refuse()
     return records

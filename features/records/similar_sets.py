@@ -26,9 +26,9 @@ Ints = npt.NDArray[np.int64]
 BANDS, ROWS_PER_BAND = 42, 3
 """A pair of Jaccard similarity s becomes a candidate with probability 1 - (1 - s^3)^42: 0.99996 at 0.6."""
 
-_MAP_WORDS = 8
+_MAP_WORDS = 4
 _CHUNK = 2_000
-_COMPARED_AT_ONCE = 5_000
+_COMPARED_AT_ONCE = 2_000
 
 
 def similar_pairs(

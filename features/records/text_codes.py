@@ -1,7 +1,7 @@
 """Texts as sets of whole numbers: a code per run of characters, or per word, in a few bytes each."""
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Codes = npt.NDArray[np.int32]
 _BITS = 31
-_CHUNK = 2_000
+_CHUNK = 1_000
 """Texts whose codes are made at once."""
 
 _FACTORS = np.random.default_rng(5).integers(1, 2**63, size=16, dtype=np.uint64) | np.uint64(1)
@@ -41,19 +41,20 @@ def word_codes(texts: Sequence[str], words_of: Callable[[str], frozenset[str]]) 
 
 
 def _sets(texts: Sequence[str], coded: Callable[[Sequence[str]], npt.NDArray[np.uint64]]) -> CodeSets:
-    parts, sizes = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
-    for chunk in _chunks(texts):
+    # A text has no more codes than characters, or one; what stays unused of this takes no memory.
+    codes = np.empty(sum(map(len, texts)) + len(texts), np.int32)
+    starts = np.zeros(len(texts) + 1, np.int64)
+    filled = 0
+    for start in range(0, len(texts), _CHUNK):
+        chunk = texts[start : start + _CHUNK]
         keys = coded(chunk)  # place of the text in the chunk, then the code
         keys.sort()
         keys = keys[np.append([True], keys[1:] != keys[:-1])[: len(keys)]]
-        sizes.append(np.bincount((keys >> np.uint64(_BITS)).astype(np.int64), minlength=len(chunk)))
-        parts.append((keys & np.uint64(2**_BITS - 1)).astype(np.int32))
-    return CodeSets(codes=np.concatenate(parts), starts=np.concatenate(sizes).cumsum())
-
-
-def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(texts), _CHUNK):
-        yield texts[start : start + _CHUNK]
+        sizes = np.bincount((keys >> np.uint64(_BITS)).astype(np.int64), minlength=len(chunk))
+        starts[start + 1 : start + 1 + len(chunk)] = filled + sizes.cumsum()
+        codes[filled : filled + len(keys)] = keys & np.uint64(2**_BITS - 1)
+        filled += len(keys)
+    return CodeSets(codes=codes[:filled], starts=starts)
 
 
 def _shingles(texts: Sequence[str], length: int) -> npt.NDArray[np.uint64]:

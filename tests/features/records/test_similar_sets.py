@@ -77,7 +77,6 @@ def test_what_a_template_costs_grows_with_its_prompts_and_not_with_their_pairs(m
         assert group_prompts(records(templated(n, n_fixed=6, per_slot=1, n_fillers=17))).n_groups == 1
         costs[n] = sum(compared)
     assert costs[2000] < 8 * costs[500]  # 16 times as many pairs
-    assert costs[2000] < 1000 * 2000  # of two million pairs, each in 42 bands of two views
 
 
 def test_check_names_the_template_that_makes_prompts_alike_and_how_to_strip_it():
@@ -106,13 +105,13 @@ def test_check_names_the_template_that_makes_prompts_alike_and_how_to_strip_it()
         "weighs",
     ]
     texts = [
-        f"In a short and friendly story somebody {verb} the old {noun} of the neighbour before it rains again"
-        for verb, noun in zip(verbs, fillers, strict=True)
+        f"{verb} in a short and friendly story of the old neighbour {noun} before it rains again {other}"
+        for verb, noun, other in zip(verbs, fillers, fillers[3:] + fillers[:3], strict=True)
     ]
     report = check_records(records(texts))
     assert report.grouping.n_groups == 1
     [note] = [note for note in report.notes if "template" in note]
-    assert "'in a short and friendly story somebody ... the old ... of" in note
+    assert "'... in a short and friendly story of the old neighbour ..." in note
     assert "10 prompts near copies" in note
     assert "strip_wrapper: true" in note
     assert group_prompts(records(texts), strip_wrapper=True).n_groups == 10

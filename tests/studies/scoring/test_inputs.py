@@ -59,7 +59,7 @@ def test_standard_input_holds_lines_or_records(how):
             r"t\.jsonl, row 2: has no field 'prompt' or 'text'; .*txt",
         ),
         ("t.jsonl", b'{"text": "a"}\n{"text"', r"t\.jsonl, row 2: is not JSON"),
-        ("t.jsonl", b'{"text": "\\ud800"}', r"t\.jsonl, row 1: holds half of a surrogate"),
+        ("t.jsonl", b'{"text": "\\ud800"}', r"t\.jsonl, row 1, field .text.: holds half of a surrogate"),
         (None, b'{"text": "a"}\nplain', "standard input, row 2: is not JSON, as its first line is"),
         (None, b'{"text": "a"}\n[1]', "standard input, row 2: is not a JSON object"),
         (None, b"", "-: holds no text"),
