@@ -103,7 +103,8 @@ def refused(unsinter):
     def run(*arguments, parts, **environment):
         done = unsinter(*arguments, **environment)
         assert done.returncode == 2, done.stderr
-        lines = done.stderr.strip().splitlines()
+        # Of a run of an earlier version it is said first that its files cannot be checked.
+        lines = [line for line in done.stderr.strip().splitlines() if "carries no digests" not in line]
         assert len(lines) == 1, done.stderr
         assert lines[0].startswith("unsinter: ")
         for part in parts:
