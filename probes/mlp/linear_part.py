@@ -69,7 +69,8 @@ def _path(A: Tensor, b: Tensor, basis: Tensor) -> list[Tensor]:
     """Return least-squares weights (d, n_out) after 0, 1, 2, ... steps; every column of b on its own."""
     small = A @ basis
     gram = small.T @ small
-    ridge = 1e-3 * gram.diagonal().mean() * torch.eye(len(gram))
+    # Not zero even where every column is constant, as at the embedding of a position whose token is fixed.
+    ridge = (1e-3 * gram.diagonal().mean()).clamp_min(1e-12) * torch.eye(len(gram))
     W = basis @ torch.linalg.solve(gram + ridge, small.T @ b)
     found = [W]
     left = b - A @ W

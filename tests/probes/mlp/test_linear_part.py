@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from unsinter.probes import MLPProbe
 from unsinter.probes.mlp.batch import fit_mlps
 from unsinter.probes.mlp.inputs import reduced_inputs
 from unsinter.probes.mlp.job import MLPSettings
@@ -78,3 +79,14 @@ def test_without_components_or_validation_rows_there_is_no_map():
     assert linear_map(X, task, nobody, inputs) is None
     whole = reduced_inputs(X, task.trains, task.trains, None)
     assert linear_map(X, task, np.arange(len(codes)) % 10 == 0, whole) is None
+
+
+@pytest.mark.parametrize("value", [0.1, 0.0, -3e4])
+def test_columns_that_are_constant_give_finite_weights_and_one_score_for_all(value):
+    """Layer 0 at a fixed token of the template is such a site; .1 has no exact mean in float32."""
+    X = np.full((80, 100), value, dtype=np.float32)
+    codes = np.arange(80) % 2
+    probe = MLPProbe().fit(X, codes)
+    scores = probe.decision_function(X)
+    assert np.isfinite(scores).all()
+    assert np.ptp(scores) == 0
