@@ -19,6 +19,10 @@ PLANNED = ("orthogonal", "separable_cos7", "shared", "first_only", "second_only"
 Cells = tuple[int, int, int, int]
 
 
+_MOST_NUMBERS = 200_000_000
+"""Activations of one world: 1.6 GB of them in double precision, a few times that while they are judged."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The size of a study, and how strongly its factors may be coded.
@@ -59,6 +63,13 @@ class Plan:
         for name in ("n_worlds", "n_categories"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)!r}.")
+        rows = sum(self.cells) if self.cells is not None else int(self.n or 0)
+        if rows * max(self.d, 1) > _MOST_NUMBERS:
+            raise ValueError(
+                f"{rows:,} prompts x d {self.d:,} are {rows * self.d:,} activations a world, more than the "
+                f"{_MOST_NUMBERS:,} that are drawn at most; plan with fewer of either: a study this large is "
+                "not limited by its size."
+            )
 
     def draw(self, name: str, seed: int) -> World:
         """Return a world of the kind ``name`` and of this size; ValueError where the size cannot be."""

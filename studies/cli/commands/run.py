@@ -59,6 +59,10 @@ def run_verb(asked: RunRequest, *, progress: Progress) -> RunOutcome:
     study = load_study(asked.study_file or demo_study_file(), overrides=asked.overrides)
     folder = expand_home(asked.out) if asked.out else Path("runs") / study.name
     _check_can_be_folder(folder)
+    if asked.storage is not None:
+        from unsinter.studies.probing.tuning.storage import check_storage_url
+
+        check_storage_url(asked.storage)
     settings = Settings(
         folder=folder,
         cache_root=default_root(),

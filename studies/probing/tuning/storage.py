@@ -16,6 +16,7 @@ from unsinter.studies.store.journal import JournalError, WholeRecords
 
 JOURNAL = "trials.journal"
 _ATTEMPTS = 5
+_JOURNALS = ("redis", "rediss", "unix")
 
 
 class TuningError(ValueError):
@@ -53,16 +54,39 @@ def open_storage(url: str | None, folder: Path) -> Iterator[BaseStorage]:
             storage.engine.dispose()
 
 
-def _of_url(url: str) -> BaseStorage:
+def check_storage_url(url: str) -> None:
+    """Raise TuningError for what is no URL of a storage; nothing is opened.
+
+    Raises
+    ------
+    TuningError : no URL, one of an unknown kind, or of a database that ends with the process.
+    """
     kind, colon, rest = url.partition(":")
-    if not colon or not rest:
+    if colon and rest and kind in (*_JOURNALS, "journal"):
+        return
+    try:
+        address = make_url(_with_driver(url))
+        address.get_dialect()
+    except SQLAlchemyError as error:
         raise TuningError(
             "--storage takes a URL as sqlite:///trials.db, postgresql://host/name or journal:PATH, "
-            f"got {url!r}."
+            f"got {url[:80]!r}."
+        ) from error
+    except ImportError:
+        return  # a driver that is missing is named where the storage is opened
+    if address.get_backend_name() == "sqlite" and not address.database:
+        raise TuningError(
+            f"--storage {url} is kept in memory only and ends with the run; name a file, as "
+            "sqlite:///trials.db."
         )
+
+
+def _of_url(url: str) -> BaseStorage:
+    check_storage_url(url)
+    kind, _, rest = url.partition(":")
     if kind == "journal":
         return _journal(expand_home(rest))
-    if kind in ("redis", "rediss", "unix"):
+    if kind in _JOURNALS:
         return _redis(url)
     return _database(url)
 
@@ -98,8 +122,7 @@ def _redis(url: str) -> BaseStorage:
 
 
 def _database(url: str) -> BaseStorage:
-    if url.startswith(("postgresql://", "postgres://")):
-        url = "postgresql+psycopg://" + url.partition("://")[2]
+    url = _with_driver(url)
     if url.startswith("sqlite:///~"):
         url = f"sqlite:///{expand_home(url.removeprefix('sqlite:///'))}"
     # Trials of several processes are written one after the other: wait for one's turn rather than fail.
@@ -120,6 +143,13 @@ def _database(url: str) -> BaseStorage:
                 ) from error
             time.sleep(0.2 * attempt)
     raise AssertionError("unreachable")
+
+
+def _with_driver(url: str) -> str:
+    """Return a URL of PostgreSQL with the driver that the extra installs."""
+    if url.startswith(("postgresql://", "postgres://")):
+        return "postgresql+psycopg://" + url.partition("://")[2]
+    return url
 
 
 def _is_a_race(error: Exception) -> bool:

@@ -42,6 +42,11 @@ COMMANDS = {
     ],
     "run": [
         "run",
+        "run --demo --storage nonsense",
+        "run --demo --storage ''",
+        "run --demo --storage sqlite://",
+        "run --demo --storage nonsense://x/y",
+        "run --demo --set a..b=1",
         "run LONG",
         "run nope.yaml",
         "run s.yaml --demo",
@@ -161,6 +166,10 @@ COMMANDS = {
     ],
     "plan": [
         "plan",
+        "plan --cells 1e9,1,1,1",
+        "plan --cells 1000000000,1000000000,5,5",
+        "plan --n 100000000 --phi 0.5",
+        "plan --n 400 --phi 0.5 --d 100000000",
         "plan --cells x",
         "plan --cells 1,2",
         "plan --cells 1,2,3,4,5",

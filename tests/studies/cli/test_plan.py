@@ -109,6 +109,9 @@ def test_cells_are_read_from_text():
         ({"cells": (9, 9, 9, 9), "n": 100}, "give one of the two"),
         ({"n": 100, "phi": 0.5, "auc": 0.5}, r"auc must lie in \(0.5, 1\), got 0.5"),
         ({"n": 100, "phi": 0.5, "n_worlds": 0}, "n_worlds must be at least 1"),
+        ({"n": 10**8, "phi": 0.5}, "more than the 200,000,000 that are drawn at most"),
+        ({"n": 400, "phi": 0.5, "d": 10**8}, "400 prompts x d 100,000,000"),
+        ({"cells": (10**9, 10**9, 5, 5)}, "plan with fewer of either"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused_in_words(settings, words):
