@@ -16,6 +16,7 @@ import yaml
 from unsinter.cache.inventory import DamagedFileError, Inventory
 from unsinter.cache.location import expand_home
 from unsinter.studies.study.sections import FILE_NAME
+from unsinter.studies.tables.shapes import fault_of_study, fault_of_summary
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,8 @@ class RunReader:
             raise self.error(f"{path} is damaged (it holds no object); {AGAIN}.")
         models = summary.get("models", {})
         self._check_names(path, "models", models if isinstance(models, dict) else [models])
+        if (wrong := fault_of_summary(summary)) is not None:
+            raise self.error(f"{path}, {wrong}; {AGAIN}.")
         return summary
 
     def study_text(self) -> str:
@@ -122,9 +125,9 @@ class RunReader:
             raise self.error(f"{path} cannot be read ({_one_line(fault)}); {AGAIN}.") from fault
         if not isinstance(study, dict):
             raise self.error(f"{path} is no study file; {AGAIN}.")
-        models = study.get("models") or ()
-        named = [m.get("name") if isinstance(m, dict) else m for m in models]
-        self._check_names(path, "models", named)
+        if (wrong := fault_of_study(study)) is not None:
+            raise self.error(f"{path}, {wrong}; {AGAIN}.")
+        self._check_names(path, "models", [model["name"] for model in study.get("models", ())])
         return study
 
     def table(self, name: str, *, columns: Collection[str] = ()) -> pd.DataFrame | None:

@@ -24,6 +24,7 @@ from unsinter.features.records.readers import detect_kind, read_openings, read_p
 from unsinter.probes.files.card_seal import card_text, digest_of, sealed
 from unsinter.probes.files.export import load_probe, pack_probe
 from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
+from unsinter.studies.report.answer_lines import answer_lines
 from unsinter.studies.report.run_data import read_evidence
 from unsinter.studies.study.file import load_study
 
@@ -375,7 +376,7 @@ class RunFolder:
         else:
             text = yaml.safe_dump(some_changes(yaml.safe_load(self.files[file]), draw), allow_unicode=True)
             file.write_bytes(text.encode("utf-8", "surrogatepass"))
-        read_evidence(self.run_folder)
+        answer_lines(read_evidence(self.run_folder))
 
 
 def is_named(error):
