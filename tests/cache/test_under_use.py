@@ -240,6 +240,7 @@ def test_a_kill_at_any_file_event_of_a_cache_verb_is_mended_by_the_same_verb(roo
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_three_fillers_with_gc_and_verify_in_loops_and_one_filler_killed_end_complete(tmp_path):
     rounds(tmp_path, n_rounds=50)
 
