@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 SEALED_FROM = 4
 """The first schema version whose runs end with an inventory; without one such a run is unfinished."""
 
+_CHECKED_FROM = 2
+
 AGAIN = "run the study again, which makes it anew from what is sound"
 
 NAMES = ("model", "from_model", "to_model", "target", "pair", "kind", "family", "position")
@@ -105,7 +107,10 @@ class RunReader:
             raise self.error(f"{path} is damaged (it holds no object); {AGAIN}.")
         models = summary.get("models", {})
         self._check_names(path, "models", models if isinstance(models, dict) else [models])
-        if (wrong := fault_of_summary(summary)) is not None:
+        version = summary.get("schema_version")
+        # Of another version the version is what is wrong, and whoever reads it says so.
+        is_known = isinstance(version, int) and _CHECKED_FROM <= version <= SEALED_FROM
+        if is_known and (wrong := fault_of_summary(summary)) is not None:
             raise self.error(f"{path}, {wrong}; {AGAIN}.")
         return summary
 
