@@ -48,8 +48,9 @@ def generate_ids(model: ChatModel, rows: Sequence[RenderedPrompt], config: Any) 
 def generation_config(model: ChatModel, settings: Decoding, ends: Sequence[int]) -> Any:
     """Return settings that say everything, so that no sampling default of the model's own is inherited."""
     config = copy.deepcopy(model.model.generation_config)
+    sampled = settings.temperature > 0
     neutral: Mapping[str, Any] = {
-        "top_k": 0,
+        "top_k": 0 if sampled else None,  # a greedy answer needs none, and the library warns of one
         "top_p": 1.0,
         "min_p": None,
         "typical_p": 1.0,
@@ -64,7 +65,6 @@ def generation_config(model: ChatModel, settings: Decoding, ends: Sequence[int])
         "forced_bos_token_id": None,
         "forced_eos_token_id": None,
     }
-    sampled = settings.temperature > 0
     config.update(  # type: ignore[no-untyped-call]
         **neutral,
         max_new_tokens=settings.max_new_tokens,
