@@ -10,7 +10,7 @@ from scipy.stats import norm
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.estimate import NAN, Estimate
 from unsinter.studies.separation.absence.hidden_codes import hidden_code, one_row_per_group, rows_beyond
-from unsinter.studies.separation.absence.nonlinear import nonlinear_area
+from unsinter.studies.separation.absence.nonlinear import FactorRows, nonlinear_area
 from unsinter.studies.separation.absence.spikes import Absence, metric_folds, noticed_from
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.effects.residual_metric import Coordinates, coordinates
@@ -92,14 +92,13 @@ def _nonlinear(
     order = used.order
     labels, other = (contrast.w, contrast.z) if second else (contrast.z, contrast.w)
     strata = np.zeros(len(order), dtype=np.intp) if contrast.strata is None else contrast.strata
-    return nonlinear_area(
-        sites,
-        labels[order],
-        other[order],
-        contrast.held[order],
-        strata[order],
-        used.groups[order],
-        used.folds[0][order],
-        level=rule.level,
+    rows = FactorRows(
+        labels=labels[order],
+        other=other[order],
+        strata=strata[order],
+        groups=used.groups[order],
+        folds=used.folds[0][order],
+        held=contrast.held[order],
         axis=contrast.effect_design.of(order).weights(np.arange(len(order)))[0 if second else 1],
     )
+    return nonlinear_area(sites, rows, level=rule.level)

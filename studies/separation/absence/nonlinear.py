@@ -1,5 +1,7 @@
 """Is a factor read by a probe that need not be linear, and may differ by category and by the other factor?"""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,18 +19,29 @@ _ROWS_PER_COMPONENT = 20
 _RIDGE = 0.05
 
 
-def nonlinear_area(
-    sites: Coordinates,
-    labels: NDArray[np.integer],
-    other: NDArray[np.integer],
-    held: FloatArray,
-    strata: NDArray[np.intp],
-    groups: NDArray[np.intp],
-    folds: NDArray[np.intp],
-    *,
-    level: float,
-    axis: FloatArray,
-) -> Estimate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorRows:
+    """What is known of the rows of a site.
+
+    Attributes
+    ----------
+    labels, other : (n,) 0 or 1, of the factor that is tested and of the other one.
+    strata, groups, folds : (n,) codes.
+    held : (n, q) columns whose linear part is taken out of the activations.
+    axis : (n,) weights of rows in the effect of the other factor. What lies along that effect is left out: a
+        factor that moves the same axis, or is told by errors in the other's label, is not one of its own.
+    """
+
+    labels: NDArray[np.integer]
+    other: NDArray[np.integer]
+    strata: NDArray[np.intp]
+    groups: NDArray[np.intp]
+    folds: NDArray[np.intp]
+    held: FloatArray
+    axis: FloatArray
+
+
+def nonlinear_area(sites: Coordinates, rows: FactorRows, *, level: float) -> Estimate:
     """Return the AUROC of a factor within strata and values of the other one, by the better of two kernel
     probes.
 
@@ -36,20 +49,14 @@ def nonlinear_area(
     products and codes that are reversed between categories. The other one has a Gaussian and a squared
     term: it reads radii. Targets are centred within blocks on the training rows; folds are those of whole
     groups.
-
-    Parameters
-    ----------
-    labels, other : (n,) 0 or 1.
-    held : (n, q) columns whose linear part is taken out of the activations.
-    strata, groups, folds : (n,) codes.
-    axis : (n,) weights of rows in the effect of the other factor. What lies along that effect is left out: a
-        factor that moves the same axis, or is told by errors in the other's label, is not one of its own.
     """
-    P = _components(sites, held, torch.as_tensor(axis) @ sites.Y)
-    blocks = np.unique(np.stack([other, strata], axis=1), axis=0, return_inverse=True)[1]
+    P = _components(sites, rows.held, torch.as_tensor(rows.axis) @ sites.Y)
+    blocks = np.unique(np.stack([rows.other, rows.strata], axis=1), axis=0, return_inverse=True)[1]
     areas = [
-        _area_within(_scores(kernel, labels, blocks, folds), labels, blocks, groups, level)
-        for kernel in _kernels(P, torch.as_tensor(other), torch.as_tensor(strata))
+        _area_within(
+            _scores(kernel, rows.labels, blocks, rows.folds), rows.labels, blocks, rows.groups, level
+        )
+        for kernel in _kernels(P, torch.as_tensor(rows.other), torch.as_tensor(rows.strata))
     ]
     return max(areas, key=lambda area: area.low)
 

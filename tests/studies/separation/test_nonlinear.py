@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unsinter.studies.separation import judge_arrays
-from unsinter.studies.separation.absence.nonlinear import nonlinear_area
+from unsinter.studies.separation.absence.nonlinear import FactorRows, nonlinear_area
 from unsinter.studies.separation.contrasts.contrast import make_contrast
 from unsinter.studies.separation.effects.design import EffectDesign
 from unsinter.studies.separation.effects.residual_metric import coordinates
@@ -20,14 +20,16 @@ def read_second(X, z, w, strata=None, groups=None):
     design: EffectDesign = contrast.effect_design
     return nonlinear_area(
         coordinates(X),
-        w,
-        z,
-        contrast.held,
-        np.zeros(n, dtype=np.intp) if strata is None else strata,
-        groups,
-        groups % 5,
+        FactorRows(
+            labels=w,
+            other=z,
+            held=contrast.held,
+            strata=np.zeros(n, dtype=np.intp) if strata is None else strata,
+            groups=groups,
+            folds=groups % 5,
+            axis=design.weights(np.arange(n))[0],
+        ),
         level=0.95,
-        axis=design.weights(np.arange(n))[0],
     )
 
 
@@ -115,7 +117,16 @@ def test_without_two_values_inside_a_block_nothing_is_known(noise):
     w = z ^ strata
     design = make_contrast(Pair(name="p", z=z, w=w, groups=np.arange(100))).effect_design
     found = nonlinear_area(
-        coordinates(noise(100, 8, rng)), w, z, np.ones((100, 1)), strata, np.arange(100), np.arange(100) % 5,
-        level=0.95, axis=design.weights(np.arange(100))[0],
-    )  # fmt: skip
+        coordinates(noise(100, 8, rng)),
+        FactorRows(
+            labels=w,
+            other=z,
+            held=np.ones((100, 1)),
+            strata=strata,
+            groups=np.arange(100),
+            folds=np.arange(100) % 5,
+            axis=design.weights(np.arange(100))[0],
+        ),
+        level=0.95,
+    )
     assert np.isnan(found.value)
