@@ -61,7 +61,8 @@ def layer_curves(results: pd.DataFrame, floors: pd.DataFrame) -> Figure:
                     axis.set_axis_off()
                     continue
                 draw_layers(axis, part, floors[(floors["model"] == model) & (floors["target"] == target)])
-                axis.set_title(f"{model}: {TITLES[target]}" if len(models) > 1 else TITLES[target])
+                # On a line of its own: a long name beside a title would be cut at the figure's edge.
+                axis.set_title(f"{model}\n{TITLES[target]}" if len(models) > 1 else TITLES[target])
                 handles |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
         figure.legend(
             list(handles.values()), list(handles), loc="lower center", ncols=len(handles), frameon=False
