@@ -117,10 +117,8 @@ class RunFolder:
                 self._set_aside()
             inventory = mend_run(self.path)
             is_other = self._is_another_run(study_file, inventory)
-            if (
-                not study_file.is_file()
-            ):  # without one, and without an inventory, the folder were nobody's run
-                self.write_study()
+            if not study_file.is_file():
+                self.write_study()  # a folder without study and inventory would be nobody's run
             if is_other:
                 self._set_aside()
             # Without it the run is unfinished, whatever else stands there.
