@@ -1,11 +1,15 @@
 """A run folder may come from anyone: changed files are read, or refused by an error of ours."""
 
+import json
 import random
 
 import pytest
+import yaml
 from hostile_files import RunFolder, is_named
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from unsinter.studies.report.run_data import ReportError, read_evidence
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +23,28 @@ def read_one(hostile_run, seed):
     except Exception as error:
         if not is_named(error):
             raise
+
+
+@pytest.mark.parametrize(
+    ("file", "field", "value", "said"),
+    [
+        ("summary.json", "notes", 3, r"summary\.json, notes: input should be a valid list"),
+        (
+            "summary.json",
+            "models",
+            {"encoder": {"selected": "all"}},
+            r"models\.encoder\.selected: input should",
+        ),
+        ("study.yaml", "models", 5, r"study\.yaml, models: input should be a valid list"),
+        ("study.yaml", "models", [{"path": "x"}], r"models\.0\.name: field required"),
+    ],
+)
+def test_a_field_of_another_type_is_named(write_bare_run, tmp_path, file, field, value, said):
+    run = write_bare_run(tmp_path / "run")
+    table = yaml.safe_load((run / file).read_text(encoding="utf-8"))
+    (run / file).write_text(json.dumps(table | {field: value}), encoding="utf-8")
+    with pytest.raises(ReportError, match=said):
+        read_evidence(run)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
