@@ -108,6 +108,7 @@ def summary_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     summary = dict(rows[0])
     summary |= {"first_class": _common(rows, "first_class"), "second_class": _common(rows, "second_class")}
     summary |= {"is_summary": True, "verdict": verdict, **reason_columns(reason)}
+    summary["settles"] = _settles(rows) if verdict == "undetermined" else ""
     for column, value in rows[0].items():
         if column.startswith("groups_"):
             summary[column] = min(row[column] for row in rows)
@@ -117,6 +118,13 @@ def summary_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         summary[flag] = all(row[flag] for row in rows)
     summary["erased_site"] = any(row["erased_site"] for row in rows)
     return summary
+
+
+def _settles(rows: Sequence[dict[str, Any]]) -> str:
+    texts = [row["settles"] for row in rows if row["verdict"] == "undetermined"]
+    if len(set(texts)) <= 1:
+        return "".join(texts[:1])
+    return str(Reason("various-groups"))
 
 
 def _over(column: str, values: Sequence[float]) -> float:

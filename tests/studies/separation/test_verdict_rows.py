@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from unsinter.studies.data.estimate import Estimate
-from unsinter.studies.reasons.reason import as_written
+from unsinter.studies.reasons.reason import Reason, as_written
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.study_pairs import Asked
 from unsinter.studies.separation.supporting.site_evidence import SiteEvidence
@@ -12,6 +14,7 @@ from unsinter.studies.tables.columns import VERDICTS
 
 ONES = np.ones(4, dtype=int)
 SEEN = as_written("seen")
+VARIOUS = str(Reason("various-groups"))
 
 
 def asked(name, first, second):
@@ -96,3 +99,19 @@ def test_style_invariant_and_category_general_need_a_separable_verdict_and_a_lim
     (row,) = verdict_rows(contrast, [[verdict("shared")]], more)
     assert not row["style_invariant"]
     assert not row["category_general"]
+
+
+@pytest.mark.parametrize(
+    ("calls", "summary"),
+    [
+        ((("undetermined", "40 more"), ("undetermined", "40 more")), "40 more"),
+        ((("undetermined", "40 more"), ("undetermined", "90 more")), VARIOUS),
+        ((("undetermined", "40 more"), ("undetermined", "")), VARIOUS),
+        ((("separable", ""), ("undetermined", "40 more"), ("undetermined", "40 more")), "40 more"),
+        ((("separable", ""), ("undetermined", "40 more")), ""),
+    ],
+)
+def test_what_would_settle_a_summary_is_that_of_its_open_contrasts_not_of_its_first(calls, summary):
+    contrasts = [asked("D-W", "harmful", style) for style in ("apology", "policy", "advice")[: len(calls)]]
+    verdicts = [[replace(verdict(call), settles=settles)] for call, settles in calls]
+    assert verdict_rows(contrasts, verdicts, {})[0]["settles"] == summary
