@@ -87,7 +87,7 @@ def judge_pairs(
     for number, family in enumerate(families):
         here = [site[number] for site in fitted]
         cases = _family_cases(family, here, rule)
-        _test_absences(read, sites, family, here, cases, rule, n_jobs)
+        _test_absences(lambda site: np.asarray(read(*sites[site])), family, here, cases, rule, n_jobs)
         for place, member in enumerate(family.members):
             verdicts[member] = [
                 _verdict(
@@ -166,8 +166,7 @@ def _parts(here: Sequence[SiteFit], place: int, rule: Rule) -> list[tuple[list[i
 
 
 def _test_absences(
-    read: ReadSite,
-    sites: Sequence[Site],
+    read: Callable[[int], FloatArray],
     family: RowFamily,
     here: Sequence[SiteFit],
     cases: dict[tuple[int, int], _Case],
@@ -180,8 +179,7 @@ def _test_absences(
         if case.decision.absent:
             asked.setdefault(site, []).append((place, case.evidence, case.decision.absent))
     tested = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_tested)(np.asarray(read(*sites[site])), family, here[site], own, rule)
-        for site, own in asked.items()
+        delayed(_tested)(read(site), family, here[site], own, rule) for site, own in asked.items()
     )
     for (site, own), found in zip(asked.items(), tested, strict=True):
         for (place, _, absent), evidence in zip(own, found, strict=True):

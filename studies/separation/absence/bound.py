@@ -11,7 +11,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.estimate import NAN, Estimate
 from unsinter.studies.separation.absence.hidden_codes import hidden_code, one_row_per_group, rows_beyond
 from unsinter.studies.separation.absence.nonlinear import FactorRows, nonlinear_area
-from unsinter.studies.separation.absence.spikes import Absence, metric_folds, noticed_from
+from unsinter.studies.separation.absence.spikes import Absence, Spiked, metric_folds, noticed_from
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.effects.residual_metric import Coordinates, coordinates
 from unsinter.studies.separation.inputs.column_units import in_float32_range
@@ -48,12 +48,15 @@ def tested_absence(
         for factor in factors:
             second = factor == "second"
             blocks = codes_by_occurrence(contrast.blocks(second=second)[order])
-            bound = noticed_from(
-                sites.Y,
-                folds,
-                contrast.effect_design.of(order),
-                blocks,
+            spiked = Spiked(
+                Y=sites.Y,
+                folds=folds,
+                design=contrast.effect_design.of(order),
+                blocks=blocks,
                 second=second,
+            )
+            bound = noticed_from(
+                spiked,
                 pairs=2 * float(effects.pairs[2, 2] if second else effects.pairs[0, 0]),
                 absence=Absence(most=rule.absent, critical=float(norm.ppf(rule.level))),
                 seed=rule.seed,

@@ -62,17 +62,27 @@ def metric_folds(sites: Coordinates, kinds: FloatArray, folds: NDArray[np.intp])
     return found
 
 
-def noticed_from(
-    Y: Tensor,
-    folds: Sequence[MetricFold],
-    design: EffectDesign,
-    blocks: NDArray[np.intp],
-    *,
-    second: bool,
-    pairs: float,
-    absence: Absence,
-    seed: int,
-) -> float:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spiked:
+    """A factor whose code is planted into activations.
+
+    Attributes
+    ----------
+    Y : (n, p) activations in coordinates.
+    folds : the metrics of one split.
+    design : both factors over the rows.
+    blocks : (n,) codes of the other factor and what is held fixed.
+    second : plant the second factor, else the first.
+    """
+
+    Y: Tensor
+    folds: Sequence[MetricFold]
+    design: EffectDesign
+    blocks: NDArray[np.intp]
+    second: bool
+
+
+def noticed_from(spiked: Spiked, *, pairs: float, absence: Absence, seed: int) -> float:
     """Return the AUROC from which a planted code of a factor is noticed in 95 % of spikes; 1 if none is.
 
     Each spike draws the factor's labels anew within blocks, adds a multiple of them along an axis to these
@@ -82,17 +92,14 @@ def noticed_from(
 
     Parameters
     ----------
-    Y : (n, p) activations in coordinates.
-    folds : the metrics of one split.
-    blocks : (n,) codes of the other factor and what is held fixed.
-    second : plant the second factor, else the first.
     pairs : variance of the squared length where there is no effect.
     """
     rng = np.random.default_rng(seed)
-    labels = _shuffled(design.w if second else design.z, blocks, rng)
+    Y, design, second = spiked.Y, spiked.design, spiked.second
+    labels = _shuffled(design.w if second else design.z, spiked.blocks, rng)
     axes = _axes(Y, design, second, rng)
     sizes = np.zeros((3, N_SPIKES))
-    for train, test, metric, unseen in folds:
+    for train, test, metric, unseen in spiked.folds:
         D_test, D_train = (_effects(design, labels, rows, Y, second) for rows in (test, train))
         solved = metric.solve(torch.cat([D_train, axes]))
         V, A = solved[:N_SPIKES], solved[N_SPIKES:]
@@ -101,7 +108,7 @@ def noticed_from(
         for place, part in enumerate(
             ((D_test * V).sum(dim=1), (D_test * A).sum(dim=1) + (axes * V).sum(dim=1), length)
         ):
-            sizes[place] += (truth * part / len(folds)).numpy()
+            sizes[place] += (truth * part / len(spiked.folds)).numpy()
     return _noticed(sizes, pairs, _row_weight(design, second), absence)
 
 

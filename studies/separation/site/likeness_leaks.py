@@ -6,6 +6,7 @@ on its side, a leak collapses, and a code that holds for unlike rows stays.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,21 +28,30 @@ _KEPT = 0.8
 """Share of a squared length that must be left with relatives on one side."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """Rows, their groups, and which rows of other groups they are like.
+
+    Attributes
+    ----------
+    groups : (n,) codes of independent groups.
+    nearest : (n,) the most alike row of another group.
+    """
+
+    groups: NDArray[np.intp]
+    nearest: NDArray[np.intp]
+
+
 def leaks_of_likeness(
     sites: Coordinates,
     family: RowFamily,
     contrasts: Sequence[Contrast],
     effects: Sequence[Effects],
-    groups: NDArray[np.intp],
-    nearest: NDArray[np.intp],
+    likeness: Likeness,
     rule: Rule,
 ) -> list[Reason | None]:
-    """Return why a contrast's effects may be those of rows that are alike; None where they are not.
-
-    Parameters
-    ----------
-    nearest : (n,) the most alike row of another group.
-    """
+    """Return why a contrast's effects may be those of rows that are alike; None where they are not."""
+    groups, nearest = likeness.groups, likeness.nearest
     agreeing = [_agreeing_factors(contrast, groups, nearest, family.order, rule) for contrast in contrasts]
     suspects = [place for place, names in enumerate(agreeing) if names]
     leaks: list[Reason | None] = [None] * len(contrasts)

@@ -22,7 +22,7 @@ from unsinter.studies.separation.site.kinship import (
     find_kin,
     joined_groups,
 )
-from unsinter.studies.separation.site.likeness_leaks import leaks_of_likeness
+from unsinter.studies.separation.site.likeness_leaks import Likeness, leaks_of_likeness
 from unsinter.studies.separation.site.obstacles import find_obstacle
 
 
@@ -78,7 +78,9 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     effects = _effects(sites, family, kept, groups, splits)
     leaks: list[Reason | None] = [None] * len(kept)
     if kin.n_dimensions >= FEWEST_DIMENSIONS:
-        leaks = leaks_of_likeness(sites, family, kept, effects, groups, nearest, rule)
+        leaks = leaks_of_likeness(
+            sites, family, kept, effects, Likeness(groups=groups, nearest=nearest), rule
+        )
     fitted = iter(zip(fits, effects, leaks, strict=True))
     found = [(None, None, obstacle) if obstacle else next(fitted) for obstacle in obstacles]
     return SiteFit(

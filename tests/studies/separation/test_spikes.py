@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from unsinter.studies.separation import Rule, judge_arrays
-from unsinter.studies.separation.absence.spikes import Absence, metric_folds, noticed_from
+from unsinter.studies.separation.absence.spikes import Absence, Spiked, metric_folds, noticed_from
 from unsinter.studies.separation.contrasts.contrast import make_contrast
 from unsinter.studies.separation.effects.residual_metric import coordinates
 from unsinter.studies.separation.inputs.pair import Pair
@@ -25,12 +25,15 @@ def bound(X, pair, *, second=True, rule=None, seed=0):
     fit = fit_family(X, family, rule)
     contrast, effects = make_contrast(pair), fit.effects[0]
     sites = coordinates(X)
-    return noticed_from(
-        sites.Y,
-        metric_folds(sites, family.kind_columns, fit.folds[0]),
-        contrast.effect_design,
-        contrast.blocks(second=second),
+    spiked = Spiked(
+        Y=sites.Y,
+        folds=metric_folds(sites, family.kind_columns, fit.folds[0]),
+        design=contrast.effect_design,
+        blocks=contrast.blocks(second=second),
         second=second,
+    )
+    return noticed_from(
+        spiked,
         pairs=2 * float(effects.pairs[2, 2] if second else effects.pairs[0, 0]),
         absence=Absence(most=rule.absent, critical=float(norm.ppf(rule.level))),
         seed=seed,
