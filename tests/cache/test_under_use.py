@@ -251,22 +251,29 @@ def test_one_round_of_fillers_beside_gc_and_verify_ends_complete(tmp_path):
 
 def rounds(folder: Path, *, n_rounds: int) -> None:
     """Each round: three fillers, one of them killed, and a process each that loops over gc and verify."""
-    for number in range(n_rounds):
-        root, stop = folder / f"cache{number}", folder / f"stop{number}"
-        loops = [start(verb, root, stop) for verb in ("gc-loop", "verify-loop")]
-        assert [said(loop) for loop in loops] == ["looping", "looping"]
-        fillers = [start("fill", root, place) for place in range(3)]
-        assert said(fillers[0]) == "filling"
-        time.sleep(0.01 * (number % 10))
-        fillers[0].kill()
-        fillers[0].communicate()
-        for filler in fillers[1:]:
-            _, error = filler.communicate(b"\n", timeout=120)
-            assert filler.returncode == 0, error.decode()
+    stop = folder / "stop"
+    loops = [start(verb, folder, stop) for verb in ("gc-loop", "verify-loop")]
+    fillers = [start("fill", folder, place) for place in (1, 2)]
+    victim = start("fill", folder, 0)
+    assert [said(loop) for loop in loops] == ["looping", "looping"]
+    try:
+        for number in range(n_rounds):
+            root, (killed, victim) = folder / f"cache{number:02d}", (victim, start("fill", folder, 0))
+            for filler in (killed, *fillers):
+                filler.stdin.write(f"{root}\n".encode())
+                filler.stdin.flush()
+            assert said(killed) == "filling"
+            time.sleep(0.01 * (number % 10))
+            killed.kill()
+            killed.communicate()
+            for filler in fillers:
+                assert [said(filler), said(filler)] == ["filling", "done"], filler.communicate()[1].decode()
+    finally:
         stop.touch()
-        for loop in loops:
-            _, error = loop.communicate(timeout=120)
-            assert loop.returncode == 0, error.decode()
+        ends = [(process, process.communicate()[1]) for process in (*loops, *fillers, victim)]
+    for process, error in ends:
+        assert process.returncode == 0, error.decode()
+    for root in sorted(folder.glob("cache*")):
         ls(root)
         assert verify(root).is_sound
         for folder_of_model in root.iterdir():

@@ -65,20 +65,29 @@ def fill_and_read(root: Path, place: str) -> None:
         assert_holds(store, rows[:end])
 
 
-def looped(root: Path, stop: Path, *, check: bool) -> None:
-    """Run gc, or verify and ls, until told to stop; whatever they raise is the test's."""
-    said = False
+def fill_roots(place: str) -> None:
+    """Fill one cache after another, as the test names them, until it closes the pipe."""
+    for line in sys.stdin:
+        fill_and_read(Path(line.strip()), place)
+        say("done")
+
+
+def looped(folder: Path, stop: Path, *, check: bool) -> None:
+    """Run gc, or verify and ls, on the newest two caches of a folder until told to stop.
+
+    Whatever they raise is the test's.
+    """
+    say("looping")
     while not stop.exists():
-        if check:
-            ls(root)
-            report = verify(root, quarantine=True)
-            assert report.is_sound, report.findings
-        else:
-            gc(root)
-            gc(root, dry_run=False)
-        if not said:
-            say("looping")
-            said = True
+        for root in sorted(folder.glob("cache*"))[-2:]:
+            if check:
+                ls(root)
+                report = verify(root, quarantine=True)
+                assert report.is_sound, report.findings
+            else:
+                gc(root)
+                gc(root, dry_run=False)
+        time.sleep(0.002)  # the locks are polled, and whoever never lets go of one starves the others
 
 
 def main(what: str, root: str, rest: str = "") -> None:
@@ -86,7 +95,7 @@ def main(what: str, root: str, rest: str = "") -> None:
     if what == "hold":
         hold(Path(root), rest)
     elif what == "fill":
-        fill_and_read(Path(root), rest)
+        fill_roots(rest)
     elif what == "gc":
         report = gc(Path(root))
         say(f"{len(report.candidates)} candidates, {len(report.in_use)} in use")
