@@ -117,16 +117,18 @@ def held(path: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def _acquire(lock: FileLock, path: Path, *, wait: bool) -> None:
+    gone: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     for _ in range(_LOCK_ATTEMPTS):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=-1 if wait else 0, poll_interval=0.02)
-        except FileNotFoundError:
-            continue  # `gc` removed the empty folder in between
+        except (FileNotFoundError, FileExistsError) as error:
+            gone = error
+            continue  # `gc` removed the empty folder in between, or between two looks at whether it is there
         if path.exists():
             return
         lock.release()  # of a file that `gc` removed meanwhile: it guards nothing
-    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    raise gone
 
 
 def _may_be_live(temporary: Path) -> bool:

@@ -21,9 +21,11 @@ from cache_source import (
     row_keys,
     shard_files,
 )
+from filelock import FileLock
 from kill_at_events import killed_at
 
 from unsinter.cache import ActivationStore, CacheError, gc, ls, verify
+from unsinter.cache.atomic import held
 from unsinter.cache.references import read_references
 
 ROWS = row_keys(32)
@@ -278,3 +280,25 @@ def rounds(folder: Path, *, n_rounds: int) -> None:
         assert verify(root).is_sound
         for folder_of_model in root.iterdir():
             assert read_references(type("Model", (), {"references": folder_of_model / "references"})) == []
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, FileExistsError])
+def test_a_lock_whose_folder_goes_while_it_is_made_is_tried_anew(tmp_path, monkeypatch, error):
+    """`mkdir` says that a folder exists where `gc` removes it between its two looks."""
+    errors, acquire = [error(), error()], FileLock.acquire
+
+    def disturbed(lock, *arguments, **options):
+        if errors:
+            raise errors.pop()
+        return acquire(lock, *arguments, **options)
+
+    monkeypatch.setattr(FileLock, "acquire", disturbed)
+    with held(tmp_path / "locks" / "x.lock", wait=True) as is_mine:
+        assert is_mine
+    assert not errors
+
+
+def test_a_file_where_the_folder_of_a_lock_should_be_is_named(tmp_path):
+    (tmp_path / "locks").write_text("")
+    with pytest.raises(CacheError, match="locks"), held(tmp_path / "locks" / "x.lock", wait=True):
+        pass
