@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,9 @@ return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() 
   return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), e.textContent.slice(0, 40)];
 }).filter(pair => pair && pair[0] < 4.5);
 """
+LAID_OUT = """
+return matchMedia(`(width: ${arguments[0]}px)`).matches && document.fonts.status === 'loaded';
+"""
 HEADINGS = "return [...document.querySelectorAll('h1, h2, h3, h4')].map(h => Number(h.tagName[1]));"
 LINKS = """
 return [...document.querySelectorAll('[href]')].map(a => a.getAttribute('href')).filter(h =>
@@ -142,6 +146,9 @@ def show(browser, file, *, width=DESK, dark=False, media="", height=900):
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(file.as_uri())
+    deadline = time.monotonic() + 20
+    while not browser.execute_script(LAID_OUT, width):
+        assert time.monotonic() < deadline, f"the page was not laid out at {width} px"
 
 
 def complaints(browser, file):
