@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.codelength import plan_code
+from unsinter.probes.families.registry import family_of
 from unsinter.probes.permutation import group_permutation_p
 from unsinter.studies.activations.untrained import LAYER0_MEAN
 from unsinter.studies.data.dataset import Dataset
@@ -59,7 +60,7 @@ def make_plan(given: TargetInput, study: Study, dataset: Dataset, *, with_contro
         target=target,
         rows=rows,
         weights=weights,
-        family=study.family,
+        family=family_of(study.family),
         penalties=study.penalties,
         shuffled=shuffled_codes(codes, groups, rows.train, seed=study.seed, weights=weights)
         if controls.shuffled and with_controls
@@ -70,6 +71,8 @@ def make_plan(given: TargetInput, study: Study, dataset: Dataset, *, with_contro
         code=plan_code(codes, groups, n_classes, rows=rows.train, seed=study.seed)
         if controls.code_length and with_controls
         else None,
+        groups=groups,
+        seed=study.seed,
     )
 
 

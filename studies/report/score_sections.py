@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from unsinter.probes.families.registry import title_of
 from unsinter.studies.figures.scores import DotRow, dot_rows
 from unsinter.studies.figures.style import TITLES, colours
 from unsinter.studies.report.answer import Claim, judge
@@ -39,7 +40,6 @@ MEASURES = {
     "shuffled": "shuffled labels: mean \u00b1 sd of a draw",
     "compression": "compression",
 }
-FAMILIES = {"logistic": "logistic", "ridge": "ridge", "mass_mean": "mass mean", "mlp": "MLP"}
 
 
 def score_blocks(evidence: Evidence, claims: Sequence[Claim]) -> list[Block]:
@@ -123,7 +123,7 @@ def _overview(claims: Sequence[Claim]) -> Panels:
 
 def _score_row(row: dict[str, Any]) -> list[str | Cell]:
     claim = judge(str(row["model"]), str(row["target"]), row)
-    family = FAMILIES.get(str(row["family"]), str(row["family"]))
+    family = title_of(str(row["family"]))
     trial = f", trial {row['trial']}" if row["tuned"] else ""
     probe = f"{family}{trial}, {site_of(row)}"
     name = f"{TITLES[row['target']]}, {metric_of(row)}"

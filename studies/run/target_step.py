@@ -92,7 +92,11 @@ def _make(
         name,
         key,
         tables=tables,
-        facts={"layer": best.site[0], "position": best.site[1], "penalty": best.penalty},
+        facts={
+            "layer": best.site[0],
+            "position": best.site[1],
+            "penalty": None if np.isnan(best.penalty) else best.penalty,
+        },
         write_more=lambda folder: write_weights(
             folder / "weights.safetensors",
             [site_weights(fit, given.target) for fit in everything],

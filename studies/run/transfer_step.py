@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from unsinter.probes.relu_layers import relu_scores
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import FloatArray, Site
 from unsinter.studies.run.model import ModelOutcome
@@ -15,6 +16,7 @@ from unsinter.studies.store.step_store import Step, StepStore, digest_of
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.transfer import Kind, ModelSide, cross_model_table, held_out_tables, transfer_tables
+from unsinter.studies.transfer.fits import FAMILY
 
 _OTHER_PENALTY = 1e-2
 """Penalty of transfer probes where the study's own family has none; LogisticProbe's default."""
@@ -29,7 +31,7 @@ def compare_within(
     parts = comparison_parts(outcome, study, dataset)
     facts = outcome.steps["D"].facts
     best: Site = (facts["layer"], facts["position"])
-    penalty = facts["penalty"] if study.family == "logistic" else _OTHER_PENALTY
+    penalty = facts["penalty"] if study.family == FAMILY.name else _OTHER_PENALTY
     given = outcome.targets["D"]
     present = np.flatnonzero(outcome.reading.is_present)
     wordings, answered = _wordings(outcome)
@@ -117,11 +119,9 @@ def _side(outcome: ModelOutcome, name: str) -> ModelSide:
     given, step = outcome.targets[name], outcome.steps[name]
     site: Site = (step.facts["layer"], step.facts["position"])
     weights = read_weights(step.folder / "weights.safetensors", layer=site[0], position=site[1])
-    weight, bias = weights.layers[0]
 
     def probe(X: FloatArray) -> FloatArray:
-        scores = X @ weight.T + bias
-        return scores[:, 0] if given.target.is_binary else scores
+        return relu_scores(X, weights.layers)
 
     return ModelSide(
         model=outcome.name,

@@ -187,12 +187,15 @@ def _refit(
     penalties = penalties_of(candidate, given) if np.isnan(result.penalty) else [result.penalty]
     with threadpool_limits(limits=1):
         tasks = tasks_of(plan)
-        fitted = fit_candidate(X, candidate, list(tasks.values()), penalties, groups=groups, seed=given.seed)
+        conditions = candidate.conditions(groups=groups, seed=given.seed)
+        fitted = fit_candidate(
+            X, candidate, tasks=list(tasks.values()), penalties=penalties, conditions=conditions
+        )
         fits = dict(zip(tasks, fitted, strict=True))
     probe = fits["probe"]
     return SiteFit(
         site=candidate.site,
-        family=candidate.family,
+        family=candidate.family.name,
         penalty=result.penalty,
         inner_score=result.values[-1],
         scores=probe.scores[0][rows.test],
@@ -211,7 +214,7 @@ def _row(place: int, trial: FrozenTrial, space: Space) -> dict[str, Any]:
         "number": place,
         "state": trial.state.name.lower(),
         "value": trial.value,
-        "family": candidate.family,
+        "family": candidate.family.name,
         "layer": candidate.site[0],
         "position": candidate.site[1],
         "params": candidate.as_json(),
