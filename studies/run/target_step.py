@@ -19,6 +19,7 @@ from unsinter.studies.probing.target import (
 from unsinter.studies.probing.types import SiteFit, chosen
 from unsinter.studies.store.site_weights import write_weights
 from unsinter.studies.store.step_store import Step, StepStore, digest_of
+from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.tables.columns import TRIALS
@@ -55,6 +56,7 @@ def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]
         "tuning": study.tuning,
         "draws": study.bootstrap_draws,
         "seed": study.seed,
+        **({"own spaces": own} if (own := spaces_of_their_own(study.tuning.families)) else {}),
     }
 
 

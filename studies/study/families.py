@@ -1,12 +1,13 @@
 """Names of probe families in a study file, and what tuning may choose of them where a study is silent."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from unsinter.probes.families.family import Choice, Options, Range
-from unsinter.probes.families.registry import all_families, sweep_names, tuned_names
+from unsinter.probes.families.registry import all_families, family_of, sweep_names, tuned_names
 
 
 def _one_of(name: str, names: tuple[str, ...]) -> str:
@@ -38,6 +39,12 @@ def range_of(setting: str) -> tuple[float, float]:
     choice = _choice(setting)
     assert isinstance(choice, Range)
     return choice.low, choice.high
+
+
+def spaces_of_their_own(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return family -> its choices that no field of a study sets, which a study file does not tell."""
+    own = {name: [repr(choice) for choice in family_of(name).space if not choice.setting] for name in names}
+    return {name: choices for name, choices in own.items() if choices}
 
 
 def _choice(setting: str) -> Choice:

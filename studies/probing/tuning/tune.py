@@ -29,6 +29,7 @@ from unsinter.studies.probing.tuning.trial import (
 )
 from unsinter.studies.probing.types import SiteFit
 from unsinter.studies.store.step_store import digest_of
+from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.sections import Tuning
 from unsinter.studies.tables.columns import TRIALS
 
@@ -170,6 +171,8 @@ def _parts(given: TrainingRows, space: Space, content: Mapping[str, Any]) -> dic
         "reductions": list(space.reductions),
         "space": space.tuning.model_copy(update={"trials": 0}),
         "seed": given.seed,
+        # Left out where every choice is the study's, so that trials of earlier runs keep their digest.
+        **({"own spaces": own} if (own := spaces_of_their_own(space.tuning.families)) else {}),
     }
 
 
