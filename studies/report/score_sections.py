@@ -26,20 +26,22 @@ from unsinter.studies.report.numbers import (
     with_interval,
 )
 from unsinter.studies.report.run_data import Evidence
+from unsinter.studies.tables.columns import RESULTS
 
 SCORE_HEADER = ("question", "what it shows", "score", "best floor", "gain", "control", "p", "probe and site")
-MEASURES = {
-    "balanced_accuracy": "balanced accuracy",
-    "tpr_at_1_fpr": "TPR at 1 % FPR",
-    "fpr_there": "FPR there, held out",
-    "brier": "Brier",
-    "ece": "ECE",
-    "layer0_mean": "mean of layer 0",
-    "random_model": "random weights",
-    "selectivity": "selectivity",
-    "shuffled": "shuffled labels: mean \u00b1 sd of a draw",
-    "compression": "compression",
-}
+MEASURES = (
+    "balanced_accuracy",
+    "tpr_at_1_fpr",
+    "fpr_there",
+    "brier",
+    "ece",
+    "layer0_mean",
+    "random_model",
+    "selectivity",
+    "shuffled",
+    "compression",
+)
+"""Columns of results in the folded table, under their titles."""
 
 
 def score_blocks(evidence: Evidence, claims: Sequence[Claim]) -> list[Block]:
@@ -154,7 +156,7 @@ def _measures(rows: Sequence[dict[str, Any]]) -> Grid:
     ]
     return Grid(
         title="Further measures of the same probes: activation controls, calibration, fixed thresholds",
-        header=("model", "question", *(MEASURES[name] for name in names)),
+        header=("model", "question", *(RESULTS[name].title for name in names)),
         rows=table,
         folded=True,
     )

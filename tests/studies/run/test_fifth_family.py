@@ -30,7 +30,7 @@ def test_a_study_of_a_fifth_family_is_run_tuned_reported_and_exported(
     fifth_family, write_study, tmp_path, private_cache
 ):
     path = write_study(
-        targets=["D"], family="nearest_centroid", transfer=[],
+        targets=["D"], family="nearest_centroid", transfer=[], layers=[5],
         controls={"permutations": 0, "random_model": False, "code_length": False, "shuffled": False},
         tuning={"trials": 3, "families": ["nearest_centroid"], "reductions": [0, 8]},
     )  # fmt: skip
