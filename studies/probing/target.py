@@ -17,7 +17,7 @@ from unsinter.studies.data.sites import FloatArray, ReadSite, Rows, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.controls import control_task, shuffled_codes
 from unsinter.studies.probing.floors import Floor, label_floor, text_floors
-from unsinter.studies.probing.pooled_floor import pooled_floor
+from unsinter.studies.probing.pooled_floor import RecordedAnswers, pooled_floor
 from unsinter.studies.probing.result_tables import Question
 from unsinter.studies.probing.sweep import SitePlan, fit_sites
 from unsinter.studies.probing.types import SiteFit, chosen
@@ -98,15 +98,13 @@ def make_floors(given: TargetInput, study: Study, dataset: Dataset) -> list[Floo
         floors.append(label_floor("harm", target, dataset.harm, rows))
         floors.append(label_floor("category", target, dataset.topics, rows))
     if given.answers and study.responses is not None and study.responses.model:
-        pooled = pooled_floor(
-            target,
-            texts,
-            rows,
-            given.answers,
-            study.responses.model,
+        answers = RecordedAnswers(
+            labels=given.answers,
+            studied=study.responses.model,
             groups=dataset.groups,
             held_out=dataset.is_test,
         )
+        pooled = pooled_floor(target, texts, rows, answers)
         floors += [pooled] if pooled else []
     if study.controls.layer0_mean:
         floors.append(_best_floor("layer0_mean", given.read_layer0, [LAYER0_MEAN], given, study, dataset))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.export.probe_facts import weights_about
 from unsinter.studies.probing.result_tables import ask, floor_table, prediction_table, result_table
@@ -75,8 +76,7 @@ def _make(
         given.rows,
         ids=dataset.ids,
         groups=dataset.groups,
-        n_draws=study.bootstrap_draws,
-        seed=study.seed,
+        bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
     )
     floors = make_floors(given, study, dataset)
     fits = fit_target(given, study, dataset, settings)
@@ -113,25 +113,24 @@ def tune_target(
     """Return the tuned probe and the trials behind it; None and no rows where the study asks for none."""
     if not study.tuning.trials:
         return None, pd.DataFrame(columns=list(TRIALS))
-    from unsinter.studies.probing.tuning.tune import tune
+    from unsinter.studies.probing.tuning.storage import TrialStore
+    from unsinter.studies.probing.tuning.tune import Workers, tune
 
+    name = given.target.name
     tuned = tune(
         given.read,
         given.sites,
-        given.target,
-        given.rows,
-        make_plan(given, study, dataset),
-        study.tuning,
-        groups=dataset.groups,
-        name=f"{study.name}-{given.model}-{given.target.name}",
-        storage=settings.storage,
-        folder=settings.folder / "tuning",
-        seed=study.seed,
-        content=given.content,
-        n_jobs=settings.n_jobs,
-        progress=lambda done, total: settings.progress(
-            f"{given.model}: trials for {given.target.name}", done, total
+        plan=make_plan(given, study, dataset),
+        tuning=study.tuning,
+        store=TrialStore(
+            name=f"{study.name}-{given.model}-{name}",
+            folder=settings.folder / "tuning",
+            storage=settings.storage,
+            content=given.content,
+        ),
+        workers=Workers(
+            n_jobs=settings.n_jobs,
+            progress=lambda done, total: settings.progress(f"{given.model}: trials for {name}", done, total),
         ),
     )
-    told = tuned.trials.assign(model=given.model, target=given.target.name)
-    return tuned.fit, told[list(TRIALS)]
+    return tuned.fit, tuned.trials.assign(model=given.model, target=name)[list(TRIALS)]
