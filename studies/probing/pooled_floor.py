@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
-from unsinter.features.records.text_floor import word_vectorizer
+from unsinter.features.records.text_floor import PENALTIES, floor_model, word_vectorizer
 from unsinter.studies.data.sites import FloatArray, Rows
 from unsinter.studies.data.targets import Target
-from unsinter.studies.probing.floors import PENALTIES, Floor, best_on_inner_folds
+from unsinter.studies.probing.floors import Floor, best_on_inner_folds
 
 NAME = "words+model"
 
@@ -111,7 +110,7 @@ def _scores(
     X = _features(
         words.transform([pool.texts[row] for row in pool.prompt[kept]]), pool, pool.asked[kept], crossed
     )
-    fit = LogisticRegression(C=1 / penalty, max_iter=2000).fit(X, pool.label[kept])
+    fit = floor_model(penalty=penalty).fit(X, pool.label[kept])
     studied = np.full(len(test), _STUDIED)
     found = fit.decision_function(
         _features(words.transform([pool.texts[row] for row in test]), pool, studied, crossed)

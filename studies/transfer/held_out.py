@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from unsinter.features.records.text_floor import PENALTIES
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import auroc, percentile_interval
 from unsinter.probes.tasks import Task
@@ -15,7 +16,7 @@ from unsinter.studies.transfer.fits import linear_scores
 from unsinter.studies.transfer.held_out_splits import HeldOut, hold_outs
 from unsinter.studies.transfer.inputs import HoldOutSettings, ModelSites
 from unsinter.studies.transfer.plans import RowIndex, Side
-from unsinter.studies.transfer.word_floor import WORD_PENALTIES, WordReader
+from unsinter.studies.transfer.word_floor import WordReader
 
 
 def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap: Bootstrap) -> pd.DataFrame:
@@ -89,8 +90,8 @@ def _chosen_words(reader: WordReader, split: HeldOut) -> FloatArray:
     folds = []
     for fold in np.unique(split.inner):
         train, held_out = split.train[split.inner != fold], split.train[split.inner == fold]
-        folds.append(reader.scores(_side(train, split), held_out, penalties=WORD_PENALTIES))
-    penalty = WORD_PENALTIES[int(np.argmax(split.fold_scores(folds)))]
+        folds.append(reader.scores(_side(train, split), held_out, penalties=PENALTIES))
+    penalty = PENALTIES[int(np.argmax(split.fold_scores(folds)))]
     return reader.scores(_side(split.train, split), split.tested, penalties=[penalty])[0]
 
 

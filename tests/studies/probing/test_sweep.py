@@ -11,9 +11,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from unsinter.probes.codelength import plan_code
+from unsinter.probes.permutation import shuffle_over_groups
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
-from unsinter.studies.probing.controls import N_SHUFFLES, control_task, shuffle_over_groups, shuffled_codes
+from unsinter.studies.probing.controls import N_SHUFFLES, control_task, shuffled_codes
 from unsinter.studies.probing.sweep import SitePlan, fit_site, fit_sites
 from unsinter.studies.probing.types import chosen, score
 
