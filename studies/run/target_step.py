@@ -1,5 +1,7 @@
 """One target of one model, start to finish: floors, probes at every site, controls, tuning, tables."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,7 +36,7 @@ def target_step(
     key = digest_of(_parts(given, study, dataset))
     if (found := store.find(name, key)) is not None:
         return found
-    return _make(given, study, dataset, settings, store, name, key)
+    return _make(given, study, dataset, settings, partial(store.keep, name, key))
 
 
 def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]:
@@ -66,9 +68,7 @@ def _make(
     study: Study,
     dataset: Dataset,
     settings: Settings,
-    store: StepStore,
-    name: str,
-    key: str,
+    keep: Callable[..., Step],
 ) -> Step:
     question = ask(
         given.model,
@@ -90,9 +90,7 @@ def _make(
         "predictions": prediction_table(question, everything),
         "trials": trials,
     }
-    return store.keep(
-        name,
-        key,
+    return keep(
         tables=tables,
         facts={
             "layer": best.site[0],
