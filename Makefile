@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: demo test lint setup check clean
+.PHONY: demo test lint setup check columns clean
 
 demo: setup
 	$(BIN)/unsinter run --demo
@@ -28,6 +28,9 @@ lint: setup
 	$(BIN)/mypy
 
 check: lint test
+
+columns: setup
+	$(BIN)/python -m unsinter.studies.tables.page docs/columns.md
 
 setup: $(STAMP)
 

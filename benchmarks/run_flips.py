@@ -29,7 +29,7 @@ from machine import describe
 
 from unsinter.cache.inventory import INVENTORY, Inventory
 from unsinter.features.generate.response_file import ResponseFile
-from unsinter.studies.export.probe_facts import read_facts
+from unsinter.studies.export.probe_facts import ProbeChoice, read_facts
 from unsinter.studies.planted import demo_prompts
 from unsinter.studies.report.run_data import ReportError, read_evidence
 from unsinter.studies.run.run import run_study
@@ -97,7 +97,7 @@ def of_tables(run: Path, _: Path) -> Any:
 def of_weights(run: Path, path: Path) -> Any:
     """Return what an export is made of."""
     target = path.stem.rpartition("-")[2]
-    facts = read_facts(run, target=target, layer=2, position="template_end")
+    facts = read_facts(run, ProbeChoice(target=target, layer=2, position="template_end"))
     RunReader.open(run, error=ReportError).check(path.relative_to(run).as_posix())
     weights = read_weights(path, layer=2, position="template_end", about=facts.about)
     return weights.classes, weights.threshold, [*weights.layers[0], weights.examples]

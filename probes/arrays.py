@@ -13,3 +13,6 @@ LabelArray: TypeAlias = NDArray[Any]
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 """Masks (n_examples,)."""
+
+Layers: TypeAlias = tuple[tuple[FloatArray, FloatArray], ...]
+"""(weight (n_out, n_in), bias (n_out,)) of each affine map, from activations to scores, ReLU between."""

@@ -1,13 +1,13 @@
 """Labels permuted in whole groups, and p-values of held-out scores from them, adjusted over all sites."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.arrays import BoolArray, FloatArray, LabelArray
+from unsinter.probes.auroc import LabellingAuroc
 from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.row_values import class_indices, known_values, refuse_not_finite
 
@@ -70,7 +70,7 @@ def group_permutation_p(
     _refuse_bad(scores, codes, n_permutations)
     if len(np.unique(codes)) < 2:
         raise ValueError("the labels hold one class only; a permutation of them changes nothing.")
-    statistic = _Auroc(scores, codes) if scores.ndim == 2 else _MacroF1(scores, codes)
+    statistic = _auroc_of(scores, codes) if scores.ndim == 2 else _MacroF1(scores, codes)
     observed = statistic(codes[:, None])
     drawn = [statistic(block) for block in _permuted(codes, groups, n_permutations, seed)]
     found = np.concatenate([observed, *drawn], axis=1)
@@ -125,6 +125,61 @@ def stratified_permutations(
     return drawn
 
 
+def shuffles_within(
+    values: FloatArray, blocks: NDArray[np.intp], *, n: int, rng: np.random.Generator
+) -> FloatArray:
+    """Return ``n`` copies of values (n, n_examples), each with the rows of every block in a random order.
+
+    Rows move by themselves, not with their group; ``blocks`` (n_examples,) are codes.
+    """
+    order = np.argsort(blocks, kind="stable")
+    drawn = np.empty((n, len(values)))
+    for row in drawn:
+        row[order] = values[np.lexsort((rng.random(len(values)), blocks))]
+    return drawn
+
+
+def pure_and_mixed_permutations(
+    labels: BoolArray, groups: LabelArray, *, n: int, rng: np.random.Generator
+) -> BoolArray:
+    """Return ``n`` permuted copies of labels (n, n_examples): groups of one label trade it as a whole.
+
+    Groups that hold both labels, as twins do, keep their counts, and their rows are reordered. Unlike in
+    ``stratified_permutations`` groups of unequal size trade too, so the number of positive rows may change.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    n_positive, sizes = np.bincount(group, weights=labels), np.bincount(group)
+    is_pure = (n_positive == 0) | (n_positive == sizes)
+    mixed = ~is_pure[group]
+    in_groups = np.argsort(group, kind="stable")
+    drawn = np.empty((n, len(labels)), dtype=bool)
+    for draw in drawn:
+        moved = n_positive > 0
+        moved[is_pure] = rng.permutation(moved[is_pure])
+        draw[:] = moved[group]
+        # Within groups of both labels: rows in random order take the group's labels in their own order.
+        order = np.lexsort((rng.random(len(labels)), group))
+        draw[order[mixed[order]]] = labels[in_groups[mixed[in_groups]]]
+    return drawn
+
+
+def shuffle_over_groups(labels: LabelArray, groups: LabelArray, *, seed: int) -> LabelArray:
+    """Return labels (n,) dealt out again in blocks, group after group in a random order.
+
+    Rows that shared a group get labels that shared one, so labels stay as clustered as they were (to within
+    the edges of blocks), but tell nothing of their new rows, not even how large the row's group is. Labels
+    are reordered inside each block: where every group is a twin pair, moving blocks alone changes nothing.
+    """
+    rng = np.random.default_rng(seed)
+    _, index = np.unique(groups, return_inverse=True)
+    n_groups, n = int(index.max()) + 1, len(labels)
+    dealt = np.argsort(rng.permutation(n_groups)[index] + rng.random(n))
+    taken = np.argsort(rng.permutation(n_groups)[index], kind="stable")
+    shuffled = labels.copy()
+    shuffled[taken] = labels[dealt]
+    return shuffled
+
+
 def _refuse_bad(scores: FloatArray, codes: LabelArray, n_permutations: int) -> None:
     """Raise ValueError for scores (n_sites, n_test, ...) that rank nothing, or codes that have no score."""
     n_classes = scores.shape[2] if scores.ndim == 3 else 2
@@ -140,17 +195,10 @@ def _refuse_bad(scores: FloatArray, codes: LabelArray, n_permutations: int) -> N
         raise ValueError(f"n_permutations must be at least 1, got {n_permutations!r}.")
 
 
-class _Auroc:
-    """AUROC of every site for labels (n_test, n_labellings), all in one product of ranks and labels."""
-
-    def __init__(self, scores: FloatArray, codes: LabelArray) -> None:
-        self.ranks = rankdata(scores, axis=1)
-        self.n_positive = int((codes == 1).sum())
-        self.pairs = self.n_positive * (len(codes) - self.n_positive)
-
-    def __call__(self, codes: LabelArray) -> FloatArray:
-        wins = self.ranks @ (codes == 1).astype(float)
-        return (wins - self.n_positive * (self.n_positive + 1) / 2) / self.pairs
+def _auroc_of(scores: FloatArray, codes: LabelArray) -> Callable[[LabelArray], FloatArray]:
+    """Return the AUROC of every site as a function of codes (n_test, n_labellings)."""
+    area = LabellingAuroc(scores, n_positive=int((codes == 1).sum()))
+    return lambda drawn: area(drawn == 1)
 
 
 class _MacroF1:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, as_tensor
 
-from unsinter.probes.arrays import FloatArray
+from unsinter.probes.arrays import FloatArray, Layers
 from unsinter.probes.penalty_path import Path, solve_path
 from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.scaling import Columns, fit_scalers, leading_directions, shift_and_scale
@@ -46,6 +46,10 @@ class GridFit:
         They act on raw activations. A class without training rows has weights 0 and intercept minus infinity.
         """
         return self.path.weights(self.row, index)
+
+    def layers(self, index: int) -> Layers:
+        """Return the one affine map of a linear probe at penalty ``index`` (see ``weights``)."""
+        return (self.weights(index),)
 
 
 class GridSolver:

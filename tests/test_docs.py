@@ -4,35 +4,53 @@ import re
 
 import pytest
 
-from unsinter.studies.across_categories.table import ACROSS
+from unsinter.studies.export.probe_card import SHOWN
+from unsinter.studies.report.score_sections import MEASURES
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
 from unsinter.studies.study.unique_keys import load_yaml
-from unsinter.studies.tables.columns import FLOORS, PREDICTIONS, RESULTS, TRIALS, VERDICTS
-from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER
+from unsinter.studies.tables.columns import RESULTS
+from unsinter.studies.tables.page import END, START, main
+from unsinter.studies.tables.run_tables import RUN_TABLES
 
 PROMPT_KEYS = ("path", "columns", "harmful", "files", "where", "near_copies")
 
 
-@pytest.mark.parametrize(
-    ("name", "columns"),
-    [
-        ("results", RESULTS),
-        ("floors", FLOORS),
-        ("predictions", PREDICTIONS),
-        ("trials", TRIALS),
-        ("transfer", TRANSFER),
-        ("held_out", HELD_OUT),
-        ("cross_model", CROSS_MODEL),
-        ("verdicts", VERDICTS),
-        ("across_categories", ACROSS),
-    ],
-)
-def test_every_column_is_documented_with_its_meaning(repository, name, columns):
+def test_the_page_on_columns_is_what_the_declarations_make(repository, tmp_path):
+    page = repository / "docs" / "columns.md"
+    copy = tmp_path / "columns.md"
+    copy.write_text(re.sub(r"(?<=\n)\| `.*\n", "", page.read_text(encoding="utf-8")), encoding="utf-8")
+    assert main([str(copy)]) == 0
+    made, committed = (p.read_text(encoding="utf-8").partition(END)[0] for p in (copy, page))
+    assert made == committed, "docs/columns.md is not what the code declares; run `make columns`"
+
+
+@pytest.mark.parametrize("table", RUN_TABLES.values(), ids=lambda table: table.name)
+def test_every_column_is_documented_with_its_type_and_meaning(repository, table):
     page = (repository / "docs" / "columns.md").read_text(encoding="utf-8")
-    section = page.split(f"## `{name}.parquet`")[1].split("\n## ")[0]
-    documented = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, flags=re.MULTILINE))
-    assert list(documented) == list(columns)
-    assert all(meaning in (documented[column], "") for column, meaning in columns.items())
+    section = page.split(f"## `{table.name}.parquet`")[1].split("\n## ")[0]
+    documented = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", section, flags=re.MULTILINE)
+    assert [name for name, *_ in documented] == list(table.columns)
+    for (_, dtype, words), column in zip(documented, table.columns.values(), strict=True):
+        assert dtype == column.dtype
+        assert words == (column.meaning or "as the column above")
+
+
+def test_a_page_without_a_place_for_the_tables_is_left_as_it_is(tmp_path, capsys):
+    page = tmp_path / "page.md"
+    for text in ("# mine\n", f"{END}\n{START}\n", f"{START}\n{END}\n{END}\n"):
+        page.write_text(text, encoding="utf-8")
+        assert main([str(page)]) == 2
+        assert page.read_text(encoding="utf-8") == text
+        assert "the page needs one line" in capsys.readouterr().err
+    assert main([str(tmp_path / "absent.md")]) == 2
+    assert main([]) == 2
+
+
+def test_what_the_report_and_a_card_show_of_results_is_declared_with_its_words():
+    assert all(RESULTS[name].title for name in MEASURES)
+    assert all(RESULTS[name].card for name in SHOWN)
+    assert {name for name, column in RESULTS.items() if column.title} == set(MEASURES)
+    assert {name for name, column in RESULTS.items() if column.card} == set(SHOWN)
 
 
 def test_every_key_of_the_prompts_of_a_study_is_documented(repository):

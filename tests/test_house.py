@@ -18,6 +18,7 @@ ORDER = (
     "probes",
     "probes/geometry",
     "probes/mlp",
+    "probes/families",
     "probes/files",
     "features/records",
     "features/labelling/prose",

@@ -18,6 +18,9 @@ PENALTY = 0.03
 """Inverse of scikit-learn's C. TF-IDF rows have length 1 and want little shrinkage: on 5,866 public prompts
 words reach AUROC .944 with a penalty of 1 and .969 with .03, and a weak floor would flatter every probe."""
 
+PENALTIES = (0.01, PENALTY, 0.1)
+"""Penalties tried for words and characters where one is chosen; around the best on public safety prompts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorScores:
@@ -45,11 +48,18 @@ def text_floor(kind: FloorKind, *, penalty: float = PENALTY, seed: int = 0) -> P
     }
     if kind not in makers:
         raise ValueError(f"kind must be one of {', '.join(get_args(FloorKind))}, got {kind!r}.")
+    steps = [(type(step).__name__.lower(), step) for step in makers[kind]()]
+    return Pipeline([*steps, ("logistic", floor_model(penalty=penalty, seed=seed))])
+
+
+def floor_model(*, penalty: float = PENALTY, seed: int = 0) -> LogisticRegression:
+    """Return the unfitted classifier of every floor, whatever features of the text it reads.
+
+    ``penalty`` is the inverse of scikit-learn's C; ValueError unless it is above zero.
+    """
     if not penalty > 0:
         raise ValueError(f"penalty must be above 0, got {penalty}.")
-    steps = [(type(step).__name__.lower(), step) for step in makers[kind]()]
-    model = LogisticRegression(C=1 / penalty, max_iter=2000, random_state=seed)
-    return Pipeline([*steps, ("logistic", model)])
+    return LogisticRegression(C=1 / penalty, max_iter=2000, random_state=seed)
 
 
 def word_vectorizer() -> TfidfVectorizer:

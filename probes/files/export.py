@@ -14,10 +14,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from unsinter.probes.arrays import FloatArray
+from unsinter.probes.arrays import FloatArray, Layers
 from unsinter.probes.calibration import Calibration
+from unsinter.probes.families.registry import family_of
 from unsinter.probes.files.card_seal import SCHEMA_VERSION, SEAL, card_text, digest_of, read_card, sealed
-from unsinter.probes.files.exported import LOG_ODDS, Layers, ProbeFileError, ProbeWeights
+from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
 from unsinter.probes.files.whole_files import write_together
 
 OUR_FIELDS = (
@@ -72,7 +73,7 @@ def with_card(probe: ProbeWeights, facts: Mapping[str, Any], data: bytes) -> Pro
         "family": probe.family,
         "threshold": probe.threshold,
         "calibration": None if probe.calibration is None else asdict(probe.calibration),
-        "score_unit": "nats" if probe.family in LOG_ODDS else "score units",
+        "score_unit": family_of(probe.family).score_unit,
         "weights_sha256": digest_of(data),
     }
     return replace(probe, card=sealed(card))

@@ -2,23 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from unsinter.probes.arrays import FloatArray, LabelArray
+from unsinter.probes.arrays import FloatArray, LabelArray, Layers
 from unsinter.probes.calibration import Calibration
+from unsinter.probes.families.registry import DEFAULT, UnknownFamilyError, family_of
 from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.relu_layers import relu_scores
 from unsinter.probes.row_values import refuse_not_finite
-
-Layers: TypeAlias = tuple[tuple[FloatArray, FloatArray], ...]
-"""(weight (n_out, n_in), bias (n_out,)) of each affine map, from activations to scores."""
-
-LOG_ODDS = frozenset({"logistic", "mlp"})
-"""Families whose scores are nats without any calibration."""
-
-FAMILIES = (*sorted(LOG_ODDS), "mass_mean", "ridge")
 
 
 class ProbeFileError(ValueError):
@@ -34,7 +27,7 @@ class ProbeWeights:
     layers : affine maps with a ReLU between each two; one for a linear probe. The scaler is folded in. The
         last has one output for two classes, else one per class.
     classes : names; for two classes a positive score speaks for the second.
-    family : logistic, mass_mean, mlp or ridge; scores of logistic and mlp are nats.
+    family : a name that `probes.families.registry` knows; it says whether scores are nats.
     threshold : two classes: a score above it decides for ``classes[1]``; None for more, where the largest
         score decides.
     calibration : None where none was fitted.
@@ -47,7 +40,7 @@ class ProbeWeights:
 
     layers: Layers
     classes: tuple[str, ...]
-    family: str = "logistic"
+    family: str = DEFAULT.name
     threshold: float | None = 0.0
     calibration: Calibration | None = None
     card: Mapping[str, Any]
@@ -100,14 +93,14 @@ class ProbeWeights:
     @property
     def has_probabilities(self) -> bool:
         """Whether its scores are, or were calibrated to, log-odds."""
-        return self.calibration is not None or self.family in LOG_ODDS
+        return self.calibration is not None or family_of(self.family).is_log_odds
 
     @property
     def slope_and_intercept(self) -> tuple[float, float]:
         """The calibration; (1, 0) for scores in nats without one; ProbeFileError for other scores."""
         if self.calibration is not None:
             return self.calibration.slope, self.calibration.intercept
-        if self.family in LOG_ODDS:
+        if family_of(self.family).is_log_odds:
             return 1.0, 0.0
         raise ProbeFileError(
             f"scores of a {self.family} probe are no log-odds and none were calibrated, so it has no "
@@ -195,8 +188,10 @@ def _fault(probe: ProbeWeights) -> str | None:
     """Return what is wrong with the parts of a probe; None where they go together."""
     if len(probe.classes) < 2 or len(set(probe.classes)) < len(probe.classes):
         return f"it needs two or more different classes, got {str(list(probe.classes))[:200]}"
-    if probe.family not in FAMILIES:
-        return f"family {probe.family!r} is none of {', '.join(FAMILIES)}"
+    try:
+        family_of(probe.family)
+    except UnknownFamilyError as error:
+        return str(error).removesuffix(".")
     if (fault := _layer_fault(probe.layers, probe.is_binary, len(probe.classes))) is not None:
         return fault
     if probe.is_binary and not (isinstance(probe.threshold, float) and np.isfinite(probe.threshold)):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.permutation import pure_and_mixed_permutations
 from unsinter.studies.across_categories.areas import debiased, estimate
 from unsinter.studies.across_categories.contrast import Contrast
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
@@ -190,32 +191,13 @@ def _permuted(
     drawn = []
     for up, down in cells:
         rows = np.concatenate([up, down])
-        labels = _permuted_labels(np.arange(len(rows)) < len(up), groups[rows], rng)
+        truth = np.arange(len(rows)) < len(up)
+        labels = pure_and_mixed_permutations(truth, groups[rows], n=_PERMUTATIONS, rng=rng)
         sizes = labels.sum(axis=1, keepdims=True)
         signs = labels / np.maximum(sizes, 1) - ~labels / np.maximum(len(rows) - sizes, 1)
         drawn.append(signs.astype(X.dtype) @ X[rows])
     V = np.stack(drawn, axis=1)
     return (V @ V.transpose(0, 2, 1)).astype(float)
-
-
-def _permuted_labels(
-    labels: NDArray[np.bool_], groups: NDArray[np.intp], rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    _, group = np.unique(groups, return_inverse=True)
-    held = np.bincount(group, weights=labels)
-    sizes = np.bincount(group)
-    is_pure = (held == 0) | (held == sizes)
-    mixed = ~is_pure[group]
-    found = np.empty((_PERMUTATIONS, len(labels)), dtype=bool)
-    for draw in found:
-        moved = held > 0
-        moved[is_pure] = rng.permutation(moved[is_pure])
-        draw[:] = moved[group]
-        # Within groups of both labels: rows in random order take the group's labels in their given order.
-        order = np.lexsort((rng.random(len(labels)), group))
-        given = np.argsort(group, kind="stable")
-        draw[order[mixed[order]]] = labels[given[mixed[given]]]
-    return found
 
 
 def _deviation(X: FloatArray, cells: list[tuple[NDArray[np.intp], NDArray[np.intp]]]) -> FloatArray:

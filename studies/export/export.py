@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.probes.calibration import Calibration
+from unsinter.probes.families.family import FORMATS
+from unsinter.probes.families.registry import DEFAULT, family_of
 from unsinter.probes.files.card_seal import digest_of
 from unsinter.probes.files.export import pack_probe, probe_files, with_card
 from unsinter.probes.files.exported import ProbeWeights
@@ -16,7 +18,6 @@ from unsinter.studies.export.probe_facts import ProbeFacts
 from unsinter.studies.store.site_weights import SiteWeights
 from unsinter.studies.study.file import StudyError
 
-FORMATS = ("safetensors", "onnx", "sklearn")
 _FILES = {"onnx": "probe.onnx", "sklearn": "probe.skops"}
 
 
@@ -36,7 +37,7 @@ def export_name(weights: SiteWeights, facts: ProbeFacts) -> str:
 
 def probe_name(row: Mapping[str, Any]) -> str:
     """Return what the files of a probe are called, by its row of ``results``."""
-    family = "" if row["family"] == "logistic" else f"-{row['family']}"
+    family = "" if row["family"] == DEFAULT.name else f"-{row['family']}"
     tuned = "-tuned" if row["tuned"] else ""
     return f"{row['model']}-{row['target']}-layer{int(row['layer']):02d}-{row['position']}{family}{tuned}"
 
@@ -63,7 +64,7 @@ def export_site(
     StudyError : an unknown format, or the folder holds a form of other weights that would stay behind.
     ProbeFileError : an extra is not installed, the probe has no probabilities, or a file cannot be written.
     """
-    check_formats(formats)
+    check_formats(formats, family=weights.family)
     probe, data = pack_probe(completed(weights, facts).as_probe(card_facts(facts)), examples=weights.examples)
     folder = out / export_name(weights, facts)
     others = {folder / _FILES[name]: _encoded(name, probe, weights) for name in _FILES if name in formats}
@@ -80,11 +81,15 @@ def export_site(
     return sorted(files)
 
 
-def check_formats(formats: Sequence[str]) -> None:
-    """Raise StudyError for a format that is none of ours."""
+def check_formats(formats: Sequence[str], *, family: str = DEFAULT.name) -> None:
+    """Raise StudyError for a format that is none of ours, or that holds no probe of this family."""
     for name in formats:
         if name not in FORMATS:
             raise StudyError(f"--format takes {', '.join(FORMATS)}, separated by commas; got {name!r}.")
+        if name not in (own := family_of(family).formats):
+            raise StudyError(
+                f"a {family} probe has no form {name!r}; --format takes {', '.join(own)} for it."
+            )
 
 
 def completed(weights: SiteWeights, facts: ProbeFacts) -> SiteWeights:

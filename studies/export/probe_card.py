@@ -9,23 +9,24 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from unsinter.probes.files.exported import ProbeWeights
 from unsinter.studies.export.probe_facts import ProbeFacts
+from unsinter.studies.tables.columns import RESULTS
 
 _METRIC = {"auroc": ("roc_auc", "AUROC"), "macro_f1": ("f1", "macro-F1")}
-_SHOWN = {
-    "floor": "text floor ({floor_name}), same split",
-    "gain": "score - floor, paired",
-    "control": "control task: same site, random labels per group",
-    "selectivity": "selectivity: score - control",
-    "p_value": "p-value, permutation of whole groups, max over all sites",
-    "layer0_mean": "mean of the embeddings instead of this site",
-    "random_model": "the same with random model weights",
-    "balanced_accuracy": "balanced accuracy at the threshold",
-    "tpr_at_1_fpr": "true positives at 1 % false positives",
-    "fpr_there": "false positives at the threshold frozen on training rows",
-    "brier": "Brier score after calibration",
-    "ece": "expected calibration error",
-}
-"""Columns of results that the card shows, where the run has them."""
+SHOWN = (
+    "floor",
+    "gain",
+    "control",
+    "selectivity",
+    "p_value",
+    "layer0_mean",
+    "random_model",
+    "balanced_accuracy",
+    "tpr_at_1_fpr",
+    "fpr_there",
+    "brier",
+    "ece",
+)
+"""Columns of results that the card shows in their words, where the run has them."""
 
 
 def probe_readme(probe: ProbeWeights, facts: ProbeFacts, *, beside: Sequence[str]) -> str:
@@ -68,9 +69,10 @@ def measured_rows(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (what, value) of every measured quantity, the score first, intervals beside their value."""
     metric = _METRIC.get(str(row.get("metric")), ("", str(row.get("metric"))))[1]
     rows = [(f"{metric} on held-out groups", _with_interval(row, "score"))] if "score" in row else []
-    for name, words in _SHOWN.items():
+    for name in SHOWN:
         if row.get(name) is not None:
-            rows.append((words.format_map({"floor_name": row.get("floor_name")}), _with_interval(row, name)))
+            words = RESULTS[name].card.format_map({"floor_name": row.get("floor_name")})
+            rows.append((words, _with_interval(row, name)))
     counts = [f"{row[n]:,} {w}" for n, w in _COUNTS.items() if row.get(n) is not None]
     return [*rows, ("rows", ", ".join(counts))] if counts else rows
 

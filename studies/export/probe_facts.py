@@ -98,17 +98,26 @@ def make_facts(summary: Mapping[str, Any], row: Mapping[str, Any], *, path: str,
     )
 
 
-def read_facts(
-    folder: Path,
-    *,
-    target: str,
-    model: str | None = None,
-    layer: int | None = None,
-    position: str | None = None,
-    family: str | None = None,
-    tuned: bool = False,
-) -> ProbeFacts:
-    """Return the facts of one probe of a finished run; without a site, of the one its training rows chose.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeChoice:
+    """Which probe of a run: without a site the one its training rows chose, without a model its only one.
+
+    Attributes
+    ----------
+    family : needed where a site has probes of several.
+    is_tuned : the probe that tuning chose, not one of the sweep.
+    """
+
+    target: str
+    model: str | None = None
+    layer: int | None = None
+    position: str | None = None
+    family: str | None = None
+    is_tuned: bool = False
+
+
+def read_facts(folder: Path, choice: ProbeChoice) -> ProbeFacts:
+    """Return the facts of one probe of a finished run.
 
     Raises
     ------
@@ -118,10 +127,11 @@ def read_facts(
     summary, study, results = reader.summary(), reader.study(), reader.table("results")
     assert results is not None
     sources = {source["name"]: source for source in study["models"]}
-    model = _model_of(folder, [name for name in sources if name in summary["models"]], model)
-    rows = _rows_of_target(folder, results, summary, model, target)
-    rows = _rows_of_kind(rows, tuned=tuned, where=f"{folder}: {model}, {target}")
-    row = _row_of_site(rows, layer, position, family, where=f"{folder}: {model}, {target}", tuned=tuned)
+    model = _model_of(folder, [name for name in sources if name in summary["models"]], choice.model)
+    where = f"{folder}: {model}, {choice.target}"
+    rows = _rows_of_target(folder, results, summary, model, choice.target)
+    rows = _rows_of_kind(rows, tuned=choice.is_tuned, where=where)
+    row = _row_of_site(rows, choice, where=where)
     source = sources[model]
     return make_facts(summary, row, path=str(source["path"]), template=str(source.get("template", "auto")))
 
@@ -162,22 +172,15 @@ def _rows_of_kind(rows: pd.DataFrame, *, tuned: bool, where: str) -> pd.DataFram
     return rows[is_tuned] if tuned else rows[~is_tuned]
 
 
-def _row_of_site(
-    rows: pd.DataFrame,
-    layer: int | None,
-    position: str | None,
-    family: str | None,
-    *,
-    where: str,
-    tuned: bool,
-) -> dict[str, Any]:
+def _row_of_site(rows: pd.DataFrame, choice: ProbeChoice, *, where: str) -> dict[str, Any]:
+    layer, position, family = choice.layer, choice.position, choice.family
     if (layer is None) != (position is None):
         raise StudyError("--layer and --position go together; name both, or neither for the selected site.")
     if layer is not None:
         found = rows[(rows["layer"] == layer) & (rows["position"] == position)]
         asked = f"layer {layer} at {position!r}"
     else:
-        found = rows if tuned else rows[rows["selected"].astype(bool)]
+        found = rows if choice.is_tuned else rows[rows["selected"].astype(bool)]
         asked = "a selected site"
     if family is not None and "family" in rows:
         found, asked = found[found["family"] == family], f"{asked} of family {family!r}"

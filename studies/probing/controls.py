@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.metrics import auroc, macro_f1
+from unsinter.probes.permutation import shuffle_over_groups
 from unsinter.probes.row_values import class_indices, known_values, row_weights
 from unsinter.probes.tasks import Task
 from unsinter.studies.reasons.reason import Reason
@@ -150,23 +151,6 @@ def chance_corrected_agreement(one: LabelArray, other: LabelArray, *, weights: F
     classes = np.unique(np.concatenate([one, other]))
     expected = sum((share @ (one == name)) * (share @ (other == name)) for name in classes)
     return float(share @ (one == other) - expected)
-
-
-def shuffle_over_groups(labels: LabelArray, groups: LabelArray, *, seed: int) -> LabelArray:
-    """Return labels (n,) dealt out again in blocks, group after group in a random order.
-
-    Rows that shared a group get labels that shared one, so labels stay as clustered as they were (to within
-    the edges of blocks), but tell nothing of their new rows, not even how large the row's group is. Labels
-    are reordered inside each block: where every group is a twin pair, moving blocks alone changes nothing.
-    """
-    rng = np.random.default_rng(seed)
-    _, index = np.unique(groups, return_inverse=True)
-    n_groups, n = int(index.max()) + 1, len(labels)
-    dealt = np.argsort(rng.permutation(n_groups)[index] + rng.random(n))
-    taken = np.argsort(rng.permutation(n_groups)[index], kind="stable")
-    shuffled = labels.copy()
-    shuffled[taken] = labels[dealt]
-    return shuffled
 
 
 def _families(codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:

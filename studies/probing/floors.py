@@ -7,13 +7,10 @@ from typing import Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.records.text_floor import FloorKind, floor_scores
+from unsinter.features.records.text_floor import PENALTIES, PENALTY, FloorKind, floor_scores
 from unsinter.studies.data.sites import FloatArray, Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.types import score
-
-PENALTIES = (0.01, 0.03, 0.1)
-"""Inverses of scikit-learn's C tried for words and characters; around the best on public safety prompts."""
 
 TEXT_FLOORS: tuple[FloorKind, ...] = ("words", "characters", "length")
 
@@ -91,7 +88,7 @@ def best_on_inner_folds(
 
 def _choose_penalty(kind: FloorKind, target: Target, texts: Sequence[str], rows: Rows) -> float:
     if kind == "length":
-        return PENALTIES[1]  # two numbers a text: no penalty of these changes their ranking
+        return PENALTY  # two numbers a text: no penalty of these changes their ranking
 
     def scores(train: NDArray[np.intp], test: NDArray[np.intp], penalty: float) -> FloatArray:
         return _text_scores(kind, target, texts, train, test, penalty=penalty)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
-from unsinter.features.records.text_floor import word_vectorizer
+from unsinter.features.records.text_floor import PENALTIES, floor_model, word_vectorizer
 from unsinter.studies.data.sites import FloatArray, Rows
 from unsinter.studies.data.targets import Target
-from unsinter.studies.probing.floors import PENALTIES, Floor, best_on_inner_folds
+from unsinter.studies.probing.floors import Floor, best_on_inner_folds
 
 NAME = "words+model"
 
@@ -36,32 +35,38 @@ class _Pool:
     n_models: int
 
 
-def pooled_floor(
-    target: Target,
-    texts: Sequence[str],
-    rows: Rows,
-    answers: Mapping[str, NDArray[np.str_]],
-    model: str,
-    *,
-    groups: NDArray[np.str_],
-    held_out: NDArray[np.bool_],
-) -> Floor | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedAnswers:
+    """What every model answered to the prompts of a study.
+
+    Attributes
+    ----------
+    labels : model -> labels (n_prompts,), the empty string where it has none; other classes than the
+        target's are left out.
+    studied : the model whose labels the target holds.
+    groups : (n_prompts,).
+    held_out : (n_prompts,) the study's held-out prompts; nothing is learned from any model's answers to them.
+    """
+
+    labels: Mapping[str, NDArray[np.str_]]
+    studied: str
+    groups: NDArray[np.str_]
+    held_out: NDArray[np.bool_]
+
+
+def pooled_floor(target: Target, texts: Sequence[str], rows: Rows, answers: RecordedAnswers) -> Floor | None:
     """Return the floor of prompt words plus which model answered, or None where one model's answers exist.
 
     It learns how models answer from the training prompts' answers of all of them, those included that the
-    studied model did not give a defined label to, and scores the held-out prompts as answered by ``model``.
-    Penalty, and whether words act differently for the studied model (words x model), are chosen on the inner
-    folds by the studied model's answers. With one model only it would be a copy of ``words``.
+    studied model did not give a defined label to, and scores the held-out prompts as answered by the studied
+    model. Penalty, and whether words act differently for that model (words x model), are chosen on the inner
+    folds by its answers. With one model only it would be a copy of ``words``.
 
     Parameters
     ----------
-    texts, groups : (n_prompts,).
-    answers : model -> labels (n_prompts,), the empty string where it has none; other classes than the
-        target's are left out.
-    model : the studied one, whose labels ``target`` holds.
-    held_out : (n_prompts,) the study's held-out prompts; nothing is learned from any model's answers to them.
+    texts : (n_prompts,).
     """
-    pool = _pool(target, texts, rows, answers, model, groups=groups, held_out=held_out)
+    pool, groups = _pool(target, texts, rows, answers), answers.groups
     if len(np.unique(pool.asked)) < 2:
         return None
     options = [(penalty, crossed) for penalty in PENALTIES for crossed in (False, True)]
@@ -75,20 +80,12 @@ def pooled_floor(
     return Floor(name=NAME, kind="text", scores=scores(rows.train, rows.test, best))
 
 
-def _pool(
-    target: Target,
-    texts: Sequence[str],
-    rows: Rows,
-    answers: Mapping[str, NDArray[np.str_]],
-    model: str,
-    *,
-    groups: NDArray[np.str_],
-    held_out: NDArray[np.bool_],
-) -> _Pool:
-    names = [model, *sorted(set(answers) - {model})]
-    usable = ~np.asarray(held_out) & ~np.isin(groups, groups[rows.test])
+def _pool(target: Target, texts: Sequence[str], rows: Rows, answers: RecordedAnswers) -> _Pool:
+    names = [answers.studied, *sorted(set(answers.labels) - {answers.studied})]
+    usable = ~np.asarray(answers.held_out) & ~np.isin(answers.groups, answers.groups[rows.test])
     # The target's own labels are those that are scored, so they stand for the studied model.
-    labels = np.stack([target.labels, *(np.asarray(answers[name], dtype=str) for name in names[1:])])
+    others = (np.asarray(answers.labels[name], dtype=str) for name in names[1:])
+    labels = np.stack([target.labels, *others])
     asked, prompt = np.nonzero(np.isin(labels, target.classes) & usable)
     return _Pool(
         texts=texts,
@@ -113,7 +110,7 @@ def _scores(
     X = _features(
         words.transform([pool.texts[row] for row in pool.prompt[kept]]), pool, pool.asked[kept], crossed
     )
-    fit = LogisticRegression(C=1 / penalty, max_iter=2000).fit(X, pool.label[kept])
+    fit = floor_model(penalty=penalty).fit(X, pool.label[kept])
     studied = np.full(len(test), _STUDIED)
     found = fit.decision_function(
         _features(words.transform([pool.texts[row] for row in test]), pool, studied, crossed)

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from unsinter.probes.calibration import brier, expected_calibration_error
-from unsinter.probes.metrics import balanced_accuracy, group_draws, percentile_interval
+from unsinter.probes.metrics import balanced_accuracy, percentile_interval
 from unsinter.probes.thresholds import rates_at
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.sites import NAN, FloatArray, Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.floors import Floor
@@ -53,11 +54,10 @@ def ask(
     *,
     ids: NDArray[np.str_],
     groups: NDArray[np.str_],
-    n_draws: int,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> Question:
     """Draw the bootstrap weights once for all scores of a target."""
-    draws = group_draws(groups[rows.test], n_draws=n_draws, seed=seed)
+    draws = bootstrap.draws(groups[rows.test])
     return Question(model=model, target=target, rows=rows, ids=ids, groups=groups, draws=draws)
 
 

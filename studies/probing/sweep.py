@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from unsinter.probes.calibration_fit import fit_calibration
 from unsinter.probes.codelength import CodePlan, code_length
+from unsinter.probes.families.family import Conditions, Family, Solver
+from unsinter.probes.families.registry import family_of
 from unsinter.probes.tasks import Task
 from unsinter.probes.thresholds import balanced_threshold, threshold_at_fpr
 from unsinter.studies.data.sites import NAN, FloatArray, ReadSite, Rows, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.controls import ControlTask
-from unsinter.studies.probing.solvers import Solver, make_solver
 from unsinter.studies.probing.types import Operation, SiteControls, SiteFit, score
 
 N_EXAMPLES = 8
@@ -30,17 +31,26 @@ class SitePlan:
     weights : (n_examples,) weight of each row in training; rows outside ``rows.train`` are not looked at.
     penalties : tried on the inner folds; of equals the strongest is taken.
     shuffled : draws of codes (n_examples,) shuffled over groups in the training rows; empty leaves it out.
+    family : its name, or the entry itself, which a worker of another process then need not have registered.
     control, code : None leaves them out.
+    groups, seed : (n_examples,) what never straddles the split, and the seed, for a family that asks.
     """
 
     target: Target
     rows: Rows
     weights: FloatArray
-    family: str
+    family: str | Family
     penalties: Sequence[float]
     shuffled: Sequence[NDArray[np.intp]]
     control: ControlTask | None
     code: CodePlan | None
+    groups: NDArray[np.str_] | None = None
+    seed: int = 0
+
+    @property
+    def tried(self) -> Sequence[float]:
+        """Penalties that are tried; one that nothing reads where the family has none."""
+        return self.penalties if family_of(self.family).has_penalty else self.penalties[:1]
 
 
 def fit_sites(
@@ -64,18 +74,19 @@ def fit_sites(
 
 def fit_site(X: FloatArray, site: Site, plan: SitePlan) -> SiteFit:
     """Choose the penalty, fit the probe and its controls in one solve, score the held-out rows."""
-    solver = make_solver(plan.family, X)
+    family = family_of(plan.family)
+    solver = family.make_solver(X, Conditions(groups=plan.groups, seed=plan.seed))
     penalty, inner_score, out_of_fold = choose_penalty(solver, plan)
     asked = tasks_of(plan)
     fits = dict(zip(asked, solver.fit(list(asked.values()), [penalty]), strict=True))
     probe = fits["probe"]
     return SiteFit(
         site=site,
-        family=plan.family,
-        penalty=penalty,
+        family=family.name,
+        penalty=penalty if family.has_penalty else NAN,
         inner_score=inner_score,
         scores=probe.scores[0][plan.rows.test],
-        layers=(probe.weights(0),),
+        layers=probe.layers(0),
         operation=choose_operation(plan.target, out_of_fold, plan.target.codes[plan.rows.train]),
         controls=site_controls(plan, {name: fit.scores[0] for name, fit in fits.items()}),
         converged=bool(probe.converged[0]),
@@ -90,19 +101,19 @@ def choose_penalty(solver: Solver, plan: SitePlan) -> tuple[float, float, FloatA
     """
     rows, target = plan.rows, plan.target
     folds = np.unique(rows.inner)
-    fits = solver.fit([_task(plan, rows.train[rows.inner != fold]) for fold in folds], plan.penalties)
-    values = np.empty((len(folds), len(plan.penalties)))
+    fits = solver.fit([_task(plan, rows.train[rows.inner != fold]) for fold in folds], plan.tried)
+    values = np.empty((len(folds), len(plan.tried)))
     for place, (fold, fit) in enumerate(zip(folds, fits, strict=True)):
         unseen = rows.train[rows.inner == fold]
         for column, scores in enumerate(fit.scores):
             values[place, column] = score(target, scores[unseen], target.labels[unseen])[0]
     means = values.mean(axis=0)
-    best = max(range(len(means)), key=lambda column: (means[column], plan.penalties[column]))
+    best = max(range(len(means)), key=lambda column: (means[column], plan.tried[column]))
     out_of_fold = np.empty_like(fits[0].scores[best][rows.train])
     for fold, fit in zip(folds, fits, strict=True):
         part = rows.inner == fold
         out_of_fold[part] = fit.scores[best][rows.train[part]]
-    return float(plan.penalties[best]), float(means[best]), out_of_fold
+    return float(plan.tried[best]), float(means[best]), out_of_fold
 
 
 def choose_operation(target: Target, out_of_fold: FloatArray, codes: NDArray[np.intp]) -> Operation:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.codelength import plan_code
+from unsinter.probes.families.registry import family_of
 from unsinter.probes.permutation import group_permutation_p
 from unsinter.studies.activations.untrained import LAYER0_MEAN
 from unsinter.studies.data.dataset import Dataset
@@ -16,7 +17,7 @@ from unsinter.studies.data.sites import FloatArray, ReadSite, Rows, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.controls import control_task, shuffled_codes
 from unsinter.studies.probing.floors import Floor, label_floor, text_floors
-from unsinter.studies.probing.pooled_floor import pooled_floor
+from unsinter.studies.probing.pooled_floor import RecordedAnswers, pooled_floor
 from unsinter.studies.probing.result_tables import Question
 from unsinter.studies.probing.sweep import SitePlan, fit_sites
 from unsinter.studies.probing.types import SiteFit, chosen
@@ -59,7 +60,7 @@ def make_plan(given: TargetInput, study: Study, dataset: Dataset, *, with_contro
         target=target,
         rows=rows,
         weights=weights,
-        family=study.family,
+        family=family_of(study.family),
         penalties=study.penalties,
         shuffled=shuffled_codes(codes, groups, rows.train, seed=study.seed, weights=weights)
         if controls.shuffled and with_controls
@@ -70,6 +71,8 @@ def make_plan(given: TargetInput, study: Study, dataset: Dataset, *, with_contro
         code=plan_code(codes, groups, n_classes, rows=rows.train, seed=study.seed)
         if controls.code_length and with_controls
         else None,
+        groups=groups,
+        seed=study.seed,
     )
 
 
@@ -95,15 +98,13 @@ def make_floors(given: TargetInput, study: Study, dataset: Dataset) -> list[Floo
         floors.append(label_floor("harm", target, dataset.harm, rows))
         floors.append(label_floor("category", target, dataset.topics, rows))
     if given.answers and study.responses is not None and study.responses.model:
-        pooled = pooled_floor(
-            target,
-            texts,
-            rows,
-            given.answers,
-            study.responses.model,
+        answers = RecordedAnswers(
+            labels=given.answers,
+            studied=study.responses.model,
             groups=dataset.groups,
             held_out=dataset.is_test,
         )
+        pooled = pooled_floor(target, texts, rows, answers)
         floors += [pooled] if pooled else []
     if study.controls.layer0_mean:
         floors.append(_best_floor("layer0_mean", given.read_layer0, [LAYER0_MEAN], given, study, dataset))

@@ -1,6 +1,5 @@
 """What a run folder holds: its summary, its study and whichever tables were written."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,10 @@ import pandas as pd
 
 from unsinter.studies.figures.verdict_text import unknown_verdict
 from unsinter.studies.reasons.columns import REASON_DATA
+from unsinter.studies.tables.column import Columns
 from unsinter.studies.tables.columns import RESULTS, VERDICTS
 from unsinter.studies.tables.read import RunReader
+from unsinter.studies.tables.run_tables import RUN_TABLES
 
 READABLE = (2, 3, 4)
 """The versions of a run that the report reads: 2 has no ``answer`` in its summary, and no `not-apart`; 2 and
@@ -18,34 +19,7 @@ READABLE = (2, 3, 4)
 
 WITHOUT_LATER_COLUMNS = (2,)
 
-TABLES = (
-    "results",
-    "floors",
-    "predictions",
-    "transfer",
-    "held_out",
-    "cross_model",
-    "trials",
-    "split",
-    "verdicts",
-    "across_categories",
-)
-NEEDED = {
-    "results": "model target classes metric family layer position inner_score score score_low score_high "
-    "p_value floor floor_name gain gain_low gain_high beats_floor control selected tuned trial converged",
-    "floors": "model target floor kind metric score score_low score_high",
-    "predictions": "model target layer position id truth score",
-    "transfer": "model kind reader layer position trained_on tested_on auroc low high gain gain_low selected",
-    "held_out": "model kind held_out auroc low high words gain gain_low gain_high",
-    "cross_model": "target from_model from_layer to_model to_layer auroc low high native r2",
-    "trials": "model target number state value family layer position params seconds",
-    "split": "id group category held_out",
-    "across_categories": "model layer position selected decision headline statement pooled pooled_low "
-    "pooled_high category_alone within within_low within_high wording_transfer wording_transfer_low "
-    "wording_transfer_high rank rank_one_axis_low rank_one_axis_high common_share common_share_low "
-    "common_share_high",
-}
-"""Table -> columns without which the report would be silent about something."""
+TABLES = tuple(RUN_TABLES)
 
 
 class ReportError(ValueError):
@@ -128,7 +102,7 @@ def gather_evidence(reader: RunReader, summary: dict[str, Any]) -> Evidence:
     )
 
 
-def _with_later_columns(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+def _with_later_columns(table: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Return the table of an earlier version with the columns that came later, empty."""
     if table.empty:
         return table
@@ -148,7 +122,7 @@ def _read_table(reader: RunReader, name: str) -> pd.DataFrame:
     table = reader.table(name)
     if table is None:
         return pd.DataFrame()
-    missing = [column for column in NEEDED.get(name, "").split() if column not in table]
+    missing = [column for column in RUN_TABLES[name].needed if column not in table]
     if missing:
         path = reader.folder / f"{name}.parquet"
         raise ReportError(f"{path} has no column {', '.join(missing)}; run the study again.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from unsinter.probes.families.registry import title_of
 from unsinter.studies.figures.scores import DotRow, dot_rows
 from unsinter.studies.figures.style import TITLES, colours
 from unsinter.studies.report.answer import Claim, judge
@@ -25,21 +26,22 @@ from unsinter.studies.report.numbers import (
     with_interval,
 )
 from unsinter.studies.report.run_data import Evidence
+from unsinter.studies.tables.columns import RESULTS
 
 SCORE_HEADER = ("question", "what it shows", "score", "best floor", "gain", "control", "p", "probe and site")
-MEASURES = {
-    "balanced_accuracy": "balanced accuracy",
-    "tpr_at_1_fpr": "TPR at 1 % FPR",
-    "fpr_there": "FPR there, held out",
-    "brier": "Brier",
-    "ece": "ECE",
-    "layer0_mean": "mean of layer 0",
-    "random_model": "random weights",
-    "selectivity": "selectivity",
-    "shuffled": "shuffled labels: mean \u00b1 sd of a draw",
-    "compression": "compression",
-}
-FAMILIES = {"logistic": "logistic", "ridge": "ridge", "mass_mean": "mass mean", "mlp": "MLP"}
+MEASURES = (
+    "balanced_accuracy",
+    "tpr_at_1_fpr",
+    "fpr_there",
+    "brier",
+    "ece",
+    "layer0_mean",
+    "random_model",
+    "selectivity",
+    "shuffled",
+    "compression",
+)
+"""Columns of results in the folded table, under their titles."""
 
 
 def score_blocks(evidence: Evidence, claims: Sequence[Claim]) -> list[Block]:
@@ -123,7 +125,7 @@ def _overview(claims: Sequence[Claim]) -> Panels:
 
 def _score_row(row: dict[str, Any]) -> list[str | Cell]:
     claim = judge(str(row["model"]), str(row["target"]), row)
-    family = FAMILIES.get(str(row["family"]), str(row["family"]))
+    family = title_of(str(row["family"]))
     trial = f", trial {row['trial']}" if row["tuned"] else ""
     probe = f"{family}{trial}, {site_of(row)}"
     name = f"{TITLES[row['target']]}, {metric_of(row)}"
@@ -154,7 +156,7 @@ def _measures(rows: Sequence[dict[str, Any]]) -> Grid:
     ]
     return Grid(
         title="Further measures of the same probes: activation controls, calibration, fixed thresholds",
-        header=("model", "question", *(MEASURES[name] for name in names)),
+        header=("model", "question", *(RESULTS[name].title for name in names)),
         rows=table,
         folded=True,
     )

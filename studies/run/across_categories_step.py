@@ -9,7 +9,7 @@ import pandas as pd
 from unsinter.studies.across_categories.analysis import AcrossPlan, across_site, plan_across
 from unsinter.studies.across_categories.data import make_data
 from unsinter.studies.across_categories.rule import AcrossRule
-from unsinter.studies.across_categories.table import ACROSS, across_table
+from unsinter.studies.across_categories.table import across_table
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import Site
 from unsinter.studies.run.model import ModelOutcome
@@ -17,6 +17,7 @@ from unsinter.studies.run.transfer_step import comparison_parts
 from unsinter.studies.store.step_store import StepStore, digest_of
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
+from unsinter.studies.tables.across_columns import ACROSS
 
 
 def answer_across(

@@ -1,10 +1,13 @@
 """One target of one model, start to finish: floors, probes at every site, controls, tuning, tables."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.export.probe_facts import weights_about
 from unsinter.studies.probing.result_tables import ask, floor_table, prediction_table, result_table
@@ -19,6 +22,7 @@ from unsinter.studies.probing.target import (
 from unsinter.studies.probing.types import SiteFit, chosen
 from unsinter.studies.store.site_weights import write_weights
 from unsinter.studies.store.step_store import Step, StepStore, digest_of
+from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.tables.columns import TRIALS
@@ -32,7 +36,7 @@ def target_step(
     key = digest_of(_parts(given, study, dataset))
     if (found := store.find(name, key)) is not None:
         return found
-    return _make(given, study, dataset, settings, store, name, key)
+    return _make(given, study, dataset, settings, partial(store.keep, name, key))
 
 
 def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]:
@@ -55,6 +59,7 @@ def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]
         "tuning": study.tuning,
         "draws": study.bootstrap_draws,
         "seed": study.seed,
+        **({"own spaces": own} if (own := spaces_of_their_own(study.tuning.families)) else {}),
     }
 
 
@@ -63,9 +68,7 @@ def _make(
     study: Study,
     dataset: Dataset,
     settings: Settings,
-    store: StepStore,
-    name: str,
-    key: str,
+    keep: Callable[..., Step],
 ) -> Step:
     question = ask(
         given.model,
@@ -73,8 +76,7 @@ def _make(
         given.rows,
         ids=dataset.ids,
         groups=dataset.groups,
-        n_draws=study.bootstrap_draws,
-        seed=study.seed,
+        bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
     )
     floors = make_floors(given, study, dataset)
     fits = fit_target(given, study, dataset, settings)
@@ -88,11 +90,13 @@ def _make(
         "predictions": prediction_table(question, everything),
         "trials": trials,
     }
-    return store.keep(
-        name,
-        key,
+    return keep(
         tables=tables,
-        facts={"layer": best.site[0], "position": best.site[1], "penalty": best.penalty},
+        facts={
+            "layer": best.site[0],
+            "position": best.site[1],
+            "penalty": None if np.isnan(best.penalty) else best.penalty,
+        },
         write_more=lambda folder: write_weights(
             folder / "weights.safetensors",
             [site_weights(fit, given.target) for fit in everything],
@@ -107,25 +111,24 @@ def tune_target(
     """Return the tuned probe and the trials behind it; None and no rows where the study asks for none."""
     if not study.tuning.trials:
         return None, pd.DataFrame(columns=list(TRIALS))
-    from unsinter.studies.probing.tuning.tune import tune
+    from unsinter.studies.probing.tuning.storage import TrialStore
+    from unsinter.studies.probing.tuning.tune import Workers, tune
 
+    name = given.target.name
     tuned = tune(
         given.read,
         given.sites,
-        given.target,
-        given.rows,
-        make_plan(given, study, dataset),
-        study.tuning,
-        groups=dataset.groups,
-        name=f"{study.name}-{given.model}-{given.target.name}",
-        storage=settings.storage,
-        folder=settings.folder / "tuning",
-        seed=study.seed,
-        content=given.content,
-        n_jobs=settings.n_jobs,
-        progress=lambda done, total: settings.progress(
-            f"{given.model}: trials for {given.target.name}", done, total
+        plan=make_plan(given, study, dataset),
+        tuning=study.tuning,
+        store=TrialStore(
+            name=f"{study.name}-{given.model}-{name}",
+            folder=settings.folder / "tuning",
+            storage=settings.storage,
+            content=given.content,
+        ),
+        workers=Workers(
+            n_jobs=settings.n_jobs,
+            progress=lambda done, total: settings.progress(f"{given.model}: trials for {name}", done, total),
         ),
     )
-    told = tuned.trials.assign(model=given.model, target=given.target.name)
-    return tuned.fit, told[list(TRIALS)]
+    return tuned.fit, tuned.trials.assign(model=given.model, target=name)[list(TRIALS)]

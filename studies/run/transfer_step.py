@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from unsinter.probes.relu_layers import relu_scores
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import FloatArray, Site
 from unsinter.studies.run.model import ModelOutcome
@@ -14,7 +16,19 @@ from unsinter.studies.store.site_weights import read_weights
 from unsinter.studies.store.step_store import Step, StepStore, digest_of
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
-from unsinter.studies.transfer import Kind, ModelSide, cross_model_table, held_out_tables, transfer_tables
+from unsinter.studies.transfer import (
+    HoldOutSettings,
+    Kind,
+    MatrixSettings,
+    ModelSide,
+    ModelSites,
+    SplitPrompts,
+    Wordings,
+    cross_model_table,
+    held_out_tables,
+    transfer_tables,
+)
+from unsinter.studies.transfer.fits import FAMILY
 
 _OTHER_PENALTY = 1e-2
 """Penalty of transfer probes where the study's own family has none; LogisticProbe's default."""
@@ -29,9 +43,17 @@ def compare_within(
     parts = comparison_parts(outcome, study, dataset)
     facts = outcome.steps["D"].facts
     best: Site = (facts["layer"], facts["position"])
-    penalty = facts["penalty"] if study.family == "logistic" else _OTHER_PENALTY
+    penalty = facts["penalty"] if study.family == FAMILY.name else _OTHER_PENALTY
     given = outcome.targets["D"]
-    present = np.flatnonzero(outcome.reading.is_present)
+    source = ModelSites(
+        model=outcome.name,
+        read=given.read,
+        sites=given.sites,
+        dataset=dataset,
+        present=np.flatnonzero(outcome.reading.is_present),
+        progress=settings.progress,
+    )
+    bootstrap = Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed)
     wordings, answered = _wordings(outcome)
     if study.transfer:
         outcome.others["transfer"] = _step(
@@ -40,20 +62,10 @@ def compare_within(
             parts | {"kinds": study.transfer, "best": list(best), "penalty": penalty, "wordings": wordings},
             "transfer",
             lambda: transfer_tables(
-                outcome.name,
-                given.read,
-                given.sites,
-                dataset,
-                best,
-                wordings,
-                present,
-                kinds=_kinds(study),
-                penalty=penalty,
-                n_draws=study.bootstrap_draws,
-                seed=study.seed,
-                min_groups=study.min_groups,
-                answered=answered,
-                progress=settings.progress,
+                source,
+                MatrixSettings(best=best, penalty=penalty, min_groups=study.min_groups, kinds=_kinds(study)),
+                wordings=Wordings(labels=wordings, answered=answered),
+                bootstrap=bootstrap,
             ),
         )
     if study.hold_out:
@@ -63,18 +75,14 @@ def compare_within(
             parts | {"hold_out": study.hold_out, "penalties": study.penalties, "inner": study.inner_folds},
             "held_out",
             lambda: held_out_tables(
-                outcome.name,
-                given.read,
-                given.sites,
-                dataset,
-                present,
-                kinds=study.hold_out,
-                penalties=study.penalties,
-                inner_folds=study.inner_folds,
-                n_draws=study.bootstrap_draws,
-                seed=study.seed,
-                min_groups=study.min_groups,
-                progress=settings.progress,
+                source,
+                HoldOutSettings(
+                    penalties=study.penalties,
+                    inner_folds=study.inner_folds,
+                    min_groups=study.min_groups,
+                    kinds=study.hold_out,
+                ),
+                bootstrap=bootstrap,
             ),
         )
 
@@ -103,12 +111,9 @@ def compare_models(
         "cross_model",
         lambda: cross_model_table(
             [_side(o, name) for o, name in pairs],
-            ids=dataset.ids,
-            groups=dataset.groups,
-            is_test=dataset.is_test,
+            SplitPrompts(ids=dataset.ids, groups=dataset.groups, is_test=dataset.is_test),
+            bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
             inner_folds=study.inner_folds,
-            n_draws=study.bootstrap_draws,
-            seed=study.seed,
         ),
     )
 
@@ -117,11 +122,9 @@ def _side(outcome: ModelOutcome, name: str) -> ModelSide:
     given, step = outcome.targets[name], outcome.steps[name]
     site: Site = (step.facts["layer"], step.facts["position"])
     weights = read_weights(step.folder / "weights.safetensors", layer=site[0], position=site[1])
-    weight, bias = weights.layers[0]
 
     def probe(X: FloatArray) -> FloatArray:
-        scores = X @ weight.T + bias
-        return scores[:, 0] if given.target.is_binary else scores
+        return relu_scores(X, weights.layers)
 
     return ModelSide(
         model=outcome.name,

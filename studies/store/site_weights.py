@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from unsinter.probes.arrays import FloatArray
+from unsinter.probes.arrays import FloatArray, Layers
 from unsinter.probes.calibration import Calibration
-from unsinter.probes.files.exported import Layers, ProbeWeights
+from unsinter.probes.files.exported import ProbeWeights
 from unsinter.probes.files.tensor_bytes import tensor_bytes
 from unsinter.probes.files.whole_files import write_together
 from unsinter.studies.study.file import StudyError

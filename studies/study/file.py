@@ -10,11 +10,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.records.columns import Column
+from unsinter.probes.families.registry import DEFAULT, family_of
 from unsinter.studies.study.run_files import check_run_file
 from unsinter.studies.study.sections import (
     FILE_NAME,
     Controls,
-    Family,
     ModelSource,
     NearCopies,
     Penalty,
@@ -24,6 +24,7 @@ from unsinter.studies.study.sections import (
     ResponseSource,
     Section,
     Separation,
+    SweepFamily,
     Target,
     Tuning,
 )
@@ -49,7 +50,7 @@ class Study(Section):
     targets: tuple[Target, ...] = Field(default=("D", "C"), min_length=1)
     layers: Literal["all"] | tuple[int, ...] = "all"
     positions: tuple[str, ...] = Field(default=("instruction_end", "template_end"), min_length=1)
-    family: Family = "logistic"
+    family: SweepFamily = DEFAULT.name
     """Which probe reads every site; `tuning` tries the others where asked to."""
 
     penalties: tuple[Penalty, ...] = Field(default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1)
@@ -103,8 +104,9 @@ class Study(Section):
             )
         if any(p.startswith("response_") for p in self.positions) and self.responses is None:
             raise ValueError("positions ask for response tokens; add a section 'responses'")
-        if self.family == "mass_mean" and self.weighting != "none":
-            raise ValueError("family mass_mean weighs classes alike already; drop weighting")
+        own_weighting = family_of(self.family).own_weighting
+        if own_weighting and self.weighting != "none":
+            raise ValueError(f"family {self.family} {own_weighting}; drop weighting")
         if self.responses and self.responses.path and not self.responses.model:
             raise ValueError("responses.path needs responses.model: whose recorded answers are used")
         return self

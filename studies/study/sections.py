@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from unsinter.features.rendering.clock import DEFAULT_DATE, checked_date
+from unsinter.probes.families.registry import tuned_names
+from unsinter.studies.study.families import SweepFamily, TunedFamily, options_of, range_of
 from unsinter.studies.study.label_rates import read_label_rates
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
 from unsinter.studies.study.section import Section
 
 Target = Literal["D", "C", "R", "W"]
-Family = Literal["logistic", "ridge", "mass_mean"]
-TunedFamily = Literal["logistic", "ridge", "mass_mean", "mlp"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -161,16 +161,16 @@ class Tuning(Section):
     trials: int = Field(default=0, ge=0)
     """How many trials are finished, pruned ones among them; 0 tunes nothing. More may be asked for later."""
 
-    families: tuple[TunedFamily, ...] = Field(default=("logistic", "ridge", "mass_mean", "mlp"), min_length=1)
-    widths: tuple[Count, ...] = Field(default=(16, 64, 256), min_length=1)
+    families: tuple[TunedFamily, ...] = Field(default_factory=tuned_names, min_length=1)
+    widths: tuple[Count, ...] = Field(default=options_of("widths"), min_length=1)
     """Hidden units per layer of an MLP."""
 
-    depths: tuple[Count, ...] = Field(default=(1, 2), min_length=1)
+    depths: tuple[Count, ...] = Field(default=options_of("depths"), min_length=1)
     """Hidden layers of an MLP."""
 
-    dropouts: tuple[Share, Share] = (0.0, 0.5)
-    weight_decays: tuple[Penalty, Penalty] = (1e-5, 1e-1)
-    learning_rates: tuple[Penalty, Penalty] = (1e-4, 1e-2)
+    dropouts: tuple[Share, Share] = range_of("dropouts")
+    weight_decays: tuple[Penalty, Penalty] = range_of("weight_decays")
+    learning_rates: tuple[Penalty, Penalty] = range_of("learning_rates")
     reductions: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 64, 256), min_length=1)
     """Principal components read instead of all units, 0 for all; what rows or units forbid is left out."""
 
@@ -200,7 +200,6 @@ __all__ = [
     "FILE_NAME",
     "Controls",
     "Count",
-    "Family",
     "ModelSource",
     "NearCopies",
     "Penalty",
@@ -213,6 +212,7 @@ __all__ = [
     "Separation",
     "Share",
     "Sure",
+    "SweepFamily",
     "Target",
     "TunedFamily",
     "Tuning",

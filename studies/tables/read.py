@@ -16,7 +16,8 @@ import yaml
 from unsinter.cache.inventory import DamagedFileError, Inventory
 from unsinter.cache.location import expand_home
 from unsinter.studies.study.sections import FILE_NAME
-from unsinter.studies.tables.shapes import fault_of_study, fault_of_summary
+from unsinter.studies.tables.run_tables import RUN_TABLES
+from unsinter.studies.tables.shapes import fault_of_study, fault_of_summary, fault_of_table
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +153,8 @@ class RunReader:
         for column in NAMES:
             if column in table.columns:
                 self._check_names(path, column, table[column].dropna().unique())
+        if name in RUN_TABLES and (wrong := fault_of_table(table, RUN_TABLES[name].columns)) is not None:
+            raise self.error(f"{path}, {wrong}; {AGAIN}.")
         return table
 
     def _check_names(self, path: Path, where: str, names: Iterable[object]) -> None:

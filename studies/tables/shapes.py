@@ -1,8 +1,14 @@
 """What the files of a finished run hold, checked by type: a folder may come from anyone."""
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from pandas.api import types
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from unsinter.studies.tables.column import Columns, Dtype
 
 
 class _Shape(BaseModel):
@@ -51,6 +57,54 @@ class _Study(_Shape):
     models: list[_StudyModel] = []
     report: dict[str, Any] | None = None
     separation: dict[str, Any] | None = None
+
+
+_WORDS: dict[Dtype, str] = {
+    "text": "text",
+    "whole": "whole numbers",
+    "number": "numbers",
+    "flag": "true and false",
+}
+
+
+def fault_of_table(table: pd.DataFrame, columns: Columns) -> str | None:
+    """Return which declared column of a table holds another type; None where none does.
+
+    A missing value is of every type, so that a column without any value is right whatever type it was given.
+    """
+    for name, column in columns.items():
+        if name in table.columns and not _HOLDS[column.dtype](table[name].dropna()):
+            return f"{name}: holds {table[name].dtype} where {_WORDS[column.dtype]} belong"
+    return None
+
+
+def _is_text(values: pd.Series) -> bool:
+    return not types.is_numeric_dtype(values) and all(isinstance(value, str) for value in values)
+
+
+def _is_flag(values: pd.Series) -> bool:
+    return types.is_bool_dtype(values) or all(isinstance(value, bool | np.bool_) for value in values)
+
+
+def _is_number(values: pd.Series) -> bool:
+    is_numeric = types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
+    return is_numeric and not types.is_complex_dtype(values)
+
+
+def _is_whole(values: pd.Series) -> bool:
+    return _is_number(values) and bool((values == np.floor(values)).all())
+
+
+def _or_empty(holds: Callable[[pd.Series], bool]) -> Callable[[pd.Series], bool]:
+    return lambda values: values.empty or holds(values)
+
+
+_HOLDS: dict[Dtype, Callable[[pd.Series], bool]] = {
+    "text": _or_empty(_is_text),
+    "whole": _or_empty(_is_whole),
+    "number": _or_empty(_is_number),
+    "flag": _or_empty(_is_flag),
+}
 
 
 def fault_of_summary(summary: dict[str, Any]) -> str | None:

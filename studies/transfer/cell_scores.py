@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.auroc import Places, summed
 from unsinter.probes.metrics import group_draws, percentile_interval
 from unsinter.studies.transfer.plans import Labels, Plan, RowIndex
 
@@ -55,13 +56,9 @@ class Board:
         found = np.empty((len(self.plan.tested), self._weights.shape[1]))
         for block in self._blocks:
             order = block.negative[np.argsort(scores[block.negative], kind="stable")]
-            sums = np.zeros((len(order) + 1, self._weights.shape[1]), dtype=np.float32)
-            np.cumsum(self._weights[order], axis=0, out=sums[1:])
-            left, right = (
-                np.searchsorted(scores[order], scores[block.positive], s) for s in ("left", "right")
-            )
-            wins = (sums[left] + sums[right]) * self._weights[block.positive]
-            won = np.add.reduceat(wins, block.starts, axis=0) / 2
+            places = Places.of(scores[block.positive], scores[order])
+            wins = places.beaten(summed(self._weights[order])) * self._weights[block.positive]
+            won = np.add.reduceat(wins, block.starts, axis=0)
             with np.errstate(invalid="ignore"):
                 found[block.columns] = won / block.pairs
         return found

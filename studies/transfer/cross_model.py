@@ -12,7 +12,8 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.metrics import group_draws, percentile_interval
+from unsinter.probes.metrics import percentile_interval
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.sites import Site
 from unsinter.studies.data.splits import outer_split
 from unsinter.studies.data.targets import Target
@@ -48,16 +49,22 @@ class ModelSide:
     is_present: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SplitPrompts:
+    """The study's prompts and its one split: ids, groups, and what is held out, each (n_prompts,)."""
+
+    ids: Labels
+    groups: Labels
+    is_test: NDArray[np.bool_]
+
+
 def cross_model_table(
     sides: Sequence[ModelSide],
+    prompts: SplitPrompts,
     *,
-    ids: Labels,
-    groups: Labels,
-    is_test: NDArray[np.bool_],
+    bootstrap: Bootstrap,
     penalties: Sequence[float] = MAP_PENALTIES,
     inner_folds: int = 3,
-    n_draws: int,
-    seed: int,
 ) -> pd.DataFrame:
     """Return the columns of ``CROSS_MODEL``: every ordered pair of models and target that both have.
 
@@ -66,24 +73,24 @@ def cross_model_table(
 
     Parameters
     ----------
-    sides : of one study: the rows of every ``X`` are the same prompts.
-    ids, groups, is_test : (n_prompts,) of the study's prompts and its one split.
+    sides : of one study: the rows of every ``X`` are these prompts.
+    bootstrap : of the held-out groups; its seed deals the inner folds and shuffles the pairs too.
     """
-    rows = []
+    rows, seed, groups = [], bootstrap.seed, prompts.groups
     for start, end in permutations(sides, 2):
         if start.target.name != end.target.name or start.model == end.model:
             continue
         both = start.is_present & end.is_present
-        train, test = np.flatnonzero(both & ~is_test), np.flatnonzero(both & is_test & end.target.defined)
+        train = np.flatnonzero(both & ~prompts.is_test)
+        test = np.flatnonzero(both & prompts.is_test & end.target.defined)
         if len(np.unique(end.target.labels[test])) < 2:
             continue
-        split = outer_split(ids[train].tolist(), groups[train].tolist(), n_folds=inner_folds, seed=seed)
-        inner = np.array(split.folds)
-        draws = group_draws(groups[test], n_draws=n_draws, seed=seed)
-        pairs = RidgePairs(start.X[train], end.X[train], inner, penalties=penalties)
+        ids = prompts.ids[train].tolist()
+        split = outer_split(ids, groups[train].tolist(), n_folds=inner_folds, seed=seed)
+        pairs = RidgePairs(start.X[train], end.X[train], np.array(split.folds), penalties=penalties)
         rows.append(
             _names(start, end)
-            | _scores(end, pairs.map(start.X[test]), test, draws)
+            | _scores(end, pairs.map(start.X[test]), test, bootstrap.draws(groups[test]))
             | _control(end, pairs, start.X[test], test, seed=seed)
             | {"r2": pairs.r2(start.X[test], end.X[test]), "penalty": pairs.penalty}
             | {"n_train": len(train), "n_test": len(test)}

@@ -6,64 +6,58 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from unsinter.features.records.text_floor import PENALTIES
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.metrics import auroc, group_draws, percentile_interval
+from unsinter.probes.metrics import auroc, percentile_interval
 from unsinter.probes.tasks import Task
-from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.data.sites import ReadSite, Site
-from unsinter.studies.study.run_options import Progress, silent
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.tables.transfer_columns import HELD_OUT
 from unsinter.studies.transfer.fits import linear_scores
-from unsinter.studies.transfer.held_out_splits import HeldOut, HeldOutKind, hold_outs
+from unsinter.studies.transfer.held_out_splits import HeldOut, hold_outs
+from unsinter.studies.transfer.inputs import HoldOutSettings, ModelSites
 from unsinter.studies.transfer.plans import RowIndex, Side
-from unsinter.studies.transfer.word_floor import WORD_PENALTIES, WordReader
+from unsinter.studies.transfer.word_floor import WordReader
 
 
-def held_out_tables(
-    model: str,
-    read: ReadSite,
-    sites: Sequence[Site],
-    dataset: Dataset,
-    present: RowIndex,
-    *,
-    kinds: Sequence[HeldOutKind] = ("source", "category"),
-    penalties: Sequence[float],
-    inner_folds: int,
-    n_draws: int,
-    seed: int,
-    min_groups: int,
-    progress: Progress = silent,
-) -> pd.DataFrame:
+def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap: Bootstrap) -> pd.DataFrame:
     """Return the columns of ``HELD_OUT``: D on each source and category that had no say in its probe.
 
     Layer, position and penalty are chosen on grouped inner folds of the rows that remain, the penalty of the
     words likewise; the held-out rows are scored once. A source or category with fewer than ``min_groups``
-    groups, or whose absence leaves too few to train on, adds no row.
+    groups, or whose absence leaves too few to train on, adds no row. The seed of the bootstrap deals the
+    inner folds too.
     """
+    dataset, sites, penalties = source.dataset, source.sites, settings.penalties
     splits = [
         split
-        for kind in kinds
+        for kind in settings.kinds
         for split in hold_outs(
-            kind, dataset, present, inner_folds=inner_folds, seed=seed, min_groups=min_groups
+            kind,
+            dataset,
+            source.present,
+            inner_folds=settings.inner_folds,
+            seed=bootstrap.seed,
+            min_groups=settings.min_groups,
         )
     ]
     if not splits:
         return pd.DataFrame(columns=list(HELD_OUT))
     inner = np.empty((len(splits), len(sites), len(penalties)))
     for number, site in enumerate(sites):
-        inner[:, number] = inner_scores(read(*site), splits, penalties=penalties)
-        progress(f"{model}: sources and categories held out", number + 1, len(sites))
-    picks = [divmod(int(np.argmax(found)), len(penalties)) for found in inner]
+        inner[:, number] = inner_scores(source.read(*site), splits, penalties=penalties)
+        source.progress(f"{source.model}: sources and categories held out", number + 1, len(sites))
+    picks = [divmod(int(np.argmax(scores)), len(penalties)) for scores in inner]
     reader = WordReader([prompt.prompt for prompt in dataset.prompts])
     rows = []
-    for split, found, (place, number) in zip(splits, inner, picks, strict=True):
-        chosen = {"penalty": penalties[number], "inner_score": found[place, number]}
+    for split, inner_of, (place, number) in zip(splits, inner, picks, strict=True):
+        chosen = {"penalty": penalties[number], "inner_score": inner_of[place, number]}
         layer, position = sites[place]
-        scores = _final_scores(read(layer, position), split, penalty=penalties[number])
+        scores = _final_scores(source.read(layer, position), split, penalty=penalties[number])
         words = _chosen_words(reader, split)
-        draws = group_draws(dataset.groups[split.tested], n_draws=n_draws, seed=seed)
-        names = {"model": model, "layer": layer, "position": position}
-        rows.append(names | chosen | _row(split, scores, words, draws))
+        names = {"model": source.model, "layer": layer, "position": position}
+        rows.append(
+            names | chosen | _row(split, scores, words, bootstrap.draws(dataset.groups[split.tested]))
+        )
     return pd.DataFrame(rows)[list(HELD_OUT)]
 
 
@@ -96,8 +90,8 @@ def _chosen_words(reader: WordReader, split: HeldOut) -> FloatArray:
     folds = []
     for fold in np.unique(split.inner):
         train, held_out = split.train[split.inner != fold], split.train[split.inner == fold]
-        folds.append(reader.scores(_side(train, split), held_out, penalties=WORD_PENALTIES))
-    penalty = WORD_PENALTIES[int(np.argmax(split.fold_scores(folds)))]
+        folds.append(reader.scores(_side(train, split), held_out, penalties=PENALTIES))
+    penalty = PENALTIES[int(np.argmax(split.fold_scores(folds)))]
     return reader.scores(_side(split.train, split), split.tested, penalties=[penalty])[0]
 
 

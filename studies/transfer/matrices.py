@@ -5,22 +5,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.data.sites import ReadSite, Site
-from unsinter.studies.study.run_options import Progress, silent
+from unsinter.studies.data.sites import Site
 from unsinter.studies.tables.transfer_columns import TRANSFER
 from unsinter.studies.transfer.cell_scores import Board, intervals
 from unsinter.studies.transfer.fits import linear_scores, side_task
 from unsinter.studies.transfer.held_out_splits import values_of
+from unsinter.studies.transfer.inputs import MatrixSettings, ModelSites, Wordings
 from unsinter.studies.transfer.plans import (
     KINDS,
     OTHERS,
     Examples,
     Kind,
-    Labels,
     Plan,
     RowIndex,
     Side,
@@ -32,21 +31,7 @@ from unsinter.studies.transfer.word_floor import WordReader
 
 
 def transfer_tables(
-    model: str,
-    read: ReadSite,
-    sites: Sequence[Site],
-    dataset: Dataset,
-    best: Site,
-    wordings: Labels | None,
-    present: RowIndex,
-    *,
-    kinds: Sequence[Kind] = KINDS,
-    penalty: float,
-    n_draws: int,
-    seed: int,
-    min_groups: int,
-    answered: NDArray[np.bool_] | None = None,
-    progress: Progress = silent,
+    source: ModelSites, settings: MatrixSettings, *, wordings: Wordings | None, bootstrap: Bootstrap
 ) -> pd.DataFrame:
     """Return the columns of ``TRANSFER``: matrices of the probe at every site, and of the words.
 
@@ -54,43 +39,45 @@ def transfer_tables(
 
     Parameters
     ----------
-    best : the site chosen for D inside the training rows; marks ``selected``.
-    wordings : (n_prompts,) wording of each refusal, empty where not refused; None leaves that kind out.
-    present : rows that have activations.
-    penalty : L2 penalty of every probe, as chosen for D inside the training rows.
-    answered : (n_prompts,) prompts that were answered; None takes those without a wording.
+    wordings : None leaves their matrix out.
+    bootstrap : of the held-out groups; its seed draws the training rows too.
 
     Raises
     ------
     LeakageError : a group trains and tests.
     """
+    dataset = source.dataset
     plans = study_plans(
-        dataset, wordings, present, kinds=kinds, seed=seed, min_groups=min_groups, answered=answered
+        dataset,
+        source.present,
+        wordings,
+        kinds=settings.kinds,
+        seed=bootstrap.seed,
+        min_groups=settings.min_groups,
     )
-    boards = [Board(plan, dataset.groups, n_draws=n_draws, seed=seed) for plan in plans]
+    boards = [Board(plan, dataset.groups, n_draws=bootstrap.n_draws, seed=bootstrap.seed) for plan in plans]
     texts = WordReader([prompt.prompt for prompt in dataset.prompts])
     words = Reader(name="words", scores=[_word_scores(texts, board) for board in boards])
     parts = matrix_tables(boards, words, floor=None)
-    for done, site in enumerate(sites, start=1):
-        scores = probe_scores(read(*site), boards, penalty=penalty)
-        probe = Reader(name="probe", scores=scores, site=site, is_selected=site == best)
+    for done, site in enumerate(source.sites, start=1):
+        scores = probe_scores(source.read(*site), boards, penalty=settings.penalty)
+        probe = Reader(name="probe", scores=scores, site=site, is_selected=site == settings.best)
         parts += matrix_tables(boards, probe, floor=words)
-        progress(f"{model}: transfer", done, len(sites))
+        source.progress(f"{source.model}: transfer", done, len(source.sites))
     if not parts:
         return pd.DataFrame(columns=list(TRANSFER))
-    table = pd.concat(parts, ignore_index=True).assign(model=model)
-    return table.loc[table["kind"].isin(kinds), list(TRANSFER)].reset_index(drop=True)
+    table = pd.concat(parts, ignore_index=True).assign(model=source.model)
+    return table.loc[table["kind"].isin(settings.kinds), list(TRANSFER)].reset_index(drop=True)
 
 
 def study_plans(
     dataset: Dataset,
-    wordings: Labels | None,
     present: RowIndex,
+    wordings: Wordings | None,
     *,
     kinds: Sequence[Kind] = KINDS,
     seed: int,
     min_groups: int,
-    answered: NDArray[np.bool_] | None = None,
 ) -> list[Plan]:
     """Return the matrices that a study's prompts allow; categories where only ``category_held_out`` is asked.
 
@@ -103,8 +90,8 @@ def study_plans(
             category_plans(examples, values_of("category", dataset), min_groups=min_groups, seed=seed) or []
         )
     if "wording" in kinds and wordings is not None:
-        answered = wordings == "" if answered is None else answered
-        plans.append(wording_plan(examples, wordings, answered, min_groups=min_groups, seed=seed))
+        answered = wordings.is_answered
+        plans.append(wording_plan(examples, wordings.labels, answered, min_groups=min_groups, seed=seed))
     if "source" in kinds:
         plans.append(source_plan(examples, values_of("source", dataset), min_groups=min_groups, seed=seed))
     return [plan for plan in plans if plan is not None]

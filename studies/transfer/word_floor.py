@@ -5,12 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
-from unsinter.features.records.text_floor import PENALTY, text_floor
+from unsinter.features.records.text_floor import PENALTY, floor_model, word_vectorizer
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.transfer.plans import RowIndex, Side
-
-WORD_PENALTIES = (0.01, 0.03, 0.1)
-"""Inverses of scikit-learn's C tried for the words; around the best on public safety prompts."""
 
 
 class WordReader:
@@ -21,7 +18,7 @@ class WordReader:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        vectorizer, self._logistic = text_floor("words").named_steps.values()
+        vectorizer = word_vectorizer()
         names = CountVectorizer().get_params().keys()
         settings = {name: value for name, value in vectorizer.get_params().items() if name in names}
         self._weighting = TfidfTransformer(sublinear_tf=vectorizer.sublinear_tf)
@@ -34,8 +31,5 @@ class WordReader:
         known = np.flatnonzero(self._counts[train].getnnz(axis=0))
         weighted = self._weighting.fit_transform(self._counts[train][:, known])
         held_out = self._weighting.transform(self._counts[test][:, known])
-        fits = [
-            self._logistic.set_params(C=1 / p).fit(weighted, harmful).decision_function(held_out)
-            for p in penalties
-        ]
+        fits = [floor_model(penalty=p).fit(weighted, harmful).decision_function(held_out) for p in penalties]
         return np.array(fits)

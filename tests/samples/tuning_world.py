@@ -11,7 +11,8 @@ import numpy as np
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.sweep import SitePlan
-from unsinter.studies.probing.tuning.tune import tune
+from unsinter.studies.probing.tuning.storage import TrialStore
+from unsinter.studies.probing.tuning.tune import Workers, tune
 from unsinter.studies.study.sections import Tuning
 
 SITES = [(layer, position) for position in ("a", "b") for layer in (0, 1, 2)]
@@ -54,13 +55,13 @@ class World:
     def tune(self, folder, *, trials=10, storage=None, n_jobs=1, seed=0, penalties=(1e-2, 1.0), **space):
         plan = SitePlan(
             target=self.target, rows=self.rows, weights=np.ones(len(self.groups)), family="logistic",
-            penalties=penalties, shuffled=(), control=None, code=None,
+            penalties=penalties, shuffled=(), control=None, code=None, groups=self.groups, seed=seed,
         )  # fmt: skip
         space = {"families": ("logistic",), "reductions": (0, 3), **space}
         return tune(
-            self.read, SITES, self.target, self.rows, plan, Tuning(trials=trials, **space),
-            groups=self.groups, name="world", storage=storage, folder=Path(folder), seed=seed,
-            n_jobs=n_jobs, progress=self.progress,
+            self.read, SITES, plan=plan, tuning=Tuning(trials=trials, **space),
+            store=TrialStore(name="world", folder=Path(folder), storage=storage),
+            workers=Workers(n_jobs=n_jobs, progress=self.progress),
         )  # fmt: skip
 
 

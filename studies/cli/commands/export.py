@@ -5,7 +5,7 @@ from pathlib import Path
 
 from unsinter.cache.location import expand_home
 from unsinter.studies.export.export import check_formats, export_site
-from unsinter.studies.export.probe_facts import ProbeFacts, read_facts
+from unsinter.studies.export.probe_facts import ProbeChoice, ProbeFacts, read_facts
 from unsinter.studies.store.additions import folder_inside
 from unsinter.studies.store.site_weights import read_weights, weights_file
 from unsinter.studies.study.file import StudyError
@@ -30,7 +30,10 @@ def export_verb(
     check_formats(wanted)
     run, out = expand_home(run), None if out is None else expand_home(out)
     facts = read_facts(
-        run, target=target, model=model, layer=layer, position=position, family=family, tuned=tuned
+        run,
+        ProbeChoice(
+            target=target, model=model, layer=layer, position=position, family=family, is_tuned=tuned
+        ),
     )
     file = weights_file(run, model=facts.model, target=facts.target)
     RunReader.open(run, error=StudyError).check(file.relative_to(run).as_posix())

@@ -10,10 +10,12 @@ import optuna
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from unsinter.probes.arrays import LabelArray
+from unsinter.probes.families.family import Choice, Conditions, Family, Options
+from unsinter.probes.families.registry import family_of
 from unsinter.studies.data.sites import Site
 from unsinter.studies.study.sections import Tuning
 
-NETWORK = ("width", "depth", "dropout", "weight_decay", "learning_rate")
 _DRAWS = 20
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -25,17 +27,21 @@ class Candidate:
     Attributes
     ----------
     reduction : principal components read; 0 for all units.
-    network : settings of an MLP by the names ``MLPProbe`` gives them; empty for a linear probe.
+    choices : of the family's own space; empty for one without.
     """
 
-    family: str
+    family: Family
     site: Site
     reduction: int
-    network: Mapping[str, Any]
+    choices: Mapping[str, Any]
+
+    def conditions(self, *, groups: LabelArray, seed: int) -> Conditions:
+        """Return what its fits depend on beside activations and tasks."""
+        return Conditions(groups=groups, seed=seed, components=self.reduction, choices=self.choices)
 
     def as_json(self) -> str:
         """Return what was tried beside family and site."""
-        return json.dumps({"reduction": self.reduction, **self.network}, sort_keys=True)
+        return json.dumps({"reduction": self.reduction, **self.choices}, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +65,29 @@ class Space:
         # By rank, not by name: neighbouring layers read alike, which a sampler can use.
         trial.suggest_int("layer_rank", 0, len(self.layers[position]) - 1)
         trial.suggest_categorical("reduction", tuple(self.reductions))
-        if family == "mlp":
-            trial.suggest_categorical("width", self.tuning.widths)
-            trial.suggest_categorical("depth", self.tuning.depths)
-            trial.suggest_float("dropout", *self.tuning.dropouts)
-            trial.suggest_float("weight_decay", *self.tuning.weight_decays, log=True)
-            trial.suggest_float("learning_rate", *self.tuning.learning_rates, log=True)
+        for choice in family_of(family).space:
+            _draw(trial, choice, self.tuning)
 
     def candidate(self, params: Mapping[str, Any]) -> Candidate:
         """Return the choices that a trial's parameters stand for."""
         position = params["position"]
+        family = family_of(params["family"])
         return Candidate(
-            family=params["family"],
+            family=family,
             site=(self.layers[position][params["layer_rank"]], position),
             reduction=params["reduction"],
-            network={name: params[name] for name in NETWORK if name in params},
+            choices={choice.name: params[choice.name] for choice in family.space},
         )
+
+
+def _draw(trial: optuna.Trial, choice: Choice, tuning: Tuning) -> None:
+    """Draw a choice of a family: from the study's own values where it has a field for them."""
+    own = getattr(tuning, choice.setting) if choice.setting else None
+    if isinstance(choice, Options):
+        trial.suggest_categorical(choice.name, choice.values if own is None else own)
+    else:
+        low, high = (choice.low, choice.high) if own is None else own
+        trial.suggest_float(choice.name, low, high, log=choice.is_log)
 
 
 def make_space(sites: Sequence[Site], tuning: Tuning, *, n_rows: int, d_model: int) -> Space:

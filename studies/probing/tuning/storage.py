@@ -1,8 +1,9 @@
 """Where trials are kept: a journal file, or any storage Optuna opens by URL."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,23 @@ _JOURNALS = ("redis", "rediss", "unix")
 
 class TuningError(ValueError):
     """Tuning cannot be done as asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialStore:
+    """Where the trials of one target stand, and under which name.
+
+    Attributes
+    ----------
+    name : what the study in the storage is called, before the digest of all that its trials depend on.
+    storage, folder : see ``open_storage``.
+    content : what stands for the activations in that digest.
+    """
+
+    name: str
+    folder: Path
+    storage: str | None = None
+    content: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager

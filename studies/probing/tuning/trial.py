@@ -11,16 +11,13 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from unsinter.probes.files.exported import Layers
-from unsinter.probes.relu_layers import relu_scores
+from unsinter.probes.arrays import Layers
+from unsinter.probes.families.family import Conditions, Solver
 from unsinter.probes.tasks import Task
 from unsinter.studies.data.sites import NAN, FloatArray
 from unsinter.studies.data.targets import Target
-from unsinter.studies.probing.solvers import Solver, make_solver
 from unsinter.studies.probing.tuning.space import Candidate
 from unsinter.studies.probing.types import score
-
-PENALISED = ("logistic", "ridge")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +93,12 @@ def run_trial(
     by_fold, scores_by_fold = [], []
     # One thread per trial: sums in another order differ in their last bits, and so might the choice.
     with threadpool_limits(limits=1):
-        solver = _solver(X, candidate)
+        conditions = candidate.conditions(groups=given.groups, seed=given.seed)
+        solver = _shared_solver(X, candidate, conditions)
         for fold, bar in zip(given.folds, bars, strict=True):
             task = given.task_without(fold)
             (fitted,) = fit_candidate(
-                X, candidate, [task], penalties, groups=given.groups, seed=given.seed, solver=solver
+                X, candidate, tasks=[task], penalties=penalties, conditions=conditions, solver=solver
             )
             unseen = given.inner == fold
             by_fold.append([_score(given.target, s[unseen], unseen) for s in fitted.scores])
@@ -112,7 +110,7 @@ def run_trial(
     best = max(range(len(penalties)), key=lambda column: (means[column], penalties[column]))
     return TrialResult(
         values=values,
-        penalty=penalties[best] if candidate.family in PENALISED else NAN,
+        penalty=penalties[best] if candidate.family.has_penalty else NAN,
         out_of_fold=_together(scores_by_fold, best, given) if is_last else np.empty(0),
         seconds=time.perf_counter() - started,
     )
@@ -120,41 +118,45 @@ def run_trial(
 
 def penalties_of(candidate: Candidate, given: TrainingRows) -> Sequence[float]:
     """Return the penalties a trial tries; one that nothing reads where the family has none."""
-    return given.penalties if candidate.family in PENALISED else given.penalties[:1]
+    return given.penalties if candidate.family.has_penalty else given.penalties[:1]
 
 
 def fit_candidate(
     X: FloatArray,
     candidate: Candidate,
+    *,
     tasks: Sequence[Task],
     penalties: Sequence[float],
-    *,
-    groups: NDArray[Any],
-    seed: int,
+    conditions: Conditions,
     solver: Solver | None = None,
 ) -> list[Fitted]:
-    """Fit tasks on X (n_examples, d_model), each from the rows that it trains alone, and score all rows."""
-    if candidate.family == "mlp":
-        return _fit_mlps(X, candidate, tasks, groups, seed)
-    return [_fit_linear(X, candidate, task, penalties, seed=seed, solver=solver) for task in tasks]
+    """Fit tasks on X (n_examples, d_model), each from the rows that it trains alone, and score all rows.
+
+    ``solver`` is that of the family on X where one is at hand already.
+    """
+    family = candidate.family
+    if candidate.reduction and not family.reduces:
+        return [_fit_reduced(X, candidate, task, penalties, conditions) for task in tasks]
+    solver = solver or family.make_solver(X, conditions)
+    # A shared solve moves numbers within its tolerance: tasks of a linear family are solved one by one.
+    parts = [tasks] if family.reduces else [[task] for task in tasks]
+    fits = [fit for part in parts for fit in solver.fit(part, penalties)]
+    return [
+        Fitted(
+            scores=fit.scores,
+            layers=[fit.layers(index) for index in range(len(penalties))],
+            converged=list(fit.converged),
+        )
+        for fit in fits
+    ]
 
 
-def _fit_linear(
-    X: FloatArray,
-    candidate: Candidate,
-    task: Task,
-    penalties: Sequence[float],
-    *,
-    seed: int,
-    solver: Solver | None,
+def _fit_reduced(
+    X: FloatArray, candidate: Candidate, task: Task, penalties: Sequence[float], conditions: Conditions
 ) -> Fitted:
-    if not candidate.reduction:
-        fit = (solver or make_solver(candidate.family, X)).fit([task], penalties)[0]
-        layers: list[Layers] = [(fit.weights(index),) for index in range(len(penalties))]
-        return Fitted(scores=fit.scores, layers=layers, converged=list(fit.converged))
-    reduction = _Reduction(X[task.trains], candidate.reduction, seed=seed)
-    fit = make_solver(candidate.family, reduction.apply(X)).fit([task], penalties)[0]
-    layers = [(reduction.fold_in(*fit.weights(index)),) for index in range(len(penalties))]
+    reduction = _Reduction(X[task.trains], candidate.reduction, seed=conditions.seed)
+    (fit,) = candidate.family.make_solver(reduction.apply(X), conditions).fit([task], penalties)
+    layers = [reduction.fold_in(fit.layers(index)) for index in range(len(penalties))]
     return Fitted(scores=fit.scores, layers=layers, converged=list(fit.converged))
 
 
@@ -170,58 +172,18 @@ class _Reduction:
         """Return the components (n, n_components)."""
         return self.pca.transform(self.scaler.transform(np.asarray(X, dtype=np.float64)))
 
-    def fold_in(self, weight: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return a map of the components as a map of raw activations."""
+    def fold_in(self, layers: Layers) -> Layers:
+        """Return maps of the components as maps of raw activations."""
+        (weight, bias), *rest = layers
         of_standard = weight @ self.pca.components_
         of_raw = of_standard / self.scaler.scale_
-        return of_raw, bias - of_raw @ self.scaler.mean_ - of_standard @ self.pca.mean_
+        return ((of_raw, bias - of_raw @ self.scaler.mean_ - of_standard @ self.pca.mean_), *rest)
 
 
-def _fit_mlps(
-    X: FloatArray, candidate: Candidate, tasks: Sequence[Task], groups: NDArray[Any], seed: int
-) -> list[Fitted]:
-    """Train the networks of all tasks in one batch; each as if it were alone, up to rounding."""
-    from unsinter.probes.mlp.batch import fit_mlps
-    from unsinter.probes.mlp.job import MLPSettings
-
-    X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
-    settings = MLPSettings(**candidate.network, n_components=candidate.reduction or None)
-    present = [np.unique(np.asarray(task.codes)[task.trains]) for task in tasks]
-    networks = fit_mlps(
-        X,
-        [_of_present(task, known) for task, known in zip(tasks, present, strict=True)],
-        settings,
-        [seed],
-        groups=groups,
-    )
-    fitted = []
-    for task, known, network in zip(tasks, present, networks, strict=True):
-        layers = _with_every_class(tuple(network.layers), known, task.n_classes)
-        fitted.append(Fitted(scores=relu_scores(X, layers)[None], layers=[layers], converged=[True]))
-    return fitted
-
-
-def _of_present(task: Task, known: NDArray[np.intp]) -> Task:
-    """Return the task of the classes that have training rows: the first prefixes of a code lack some."""
-    codes = np.where(task.trains, np.searchsorted(known, task.codes), -1)
-    return Task(codes=codes, n_classes=len(known), weights=task.row_weights)
-
-
-def _with_every_class(layers: Layers, known: NDArray[np.intp], n_classes: int) -> Layers:
-    """Return layers with an output per class; a class without training rows scores minus infinity."""
-    if n_classes == 2 or len(known) == n_classes:
-        return layers
-    weight, bias = (np.asarray(part) for part in layers[-1])
-    if len(known) == 2 and len(weight) == 1:
-        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    full_weight, full_bias = np.zeros((n_classes, weight.shape[1])), np.full(n_classes, -np.inf)
-    full_weight[known], full_bias[known] = weight, bias
-    return (*layers[:-1], (full_weight, full_bias))
-
-
-def _solver(X: FloatArray, candidate: Candidate) -> Solver | None:
-    shared = candidate.family != "mlp" and not candidate.reduction
-    return make_solver(candidate.family, X) if shared else None
+def _shared_solver(X: FloatArray, candidate: Candidate, conditions: Conditions) -> Solver | None:
+    """Return the solver that all folds share; None where each reduces its inputs by rows of its own."""
+    is_shared = candidate.family.reduces or not candidate.reduction
+    return candidate.family.make_solver(X, conditions) if is_shared else None
 
 
 def _score(target: Target, scores: FloatArray, unseen: NDArray[np.bool_]) -> float:

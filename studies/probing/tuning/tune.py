@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
 
 from unsinter.studies.data.sites import ReadSite, Rows, Site
-from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.sweep import N_EXAMPLES, SitePlan, choose_operation, site_controls, tasks_of
 from unsinter.studies.probing.tuning.ledger import Ledger, seconds_of
 from unsinter.studies.probing.tuning.space import Candidate, Space, make_space, next_batch, pruning_bars
-from unsinter.studies.probing.tuning.storage import open_storage
+from unsinter.studies.probing.tuning.storage import TrialStore, open_storage
 from unsinter.studies.probing.tuning.trial import (
     TrainingRows,
     fit_candidate,
@@ -29,10 +27,22 @@ from unsinter.studies.probing.tuning.trial import (
 )
 from unsinter.studies.probing.types import SiteFit
 from unsinter.studies.store.step_store import digest_of
+from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.sections import Tuning
 from unsinter.studies.tables.columns import TRIALS
 
 _WAIT = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """How many trials run at once, and who is told: called with finished trials and the budget."""
+
+    n_jobs: int = 1
+    progress: Callable[[int, int], object] = lambda done, total: None
+
+
+ALONE = Workers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +61,11 @@ class Tuned:
 def tune(
     read: ReadSite,
     sites: Sequence[Site],
-    target: Target,
-    rows: Rows,
+    *,
     plan: SitePlan,
     tuning: Tuning,
-    *,
-    groups: NDArray[Any],
-    name: str,
-    storage: str | None,
-    folder: Path,
-    seed: int,
-    content: Mapping[str, Any] | None = None,
-    n_jobs: int = 1,
-    progress: Callable[[int, int], object] = lambda done, total: None,
+    store: TrialStore,
+    workers: Workers = ALONE,
 ) -> Tuned:
     """Run what is left of the budget, refit the best on all training rows, score the held-out rows once.
 
@@ -73,29 +75,25 @@ def tune(
 
     Parameters
     ----------
-    groups : (n_examples,) what never straddles the split.
-    name : what the study in the storage is called, before the digest of all that its trials depend on.
-    storage, folder : see ``open_storage``.
-    content : what stands for the activations in that digest.
-    progress : called with finished trials and the budget.
+    plan : target, rows, groups and seed of the sweep, with the controls that stand beside the best probe.
 
     Raises
     ------
     TuningError : the storage cannot be opened.
     """
-    given = _training_rows(target, rows, plan, groups, seed)
+    rows, given = plan.rows, _training_rows(plan)
     space = _space(read, sites, given, rows, tuning)
-    digest = digest_of(_parts(given, space, content or {}))
-    with _quiet(), open_storage(storage, folder) as opened:
-        ledger = Ledger.open(opened, f"{name}-{digest[:16]}")
-        finished = _fill(ledger, space, given, lambda site: read(*site)[rows.train], n_jobs, progress)
+    digest = digest_of(_parts(given, space, store.content))
+    with _quiet(), open_storage(store.storage, store.folder) as opened:
+        ledger = Ledger.open(opened, f"{store.name}-{digest[:16]}")
+        finished = _fill(ledger, space, given, lambda site: read(*site)[rows.train], workers)
     kept = list(finished.items())[: tuning.trials]
     best, trial = max(
         ((place, trial) for place, trial in kept if trial.state is TrialState.COMPLETE),
         key=lambda item: (item[1].value, -item[0]),
     )
     return Tuned(
-        fit=_refit(read, plan, space.candidate(trial.params), given, np.asarray(groups), best),
+        fit=_refit(read, plan, space.candidate(trial.params), given, best),
         trials=pd.DataFrame(
             [_row(place, trial, space) for place, trial in kept],
             columns=[column for column in TRIALS if column not in ("model", "target")],
@@ -108,14 +106,14 @@ def _fill(
     space: Space,
     given: TrainingRows,
     read_train: Callable[[Site], Any],
-    n_jobs: int,
-    progress: Callable[[int, int], object],
+    workers: Workers,
 ) -> dict[int, FrozenTrial]:
     """Work on the first unfinished batch until the budget is spent; return the finished trials by place."""
     budget, size, planned_for = space.tuning.trials, space.tuning.batch, -1
+    n_jobs = effective_n_jobs(workers.n_jobs)
     while True:
         finished = ledger.finished()
-        progress(sum(place < budget for place in finished), budget)
+        workers.progress(sum(place < budget for place in finished), budget)
         missing = [place for place in range(budget) if place not in finished]
         if not missing:
             return finished
@@ -125,12 +123,12 @@ def _fill(
             bars = pruning_bars(before if space.tuning.pruning else [], n_folds=len(given.folds))
             planned_for = start
         batch = {start + i: trial for i, trial in enumerate(planned) if start + i < budget}
-        claims = ledger.claim(batch, effective_n_jobs(n_jobs))
+        claims = ledger.claim(batch, n_jobs)
         if not claims:
             time.sleep(_WAIT)  # other processes are at work on the rest of the batch
             continue
         candidates = [space.candidate(batch[claim.place].params) for claim in claims]
-        results = Parallel(n_jobs=min(len(claims), effective_n_jobs(n_jobs)))(
+        results = Parallel(n_jobs=min(len(claims), n_jobs))(
             delayed(run_trial)(read_train(candidate.site), candidate, given, bars) for candidate in candidates
         )
         for claim, result in zip(claims, results, strict=True):
@@ -138,17 +136,21 @@ def _fill(
             ledger.tell(claim, result.values, is_pruned=is_pruned, seconds=result.seconds)
 
 
-def _training_rows(
-    target: Target, rows: Rows, plan: SitePlan, groups: NDArray[Any], seed: int
-) -> TrainingRows:
+def _training_rows(plan: SitePlan) -> TrainingRows:
+    target, rows = plan.target, plan.rows
     return TrainingRows(
         target=replace(target, labels=target.labels[rows.train]),
         weights=np.asarray(plan.weights, dtype=np.float64)[rows.train],
         inner=rows.inner,
-        groups=np.asarray(groups)[rows.train],
+        groups=_groups(plan)[rows.train],
         penalties=tuple(plan.penalties),
-        seed=seed,
+        seed=plan.seed,
     )
+
+
+def _groups(plan: SitePlan) -> NDArray[Any]:
+    """Return what never straddles folds (n_examples,); every row by itself where the plan has no groups."""
+    return np.arange(len(plan.weights)) if plan.groups is None else np.asarray(plan.groups)
 
 
 def _space(read: ReadSite, sites: Sequence[Site], given: TrainingRows, rows: Rows, tuning: Tuning) -> Space:
@@ -170,6 +172,8 @@ def _parts(given: TrainingRows, space: Space, content: Mapping[str, Any]) -> dic
         "reductions": list(space.reductions),
         "space": space.tuning.model_copy(update={"trials": 0}),
         "seed": given.seed,
+        # Left out where every choice is the study's, so that trials of earlier runs keep their digest.
+        **({"own spaces": own} if (own := spaces_of_their_own(space.tuning.families)) else {}),
     }
 
 
@@ -178,7 +182,6 @@ def _refit(
     plan: SitePlan,
     candidate: Candidate,
     given: TrainingRows,
-    groups: NDArray[Any],
     number: int,
 ) -> SiteFit:
     """Fit the best candidate on all training rows, with its controls; here the held-out rows are opened."""
@@ -187,12 +190,15 @@ def _refit(
     penalties = penalties_of(candidate, given) if np.isnan(result.penalty) else [result.penalty]
     with threadpool_limits(limits=1):
         tasks = tasks_of(plan)
-        fitted = fit_candidate(X, candidate, list(tasks.values()), penalties, groups=groups, seed=given.seed)
+        conditions = candidate.conditions(groups=_groups(plan), seed=given.seed)
+        fitted = fit_candidate(
+            X, candidate, tasks=list(tasks.values()), penalties=penalties, conditions=conditions
+        )
         fits = dict(zip(tasks, fitted, strict=True))
     probe = fits["probe"]
     return SiteFit(
         site=candidate.site,
-        family=candidate.family,
+        family=candidate.family.name,
         penalty=result.penalty,
         inner_score=result.values[-1],
         scores=probe.scores[0][rows.test],
@@ -211,7 +217,7 @@ def _row(place: int, trial: FrozenTrial, space: Space) -> dict[str, Any]:
         "number": place,
         "state": trial.state.name.lower(),
         "value": trial.value,
-        "family": candidate.family,
+        "family": candidate.family.name,
         "layer": candidate.site[0],
         "position": candidate.site[1],
         "params": candidate.as_json(),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.permutation import shuffles_within
 from unsinter.studies.separation.effects.residual_metric import Coordinates, ResidualMetric, least_squares
 
 _N_SHUFFLES = 200
@@ -85,12 +86,7 @@ def _shuffled(labels: NDArray[np.integer], blocks: NDArray[np.intp], rng: np.ran
     blocks."""
     size = np.maximum(np.bincount(blocks), 1)
     centred = labels - (np.bincount(blocks, weights=labels) / size)[blocks]
-    order = np.argsort(blocks, kind="stable")
-    drawn = np.empty((_N_SHUFFLES + 1, len(centred)))
-    drawn[0] = centred
-    for row in drawn[1:]:
-        row[order] = centred[np.lexsort((rng.random(len(centred)), blocks))]
-    return drawn
+    return np.concatenate([centred[None], shuffles_within(centred, blocks, n=_N_SHUFFLES, rng=rng)])
 
 
 def _changes_of_spread(rows: Tensor, R: Tensor) -> FloatArray:

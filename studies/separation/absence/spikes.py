@@ -11,6 +11,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.permutation import shuffles_within
 from unsinter.studies.separation.effects.design import EffectDesign
 from unsinter.studies.separation.effects.residual_metric import Coordinates, ResidualMetric, least_squares
 
@@ -96,7 +97,7 @@ def noticed_from(spiked: Spiked, *, pairs: float, absence: Absence, seed: int) -
     """
     rng = np.random.default_rng(seed)
     Y, design, second = spiked.Y, spiked.design, spiked.second
-    labels = _shuffled(design.w if second else design.z, spiked.blocks, rng)
+    labels = shuffles_within(design.w if second else design.z, spiked.blocks, n=N_SPIKES, rng=rng)
     axes = _axes(Y, design, second, rng)
     sizes = np.zeros((3, N_SPIKES))
     for train, test, metric, unseen in spiked.folds:
@@ -126,15 +127,6 @@ def _noticed(sizes: FloatArray, pairs: float, row_weight: float, absence: Absenc
     share = 1 - absence.holds(value, np.broadcast_to(error, value.shape)).mean(axis=1)
     enough = np.flip(np.logical_and.accumulate(np.flip(share >= _NOTICED)))
     return float(_AREAS[enough.argmax()]) if enough.any() else 1.0
-
-
-def _shuffled(labels: FloatArray, blocks: NDArray[np.intp], rng: np.random.Generator) -> FloatArray:
-    """Return labels (n_spikes, n) drawn anew within blocks."""
-    order = np.argsort(blocks, kind="stable")
-    drawn = np.empty((N_SPIKES, len(labels)))
-    for spike in drawn:
-        spike[order] = labels[np.lexsort((rng.random(len(labels)), blocks))]
-    return drawn
 
 
 def _axes(Y: Tensor, design: EffectDesign, second: bool, rng: np.random.Generator) -> Tensor:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.auroc import placements
 from unsinter.studies.separation.contrasts.comparison import Comparison
 
 
@@ -52,7 +53,7 @@ def held_fixed_area(scores: FloatArray, pull: FloatArray, comparison: Comparison
     for block, weight in weights.items():
         own = comparison.blocks == block
         wins, losses = np.flatnonzero(own & comparison.positive), np.flatnonzero(own & ~comparison.positive)
-        over, under = _placements(scores[:, wins], scores[:, losses])
+        over, under = placements(scores[:, wins], scores[:, losses])
         area = over.mean(axis=1)
         value += weight * area
         influence[:, wins] = weight * (over - area[:, None]) / len(wins)
@@ -77,15 +78,6 @@ def mean_statistic(values: FloatArray) -> Statistic:
         training=np.zeros_like(values),
         least_error=np.full(len(values), 1e-9),
     )
-
-
-def _placements(wins: FloatArray, losses: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the share of losses below each win (n_sites, n1), and of wins above each loss (n_sites, n0)."""
-    n1, n0 = wins.shape[1], losses.shape[1]
-    ranks = rankdata(np.concatenate([wins, losses], axis=1), axis=1)
-    over = (ranks[:, :n1] - rankdata(wins, axis=1)) / n0
-    under = 1 - (ranks[:, n1:] - rankdata(losses, axis=1)) / n1
-    return over, under
 
 
 def _binormal_error(area: FloatArray, n1: int, n0: int) -> FloatArray:

@@ -6,10 +6,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.base import clone
 from sklearn.tree import DecisionTreeClassifier
 
-from unsinter.features.records.text_floor import text_floor
+from unsinter.features.records.text_floor import floor_model, text_floor
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.contrasts.directions import Design, cross_fitted
 from unsinter.studies.separation.inputs.column_units import in_float32_range
@@ -82,7 +81,7 @@ def _by_floor(
         seen = reader[:-1].fit_transform([texts[row] for row in train])
         unseen = reader[:-1].transform([texts[row] for row in test])
         for key, codes in unique.items():
-            scores[key][test] = clone(reader[-1]).fit(seen, codes[train]).decision_function(unseen)
+            scores[key][test] = floor_model().fit(seen, codes[train]).decision_function(unseen)
     return [np.stack([scores[codes.tobytes()] for codes in pair]) for pair in targets]
 
 

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from unsinter.probes import LogisticProbe
 from unsinter.probes.metrics import auroc
+from unsinter.probes.permutation import shuffle_over_groups
 from unsinter.studies.probing.controls import (
     N_SHUFFLES,
     chance_corrected_agreement,
     control_task,
     refusal_to_control,
-    shuffle_over_groups,
     shuffled_codes,
 )
 

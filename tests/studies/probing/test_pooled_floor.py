@@ -8,7 +8,7 @@ from unsinter.studies.data.load import read_recorded_responses
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.floors import text_floors
-from unsinter.studies.probing.pooled_floor import pooled_floor
+from unsinter.studies.probing.pooled_floor import RecordedAnswers, pooled_floor
 from unsinter.studies.probing.types import score
 from unsinter.studies.study.sections import ResponseSource
 
@@ -34,6 +34,10 @@ def study(seed, *, n=240, own=40):
     return target, texts, rows, answers, np.array([f"g{i}" for i in range(n)]), held_out
 
 
+def answers_of(labels, groups, held_out):
+    return RecordedAnswers(labels=labels, studied="studied", groups=groups, held_out=held_out)
+
+
 def floor_of(seed=0, **changes):
     target, texts, rows, answers, groups, held_out = study(seed)
     given = {"texts": texts, "answers": answers, "groups": groups, "held_out": held_out} | changes
@@ -45,10 +49,7 @@ def floor_of(seed=0, **changes):
             target,
             given["texts"],
             rows,
-            given["answers"],
-            "studied",
-            groups=given["groups"],
-            held_out=given["held_out"],
+            answers_of(given["answers"], given["groups"], given["held_out"]),
         ),
     )
 
@@ -100,9 +101,7 @@ def test_its_penalty_is_chosen_on_prompts_that_no_model_s_answer_was_learned_fro
         monkeypatch.setattr("unsinter.studies.probing.pooled_floor.PENALTIES", penalties)
         answers = {"studied": labels, "a": labels, "b": labels}
         groups = np.arange(240).astype(str)
-        return pooled_floor(
-            target, texts, rows, answers, "studied", groups=groups, held_out=np.arange(240) >= 160
-        ).scores
+        return pooled_floor(target, texts, rows, answers_of(answers, groups, np.arange(240) >= 160)).scores
 
     honest = scores((30.0, 1e-4))
     np.testing.assert_array_equal(honest, scores((30.0,)))
@@ -133,10 +132,9 @@ def test_it_knows_which_model_answered():
     opposite = np.array(["compliance", "refusal"])[(np.arange(90) % 10 != 0).astype(int)]
     target = Target(name="R", labels=labels, classes=("compliance", "refusal"))
     rows = Rows(train=np.arange(60), test=np.arange(60, 90), inner=np.arange(60) // 20)
-    floor = pooled_floor(
-        target, texts, rows, {"studied": labels, "a": opposite, "b": opposite}, "studied",
-        groups=np.arange(90).astype(str), held_out=np.arange(90) >= 60,
-    )  # fmt: skip
+    recorded = {"studied": labels, "a": opposite, "b": opposite}
+    answers = answers_of(recorded, np.arange(90).astype(str), np.arange(90) >= 60)
+    floor = pooled_floor(target, texts, rows, answers)
     assert (floor.scores < 0).all()  # nine in ten of its answers comply; of all answers two in three refuse
 
 

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
 
 from unsinter.probes.calibration import Calibration
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.floors import Floor
@@ -24,8 +25,7 @@ def question(labels=LABELS, classes=("harmless", "harmful"), groups=None):
         ROWS,
         ids=np.array([f"p{i}" for i in range(400)]),
         groups=np.arange(400).astype(str) if groups is None else groups,
-        n_draws=300,
-        seed=0,
+        bootstrap=Bootstrap(n_draws=300, seed=0),
     )
 
 

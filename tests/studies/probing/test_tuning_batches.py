@@ -1,6 +1,7 @@
 import numpy as np
 
 from unsinter.probes import MLPProbe, Task
+from unsinter.probes.families.registry import MLP
 from unsinter.studies.probing.tuning.space import Candidate
 from unsinter.studies.probing.tuning.trial import fit_candidate
 
@@ -13,8 +14,9 @@ def test_networks_of_a_batch_are_those_of_a_probe_fitted_alone_on_the_rows_that_
     codes = np.digitize(X[:, 0], [-0.5, 0.5])
     masks = [np.ones(n), rng.integers(0, 3, n).astype(float), (codes != 1).astype(float)]
     tasks = [Task(codes=codes, n_classes=3, weights=mask) for mask in masks]
-    candidate = Candidate(family="mlp", site=(0, "template_end"), reduction=0, network=network)
-    fitted = fit_candidate(X, candidate, tasks, [1.0], groups=groups, seed=2)
+    candidate = Candidate(family=MLP, site=(0, "template_end"), reduction=0, choices=network)
+    conditions = candidate.conditions(groups=groups, seed=2)
+    fitted = fit_candidate(X, candidate, tasks=tasks, penalties=[1.0], conditions=conditions)
     for task, fit in zip(tasks, fitted, strict=True):
         rows = task.trains
         alone = MLPProbe(**network, n_components=None, seed=2).fit(

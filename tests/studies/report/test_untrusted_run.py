@@ -17,7 +17,7 @@ from unsinter.studies.cli.commands import transfer as transfer_verb
 from unsinter.studies.cli.commands.separate import SeparationError, separate_verb
 from unsinter.studies.cli.commands.transfer import TransferError
 from unsinter.studies.cli.terminal import shown
-from unsinter.studies.export.probe_facts import read_facts
+from unsinter.studies.export.probe_facts import ProbeChoice, read_facts
 from unsinter.studies.figures.transfer_matrix import transfer_maps
 from unsinter.studies.report import ReportError, layer_sections, write_page, write_report
 from unsinter.studies.report.figures import as_id, page_figure
@@ -55,7 +55,7 @@ def transfer(run):
 
 
 def export(run):
-    return read_facts(run, target="D", model="detached")
+    return read_facts(run, ProbeChoice(target="D", model="detached"))
 
 
 READERS = [

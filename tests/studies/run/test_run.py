@@ -12,6 +12,8 @@ from unsinter.studies.run.run import run_study
 from unsinter.studies.study.file import SCHEMA_VERSION, load_study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.tables.columns import FLOORS, PREDICTIONS, RESULTS
+from unsinter.studies.tables.run_tables import RUN_TABLES
+from unsinter.studies.tables.shapes import fault_of_table
 from unsinter.studies.tables.transfer_columns import TRANSFER
 
 
@@ -34,6 +36,11 @@ def test_a_run_writes_the_files_and_columns_of_the_contract(write_study, run_her
         "results": RESULTS, "floors": FLOORS, "predictions": PREDICTIONS, "transfer": TRANSFER,
     }.items():  # fmt: skip
         assert list(tables[name].columns) == list(columns)
+    for name, table in RUN_TABLES.items():
+        if (path := folder / f"{name}.parquet").is_file():
+            written = pd.read_parquet(path)
+            assert list(written.columns) == list(table.columns)
+            assert fault_of_table(written, table.columns) is None
     assert json.loads((folder / "summary.json").read_text()) == summary
     assert summary["schema_version"] == SCHEMA_VERSION == 4
     assert {path.name for path in (folder / "figures").iterdir()} == {

@@ -11,7 +11,7 @@ import yaml
 from unsinter.cache.inventory import INVENTORY, Inventory, files_below
 from unsinter.studies.cli.commands.run import RunRequest, run_verb
 from unsinter.studies.cli.commands.transfer import TransferError, transfer_verb
-from unsinter.studies.export.probe_facts import read_facts
+from unsinter.studies.export.probe_facts import ProbeChoice, read_facts
 from unsinter.studies.report import ReportError, write_report
 from unsinter.studies.run import outputs as run_outputs
 from unsinter.studies.run.run import run_study
@@ -77,7 +77,7 @@ def test_a_flipped_bit_in_any_file_is_noticed_by_whoever_reads_it(run):
             TransferError,
             lambda: transfer_verb(run, kind=None, out=run.parent / "x", order="given"),
         ),
-        "export": (StudyError, lambda: read_facts(run, **export)),
+        "export": (StudyError, lambda: read_facts(run, ProbeChoice(**export))),
         "study": (StudyError, lambda: load_study(run / "study.yaml")),
     }
     read_by = {
@@ -166,7 +166,7 @@ def test_a_folder_of_an_earlier_version_is_read_with_one_line_that_says_it_has_n
     assert summary["schema_version"] == 3
     write_report(run)
     transfer_verb(run, kind=None, out=run.parent / "x", order="given")
-    read_facts(run, target="D", layer=2, position="template_end")
+    read_facts(run, ProbeChoice(target="D", layer=2, position="template_end"))
     assert caplog.text.count("carries no digests") == 1
     assert not (run / INVENTORY).exists()
 

@@ -3,16 +3,18 @@ import pytest
 from scipy.stats import ortho_group
 
 from unsinter.probes import LogisticProbe
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.splits import outer_split
 from unsinter.studies.data.targets import Target
 from unsinter.studies.tables.transfer_columns import CROSS_MODEL
-from unsinter.studies.transfer import ModelSide, cross_model_table
+from unsinter.studies.transfer import ModelSide, SplitPrompts, cross_model_table
 from unsinter.studies.transfer.cross_model import RidgePairs
 
 N = 600
 IDS = np.array([f"p{i:03d}" for i in range(N)])
 GROUPS = np.array([f"g{i // 2}" for i in range(N)])
 IS_TEST = np.arange(N) // 2 % 4 == 0
+PROMPTS = SplitPrompts(ids=IDS, groups=GROUPS, is_test=IS_TEST)
 
 
 def target_of(labels, name="D"):
@@ -40,7 +42,7 @@ def side(model, target, X, *, is_present=None):
 
 
 def table_of(*sides):
-    table = cross_model_table(sides, ids=IDS, groups=GROUPS, is_test=IS_TEST, n_draws=100, seed=0)
+    table = cross_model_table(sides, PROMPTS, bootstrap=Bootstrap(n_draws=100, seed=0))
     assert list(table.columns) == list(CROSS_MODEL)
     return table.set_index(["from_model", "to_model"])
 

@@ -5,9 +5,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.tables.transfer_columns import HELD_OUT
-from unsinter.studies.transfer import held_out_tables
+from unsinter.studies.transfer import HoldOutSettings, ModelSites, held_out_tables
 from unsinter.studies.transfer.held_out_splits import hold_outs
 
 SITES = [(0, "template_end"), (1, "template_end")]
@@ -15,10 +16,12 @@ CHOICE = ["layer", "position", "penalty", "inner_score", "n_train", "split_diges
 
 
 def table_of(world, *, kinds=("source",), penalties=(1e-3, 1e-1)):
+    present = np.arange(len(world.X))
     return held_out_tables(
-        "m", world.read, SITES, world.dataset, np.arange(len(world.X)), kinds=kinds, penalties=penalties,
-        inner_folds=3, n_draws=60, seed=0, min_groups=20,
-    ).set_index("held_out")  # fmt: skip
+        ModelSites(model="m", read=world.read, sites=SITES, dataset=world.dataset, present=present),
+        HoldOutSettings(penalties=penalties, inner_folds=3, min_groups=20, kinds=kinds),
+        bootstrap=Bootstrap(n_draws=60, seed=0),
+    ).set_index("held_out")
 
 
 def splits(world, kind):

@@ -8,20 +8,27 @@ from sklearn.preprocessing import StandardScaler
 
 from unsinter.features.records.text_floor import floor_scores
 from unsinter.probes.metrics import auroc, group_draws, percentile_interval
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.tables.transfer_columns import TRANSFER
-from unsinter.studies.transfer import transfer_tables
+from unsinter.studies.transfer import MatrixSettings, ModelSites, Wordings, transfer_tables
 from unsinter.studies.transfer.matrices import normalised, study_plans
 
 SITES = [(0, "template_end"), (1, "template_end")]
 
 
 def tables(world, *, wordings=None, kinds=("category", "category_held_out", "wording", "source"), **changes):
-    options = {"penalty": 1e-2, "n_draws": 100, "seed": 0, "min_groups": 20} | changes
-    present = np.arange(len(world.dataset.ids))
+    options = {"penalty": 1e-2, "min_groups": 20} | changes
     return transfer_tables(
-        "m", world.read, SITES, world.dataset, SITES[1], wordings, present, kinds=kinds, **options
+        source_of(world, np.arange(len(world.dataset.ids))),
+        MatrixSettings(best=SITES[1], kinds=kinds, **options),
+        wordings=None if wordings is None else Wordings(labels=wordings),
+        bootstrap=Bootstrap(n_draws=100, seed=0),
     )
+
+
+def source_of(world, present, sites=SITES):
+    return ModelSites(model="m", read=world.read, sites=sites, dataset=world.dataset, present=present)
 
 
 def probe_cells(table, kind, layer=1):
@@ -62,7 +69,7 @@ def test_every_cell_of_every_kind_is_the_refit_and_score_of_scikit_learn(make_wo
     wordings = rng.choice(["sorry", "no", ""], size=len(world.X))
     table = tables(world, wordings=wordings)
     present = np.arange(len(world.X))
-    plans = study_plans(world.dataset, wordings, present, seed=0, min_groups=20)
+    plans = study_plans(world.dataset, present, Wordings(labels=wordings), seed=0, min_groups=20)
     assert [plan.kind for plan in plans] == ["category", "category_held_out", "wording", "source"]
     for plan in plans:
         cells = probe_cells(table, plan.kind)
@@ -88,7 +95,7 @@ def test_the_diagonal_of_noise_is_chance_though_its_probes_fit_their_rows_perfec
 def test_the_gain_over_the_words_is_paired_draw_by_draw(make_world):
     world = make_world(n=800)
     table = tables(world, kinds=["category"])
-    plan, _ = study_plans(world.dataset, None, np.arange(800), kinds=["category"], seed=0, min_groups=20)
+    plan, _ = study_plans(world.dataset, np.arange(800), None, kinds=["category"], seed=0, min_groups=20)
     side, column = plan.trained["flood"], plan.tested["frost"]
     texts = [prompt.prompt for prompt in world.dataset.prompts]
     y = np.isin(np.arange(800), side.positive)
@@ -159,7 +166,9 @@ def test_rows_without_activations_are_read_nowhere(make_world):
     world.X[::7] = np.nan
     present = np.setdiff1d(np.arange(600), np.arange(0, 600, 7))
     table = transfer_tables(
-        "m", world.read, SITES[1:], world.dataset, SITES[1], None, present,
-        penalty=1e-2, n_draws=50, seed=0, min_groups=20,
-    )  # fmt: skip
+        source_of(world, present, SITES[1:]),
+        MatrixSettings(best=SITES[1], penalty=1e-2, min_groups=20),
+        wordings=None,
+        bootstrap=Bootstrap(n_draws=50, seed=0),
+    )
     assert table["auroc"].notna().all()

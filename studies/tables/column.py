@@ -1,0 +1,64 @@
+"""A column of a table, declared once: its type and meaning, and how the report and a probe's card show it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Dtype: TypeAlias = Literal["text", "whole", "number", "flag"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """What a column holds; its name is the key under which it is declared.
+
+    Attributes
+    ----------
+    dtype : text, whole (numbers without a fraction), number, or flag (true or false); each may be missing.
+    meaning : in words; empty where it is that of the column above.
+    needed : the report would be silent about something without it, so it reads no table that lacks it.
+    title : header of a table of the report, and card : line of a probe's card; empty where it stands in none.
+    """
+
+    dtype: Dtype
+    meaning: str
+    needed: bool = False
+    title: str = ""
+    card: str = ""
+
+
+Columns: TypeAlias = Mapping[str, Column]
+"""Name -> column, in the order of the table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTable:
+    """A table of a run, ``<name>.parquet``; ``row`` says what one row of it is."""
+
+    name: str
+    row: str
+    columns: Columns
+
+    @property
+    def needed(self) -> list[str]:
+        """Columns without which the report reads no such table."""
+        return [name for name, column in self.columns.items() if column.needed]
+
+
+def text(meaning: str, *, needed: bool = False) -> Column:
+    """Declare a column of text."""
+    return Column(dtype="text", meaning=meaning, needed=needed)
+
+
+def whole(meaning: str, *, needed: bool = False) -> Column:
+    """Declare a column of whole numbers."""
+    return Column(dtype="whole", meaning=meaning, needed=needed)
+
+
+def number(meaning: str, *, needed: bool = False, title: str = "", card: str = "") -> Column:
+    """Declare a column of numbers."""
+    return Column(dtype="number", meaning=meaning, needed=needed, title=title, card=card)
+
+
+def flag(meaning: str, *, needed: bool = False) -> Column:
+    """Declare a column of true and false."""
+    return Column(dtype="flag", meaning=meaning, needed=needed)

@@ -1,0 +1,22 @@
+"""Every table of a run: its name, what a row of it is, and its columns."""
+
+from unsinter.studies.tables.across_columns import ACROSS
+from unsinter.studies.tables.column import RunTable
+from unsinter.studies.tables.columns import FLOORS, PREDICTIONS, RESULTS, SPLIT, TRIALS, VERDICTS
+from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER
+
+_TABLES = (
+    RunTable(name="results", row="one row per fitted probe", columns=RESULTS),
+    RunTable(name="floors", row="one row per floor and activation control", columns=FLOORS),
+    RunTable(name="predictions", row="one row per held-out score", columns=PREDICTIONS),
+    RunTable(name="trials", row="one row per tuning trial", columns=TRIALS),
+    RunTable(name="transfer", row="one row per cell of a transfer matrix", columns=TRANSFER),
+    RunTable(name="held_out", row="one row per source or category held out", columns=HELD_OUT),
+    RunTable(name="cross_model", row="one row per target and ordered pair of models", columns=CROSS_MODEL),
+    RunTable(name="verdicts", row="one row per model, pair, contrast and site", columns=VERDICTS),
+    RunTable(name="across_categories", row="one row per model and chosen site", columns=ACROSS),
+    RunTable(name="split", row="one row per prompt of the study", columns=SPLIT),
+)
+
+RUN_TABLES = {table.name: table for table in _TABLES}
+"""Name -> table, in the order of the page that documents them."""
