@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, pinned_clock
 
@@ -14,7 +15,7 @@ TemplateChoice = Literal["auto", "chat", "raw"]
 _SENTINELS = ("zebra", "fjord", "mulch", "quip")
 
 
-class RenderError(ValueError):
+class RenderError(UnsinterError, ValueError):
     """A prompt cannot be rendered, or its text cannot be found again in the render."""
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.rendering import RenderedPrompt, TemplateChoice, render
 
@@ -9,7 +10,7 @@ _NUMBERED = re.compile(r"(template|response)_([1-9][0-9]*)")
 _PLAIN = ("instruction_end", "template_end", "instruction_mean")
 
 
-class PositionError(ValueError):
+class PositionError(UnsinterError, ValueError):
     """A position is unknown, or a row does not have it."""
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.plain_arrays import plain_array
@@ -21,7 +22,7 @@ LOG_ODDS = frozenset({"logistic", "mlp"})
 FAMILIES = (*sorted(LOG_ODDS), "mass_mean", "ridge")
 
 
-class ProbeFileError(ValueError):
+class ProbeFileError(UnsinterError, ValueError):
     """A probe or its file is missing, damaged, or made for other activations."""
 
 

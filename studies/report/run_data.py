@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.studies.figures.verdict_text import unknown_verdict
 from unsinter.studies.reasons.columns import REASON_DATA
 from unsinter.studies.tables.columns import RESULTS, VERDICTS
@@ -48,7 +49,7 @@ NEEDED = {
 """Table -> columns without which the report would be silent about something."""
 
 
-class ReportError(ValueError):
+class ReportError(UnsinterError, ValueError):
     """A folder holds no finished run that a report can be written of."""
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.records.columns import Column
 from unsinter.studies.study.run_files import check_run_file
@@ -32,7 +33,7 @@ from unsinter.studies.study.unique_keys import load_yaml
 SCHEMA_VERSION = 4
 
 
-class StudyError(ValueError):
+class StudyError(UnsinterError, ValueError):
     """A study file, or the data it names, cannot be run as asked."""
 
 
