@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from unsinter.cache.errors import UnsinterError
+from unsinter.cache.errors import UnsinterError as UnsinterError
 from unsinter.features.records.names import clean_name, is_missing_word, is_nan
 
 LONGEST_SHOWN = 60

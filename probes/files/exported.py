@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from unsinter.cache.errors import UnsinterError
+from unsinter.cache.errors import UnsinterError as UnsinterError
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.plain_arrays import plain_array

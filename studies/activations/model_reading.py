@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.cache import ActivationStore
+from unsinter.cache.key import identity_key
 from unsinter.features.extract.extraction import Extraction, extract
 from unsinter.features.generate.generate import GenerationSettings, generate_responses
 from unsinter.features.model.model import ChatModel, load_model
@@ -85,7 +86,8 @@ def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Se
         is_present=is_present,
         responses=answers or _answers(study, source, model, fitting, dataset, settings),
         identity=rendered_identity(model, fitting),
-        facts=extraction_facts(model, extraction),
+        facts=extraction_facts(model, extraction)
+        | {"cache_key": identity_key(rendered_identity(model, rendered))},
     )
 
 
