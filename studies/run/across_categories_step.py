@@ -9,14 +9,17 @@ import pandas as pd
 from unsinter.studies.across_categories.analysis import AcrossPlan, across_site, plan_across
 from unsinter.studies.across_categories.data import make_data
 from unsinter.studies.across_categories.rule import AcrossRule
-from unsinter.studies.across_categories.table import ACROSS, across_table
+from unsinter.studies.across_categories.table import across_table
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import Site
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.run.transfer_step import comparison_parts
-from unsinter.studies.store.step_store import StepStore, digest_of
+from unsinter.studies.store.step_store import StepKind, StepStore
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
+
+ACROSS_CATEGORIES = StepKind(name="across categories", version=1)
+"""Wording pooled, within and across categories, and how many axes harm has."""
 
 
 def answer_across(
@@ -36,9 +39,8 @@ def answer_across(
         "sites": [list(site) for site in sites],
         "wordings": _wordings(outcome),
         "topics": dataset.topics,
-        "columns": list(ACROSS),  # a table of earlier columns is made anew
     }
-    name, key = f"{outcome.name}-across", digest_of(parts)
+    name, key = f"{outcome.name}-across", ACROSS_CATEGORIES.key(parts)
     outcome.others["across"] = store.find(name, key) or store.keep(
         name,
         key,

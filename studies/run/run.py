@@ -46,7 +46,7 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
     >>> _ = Path("prompts.jsonl").write_text("\\n".join(map(json.dumps, records)))
     >>> study = Study.model_validate({
     ...     "name": "mine", "models": [{"name": "tiny", "path": "planted:detached"}],
-    ...     "prompts": {"path": ["prompts.jsonl"]}, "targets": ["D"], "layers": [0, 2, 4]})
+    ...     "prompts": {"path": ["prompts.jsonl"]}, "targets": ["D"], "separation": {"pairs": []}})
     >>> _ = run_study(study, Settings(folder=Path("runs/mine")))
     >>> Run.open("runs/mine").probe("D").classes
     ('harmless', 'harmful')

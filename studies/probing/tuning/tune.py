@@ -28,11 +28,14 @@ from unsinter.studies.probing.tuning.trial import (
     run_trial,
 )
 from unsinter.studies.probing.types import SiteFit
-from unsinter.studies.store.step_store import digest_of
+from unsinter.studies.store.step_store import StepKind
 from unsinter.studies.study.sections import Tuning
 from unsinter.studies.tables.columns import TRIALS
 
 _WAIT = 0.2
+
+TUNING = StepKind(name="trials", version=1)
+"""The trials in a storage; where their numbers change, those of the step of a target change too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,7 @@ def tune(
     """
     given = _training_rows(target, rows, plan, groups, seed)
     space = _space(read, sites, given, rows, tuning)
-    digest = digest_of(_parts(given, space, content or {}))
+    digest = TUNING.key(_parts(given, space, content or {}))
     with _quiet(), open_storage(storage, folder) as opened:
         ledger = Ledger.open(opened, f"{name}-{digest[:16]}")
         finished = _fill(ledger, space, given, lambda site: read(*site)[rows.train], n_jobs, progress)
