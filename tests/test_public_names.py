@@ -16,7 +16,8 @@ NAMES = {
         Calibration CalibrationError CodeLength CodePlan Eraser GridFit GridSolver LogisticProbe MLPProbe
         MassMeanProbe ProbeFileError ProbeWeights RidgeProbe SitePermutation Task ThresholdError UnsinterError
         auroc balanced_accuracy balanced_threshold brier code_length expected_calibration_error
-        fit_calibration fit_leace group_draws group_permutation_p load_probe macro_f1 percentile_interval plan_code save_probe
+        fit_calibration fit_leace group_draws group_permutation_p load_probe macro_f1 percentile_interval
+        plan_code save_probe
         threshold_at_fpr
     """,
     "unsinter.features": """
