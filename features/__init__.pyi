@@ -1,4 +1,5 @@
 from .extract.extraction import Extraction as Extraction
+from .extract.extraction import ExtractionOptions as ExtractionOptions
 from .extract.in_memory import InMemoryStore as InMemoryStore
 from .extract.in_memory import read_site as read_site
 from .extract.produce import ExtractionError as ExtractionError
@@ -34,6 +35,7 @@ from .records.text_floor import floor_scores as floor_scores
 from .records.text_floor import text_floor as text_floor
 from .rendering.clock import ClockError as ClockError
 from .rendering.framing import RenderError as RenderError
+from .rendering.framing import TemplateInput as TemplateInput
 from .rendering.positions import PositionError as PositionError
 from .rendering.positions import available_positions as available_positions
 from .rendering.rendering import RenderedPrompt as RenderedPrompt

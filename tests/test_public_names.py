@@ -21,14 +21,16 @@ NAMES = {
         threshold_at_fpr
     """,
     "unsinter.features": """
-        Agreement ChatModel ClockError Extraction ExtractionError FloorScores GenerationError
+        Agreement ChatModel ClockError Extraction ExtractionError ExtractionOptions
+        FloorScores GenerationError
         GenerationSettings Grouping InMemoryStore JudgeError ModelError Move OpeningRecord PaddingError
         PositionError PromptRecord RecordError RenderError RenderedPrompt ResponseFileError ResponseLabel
         ResponseRecord UnknownArchitectureError UnsinterError World agree available_positions floor_scores
         generate_responses group_prompts label_response label_responses load_model make_world read_openings
         read_prompts read_responses read_site render rendered_identity text_floor wrap_model
+        TemplateInput
     """,
-    "unsinter.features.extract": "Extraction InMemoryStore extract read_site",
+    "unsinter.features.extract": "Extraction ExtractionOptions InMemoryStore extract read_site",
     "unsinter.studies": """
         Activations LeakageError MonitorError Pair ProbeMonitor ReportError Rule Run Settings SiteVerdict
         Split SplitError Study StudyError UnsinterError demo_prompts judge_arrays load_study model_folder

@@ -56,11 +56,9 @@ def available_positions(row: RenderedPrompt) -> list[str]:
     ]
 
 
-def describe_positions(
-    model: ChatModel, *, template: TemplateChoice = "auto", system: str | None = None
-) -> dict[str, str]:
+def describe_positions(model: ChatModel, *, template: TemplateChoice = "auto") -> dict[str, str]:
     """Return the prompt-side positions a model's template offers, each with the token found there."""
-    [row] = render([("example", "hello")], model, template=template, system=system)
+    [row] = render([("example", "hello")], model, template=template)
     spans = {name: resolve_position(name, row) for name in available_positions(row)}
     return {name: str(model.tokenizer.decode(list(row.token_ids[a:b]))) for name, (a, b) in spans.items()}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unsinter.cache import ActivationStore
 from unsinter.cache.key import identity_key
-from unsinter.features.extract.extraction import Extraction, extract
+from unsinter.features.extract.extraction import Extraction, ExtractionOptions, extract
 from unsinter.features.generate.generate import GenerationSettings, generate_responses
 from unsinter.features.model.model import ChatModel, load_model
 from unsinter.features.records.record import ResponseRecord
@@ -133,8 +133,10 @@ def extract_into_cache(
         store,
         layers=study.layers,
         positions=study.positions,
-        on_too_long=study.on_too_long,
-        progress=lambda done, total: settings.progress(f"{source.name}: activations", done, total),
+        options=ExtractionOptions(
+            on_too_long=study.on_too_long,
+            progress=lambda done, total: settings.progress(f"{source.name}: activations", done, total),
+        ),
     )
     return extraction
 

@@ -1,5 +1,7 @@
 """One target of one model, start to finish: floors, probes at every site, controls, tuning, tables."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ def target_step(
     key = TARGET.key(_parts(given, study, dataset))
     if (found := store.find(name, key)) is not None:
         return found
-    return _make(given, study, dataset, settings, store, name, key)
+    return _make(given, study, dataset, settings, partial(store.keep, name, key))
 
 
 def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]:
@@ -62,13 +64,7 @@ def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]
 
 
 def _make(
-    given: TargetInput,
-    study: Study,
-    dataset: Dataset,
-    settings: Settings,
-    store: StepStore,
-    name: str,
-    key: str,
+    given: TargetInput, study: Study, dataset: Dataset, settings: Settings, keep: Callable[..., Step]
 ) -> Step:
     question = ask(
         given.model,
@@ -91,9 +87,7 @@ def _make(
         "predictions": prediction_table(question, everything),
         "trials": trials,
     }
-    return store.keep(
-        name,
-        key,
+    return keep(
         tables=tables,
         facts={"layer": best.site[0], "position": best.site[1], "penalty": best.penalty},
         write_more=lambda folder: write_weights(
