@@ -8,6 +8,7 @@ from unsinter.studies.across_categories.table import ACROSS
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
 from unsinter.studies.study.unique_keys import load_yaml
 from unsinter.studies.tables.columns import FLOORS, PREDICTIONS, RESULTS, TRIALS, VERDICTS
+from unsinter.studies.tables.prompt_columns import PROMPTS, ROWS
 from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER
 
 PROMPT_KEYS = ("path", "columns", "harmful", "files", "where", "near_copies")
@@ -25,6 +26,8 @@ PROMPT_KEYS = ("path", "columns", "harmful", "files", "where", "near_copies")
         ("cross_model", CROSS_MODEL),
         ("verdicts", VERDICTS),
         ("across_categories", ACROSS),
+        ("prompts", PROMPTS),
+        ("rows", ROWS),
     ],
 )
 def test_every_column_is_documented_with_its_meaning(repository, name, columns):

@@ -41,6 +41,7 @@ NEEDED = {
     "cross_model": "target from_model from_layer to_model to_layer auroc low high native r2",
     "trials": "model target number state value family layer position params seconds",
     "split": "id group category held_out",
+    "verdicts": "model pair first second layer position is_summary verdict",
     "across_categories": "model layer position selected decision headline statement pooled pooled_low "
     "pooled_high category_alone within within_low within_high wording_transfer wording_transfer_low "
     "wording_transfer_high rank rank_one_axis_low rank_one_axis_high common_share common_share_low "
