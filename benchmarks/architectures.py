@@ -17,7 +17,7 @@ from types import ModuleType
 import numpy as np
 from machine import describe
 
-from unsinter.features.extract.extraction import extract
+from unsinter.features.extract.extraction import ExtractionOptions, extract
 from unsinter.features.model.model import ChatModel, load_model
 from unsinter.features.rendering.positions import resolve_position
 from unsinter.features.rendering.rendering import render
@@ -49,8 +49,7 @@ def largest_difference(
         zoo.MemoryStore(),
         layers="all",
         positions=POSITIONS,
-        padding_side=side,
-        token_budget=300,
+        options=ExtractionOptions(padding_side=side, token_budget=300),
     )
     worst = 0.0
     for index, row in enumerate(rows):

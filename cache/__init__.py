@@ -1,11 +1,8 @@
-"""Activations on disk: content-addressed keys, immutable shards, one manifest. Knows nothing of models."""
+"""Activations on disk: content-addressed keys, immutable shards, one manifest. Knows nothing of models.
 
-from unsinter.cache.errors import CacheError
-from unsinter.cache.fill import FillReport
-from unsinter.cache.inspection import verify
-from unsinter.cache.location import default_root
-from unsinter.cache.prune import gc, ls
-from unsinter.cache.shard import ShardPlan
-from unsinter.cache.store import ActivationStore
+Names are imported when they are first asked for.
+"""
 
-__all__ = ["ActivationStore", "CacheError", "FillReport", "ShardPlan", "default_root", "gc", "ls", "verify"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

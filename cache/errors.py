@@ -1,4 +1,4 @@
-"""The one error this package raises for a cache it cannot use, and the words for what the system refused."""
+"""The root of all errors of ours, that of a cache which cannot be used, and words for what was refused."""
 
 import errno
 import shutil
@@ -9,7 +9,15 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _REMOVED = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
 
-class CacheError(ValueError):
+class UnsinterError(Exception):
+    """Something cannot be done as it was asked: one sentence says what, where, and what to do.
+
+    Every error of ours is one of its kinds, and of the builtin error that it is (`ValueError`, say). An error
+    of another class that leaves the library is a fault of the library.
+    """
+
+
+class CacheError(UnsinterError, ValueError):
     """A file of the cache is damaged, foreign, missing or not writable: which one, and what to do."""
 
 

@@ -15,8 +15,6 @@ from unsinter.cache.writing import adopt, check_values, write_shard
 Produce = Callable[[tuple[str, ...], tuple[int, ...], tuple[str, ...]], Mapping[int, np.ndarray]]
 """(rows, layers, positions) -> {layer: (rows, positions, d_model)}."""
 
-OnShard = Callable[[ShardPlan], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillReport:
@@ -51,13 +49,13 @@ class Filler:
         """Return the shards not stored by now."""
         return plan_missing(self._folder.load(), self._request, rows_per_shard=self._rows_per_shard)
 
-    def run(self, produce: Produce, *, on_shard: OnShard | None) -> FillReport:
-        """Return once nothing asked is missing; on_shard hears of every planned shard when it is complete."""
+    def run(self, produce: Produce) -> FillReport:
+        """Return once nothing asked is missing."""
         plans = self.missing()
         while plans:
-            left_to_others = [plan for plan in plans if not self._claim(plan, produce, on_shard, wait=False)]
+            left_to_others = [plan for plan in plans if not self._claim(plan, produce, wait=False)]
             if len(left_to_others) == len(plans):
-                self._claim(plans[0], produce, on_shard, wait=True)
+                self._claim(plans[0], produce, wait=True)
             plans = self.missing()
         tidy(self._folder)
         return FillReport(
@@ -69,7 +67,7 @@ class Filler:
             shards_elsewhere=self._elsewhere,
         )
 
-    def _claim(self, plan: ShardPlan, produce: Produce, on_shard: OnShard | None, *, wait: bool) -> bool:
+    def _claim(self, plan: ShardPlan, produce: Produce, *, wait: bool) -> bool:
         name = plan.name(self._folder.path.name, self._dtype)
         # The claim saves work and guards nothing: two writers of one shard write the same bytes.
         with held(self._folder.lock_of(name), wait=wait) as mine:
@@ -85,8 +83,6 @@ class Filler:
                 )
                 self._bytes_written += write_shard(self._folder, plan, arrays, dtype=self._dtype)
                 self._computed.append(len(plan.rows))
-        if on_shard is not None:
-            on_shard(plan)
         return True
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from unsinter.cache.atomic import is_temporary, write_atomically
+from unsinter.cache.errors import UnsinterError
 
 INVENTORY = "unsinter-inventory.json"
 """Beside study files and in folders above them may stand files of the user's, so it is no common name."""
@@ -23,7 +24,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PASSING = re.compile(r"\.(lock|guard|damaged-[0-9]+)$")
 
 
-class DamagedFileError(ValueError):
+class DamagedFileError(UnsinterError, ValueError):
     """A file is missing, or its bytes are not those that were written; ``path`` says which one."""
 
     def __init__(self, path: Path, what: str) -> None:

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
+from unsinter.cache.errors import UnsinterError
+
 MOST_NESTED = 64
 """Lists and objects inside one another; what is written by people and programs has fewer than ten."""
 
@@ -14,7 +16,7 @@ _TEXT_IN_QUOTES = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
-class JsonTextError(ValueError):
+class JsonTextError(UnsinterError, ValueError):
     """A text is no JSON that is read here; the message says why and repeats no more of it than a name."""
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from unsinter.cache.atomic import sweep, write_atomically
 from unsinter.cache.errors import CacheError, damaged, refused
-from unsinter.cache.fill import Filler, FillReport, OnShard, Produce
+from unsinter.cache.fill import Filler, FillReport, Produce
 from unsinter.cache.key import JSON, canonical, identity_key
 from unsinter.cache.location import expand_home
 from unsinter.cache.manifest import Folder, Manifest
@@ -125,13 +125,12 @@ class ActivationStore:
         produce: Produce,
         dtype: str,
         rows_per_shard: int = 512,
-        on_shard: OnShard | None = None,
     ) -> FillReport:
         """Compute and store what is missing, shard by shard, and return once all that was asked is stored.
 
         produce is called as produce(rows, layers, positions), positions sorted, and returns {layer: (rows,
-        positions, d_model)}; on_shard is called with each shard that is complete. After a kill at any moment
-        a second call loses at most the shard that was being computed, and ends with the same files.
+        positions, d_model)}. After a kill at any moment a second call loses at most the shard that was being
+        computed, and ends with the same files.
 
         Raises
         ------
@@ -147,7 +146,7 @@ class ActivationStore:
                 self._note(self._study, request)
             if filler.missing():
                 self._prepare()
-            return filler.run(produce, on_shard=on_shard)
+            return filler.run(produce)
 
     def read(self, layer: int, position: str, rows: Sequence[str]) -> np.ndarray:
         """Return (n_rows, d_model) float32 in the asked order, equal to what was stored.

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.calibration import Calibration, scaled
 from unsinter.probes.plain_arrays import plain_array
@@ -14,7 +15,7 @@ _LARGEST_LOG_SLOPE = 12.0
 """Bound of the search for an inverse temperature: probabilities there are 0 and 1 to double precision."""
 
 
-class CalibrationError(ValueError):
+class CalibrationError(UnsinterError, ValueError):
     """These scores cannot be calibrated."""
 
 

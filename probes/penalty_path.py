@@ -121,6 +121,14 @@ class Problems:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """When a fit ends: at a relative distance ``tolerance`` from the least objective, or at ``max_iter``."""
+
+    tolerance: float
+    max_iter: int
+
+
 def solve_path(
     tasks: Sequence[Task],
     penalties: Sequence[float],
@@ -128,8 +136,7 @@ def solve_path(
     scalers: Scalers,
     directions: tuple[Tensor, Tensor],
     *,
-    tolerance: float,
-    max_iter: int,
+    stopping: Stopping,
 ) -> Path:
     """Solve tasks of one number of classes at every penalty, in stretches from strong to weak."""
     K = 1 if tasks[0].n_classes == 2 else tasks[0].n_classes
@@ -146,7 +153,7 @@ def solve_path(
     for stretch in np.split(order, range(width, P, width)):
         problems = everything.at(np.asarray(penalties)[stretch])
         start = _continued(problems, last, before, times=len(stretch))
-        found = minimise(problems, *start, tolerance=tolerance, max_iter=max_iter)
+        found = minimise(problems, *start, tolerance=stopping.tolerance, max_iter=stopping.max_iter)
         before, last = last, (found.W[-T:], found.Z[-T:])
         # Rows that train nothing take no part in the iterations; they are scored once, here.
         Z = found.Z if rows.all() else replace(problems, values=columns.values).logits(found.W)

@@ -108,7 +108,7 @@ def minimise(objective: Objective, W: Tensor, Z: Tensor, *, tolerance: float, ma
             history = [earlier[kept] for earlier in history]
             pairs = [pair.pick(kept) for pair in pairs]
         ZD = objective.logits(direction)
-        step = _line_search(objective, W, Z, direction, ZD, value, slope)
+        step = _line_search(_along(objective, W, Z, direction, ZD), value, slope)
         moved = direction * step[:, None, None]
         W, Z = W + moved, Z + ZD * step[:, None, None]
         old = gradient
@@ -160,12 +160,9 @@ def _two_loops(objective: Objective, gradient: Tensor, pairs: Sequence[_Pair]) -
     return q
 
 
-def _line_search(
-    objective: Objective, W: Tensor, Z: Tensor, D: Tensor, ZD: Tensor, value: Tensor, slope: Tensor
-) -> Tensor:
-    """Return steps (B,) that decrease each objective enough; zero where none does."""
-    at = _along(objective, W, Z, D, ZD)
-    blind = torch.finfo(W.dtype).eps
+def _line_search(at: Callable[[Tensor], Tensor], value: Tensor, slope: Tensor) -> Tensor:
+    """Return steps (B,) that decrease each objective, ``at`` a step, enough; zero where none does."""
+    blind = torch.finfo(slope.dtype).eps
     step = torch.ones_like(slope)
     for _ in range(_HALVINGS):
         # Rounded logits cannot show a decrease below the last term.

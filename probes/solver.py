@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, as_tensor
 
 from unsinter.probes.arrays import FloatArray, Layers
-from unsinter.probes.penalty_path import Path, solve_path
+from unsinter.probes.penalty_path import Path, Stopping, solve_path
 from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.scaling import Columns, fit_scalers, leading_directions, shift_and_scale
 from unsinter.probes.tasks import Task
@@ -127,8 +127,7 @@ class GridSolver:
                 columns,
                 scalers.pick(places),
                 directions,
-                tolerance=tolerance,
-                max_iter=max_iter,
+                stopping=Stopping(tolerance=tolerance, max_iter=max_iter),
             )
             fits |= {place: _grid_fit(path, row, penalties) for row, place in enumerate(places)}
         return [fits[place] for place in range(len(tasks))]

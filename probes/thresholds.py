@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.probes.arrays import BoolArray, FloatArray, LabelArray
 from unsinter.probes.row_values import finite_numbers, positive_rows
 
 
-class ThresholdError(ValueError):
+class ThresholdError(UnsinterError, ValueError):
     """These scores cannot set a threshold."""
 
 

@@ -180,3 +180,19 @@ def test_the_wheel_holds_every_file_git_knows_and_one_top_level_name(repository,
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert {Path(name).parts[0] for name in names} == {"unsinter"}
     assert {f"unsinter/{name}" for name in tracked.stdout.split()} - names == set()
+
+
+LOGGERS_OF_OTHERS = {"studies/cli/terminal.py", "features/labelling/exchange.py"}
+"""Where a logger that is not the module's own is asked for: to print all of ours, to quiet a library's."""
+
+
+def test_every_module_that_logs_has_one_logger_of_its_own_name(repository):
+    strays = []
+    for path in modules(repository):
+        name = str(path.relative_to(repository))
+        text = path.read_text(encoding="utf-8")
+        own = re.findall(r"^logger = logging\.getLogger\(__name__\)$", text, re.MULTILINE)
+        others = text.count("getLogger(") - len(own)
+        if len(own) > 1 or (others and name not in LOGGERS_OF_OTHERS):
+            strays.append(name)
+    assert strays == []

@@ -72,6 +72,30 @@ class Extraction:
         return self.store.read(layer, position, self.keys)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractionOptions:
+    """How prompts are sent through a model; nothing of it changes an activation beyond rounding.
+
+    Attributes
+    ----------
+    token_budget : padded tokens per batch; what suits the device unless named.
+    on_too_long : ``error``, or ``drop`` what is longer than the model's context.
+    progress : called with (rows done, all rows).
+    """
+
+    token_budget: int | None = None
+    on_too_long: Literal["error", "drop"] = "error"
+    padding_side: Literal["right", "left"] = "right"
+    progress: Callable[[int, int], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.on_too_long not in ("error", "drop") or self.padding_side not in ("right", "left"):
+            raise ExtractionError(
+                f"on_too_long must be error or drop and padding_side right or left; got "
+                f"{self.on_too_long!r}, {self.padding_side!r}."
+            )
+
+
 def default_budget(model: ChatModel) -> int:
     """Return padded tokens per batch where the caller names none."""
     return _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
@@ -84,30 +108,30 @@ def extract(
     *,
     layers: Sequence[int] | Literal["all"],
     positions: Sequence[str],
-    token_budget: int | None = None,
-    on_too_long: Literal["error", "drop"] = "error",
-    progress: Callable[[int, int], None] | None = None,
-    padding_side: Literal["right", "left"] = "right",
+    options: ExtractionOptions | None = None,
 ) -> Extraction:
     """Fill ``store`` with the residual stream of every rendered prompt at the asked layers and positions.
 
     Layer 0 is the embedding output, l the output of block l before any final norm. Only what the store lacks
-    is computed. ``token_budget`` is padded tokens per batch; ``progress`` is called with (rows done, all
-    rows). Everything that can be refused is refused before the first forward pass, except non-finite
+    is computed. Everything that can be refused is refused before the first forward pass, except non-finite
     activations. Raises ExtractionError, PositionError or PaddingError.
     """
+    how = options or ExtractionOptions()
     asked_layers = _check_layers(model, layers)
     asked_positions = tuple(dict.fromkeys(positions))
-    _check_options(asked_positions, on_too_long, padding_side)
-    kept, dropped = _fitting(model, rendered, on_too_long)
+    if not asked_positions:
+        raise ExtractionError("positions is empty; name at least one.")
+    kept, dropped = _fitting(model, rendered, how.on_too_long)
     for row in kept:
         for name in asked_positions:
             resolve_position(name, row)
     by_key = {row.key: row for row in kept}
     ordered = sorted(by_key.values(), key=lambda row: (len(row.token_ids), row.key))
-    budget = token_budget or default_budget(model)
     run = ShardProducer(
-        reader=make_reader(model, padding_side=padding_side), rows=by_key, budget=budget, progress=progress
+        reader=make_reader(model, padding_side=how.padding_side),
+        rows=by_key,
+        budget=how.token_budget or default_budget(model),
+        progress=how.progress,
     )
     started = time.perf_counter()
     if ordered:
@@ -132,16 +156,6 @@ def extract(
         n_halvings=run.n_halvings,
         seconds=time.perf_counter() - started,
     )
-
-
-def _check_options(positions: Sequence[str], on_too_long: str, padding_side: str) -> None:
-    if not positions:
-        raise ExtractionError("positions is empty; name at least one.")
-    if on_too_long not in ("error", "drop") or padding_side not in ("right", "left"):
-        raise ExtractionError(
-            f"on_too_long must be error or drop and padding_side right or left; got {on_too_long!r}, "
-            f"{padding_side!r}."
-        )
 
 
 def _check_layers(model: ChatModel, layers: Sequence[int] | str) -> tuple[int, ...]:
@@ -182,4 +196,4 @@ def _fitting(
     return kept, tuple(dropped)
 
 
-__all__ = ["Extraction", "ExtractionError", "Store", "extract"]
+__all__ = ["Extraction", "ExtractionError", "ExtractionOptions", "Store", "extract"]

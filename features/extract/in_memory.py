@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.extract.extraction import extract
+from unsinter.features.extract.extraction import ExtractionOptions, extract
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.rendering import RenderedPrompt
 
@@ -54,5 +54,6 @@ def read_site(
     ------
     ExtractionError, PositionError : as ``extract``.
     """
-    found = extract(model, rendered, InMemoryStore(), layers=[layer], positions=[position], progress=progress)
-    return found.activations(layer, position)
+    options = ExtractionOptions(progress=progress)
+    read = extract(model, rendered, InMemoryStore(), layers=[layer], positions=[position], options=options)
+    return read.activations(layer, position)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.extract.forward import Reader
 from unsinter.features.extract.selfcheck import Deviation, self_check
 from unsinter.features.rendering.batches import plan_batches
@@ -19,7 +20,7 @@ from unsinter.features.rendering.rendering import RenderedPrompt
 logger = logging.getLogger(__name__)
 
 
-class ExtractionError(ValueError):
+class ExtractionError(UnsinterError, ValueError):
     """A row cannot be extracted, or an activation is not a finite number."""
 
 

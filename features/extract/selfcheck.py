@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.extract.forward import Reader, Spans
 from unsinter.features.rendering.rendering import RenderedPrompt
 
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 
 
-class PaddingError(ValueError):
+class PaddingError(UnsinterError, ValueError):
     """The model cannot be read with the asked padding side."""
 
 

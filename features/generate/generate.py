@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.refusals import naming
 from unsinter.features.generate.answer_batches import Mates, plan_answers, settle_mates
 from unsinter.features.generate.decoding import end_ids, generate_ids, generation_config
@@ -22,7 +23,7 @@ from unsinter.features.model.rope_lengths import RopeLengths, rope_lengths
 from unsinter.features.rendering.rendering import RenderedPrompt
 
 
-class GenerationError(ValueError):
+class GenerationError(UnsinterError, ValueError):
     """Responses cannot be generated with this model or these settings."""
 
 

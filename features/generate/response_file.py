@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from unsinter.cache.appending import append_whole, cut_to
 from unsinter.cache.atomic import write_atomically
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.refusals import naming
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ _SEALED = (
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
-class ResponseFileError(ValueError):
+class ResponseFileError(UnsinterError, ValueError):
     """A file of responses is damaged or holds responses of something else."""
 
 

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.json_text import read_json
 from unsinter.cache.refusals import naming
 from unsinter.features.labelling.exchange import LONGEST_ANSWER
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
-class AnswerFolderError(ValueError):
+class AnswerFolderError(UnsinterError, ValueError):
     """A judge's answer cannot be kept."""
 
 
@@ -34,7 +35,7 @@ class AnswerFolder:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
-            _LOG.warning("%s is damaged and will be replaced", path)
+            logger.warning("%s is damaged and will be replaced", path)
             return None
         return answer if isinstance(answer, str) and record.get("key") == path.stem else None
 

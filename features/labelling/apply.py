@@ -54,7 +54,6 @@ def label_file(
     judge: Judge | None = None,
     gold: str | None = None,
     prompts: Path | None = None,
-    overwrite: bool = False,
     before_writing: Callable[[LabelReport], object] = lambda report: None,
 ) -> LabelReport:
     """Label every response of a file and write JSON Lines to ``out`` (``None``: report only).
@@ -66,14 +65,14 @@ def label_file(
     what it writes is then never missing where a second call finds ``out`` in its way.
 
     Raises RecordError for a bad row (file, row number and field are named), an output that is the input, or
-    one that exists and is not what would be written, unless ``overwrite``; nothing is written then.
+    one that exists and is not what would be written; nothing is written then.
     """
     path = expand_home(path)
     if out is not None:
         out = expand_home(out)
         _refuse_input(path, out)
     table = read_rows(path)
-    if out is not None and not overwrite:
+    if out is not None:
         _refuse_other_output(out, [row.values for row in table.rows])
     if gold is not None and gold not in table.columns:
         fault = f"no row has the gold field {gold!r}; the columns are {listing(table.columns)}"
@@ -88,9 +87,7 @@ def label_file(
     before_writing(report)
     if out is not None:
         merged = [_merged(row, label) for row, label in zip(rows, labels, strict=True)]
-        _write(
-            out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in merged), overwrite=overwrite
-        )
+        _write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in merged))
     return report
 
 
@@ -116,7 +113,7 @@ def _refuse_other_output(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _in_the_way(out: Path) -> RecordError:
-    return RecordError(f"{out} exists; name another file or allow overwriting.")
+    return RecordError(f"{out} exists; name another file or move it away.")
 
 
 def _item(row: Row, path: Path, prompts: Mapping[str, str]) -> Item:
@@ -159,9 +156,9 @@ def _merged(row: Mapping[str, Any], label: ResponseLabel) -> dict[str, Any]:
     return {**row, **{name + suffix: value for name, value in found.items()}}
 
 
-def _write(out: Path, lines: str, *, overwrite: bool) -> None:
+def _write(out: Path, lines: str) -> None:
     with naming(out, RecordError):
-        if out.exists() and not overwrite:
+        if out.exists():
             if out.read_bytes() != lines.encode():
                 raise _in_the_way(out)
             return

@@ -24,7 +24,7 @@ from unsinter.features.labelling.label import ResponseLabel, complete, missing_r
 from unsinter.features.labelling.patterns import RULES_VERSION
 from unsinter.features.labelling.prose.reasoning import answer_of
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 JUDGE_TEMPLATE = """Below are a user's request and the beginning of an assistant's response.
 Decide what the response does, from its words alone:
@@ -167,7 +167,7 @@ class EndpointJudge:
                     return reply
                 trouble = f"status {reply.status}"
                 wait = asked_wait(reply, otherwise=wait)
-            _LOG.info("judge: record %s, attempt %d: %s", item.id, attempt + 1, trouble)
+            logger.info("judge: record %s, attempt %d: %s", item.id, attempt + 1, trouble)
             if attempt + 1 < self.patience.attempts:
                 await asyncio.sleep(wait)
         raise JudgeError(

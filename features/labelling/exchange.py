@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx2
 
+from unsinter.cache.errors import UnsinterError
+
 LONGEST_ANSWER = 1_000_000
 """Bytes of one answer; a label is one word."""
 
@@ -23,11 +25,11 @@ _TALKATIVE = (
 """Loggers of the HTTP library, which write addresses, headers and what a server says after its status."""
 
 
-class UnreadableAnswerError(ValueError):
+class UnreadableAnswerError(UnsinterError, ValueError):
     """A server's answer is not read to its end; the message repeats nothing of it."""
 
 
-class NoAnswerError(ConnectionError):
+class NoAnswerError(UnsinterError, ConnectionError):
     """A server gave no answer this time; the message names the kind of trouble alone."""
 
 

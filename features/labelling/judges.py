@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES
 from unsinter.features.labelling.label import ResponseLabel, complete, label_response, missing_reason
 from unsinter.features.labelling.patterns import RULES_VERSION
 from unsinter.features.labelling.prose.reasoning import answer_of
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
-class JudgeError(ValueError):
+class JudgeError(UnsinterError, ValueError):
     """A judge cannot be had, could not be reached or gave no usable answer; the message names which."""
 
 

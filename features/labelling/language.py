@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.refusals import naming
 from unsinter.features.labelling.phrase_tables import phrase_tables, tokens
 from unsinter.features.labelling.prose.quotes import FILL
 from unsinter.features.labelling.prose.text import normalise, prose
 
 
-class LanguageError(ValueError):
+class LanguageError(UnsinterError, ValueError):
     """The language identifier cannot be loaded."""
 
 

@@ -21,7 +21,7 @@ from unsinter.features.labelling.patterns import RULES_VERSION
 from unsinter.features.labelling.phrases import common_phrases, phrases
 from unsinter.features.labelling.synthetic import openings
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _PENALTY = 1.0
 """Inverse L2 penalty, chosen by grouped cross-validation inside the development half."""
@@ -97,9 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sweep(target)
             write_atomically(target, [model.to_json().encode()])
     except (ValueError, OSError) as error:
-        _LOG.error("train: %s", error)
+        logger.error("train: %s", error)
         return 2
-    _LOG.info("%d rows, %d features -> %s", len(rows), len(model.coefficients), target)
+    logger.info("%d rows, %d features -> %s", len(rows), len(model.coefficients), target)
     return 0
 
 

@@ -5,6 +5,7 @@ import os
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._validators import validate_repo_id
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.json_text import read_json
 from unsinter.cache.location import expand_home, is_folder
 
@@ -23,7 +24,7 @@ LONGEST_CONFIG = 10_000_000
 """Bytes of a model's config.json; the longest, with a name per label, have a few hundred thousand."""
 
 
-class ModelError(ValueError):
+class ModelError(UnsinterError, ValueError):
     """A model folder or name cannot be loaded as a chat model or encoder."""
 
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.hooks import block_input, block_output, read_stream
 
 
-class UnknownArchitectureError(ValueError):
+class UnknownArchitectureError(UnsinterError, ValueError):
     """The model's residual stream could not be located with certainty."""
 
 

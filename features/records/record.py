@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
+from unsinter.cache.errors import UnsinterError as UnsinterError
 from unsinter.features.records.names import clean_name, is_missing_word, is_nan
 
 LONGEST_SHOWN = 60
@@ -22,7 +23,7 @@ MISSING_WORD = "_missing_word"
 """Ends the name of the field that keeps such a word, as ``group_missing_word``."""
 
 
-class RecordError(ValueError):
+class RecordError(UnsinterError, ValueError):
     """Bad input data: one sentence that names the file, the row and the field."""
 
     @classmethod

@@ -1,3 +1,4 @@
+from .framing import TemplateInput as TemplateInput
 from .positions import PositionError as PositionError
 from .positions import available_positions as available_positions
 from .rendering import RenderedPrompt as RenderedPrompt

@@ -7,13 +7,15 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
+from unsinter.cache.errors import UnsinterError
+
 DEFAULT_DATE = "2024-07-26"
 """What a template is shown unless a study says otherwise: the day that many fall back to by themselves."""
 
 _lock = threading.RLock()
 
 
-class ClockError(ValueError):
+class ClockError(UnsinterError, ValueError):
     """A date is none, or the library reads the clock where it cannot be set."""
 
 

@@ -1,9 +1,10 @@
 """What a model's chat template, or its tokenizer's special tokens, put around every prompt."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, pinned_clock
 
@@ -14,8 +15,22 @@ TemplateChoice = Literal["auto", "chat", "raw"]
 _SENTINELS = ("zebra", "fjord", "mulch", "quip")
 
 
-class RenderError(ValueError):
+class RenderError(UnsinterError, ValueError):
     """A prompt cannot be rendered, or its text cannot be found again in the render."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateInput:
+    """What a chat template is given beside the user's text.
+
+    Attributes
+    ----------
+    system : a system text; None for none.
+    options : variables of the template, such as ``enable_thinking``.
+    """
+
+    system: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import re
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.rendering import RenderedPrompt, TemplateChoice, render
 
@@ -9,7 +10,7 @@ _NUMBERED = re.compile(r"(template|response)_([1-9][0-9]*)")
 _PLAIN = ("instruction_end", "template_end", "instruction_mean")
 
 
-class PositionError(ValueError):
+class PositionError(UnsinterError, ValueError):
     """A position is unknown, or a row does not have it."""
 
 
@@ -55,11 +56,9 @@ def available_positions(row: RenderedPrompt) -> list[str]:
     ]
 
 
-def describe_positions(
-    model: ChatModel, *, template: TemplateChoice = "auto", system: str | None = None
-) -> dict[str, str]:
+def describe_positions(model: ChatModel, *, template: TemplateChoice = "auto") -> dict[str, str]:
     """Return the prompt-side positions a model's template offers, each with the token found there."""
-    [row] = render([("example", "hello")], model, template=template, system=system)
+    [row] = render([("example", "hello")], model, template=template)
     spans = {name: resolve_position(name, row) for name in available_positions(row)}
     return {name: str(model.tokenizer.decode(list(row.token_ids[a:b]))) for name, (a, b) in spans.items()}
 

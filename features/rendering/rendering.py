@@ -5,7 +5,6 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, checked_date
@@ -13,6 +12,7 @@ from unsinter.features.rendering.framing import (
     Frame,
     RenderError,
     TemplateChoice,
+    TemplateInput,
     apply_template,
     check_bos,
     encode,
@@ -50,21 +50,21 @@ def render(
     model: ChatModel,
     *,
     template: TemplateChoice = "auto",
-    system: str | None = None,
+    beside: TemplateInput | None = None,
     responses: Mapping[str, str] | None = None,
-    options: Mapping[str, Any] | None = None,
     date: str | None = None,
 ) -> list[RenderedPrompt]:
     """Render (id, text) pairs in order; with ``responses`` (by id) the response's tokens follow the prompt's.
 
     ``template`` is "chat", "raw" (the tokenizer's own special tokens, once) or "auto": chat where the
-    tokenizer has a template, raw for encoders. ``options`` go to the chat template (``enable_thinking``,
-    say). A template that reads the clock is shown ``date``, a day as 2024-07-26, and `DEFAULT_DATE` unless
-    one is named: never today. Raises RenderError, naming the prompt's id, for anything that cannot be located
-    exactly, and ClockError for a date that is none.
+    tokenizer has a template, raw for encoders. ``beside`` goes to the chat template. A template that reads
+    the clock is shown ``date``, a day as 2024-07-26, and `DEFAULT_DATE` unless one is named: never today.
+    Raises RenderError, naming the prompt's id, for anything that cannot be located exactly, and ClockError
+    for a date that is none.
     """
     pinned = DEFAULT_DATE if date is None else checked_date(date)
-    frame = make_frame(model, template=template, system=system, options=options, date=pinned)
+    beside = beside or TemplateInput()
+    frame = make_frame(model, template=template, system=beside.system, options=beside.options, date=pinned)
     if frame.dates_shown and date is None:
         logger.warning(
             "%s: its chat template reads the clock; it is shown %s, a fixed day; set 'date' for another",
@@ -160,4 +160,4 @@ def _row_key(ids: tuple[int, ...], span: tuple[int, int], prompt_end: int) -> st
     return hashlib.sha256(json.dumps([ids, span, prompt_end]).encode()).hexdigest()
 
 
-__all__ = ["ClockError", "RenderError", "RenderedPrompt", "TemplateChoice", "render"]
+__all__ = ["ClockError", "RenderError", "RenderedPrompt", "TemplateChoice", "TemplateInput", "render"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.families.family import Conditions, Family, Options, Range, Solver
 
@@ -10,7 +11,7 @@ RESERVED = ("family", "position", "layer_rank", "reduction")
 """Choices that tuning makes for every family."""
 
 
-class UnknownFamilyError(ValueError):
+class UnknownFamilyError(UnsinterError, ValueError):
     """No family has this name."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from unsinter.cache.errors import UnsinterError as UnsinterError
 from unsinter.probes.arrays import FloatArray, LabelArray, Layers
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.families.registry import DEFAULT, UnknownFamilyError, family_of
@@ -14,7 +15,7 @@ from unsinter.probes.relu_layers import relu_scores
 from unsinter.probes.row_values import refuse_not_finite
 
 
-class ProbeFileError(ValueError):
+class ProbeFileError(UnsinterError, ValueError):
     """A probe or its file is missing, damaged, or made for other activations."""
 
 

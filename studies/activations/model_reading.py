@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.cache import ActivationStore
-from unsinter.features.extract.extraction import Extraction, extract
+from unsinter.cache.key import identity_key
+from unsinter.features.extract.extraction import Extraction, ExtractionOptions, extract
 from unsinter.features.generate.generate import GenerationSettings, generate_responses
 from unsinter.features.model.model import ChatModel, load_model
 from unsinter.features.records.record import ResponseRecord
@@ -85,7 +86,8 @@ def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Se
         is_present=is_present,
         responses=answers or _answers(study, source, model, fitting, dataset, settings),
         identity=rendered_identity(model, fitting),
-        facts=extraction_facts(model, extraction),
+        facts=extraction_facts(model, extraction)
+        | {"cache_key": identity_key(rendered_identity(model, rendered))},
     )
 
 
@@ -131,8 +133,10 @@ def extract_into_cache(
         store,
         layers=study.layers,
         positions=study.positions,
-        on_too_long=study.on_too_long,
-        progress=lambda done, total: settings.progress(f"{source.name}: activations", done, total),
+        options=ExtractionOptions(
+            on_too_long=study.on_too_long,
+            progress=lambda done, total: settings.progress(f"{source.name}: activations", done, total),
+        ),
     )
     return extraction
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from unsinter.cache import ActivationStore
 from unsinter.cache.refusals import naming
-from unsinter.features.extract.extraction import Extraction, extract
+from unsinter.features.extract.extraction import Extraction, ExtractionOptions, extract
 from unsinter.features.model.model import ChatModel
 from unsinter.features.model.random_weights import randomise_weights
 from unsinter.features.rendering.rendering import rendered_identity
@@ -50,7 +50,9 @@ def _extract(
         store,
         layers=layers,
         positions=positions,
-        progress=lambda done, total: settings.progress(f"{model.name}: {name} activations", done, total),
+        options=ExtractionOptions(
+            progress=lambda done, total: settings.progress(f"{model.name}: {name} activations", done, total)
+        ),
     )
 
 

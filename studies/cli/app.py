@@ -129,12 +129,12 @@ def export(
     out: Annotated[Path | None, typer.Option(help="Folder of exports; RUN/exports unless named.")] = None,
 ) -> None:
     """Write a probe of a finished run: safetensors with its card, and ONNX or scikit-learn beside it."""
-    from unsinter.studies.cli.commands.export import export_verb
+    from unsinter.studies.cli.commands.export import ExportRequest, export_verb
 
-    show_tables(export_verb(
-        run, target=target, model=model, layer=layer, position=position, family=family, tuned=tuned,
+    show_tables(export_verb(ExportRequest(
+        run=run, target=target, model=model, layer=layer, position=position, family=family, tuned=tuned,
         formats=format_, out=out,
-    ))  # fmt: skip
+    )))  # fmt: skip
 
 
 @app.command()
@@ -149,13 +149,14 @@ def score(
     json: Annotated[bool, typer.Option("--json", help="One JSON object per text.")] = False,
 ) -> None:
     """Score new texts: per text a line of score, probability, decision and its beginning, tab-separated."""
-    from unsinter.studies.scoring.score import score_verb
+    from unsinter.studies.scoring.score import ScoreRequest, score_verb
 
+    request = ScoreRequest(
+        probe=probe, model=model, texts=text or [], file=file, dash=source, stdin=sys.stdin.buffer,
+        as_json=json,
+    )  # fmt: skip
     with progress_bars() as progress:
-        lines = score_verb(
-            probe, model=model, texts=text or [], file=file, dash=source, stdin=sys.stdin.buffer,
-            as_json=json, progress=progress,
-        )  # fmt: skip
+        lines = score_verb(request, progress=progress)
     for line in lines:
         typer.echo(line if json else shown(line))  # Rich would turn tabs into spaces
 

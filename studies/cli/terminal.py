@@ -28,6 +28,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.location import expand_home
 
 Arguments = ParamSpec("Arguments")
@@ -104,7 +105,7 @@ def one_line_errors(verb: Callable[Arguments, Result]) -> Callable[Arguments, Re
                 markup=False,
             )
             raise typer.Exit(2) from error
-        except (ValueError, OSError) as error:
+        except (UnsinterError, OSError) as error:
             if not _is_bad_input(error):
                 raise
             show_error(str(error))
@@ -204,13 +205,18 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         yield report
 
 
-def _is_bad_input(error: Exception) -> bool:
-    """Our own named errors and missing or unreadable files; a plain ValueError is a fault of ours."""
-    ours = type(error).__module__.startswith("unsinter.")
+def _is_bad_input(error: UnsinterError | OSError) -> bool:
+    """Our own named errors and missing or unreadable files; any other error is a fault of ours."""
     if isinstance(error, OSError) and error.errno in _OUTSIDE | _NO_FILE_NAME:
         return True
-    return ours or isinstance(
-        error, FileExistsError | FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError
+    return isinstance(
+        error,
+        UnsinterError
+        | FileExistsError
+        | FileNotFoundError
+        | PermissionError
+        | IsADirectoryError
+        | NotADirectoryError,
     )
 
 

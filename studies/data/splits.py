@@ -12,19 +12,20 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedGroupKFold
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.probes.plain_arrays import missing_rows
 from unsinter.probes.row_values import known_values, row_values
 
-LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 Rows = npt.NDArray[np.intp]
 SHOWN = 5
 
 
-class SplitError(ValueError):
+class SplitError(UnsinterError, ValueError):
     """These rows cannot be split as asked."""
 
 
-class LeakageError(ValueError):
+class LeakageError(UnsinterError, ValueError):
     """Groups that stand on two sides of a split; ``groups`` lists them."""
 
     def __init__(self, groups: Sequence[str]) -> None:
@@ -195,7 +196,7 @@ def _folds(
     rare = counts[strata] < n_folds
     if rare.any():
         # Too few rows to stand in every fold: spread together, as one stratum, rather than refused.
-        LOGGER.info("%d rows of %d rare strata are spread as one", rare.sum(), np.unique(strata[rare]).size)
+        logger.info("%d rows of %d rare strata are spread as one", rare.sum(), np.unique(strata[rare]).size)
         strata = np.where(rare, counts.size, strata)
     folds = np.empty(len(strata), dtype=np.intp)
     splitter = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=seed)

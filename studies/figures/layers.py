@@ -8,10 +8,6 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
-
-mpl.use("agg")
-
-import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.artist import Artist
@@ -20,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.refusals import naming
 from unsinter.studies.figures.style import (
     GAP,
@@ -38,7 +35,7 @@ from unsinter.studies.figures.style import (
 logger = logging.getLogger(__name__)
 
 
-class FigureError(ValueError):
+class FigureError(UnsinterError, ValueError):
     """A figure cannot be written."""
 
 
@@ -150,14 +147,11 @@ def _tell(said: Sequence[warnings.WarningMessage], path: Path) -> None:
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write SVG and PNG (150 dpi) and close the figure; FigureError names a file that cannot be written."""
+    """Write SVG and PNG (150 dpi); FigureError names a file that cannot be written."""
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
-    try:
-        for path in paths:
-            with naming(path, FigureError):
-                _save(figure, path, name)
-    finally:
-        plt.close(figure)
+    for path in paths:
+        with naming(path, FigureError):
+            _save(figure, path, name)
     return paths
 
 

@@ -3,10 +3,6 @@
 from typing import Literal, TypeAlias, get_args
 
 import matplotlib as mpl
-
-mpl.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -54,7 +50,8 @@ def _draw_maps(shown: pd.DataFrame, order: Order) -> Figure:
     is_flat = len(rows) == 1 < len(names)
     shape = (len(readers), 1) if is_flat else (1, len(readers))
     size = (shape[1] * width, shape[0] * height)
-    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, sharex=is_flat, sharey=not is_flat)
+    figure = Figure(figsize=size)
+    axes = figure.subplots(*shape, squeeze=False, sharex=is_flat, sharey=not is_flat)
     for axis, reader in zip(axes.flat, readers, strict=True):
         _panel(axis, shown[shown["reader"] == reader], rows, names)
         axis.set_title(_title(shown, reader), loc="left", fontsize=9)
@@ -129,7 +126,8 @@ def _panel(axis: Axes, cells: pd.DataFrame, rows: list[str], names: list[str]) -
     )
     axis.set(xlabel="tested on", ylabel="trained on")
     axis.tick_params(axis="y", rotation=0)
-    plt.setp(axis.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
+    for label in axis.get_xticklabels():
+        label.set(rotation=45, ha="right", rotation_mode="anchor")
 
 
 def _matrix(cells: pd.DataFrame, value: str, rows: list[str], names: list[str]) -> pd.DataFrame:

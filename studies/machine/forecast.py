@@ -76,6 +76,14 @@ class Forecast:
         ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSize:
+    """How many prompts a study has, and how many characters they have together."""
+
+    n_prompts: int
+    n_characters: int
+
+
 def forecast(
     study: Study,
     shape: ModelShape,
@@ -83,8 +91,7 @@ def forecast(
     *,
     device: Device,
     cpu: Device,
-    n_prompts: int,
-    n_characters: int,
+    size: PromptSize,
 ) -> Forecast:
     """Return what one model of a study would need.
 
@@ -93,7 +100,8 @@ def forecast(
     and by what each site costs whatever its width. Tuning is not counted.
     """
     n_sites = (len(_layers(study, shape))) * len(study.positions)
-    tokens = n_characters / _CHARACTERS_PER_TOKEN + n_prompts * _TEMPLATE_TOKENS
+    n_prompts = size.n_prompts
+    tokens = size.n_characters / _CHARACTERS_PER_TOKEN + n_prompts * _TEMPLATE_TOKENS
     passes = 2 if study.controls.random_model else 1
     answers = study.responses is not None and not study.responses.path
     steps = -(-n_prompts // _DECODE_ROWS) * (study.responses.max_new_tokens if study.responses else 0)

@@ -22,7 +22,7 @@ from unsinter.studies.planted.card import write_card
 from unsinter.studies.planted.corpus import MODELS, conversations, demo_prompts
 from unsinter.studies.planted.tokenizer import CONTEXT_TOKENS, train_tokenizer
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TOKENIZER_TEXTS = 8000
 PROGRESS_FILE = "progress.json"
@@ -100,7 +100,7 @@ def _save(
 
 def _measured(folder: Path, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, pairs: int) -> dict[str, Any]:
     """Return the behaviour on groups never trained on, greedy and sampled, of the model as saved."""
-    log.info("measuring behaviour on groups never trained on")
+    logger.info("measuring behaviour on groups never trained on")
     model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
     records = demo_prompts(pairs=pairs)
     prompts = [record["prompt"] for record in records]
@@ -182,7 +182,7 @@ def _fit(
             losses.append(sum(window) / len(window))
             window.clear()
             pace = (time.perf_counter() - began) / step
-            log.info(LINE, cycle + 1, len(recipe.steps), step, steps, losses[-1], pace)
+            logger.info(LINE, cycle + 1, len(recipe.steps), step, steps, losses[-1], pace)
     return losses
 
 

@@ -1,45 +1,60 @@
 """A finished run as an object: tables, verdicts, probes and figures where a notebook wants them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
-from unsinter.cache.location import expand_home
+from unsinter.cache.location import default_root, expand_home
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeWeights
 from unsinter.studies.export.export import probe_name
 from unsinter.studies.figures.layers import layer_curves
 from unsinter.studies.figures.transfer_matrix import transfer_maps
+from unsinter.studies.figures.verdict_text import chosen_site, summary_rows
+from unsinter.studies.figures.verdicts import Site, verdict_maps
 from unsinter.studies.report.answer_lines import answer_lines
+from unsinter.studies.report.cached_activations import Activations, read_cached, read_kept
 from unsinter.studies.report.run_data import TABLES, Evidence, ReportError, read_evidence
+from unsinter.studies.tables.prompt_columns import PROMPTS, ROWS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A finished run.
+
+    Where a run has several models, a method that reads one takes its name as ``model``. Figures are returned
+    as their matplotlib axes: ``run.plot_layers()[0].figure`` is the figure, shown and saved as any other.
 
     Examples
     --------
     >>> run = Run.open("runs/demo")  # doctest: +SKIP
     >>> run.results[run.results["selected"]]  # doctest: +SKIP
+    >>> ids, X = run.activations(4, "template_end", model="planted-cue")  # doctest: +SKIP
     """
 
     evidence: Evidence
+    cache: Path = field(default_factory=default_root)
+    """Where the run's activations are."""
 
     @classmethod
-    def open(cls, folder: Path | str) -> "Run":
+    def open(cls, folder: Path | str, *, cache: Path | str | None = None) -> "Run":
         """Return the run in a folder; every file is compared with its digest.
+
+        Parameters
+        ----------
+        cache : of the run's activations; the one that the command line uses unless named.
 
         Raises
         ------
         ReportError : no finished run, an unknown schema, or a damaged file.
         """
-        return cls(evidence=read_evidence(expand_home(Path(folder))))
+        root = default_root() if cache is None else expand_home(cache)
+        return cls(evidence=read_evidence(expand_home(folder)), cache=root)
 
     @property
     def folder(self) -> Path:
@@ -72,9 +87,46 @@ class Run:
         return self.table("verdicts")
 
     @property
-    def transfer(self) -> pd.DataFrame:
-        """One row per matrix cell, reader and site."""
-        return self.table("transfer")
+    def prompts(self) -> pd.DataFrame:
+        """One row per model and prompt, as the run read it: text, group, side of the split, labels.
+
+        ``harmful`` and ``category`` are D and C, ``refusal`` and ``wording`` R and W of the model's answer.
+
+        Raises
+        ------
+        ReportError : the run is of an earlier version, which kept no prompts, or a file is damaged.
+        """
+        prompts = read_kept(self.folder, "prompts", PROMPTS)
+        labels = read_kept(self.folder, "rows", ROWS).drop(columns="row")
+        table = labels.merge(prompts, on="id", how="left", validate="many_to_one")
+        first = ["model", *PROMPTS]
+        return table[[*first, *(name for name in table if name not in first)]]
+
+    def transfer(
+        self, *, model: str | None = None, kind: str | None = None, selected: bool = False
+    ) -> pd.DataFrame:
+        """Return the cells of transfer matrices: one row per matrix cell, reader and site.
+
+        Parameters
+        ----------
+        model, kind : of one model; ``category``, ``category_held_out``, ``wording`` or ``source``. All where
+            left out.
+        selected : of the chosen site, and of the words alone.
+
+        Raises
+        ------
+        ReportError : the run has no such matrix; those that it has are named.
+        """
+        table = self.table("transfer")
+        part = table
+        for column, value in (("model", model), ("kind", kind)):
+            part = part if value is None or part.empty else part[part[column] == value]
+        if part.empty and not (model is None and kind is None):
+            kinds = [] if table.empty else table[["model", "kind"]].drop_duplicates().to_numpy().tolist()
+            names = ", ".join(f"{name} over {kind}" for name, kind in kinds) or "none"
+            what = " ".join([f"of {model}" if model else "", f"over {kind}" if kind else ""]).strip()
+            raise ReportError(f"{self.folder}: there is no matrix {what}; the run has {names}.")
+        return part[part["selected"] | (part["reader"] == "words")] if selected and len(part) else part
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the run, empty where the run wrote none.
@@ -112,28 +164,72 @@ class Run:
             raise ReportError(f"{self.folder}: the probe for {target!r}: {why}; the run holds {held}.")
         return load_probe(self.folder / "probes" / f"{probe_name(chosen[0])}.safetensors")
 
-    def layers_figure(self, model: str | None = None) -> Figure:
-        """Return held-out score by layer with floors and controls, as a figure that can be restyled."""
-        tables = (self.table(name) for name in ("results", "floors"))
-        results, floors = (t if model is None else t[t["model"] == model] for t in tables)
-        return layer_curves(results, floors)
+    def activations(self, layer: int, position: str, *, model: str | None = None) -> Activations:
+        """Return a model's activations of the run's prompts from the cache; no model is loaded.
 
-    def transfer_figure(self, model: str, kind: str = "category") -> Figure:
-        """Return a model's transfer matrix at the chosen site beside that of the words.
+        Returns
+        -------
+        ``ids`` (n_prompts,) and ``values`` (n_prompts, d_model) float32, in the order of `prompts`.
+
+        Raises
+        ------
+        ReportError : no such site or model, a run of an earlier version, or the cache holds the site no
+            longer.
+        CacheError : a file of the cache is damaged or cannot be read.
+        """
+        name = self._one_model(model)
+        rows = read_kept(self.folder, "rows", ROWS)
+        return read_cached(
+            self.folder,
+            rows[rows["model"] == name],
+            self.evidence.models[name].get("extraction", {}),
+            layer=layer,
+            position=position,
+            cache=self.cache,
+        )
+
+    def plot_layers(self, *, model: str | None = None) -> list[Axes]:
+        """Draw held-out score by layer with floors and controls: a row per model, an axis per target."""
+        tables = (self.table(name) for name in ("results", "floors"))
+        results, floors = (t if model is None else t[t["model"] == self._one_model(model)] for t in tables)
+        return list(layer_curves(results, floors).axes)
+
+    def plot_transfer(self, *, model: str | None = None, kind: str = "category") -> list[Axes]:
+        """Draw a model's transfer matrix at the chosen site, and that of the words beside it.
 
         Raises
         ------
         ReportError : the run has no such matrix; those that it has are named.
         """
-        table = self.transfer
-        part = table if table.empty else table[(table["model"] == model) & (table["kind"] == kind)]
-        if part.empty:
-            kinds = [] if table.empty else table[["model", "kind"]].drop_duplicates().to_numpy().tolist()
-            held = ", ".join(f"{name} over {kind}" for name, kind in kinds) or "none"
-            raise ReportError(
-                f"{self.folder}: there is no matrix of {model} over {kind}; the run has {held}."
-            )
-        return transfer_maps(part[part["selected"] | (part["reader"] == "words")])
+        cells = self.transfer(model=self._one_model(model), kind=kind, selected=True)
+        return list(transfer_maps(cells).axes)
+
+    def plot_verdicts(self, *, model: str | None = None) -> list[Axes]:
+        """Draw a model's verdicts, layer by position: an axis per pair, the chosen site outlined.
+
+        Raises
+        ------
+        ReportError : the run judged nothing of the model.
+        """
+        name = self._one_model(model)
+        rows = summary_rows(self.verdicts) if self.evidence.has_verdicts else pd.DataFrame({"model": []})
+        rows = rows[rows["model"] == name]
+        if rows.empty:
+            raise ReportError(f"{self.folder}: the run has no verdicts of {name} that can be drawn.")
+        pairs = [(str(pair), part, self._site(part)) for pair, part in rows.groupby("pair", sort=False)]
+        return list(verdict_maps(pairs).axes)
+
+    def _site(self, rows: pd.DataFrame) -> Site:
+        row, _ = chosen_site(rows, self.results)
+        return row["layer"], row["position"]
+
+    def _one_model(self, name: str | None) -> str:
+        if name in self.models:
+            return name
+        if name is None and len(self.models) == 1:
+            return self.models[0]
+        what = "several models, name one" if name is None else f"no model {name!r}"
+        raise ReportError(f"{self.folder}: the run has {what} of {', '.join(self.models)}.")
 
     def __repr__(self) -> str:
         return "\n".join([f"Run({str(self.folder)!r})", *self.answer])

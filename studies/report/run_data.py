@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.studies.figures.verdict_text import unknown_verdict
 from unsinter.studies.reasons.columns import REASON_DATA
 from unsinter.studies.tables.column import Columns
@@ -19,10 +20,10 @@ READABLE = (2, 3, 4)
 
 WITHOUT_LATER_COLUMNS = (2,)
 
-TABLES = tuple(RUN_TABLES)
+TABLES = tuple(name for name, table in RUN_TABLES.items() if table.needed)
 
 
-class ReportError(ValueError):
+class ReportError(UnsinterError, ValueError):
     """A folder holds no finished run that a report can be written of."""
 
 

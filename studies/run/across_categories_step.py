@@ -14,10 +14,12 @@ from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import Site
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.run.transfer_step import comparison_parts
-from unsinter.studies.store.step_store import StepStore, digest_of
+from unsinter.studies.store.step_store import StepKind, StepStore
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
-from unsinter.studies.tables.across_columns import ACROSS
+
+ACROSS_CATEGORIES = StepKind(name="across categories", version=1)
+"""Wording pooled, within and across categories, and how many axes harm has."""
 
 
 def answer_across(
@@ -37,9 +39,8 @@ def answer_across(
         "sites": [list(site) for site in sites],
         "wordings": _wordings(outcome),
         "topics": dataset.topics,
-        "columns": list(ACROSS),  # a table of earlier columns is made anew
     }
-    name, key = f"{outcome.name}-across", digest_of(parts)
+    name, key = f"{outcome.name}-across", ACROSS_CATEGORIES.key(parts)
     outcome.others["across"] = store.find(name, key) or store.keep(
         name,
         key,

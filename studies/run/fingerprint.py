@@ -8,8 +8,15 @@ from typing import Any
 
 from unsinter.studies.data.load import find_model
 from unsinter.studies.machine.environment import package_versions
+from unsinter.studies.run.across_categories_step import ACROSS_CATEGORIES
+from unsinter.studies.run.separation_step import SEPARATION
+from unsinter.studies.run.target_step import TARGET
+from unsinter.studies.run.transfer_step import CROSS_MODEL, HELD_OUT, TRANSFER
 from unsinter.studies.store.step_store import VERSION
 from unsinter.studies.study.file import Study
+
+KINDS = (TARGET, TRANSFER, HELD_OUT, CROSS_MODEL, SEPARATION, ACROSS_CATEGORIES)
+"""Every kind of step, each with the version of its code."""
 
 
 def study_fingerprint(study: Study) -> str:
@@ -20,7 +27,7 @@ def study_fingerprint(study: Study) -> str:
     of content, then find that nothing is to be fitted.
     """
     parts: dict[str, Any] = {
-        "steps": VERSION,
+        "steps": {"store": VERSION, **{kind.name: kind.version for kind in KINDS}},
         "study": {k: v for k, v in json.loads(study.model_dump_json()).items() if k != "report"},
         "prompts": _stamps(part.path for part in study.prompts.parts),
         "responses": _stamps(study.responses.path if study.responses else ()),

@@ -18,6 +18,7 @@ from unsinter.studies.run.across_categories_step import answer_across
 from unsinter.studies.run.fingerprint import study_fingerprint
 from unsinter.studies.run.model import ModelOutcome, study_model
 from unsinter.studies.run.outputs import write_outputs
+from unsinter.studies.run.prompt_tables import prompt_table, row_table
 from unsinter.studies.run.separation_step import separate_factors
 from unsinter.studies.run.transfer_step import compare_models, compare_within
 from unsinter.studies.store.run_folder import RunFolder
@@ -35,6 +36,20 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
     Raises
     ------
     StudyError, RecordError, ExtractionError, CacheError : bad input, before anything is written for it.
+
+    Examples
+    --------
+    >>> import json
+    >>> from pathlib import Path
+    >>> from unsinter.studies import Run, Settings, Study, demo_prompts, run_study
+    >>> records = demo_prompts(pairs=8, wrapped=2, wrapped_twins=2, over_refused=2)
+    >>> _ = Path("prompts.jsonl").write_text("\\n".join(map(json.dumps, records)))
+    >>> study = Study.model_validate({
+    ...     "name": "mine", "models": [{"name": "tiny", "path": "planted:detached"}],
+    ...     "prompts": {"path": ["prompts.jsonl"]}, "targets": ["D"], "separation": {"pairs": []}})
+    >>> _ = run_study(study, Settings(folder=Path("runs/mine")))
+    >>> Run.open("runs/mine").probe("D").classes
+    ('harmless', 'harmful')
     """
     fingerprint = study_fingerprint(study)
     folder = RunFolder.claim(settings.folder, study, fingerprint=fingerprint)
@@ -58,6 +73,7 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
         outcomes.append(outcome)
     crossed = compare_models(outcomes, study, dataset, store)
     tables = collect_tables(outcomes, crossed)
+    tables |= {"prompts": prompt_table(dataset), "rows": row_table(outcomes, dataset)}
     summary = summarise(study, dataset, outcomes, tables)
     summary |= {"seconds": round(time.monotonic() - started, 1), "fingerprint": fingerprint}
     summary = write_outputs(folder, outcomes, tables, summary)

@@ -17,10 +17,12 @@ from unsinter.studies.separation.judge import judge_pairs
 from unsinter.studies.separation.site.obstacles import find_obstacle
 from unsinter.studies.separation.supporting.site_evidence import SiteEvidence, site_evidence
 from unsinter.studies.separation.verdict_rows import verdict_rows
-from unsinter.studies.store.step_store import StepStore, digest_of
+from unsinter.studies.store.step_store import StepKind, StepStore
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
-from unsinter.studies.tables.columns import VERDICTS
+
+SEPARATION = StepKind(name="separation", version=1)
+"""The verdicts on every pair at every site, with the evidence beside them."""
 
 
 def separate_factors(
@@ -46,9 +48,8 @@ def separate_factors(
         "separation": study.separation,
         "labels": [[part for part in row if part is not None] for row in labels],
         "chosen": {first: list(site) for first, site in chosen.items()},
-        "columns": list(VERDICTS),  # a table of earlier columns is made anew
     }
-    name, key = f"{outcome.name}-separation", digest_of(parts)
+    name, key = f"{outcome.name}-separation", SEPARATION.key(parts)
     outcome.others["separation"] = store.find(name, key) or store.keep(
         name,
         key,

@@ -21,11 +21,14 @@ from unsinter.studies.probing.target import (
 )
 from unsinter.studies.probing.types import SiteFit, chosen
 from unsinter.studies.store.site_weights import write_weights
-from unsinter.studies.store.step_store import Step, StepStore, digest_of
+from unsinter.studies.store.step_store import Step, StepKind, StepStore
 from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.tables.columns import TRIALS
+
+TARGET = StepKind(name="target", version=1)
+"""Floors, probes at every site with their controls, the tuned probe, predictions and trials of one target."""
 
 
 def target_step(
@@ -33,7 +36,7 @@ def target_step(
 ) -> Step:
     """Return the finished step of a target: as an earlier run left it, or made now."""
     name = f"{given.model}-{given.target.name}"
-    key = digest_of(_parts(given, study, dataset))
+    key = TARGET.key(_parts(given, study, dataset))
     if (found := store.find(name, key)) is not None:
         return found
     return _make(given, study, dataset, settings, partial(store.keep, name, key))
@@ -64,11 +67,7 @@ def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]
 
 
 def _make(
-    given: TargetInput,
-    study: Study,
-    dataset: Dataset,
-    settings: Settings,
-    keep: Callable[..., Step],
+    given: TargetInput, study: Study, dataset: Dataset, settings: Settings, keep: Callable[..., Step]
 ) -> Step:
     question = ask(
         given.model,

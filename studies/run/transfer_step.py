@@ -13,7 +13,7 @@ from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import FloatArray, Site
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.store.site_weights import read_weights
-from unsinter.studies.store.step_store import Step, StepStore, digest_of
+from unsinter.studies.store.step_store import Step, StepKind, StepStore
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.transfer import (
@@ -29,6 +29,10 @@ from unsinter.studies.transfer import (
     transfer_tables,
 )
 from unsinter.studies.transfer.fits import FAMILY
+
+TRANSFER = StepKind(name="transfer", version=1)
+HELD_OUT = StepKind(name="held_out", version=1)
+CROSS_MODEL = StepKind(name="cross_model", version=1)
 
 _OTHER_PENALTY = 1e-2
 """Penalty of transfer probes where the study's own family has none; LogisticProbe's default."""
@@ -58,9 +62,9 @@ def compare_within(
     if study.transfer:
         outcome.others["transfer"] = _step(
             store,
+            TRANSFER,
             f"{outcome.name}-transfer",
             parts | {"kinds": study.transfer, "best": list(best), "penalty": penalty, "wordings": wordings},
-            "transfer",
             lambda: transfer_tables(
                 source,
                 MatrixSettings(best=best, penalty=penalty, min_groups=study.min_groups, kinds=_kinds(study)),
@@ -71,9 +75,9 @@ def compare_within(
     if study.hold_out:
         outcome.others["held_out"] = _step(
             store,
+            HELD_OUT,
             f"{outcome.name}-held-out",
             parts | {"hold_out": study.hold_out, "penalties": study.penalties, "inner": study.inner_folds},
-            "held_out",
             lambda: held_out_tables(
                 source,
                 HoldOutSettings(
@@ -106,9 +110,9 @@ def compare_models(
     }
     return _step(
         store,
+        CROSS_MODEL,
         "cross-model",
         parts,
-        "cross_model",
         lambda: cross_model_table(
             [_side(o, name) for o, name in pairs],
             SplitPrompts(ids=dataset.ids, groups=dataset.groups, is_test=dataset.is_test),
@@ -169,8 +173,8 @@ def comparison_parts(outcome: ModelOutcome, study: Study, dataset: Dataset) -> d
 
 
 def _step(
-    store: StepStore, name: str, parts: Mapping[str, Any], table: str, make: Callable[[], pd.DataFrame]
+    store: StepStore, kind: StepKind, name: str, parts: Mapping[str, Any], make: Callable[[], pd.DataFrame]
 ) -> Step:
-    key = digest_of(parts)
-    found = store.find(name, key)
-    return found or store.keep(name, key, tables={table: make()}, facts={})
+    """Return a step that leaves one table, named as its kind: as an earlier run left it, or made now."""
+    key = kind.key(parts)
+    return store.find(name, key) or store.keep(name, key, tables={kind.name: make()}, facts={})

@@ -8,11 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.rendering import RenderedPrompt
 
 
-class MonitorError(ValueError):
+class MonitorError(UnsinterError, ValueError):
     """A generation cannot be scored token by token."""
 
 

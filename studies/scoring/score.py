@@ -70,23 +70,26 @@ class ScoredText:
         return json.dumps(table, ensure_ascii=False)
 
 
-def score_verb(
-    probe_file: Path,
-    *,
-    model: str,
-    texts: Sequence[str],
-    file: str | None,
-    dash: str | None,
-    stdin: BinaryIO,
-    as_json: bool,
-    progress: Progress,
-) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRequest:
+    """What `unsinter score` was given; texts are from ``texts``, ``file``, or ``dash`` with ``stdin``."""
+
+    probe: Path
+    model: str
+    texts: Sequence[str] = ()
+    file: str | None = None
+    dash: str | None = None
+    stdin: BinaryIO
+    as_json: bool = False
+
+
+def score_verb(request: ScoreRequest, *, progress: Progress) -> list[str]:
     """Return one line per text, in order; whatever can be refused is refused before the weights are read."""
-    probe = load_probe(probe_file)
-    given = given_texts(texts, file=file, dash=dash, stdin=stdin)
-    loaded = load_fitting_model(probe, model)
+    probe = load_probe(request.probe)
+    given = given_texts(request.texts, file=request.file, dash=request.dash, stdin=request.stdin)
+    loaded = load_fitting_model(probe, request.model)
     scored = score_texts(probe, loaded, given, progress=progress)
-    return [text.json_line() if as_json else text.line() for text in scored]
+    return [text.json_line() if request.as_json else text.line() for text in scored]
 
 
 def load_fitting_model(probe: ProbeWeights, model: str) -> ChatModel:

@@ -11,6 +11,7 @@ from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from unsinter.cache.appending import append_whole, cut_to, ends_whole
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.refusals import naming
 
 _BEGINNING = b'{"op_code":'
@@ -18,7 +19,7 @@ _BEGINNING = b'{"op_code":'
 logger = logging.getLogger(__name__)
 
 
-class JournalError(ValueError):
+class JournalError(UnsinterError, ValueError):
     """A journal of trials is damaged or cannot be written."""
 
 

@@ -34,6 +34,8 @@ OUTPUTS = (
         f"{name}.parquet"
         for name in (
             "split",
+            "prompts",
+            "rows",
             "results",
             "floors",
             "predictions",

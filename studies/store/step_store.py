@@ -19,8 +19,8 @@ from unsinter.studies.store.damage import set_aside
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.tables.read import read_table, say_unsealed
 
-VERSION = 3
-"""Raised whenever a change of the code changes a step's numbers: earlier steps are then not used again."""
+VERSION = 4
+"""Raised whenever what is the same for all steps changes: how they are kept, and how their keys are made."""
 
 _FACTS = "facts.json"
 
@@ -28,6 +28,24 @@ _FACTS = "facts.json"
 def digest_of(parts: Mapping[str, Any]) -> str:
     """Return the SHA-256 of named parts: numbers, text, arrays, mappings and sequences of them."""
     return hashlib.sha256(_canonical({"version": VERSION, **parts}).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepKind:
+    """A kind of step, declared beside the code that makes it.
+
+    Attributes
+    ----------
+    version : raised whenever a change of the code changes the columns or numbers of the step. Those that an
+        earlier version left are then not used again, so that no run has numbers of two versions.
+    """
+
+    name: str
+    version: int
+
+    def key(self, parts: Mapping[str, Any]) -> str:
+        """Return the digest of all that made a step of this kind: its parts and the version of its code."""
+        return digest_of({"kind": self.name, "kind_version": self.version, "parts": parts})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from unsinter.cache.errors import UnsinterError as UnsinterError
 from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.records.columns import Column
 from unsinter.probes.families.registry import DEFAULT, family_of
@@ -33,7 +34,7 @@ from unsinter.studies.study.unique_keys import load_yaml
 SCHEMA_VERSION = 4
 
 
-class StudyError(ValueError):
+class StudyError(UnsinterError, ValueError):
     """A study file, or the data it names, cannot be run as asked."""
 
 
@@ -112,7 +113,7 @@ class Study(Section):
         return self
 
 
-def load_study(path: Path, *, overrides: Sequence[str] = ()) -> Study:
+def load_study(path: Path | str, *, overrides: Sequence[str] = ()) -> Study:
     """Read a study file; paths in it are taken relative to the file.
 
     Parameters
@@ -124,20 +125,20 @@ def load_study(path: Path, *, overrides: Sequence[str] = ()) -> Study:
     StudyError : not readable, not YAML, an unknown key (its nearest neighbour is named), a wrong type, or a
         data file that does not exist.
     """
-    path = expand_home(path)
-    check_run_file(path, error=StudyError)
+    file = expand_home(path)
+    check_run_file(file, error=StudyError)
     try:
-        table = load_yaml(path.read_text(encoding="utf-8"))
+        table = load_yaml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise StudyError(f"{path}: cannot be read as a study file: {_one_line(error)}.") from error
+        raise StudyError(f"{file}: cannot be read as a study file: {_one_line(error)}.") from error
     if not isinstance(table, dict):
-        raise StudyError(f"{path}: a study file is a mapping of keys, got {type(table).__name__}.")
+        raise StudyError(f"{file}: a study file is a mapping of keys, got {type(table).__name__}.")
     keys = [override.partition("=")[0] for override in overrides]
     for override, key in zip(overrides, keys, strict=True):
         if keys.count(key) > 1:
             raise StudyError(f"--set names {key!r} twice; name it once.")
         _apply(table, override)
-    return parse_study(table, origin=path)
+    return parse_study(table, origin=file)
 
 
 def parse_study(table: Mapping[str, Any], *, origin: Path) -> Study:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.json_text import read_json
 from unsinter.cache.location import expand_home
 from unsinter.cache.refusals import naming
@@ -17,7 +18,7 @@ _LONGEST = 1_000_000
 _POSITIVE, _NEGATIVE = "refusal", "compliance"
 
 
-class LabelRatesError(ValueError):
+class LabelRatesError(UnsinterError, ValueError):
     """How often labels are right cannot be told, or not be read."""
 
 

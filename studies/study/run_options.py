@@ -1,11 +1,11 @@
 """What a run is told that cannot change a number."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from unsinter.cache.location import expand_home
+from unsinter.cache.location import default_root, expand_home
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """(step in words, done, total)."""
@@ -21,10 +21,16 @@ def nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where things go, how many workers fit, who is told."""
+    """Where things go, how many workers fit, who is told.
+
+    Attributes
+    ----------
+    folder, cache_root : of the run, and of activations; text is taken as a path, ``~`` as the home folder.
+    n_jobs : workers that fit probes.
+    """
 
     folder: Path
-    cache_root: Path
+    cache_root: Path = field(default_factory=default_root)
     n_jobs: int = 1
     storage: str | None = None
     """Optuna storage that tuning fills; None: a journal in the run's folder."""

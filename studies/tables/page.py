@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from unsinter.cache.atomic import write_atomically
+from unsinter.cache.errors import UnsinterError
 from unsinter.studies.tables.column import RunTable
 from unsinter.studies.tables.run_tables import RUN_TABLES
 
@@ -15,7 +16,7 @@ START = "<!-- from here on made by `make columns` -->"
 END = "<!-- to here -->"
 
 
-class PageError(ValueError):
+class PageError(UnsinterError, ValueError):
     """A page that holds no place for the tables, or cannot be read."""
 
 

@@ -3,6 +3,7 @@
 from unsinter.studies.tables.across_columns import ACROSS
 from unsinter.studies.tables.column import RunTable
 from unsinter.studies.tables.columns import FLOORS, PREDICTIONS, RESULTS, SPLIT, TRIALS, VERDICTS
+from unsinter.studies.tables.prompt_columns import PROMPTS, ROWS
 from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER
 
 _TABLES = (
@@ -15,6 +16,8 @@ _TABLES = (
     RunTable(name="cross_model", row="one row per target and ordered pair of models", columns=CROSS_MODEL),
     RunTable(name="verdicts", row="one row per model, pair, contrast and site", columns=VERDICTS),
     RunTable(name="across_categories", row="one row per model and chosen site", columns=ACROSS),
+    RunTable(name="prompts", row="one row per prompt that the run read", columns=PROMPTS),
+    RunTable(name="rows", row="one row per model and prompt", columns=ROWS),
     RunTable(name="split", row="one row per prompt of the study", columns=SPLIT),
 )
 

@@ -17,9 +17,15 @@ class _Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
 
+class _Extraction(_Shape):
+    layers: list[int] = []
+    positions: list[str] = []
+    cache_key: str = ""
+
+
 class _ModelSummary(_Shape):
     identity: dict[str, Any] = {}
-    extraction: dict[str, Any] = {}
+    extraction: _Extraction = _Extraction()
     groups_per_cell: dict[str, int] = {}
     wording_by_category: dict[str, dict[str, int]] = {}
     unlabelled: dict[str, int] = {}

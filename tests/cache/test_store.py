@@ -242,13 +242,6 @@ def test_a_store_sees_what_another_process_added(store):
     assert_holds(reader, ROWS)
 
 
-def test_on_shard_hears_of_every_planned_shard_once(store):
-    heard = []
-    planned = store.missing(ROWS, layers=LAYERS, positions=POSITIONS, rows_per_shard=8)
-    fill(store, ROWS, on_shard=heard.append)
-    assert heard == planned
-
-
 def test_the_same_rows_filled_in_two_runs_or_one_have_the_same_bytes(tmp_path):
     def interrupted(rows, layers, positions):
         if rows[0] == ROWS[16]:

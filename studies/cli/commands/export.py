@@ -1,6 +1,7 @@
 """What `unsinter export` does: a run folder and a site in, files out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from unsinter.cache.location import expand_home
@@ -13,26 +14,36 @@ from unsinter.studies.tables.columns import Table
 from unsinter.studies.tables.read import RunReader
 
 
-def export_verb(
-    run: Path,
-    *,
-    target: str,
-    model: str | None,
-    layer: int | None,
-    position: str | None,
-    family: str | None,
-    tuned: bool,
-    formats: str,
-    out: Path | None,
-) -> list[Table]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """What `unsinter export` was given; layer and position name a site, without them the selected one."""
+
+    run: Path
+    target: str
+    model: str | None = None
+    layer: int | None = None
+    position: str | None = None
+    family: str | None = None
+    tuned: bool = False
+    formats: str = "safetensors"
+    out: Path | None = None
+
+
+def export_verb(request: ExportRequest) -> list[Table]:
     """Export one probe of a finished run; return what was written and how good the probe is."""
-    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    wanted = [name.strip() for name in request.formats.split(",") if name.strip()]
     check_formats(wanted)
-    run, out = expand_home(run), None if out is None else expand_home(out)
+    run = expand_home(request.run)
+    out = None if request.out is None else expand_home(request.out)
     facts = read_facts(
         run,
         ProbeChoice(
-            target=target, model=model, layer=layer, position=position, family=family, is_tuned=tuned
+            target=request.target,
+            model=request.model,
+            layer=request.layer,
+            position=request.position,
+            family=request.family,
+            is_tuned=request.tuned,
         ),
     )
     file = weights_file(run, model=facts.model, target=facts.target)

@@ -8,7 +8,7 @@ from transformers import AutoConfig, PreTrainedConfig
 
 from unsinter.features.model.memory import MemoryEstimate, batch_bytes
 from unsinter.studies.data.load import find_model, read_study_prompts
-from unsinter.studies.machine.forecast import forecast, measure_device, shape_of
+from unsinter.studies.machine.forecast import PromptSize, forecast, measure_device, shape_of
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.tables.columns import Table
@@ -45,8 +45,9 @@ def forecast_study(path: Path, *, overrides: Sequence[str] = ()) -> list[Table]:
             memory,
             device=device,
             cpu=cpu,
-            n_prompts=len(prompts),
-            n_characters=sum(len(prompt.prompt) for prompt in prompts),
+            size=PromptSize(
+                n_prompts=len(prompts), n_characters=sum(len(prompt.prompt) for prompt in prompts)
+            ),
         )
         title = (
             f"{study.name} on {source.name}: {shape.n_parameters / 1e9:.2f} B parameters in {dtype}, "

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.location import expand_home
 from unsinter.studies.cli.tables.separation import (
     contrast_screens,
@@ -27,7 +28,7 @@ from unsinter.studies.tables.read import RunReader, open_run
 _CHOICE = ("model", "target", "layer", "position", "selected", "inner_score")
 
 
-class SeparationError(ValueError):
+class SeparationError(UnsinterError, ValueError):
     """A folder whose verdicts cannot be shown, or an option that names nothing."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.location import expand_home
 from unsinter.studies.cli.tables.transfer import cross_model_screen, held_out_screen, matrix_screen
 from unsinter.studies.figures.layers import draw_each
@@ -19,7 +20,7 @@ from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRAN
 from unsinter.studies.transfer.plans import KINDS
 
 
-class TransferError(ValueError):
+class TransferError(UnsinterError, ValueError):
     """A folder whose transfer cannot be shown, or an option that names nothing."""
 
 

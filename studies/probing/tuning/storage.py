@@ -12,6 +12,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from unsinter.cache.errors import UnsinterError
 from unsinter.cache.location import expand_home
 from unsinter.studies.store.journal import JournalError, WholeRecords
 
@@ -20,7 +21,7 @@ _ATTEMPTS = 5
 _JOURNALS = ("redis", "rediss", "unix")
 
 
-class TuningError(ValueError):
+class TuningError(UnsinterError, ValueError):
     """Tuning cannot be done as asked."""
 
 

@@ -26,12 +26,15 @@ from unsinter.studies.probing.tuning.trial import (
     run_trial,
 )
 from unsinter.studies.probing.types import SiteFit
-from unsinter.studies.store.step_store import digest_of
+from unsinter.studies.store.step_store import StepKind
 from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.sections import Tuning
 from unsinter.studies.tables.columns import TRIALS
 
 _WAIT = 0.2
+
+TUNING = StepKind(name="trials", version=1)
+"""The trials in a storage; where their numbers change, those of the step of a target change too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ def tune(
     """
     rows, given = plan.rows, _training_rows(plan)
     space = _space(read, sites, given, rows, tuning)
-    digest = digest_of(_parts(given, space, store.content))
+    digest = TUNING.key(_parts(given, space, store.content))
     with _quiet(), open_storage(store.storage, store.folder) as opened:
         ledger = Ledger.open(opened, f"{store.name}-{digest[:16]}")
         finished = _fill(ledger, space, given, lambda site: read(*site)[rows.train], workers)

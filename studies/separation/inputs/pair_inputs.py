@@ -14,7 +14,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.probes.plain_arrays import missing_rows, plain_array, scalar_kind
 from unsinter.probes.row_values import known_values, refuse_not_finite, row_values
 
-LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _MISSING = -1
 
@@ -186,7 +186,7 @@ def _codes_of_texts(rows: NDArray[Any], gaps: NDArray[np.bool_], name: str) -> N
             "compare it with one of them first."
         )
     if len(distinct) == 2:
-        LOGGER.warning("%s: %r is read as 1 and %r as 0, in sorted order.", name, distinct[1], distinct[0])
+        logger.warning("%s: %r is read as 1 and %r as 0, in sorted order.", name, distinct[1], distinct[0])
     codes = np.searchsorted(distinct, texts).astype(np.int8)
     return np.where(texts == "", np.int8(_MISSING), codes).astype(np.int8)
 

@@ -14,7 +14,7 @@ from unsinter.features.extract.in_memory import read_site
 from unsinter.features.generate.generate import GenerationSettings, generate_responses
 from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, checked_date, pinned_clock
 from unsinter.features.rendering.framing import dates_around
-from unsinter.features.rendering.rendering import render, rendered_identity
+from unsinter.features.rendering.rendering import TemplateInput, render, rendered_identity
 
 TODAY = "<|user|>\nIt is {{ strftime_now('%d %B %Y') }}.<|end|>\n"
 IF_DEFINED = (
@@ -104,7 +104,7 @@ def test_a_template_that_reads_no_clock_knows_no_day(with_head, caplog):
 
 
 def test_a_day_given_as_an_option_of_the_template_needs_no_clock(with_head):
-    rows = render(PROMPTS, with_head(IF_DEFINED), options={"date_string": "1 Jan 2020"})
+    rows = render(PROMPTS, with_head(IF_DEFINED), beside=TemplateInput(options={"date_string": "1 Jan 2020"}))
     assert rows[0].date is None
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from unsinter.cache.store import ActivationStore
 from unsinter.features.extract import selfcheck
-from unsinter.features.extract.extraction import ExtractionError, extract
+from unsinter.features.extract.extraction import ExtractionError, ExtractionOptions, extract
 from unsinter.features.extract.forward import Reader, make_reader
 from unsinter.features.extract.selfcheck import PaddingError
 from unsinter.features.model.hooks import read_stream
@@ -63,7 +63,9 @@ def test_a_bfloat16_model_is_cached_bit_for_bit(zoo, tmp_path):
     model = load_model(zoo.folder("llama"), dtype="bfloat16", device="cpu")
     rows = render(PROMPTS[:3], model)
     store = ActivationStore.open(tmp_path, model.identity)
-    found = extract(model, rows, store, layers=[2], positions=["template_end"], token_budget=1)
+    found = extract(
+        model, rows, store, layers=[2], positions=["template_end"], options=ExtractionOptions(token_budget=1)
+    )
     for row, value in zip(rows, found.activations(2, "template_end"), strict=True):
         with torch.inference_mode():
             hidden = model.model(
@@ -198,7 +200,14 @@ def test_left_padding_that_changes_the_numbers_is_refused(zoo, tiny, tmp_path):
     assert extract(model, rows, tiny.store(), layers=[1], positions=POSITIONS).deviation.is_within
     store = tiny.store()
     with pytest.raises(PaddingError, match="use padding_side='right'"):
-        extract(model, rows, store, layers=[1], positions=POSITIONS, padding_side="left")
+        extract(
+            model,
+            rows,
+            store,
+            layers=[1],
+            positions=POSITIONS,
+            options=ExtractionOptions(padding_side="left"),
+        )
     assert not store.values
 
 
@@ -209,10 +218,19 @@ def test_a_model_that_mixes_padding_into_the_text_is_read_without_padding(zoo, t
         found = extract(model, rows, tiny.store(), layers=[2], positions=POSITIONS)
     assert "only rows of equal length will share a batch" in caplog.text
     assert found.deviation.is_within
-    alone = extract(model, rows, tiny.store(), layers=[2], positions=POSITIONS, token_budget=1)
+    alone = extract(
+        model, rows, tiny.store(), layers=[2], positions=POSITIONS, options=ExtractionOptions(token_budget=1)
+    )
     assert np.abs(found.activations(2, "template_end") - alone.activations(2, "template_end")).max() <= 1e-5
     with pytest.raises(PaddingError, match="in a batch padded on the left"):
-        extract(model, rows, tiny.store(), layers=[2], positions=POSITIONS, padding_side="left")
+        extract(
+            model,
+            rows,
+            tiny.store(),
+            layers=[2],
+            positions=POSITIONS,
+            options=ExtractionOptions(padding_side="left"),
+        )
 
 
 def test_a_prompt_longer_than_the_context_is_refused_by_id_or_dropped_and_listed(llama, tiny):
@@ -226,7 +244,9 @@ def test_a_prompt_longer_than_the_context_is_refused_by_id_or_dropped_and_listed
     ):
         extract(llama, rows, store, layers=[1], positions=POSITIONS)
     assert not store.calls
-    found = extract(llama, rows, store, layers=[1], positions=POSITIONS, on_too_long="drop")
+    found = extract(
+        llama, rows, store, layers=[1], positions=POSITIONS, options=ExtractionOptions(on_too_long="drop")
+    )
     assert found.dropped == ("long",)
     assert found.ids == ("ok", "fits")
     assert found.activations(1, "template_end").shape == (2, 32)
@@ -321,7 +341,14 @@ class OutOfMemory:
 def test_out_of_memory_halves_the_batch_and_goes_on(llama, rows, tiny, caplog):
     expected = extract(llama, rows, tiny.store(), layers=[2], positions=POSITIONS)
     with OutOfMemory(llama, 60), caplog.at_level(logging.WARNING):
-        found = extract(llama, rows, tiny.store(), layers=[2], positions=POSITIONS, token_budget=10_000)
+        found = extract(
+            llama,
+            rows,
+            tiny.store(),
+            layers=[2],
+            positions=POSITIONS,
+            options=ExtractionOptions(token_budget=10_000),
+        )
     assert found.n_halvings > 2  # the self-check's own among them
     assert "out of memory at" in caplog.text
     assert found.n_computed == 13
@@ -367,8 +394,7 @@ def test_progress_counts_rows_up_to_all_of_them(llama, rows, tiny):
         tiny.store(),
         layers=[1],
         positions=POSITIONS,
-        token_budget=60,
-        progress=lambda done, total: seen.append((done, total)),
+        options=ExtractionOptions(token_budget=60, progress=lambda done, total: seen.append((done, total))),
     )
     assert seen == sorted(seen)
     assert seen[-1] == (13, 13)
@@ -387,5 +413,12 @@ def test_the_self_check_pads_even_where_nearly_all_rows_are_of_one_length(llama,
     rows = render(
         [*((f"s{n}", f"{n}") for n in range(9)), ("long", "a much longer prompt than those")], llama
     )
-    found = extract(llama, rows, tiny.store(), layers=[1], positions=POSITIONS, padding_side="left")
+    found = extract(
+        llama,
+        rows,
+        tiny.store(),
+        layers=[1],
+        positions=POSITIONS,
+        options=ExtractionOptions(padding_side="left"),
+    )
     assert found.deviation.n_rows == 4

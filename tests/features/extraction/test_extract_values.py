@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from unsinter.features.extract.extraction import extract
+from unsinter.features.extract.extraction import ExtractionOptions, extract
 from unsinter.features.rendering.positions import resolve_position
 from unsinter.features.rendering.rendering import render
 
@@ -44,7 +44,12 @@ def test_every_layer_equals_the_models_own_hidden_states(zoo, tiny, supported, t
     truth = [oracle(model, row)[0] for row in rows]
     for side in ("right",) if supported == "convbert" else ("right", "left"):
         found = extract(
-            model, rows, tiny.store(), layers="all", positions=positions, padding_side=side, token_budget=300
+            model,
+            rows,
+            tiny.store(),
+            layers="all",
+            positions=positions,
+            options=ExtractionOptions(padding_side=side, token_budget=300),
         )
         assert found.layers == tuple(range(model.n_layers + 1))
         for layer in found.layers:

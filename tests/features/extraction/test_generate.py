@@ -10,7 +10,7 @@ import torch
 from unsinter.features.generate import generate as generate_module
 from unsinter.features.generate.generate import GenerationError, GenerationSettings, generate_responses
 from unsinter.features.generate.response_file import ResponseFile, ResponseFileError
-from unsinter.features.rendering.rendering import render
+from unsinter.features.rendering.rendering import TemplateInput, render
 
 PROMPTS = [(f"p{n}", "tell me a story about bread and rain " + "more " * n) for n in range(7)]
 SAMPLED = GenerationSettings(max_new_tokens=6, samples=2, temperature=1.0, seed=3, token_budget=80)
@@ -151,7 +151,9 @@ def test_rows_of_other_settings_model_or_template_are_refused(zoo, llama, rows, 
     with pytest.raises(ResponseFileError, match="another model or settings"):
         generate_responses(other, render(PROMPTS, other), path, settings=GREEDY)
     with pytest.raises(ResponseFileError, match="record 'p0' answers another text or template"):
-        generate_responses(llama, render(PROMPTS, llama, system="Be kind."), path, settings=GREEDY)
+        generate_responses(
+            llama, render(PROMPTS, llama, beside=TemplateInput(system="Be kind.")), path, settings=GREEDY
+        )
     assert path.read_bytes() == before
 
 

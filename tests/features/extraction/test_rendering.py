@@ -10,7 +10,7 @@ from unsinter.features.rendering.positions import (
     describe_positions,
     resolve_position,
 )
-from unsinter.features.rendering.rendering import RenderError, render
+from unsinter.features.rendering.rendering import RenderError, TemplateInput, render
 
 TRICKY = [
     "Hi",
@@ -116,7 +116,7 @@ def test_a_template_that_cannot_be_located_is_refused(tiny, tmp_path, template, 
 
 def test_a_system_text_that_holds_a_sentinel_does_not_confuse_the_search(zoo):
     model = zoo("llama")
-    [row] = render([("a", "zebra")], model, system="A zebra and a fjord.")
+    [row] = render([("a", "zebra")], model, beside=TemplateInput(system="A zebra and a fjord."))
     start, end = row.instruction
     assert model.tokenizer.decode(list(row.token_ids[start:end])) == "zebra"
     assert model.tokenizer.decode(list(row.token_ids[:start])).endswith("<|end|>\n<|user|>\n")
@@ -147,7 +147,8 @@ def test_template_options_reach_the_template(tiny, tmp_path):
     tokenizer.chat_template = tiny.template + "{% if not thinking %}<|end|>{% endif %}"
     model = with_tokenizer(tiny, tmp_path, tokenizer)
     [thinking], [not_thinking] = (
-        render([("a", "Hi")], model, options={"thinking": flag}) for flag in (True, False)
+        render([("a", "Hi")], model, beside=TemplateInput(options={"thinking": flag}))
+        for flag in (True, False)
     )
     assert not_thinking.token_ids == (*thinking.token_ids, tokenizer.convert_tokens_to_ids("<|end|>"))
 

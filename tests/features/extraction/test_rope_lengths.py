@@ -7,7 +7,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsinter.features.extract.extraction import extract
+from unsinter.features.extract.extraction import ExtractionOptions, extract
 from unsinter.features.generate.generate import GenerationSettings, generate_responses
 from unsinter.features.model.model import load_model
 from unsinter.features.model.rope_lengths import RopeLengths, rope_lengths
@@ -77,7 +77,7 @@ def read_alone(folder, row, layer):
 def test_every_row_is_read_as_the_library_reads_it_alone(folder, model, rows, tiny, budget, padding_side):
     found = extract(
         model, rows, tiny.store(rows_per_shard=4), layers=[2], positions=["template_end"],
-        token_budget=budget, padding_side=padding_side,
+        options=ExtractionOptions(token_budget=budget, padding_side=padding_side),
     )  # fmt: skip
     for row, activation in zip(rows, found.activations(2, "template_end"), strict=True):
         np.testing.assert_allclose(activation, read_alone(folder, row, 2), atol=2e-4, err_msg=row.id)

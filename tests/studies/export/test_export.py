@@ -18,6 +18,7 @@ from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeFileError
 from unsinter.studies.export.export import export_site, write_site_probe
+from unsinter.studies.export.probe_card import measured_rows
 from unsinter.studies.export.probe_facts import data_licences, make_facts
 from unsinter.studies.store.site_weights import SiteWeights
 from unsinter.studies.study.file import StudyError
@@ -207,3 +208,8 @@ def test_licences_are_counted_by_source():
         {"source": "b", "licence": "MIT", "prompts": 2},
         {"source": "unknown", "licence": "CC0-1.0", "prompts": 1},
     ]
+
+
+def test_the_card_calls_the_control_task_and_not_shuffled_labels_what_the_column_control_holds():
+    (row,) = measured_rows({"control": 0.513})
+    assert row == ("control task: same site, random labels per group", "0.513")

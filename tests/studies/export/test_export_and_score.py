@@ -19,11 +19,11 @@ from unsinter.features.model.model import ModelError, load_model
 from unsinter.features.rendering.rendering import render
 from unsinter.probes.files.export import load_probe, read_examples, save_probe
 from unsinter.probes.files.exported import ProbeFileError
-from unsinter.studies.cli.commands.export import export_verb
+from unsinter.studies.cli.commands.export import ExportRequest, export_verb
 from unsinter.studies.planted import model_folder
 from unsinter.studies.run.run import run_study
 from unsinter.studies.scoring.inputs import GivenText
-from unsinter.studies.scoring.score import score_texts, score_verb
+from unsinter.studies.scoring.score import ScoreRequest, score_texts, score_verb
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.run_options import Settings, silent
 
@@ -46,15 +46,14 @@ def finished(tmp_path_factory, few_prompts):
 
 
 def export(run, out, target="D", *, model="tiny", formats="safetensors", **site):
-    options = {"layer": None, "position": None, "family": None, "tuned": False} | site
-    export_verb(run, target=target, model=model, formats=formats, out=out, **options)
+    export_verb(ExportRequest(run=run, target=target, model=model, formats=formats, out=out, **site))
     (path,) = out.rglob("probe.safetensors")
     return path
 
 
 def score(probe, model, *texts, **changes):
-    options = {"file": None, "dash": None, "stdin": io.BytesIO(), "as_json": True, "progress": silent}
-    return score_verb(probe, model=model, texts=texts, **options | changes)
+    options = {"stdin": io.BytesIO(), "as_json": True} | changes
+    return score_verb(ScoreRequest(probe=probe, model=model, texts=texts, **options), progress=silent)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,14 @@ from transformers import AutoModel, Gemma2Config, LlamaConfig
 
 from unsinter.features.model.memory import MemoryEstimate, estimate_memory
 from unsinter.studies.cli.commands.run import demo_study_file
-from unsinter.studies.machine.forecast import Device, duration_text, forecast, measure_device, shape_of
+from unsinter.studies.machine.forecast import (
+    Device,
+    PromptSize,
+    duration_text,
+    forecast,
+    measure_device,
+    shape_of,
+)
 from unsinter.studies.planted import model_folder
 from unsinter.studies.study.file import load_study
 
@@ -23,9 +30,8 @@ GEMMA_2_9B = Gemma2Config(
 def predict(study, shape, *, flops=1e12, bandwidth=1e11, n_prompts=1000):
     memory = MemoryEstimate(n_parameters=shape.n_parameters, weights=2 * shape.n_parameters, batch=0)
     device = Device(name="cpu", flops=flops, bytes_per_second=bandwidth)
-    return forecast(
-        study, shape, memory, device=device, cpu=device, n_prompts=n_prompts, n_characters=400 * n_prompts
-    )
+    size = PromptSize(n_prompts=n_prompts, n_characters=400 * n_prompts)
+    return forecast(study, shape, memory, device=device, cpu=device, size=size)
 
 
 def test_parameters_are_counted_without_making_them():

@@ -17,7 +17,7 @@ from unsinter.studies.run.run import run_study
 from unsinter.studies.scoring.generation import MonitorError
 from unsinter.studies.scoring.inputs import GivenText
 from unsinter.studies.scoring.monitor import ProbeMonitor
-from unsinter.studies.scoring.score import score_texts, score_verb
+from unsinter.studies.scoring.score import ScoreRequest, score_texts, score_verb
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.run_options import Settings, silent
 
@@ -58,10 +58,11 @@ def test_the_day_stands_in_study_summary_card_and_scores(finished, dated, dated_
     assert summary["models"]["tiny"]["identity"]["date"] == DAY
     probe = load_probe(finished)
     assert probe.card["model"]["date"] == DAY
-    [line] = score_verb(
-        finished, model=str(dated_folder), texts=["how do i bake bread"], file=None, dash=None,
-        stdin=io.BytesIO(), as_json=True, progress=silent,
+    request = ScoreRequest(
+        probe=finished, model=str(dated_folder), texts=["how do i bake bread"], stdin=io.BytesIO(),
+        as_json=True,
     )  # fmt: skip
+    [line] = score_verb(request, progress=silent)
     [row] = render([("a", "how do i bake bread")], dated, date=DAY)
     with torch.inference_mode():
         out = dated.model(input_ids=torch.tensor([row.token_ids]), output_hidden_states=True)

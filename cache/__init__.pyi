@@ -1,0 +1,9 @@
+from .errors import CacheError as CacheError
+from .errors import UnsinterError as UnsinterError
+from .fill import FillReport as FillReport
+from .inspection import verify as verify
+from .location import default_root as default_root
+from .prune import gc as gc
+from .prune import ls as ls
+from .shard import ShardPlan as ShardPlan
+from .store import ActivationStore as ActivationStore
