@@ -23,7 +23,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     path = next(iter(files))
     try:
         for path, data in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
             with parts[path].open("wb") as file:
                 file.write(data)
                 file.flush()
@@ -39,6 +39,14 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         for part in parts.values():
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where there is none; each new name is flushed."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _flush_names(folder.parent)
 
 
 def _flush_names(folder: Path) -> None:
