@@ -5,6 +5,7 @@ network one; a reader on another machine sees the old file or the new one.
 """
 
 import errno
+import glob
 import os
 import re
 import secrets
@@ -118,7 +119,7 @@ def flush_folder(folder: Path) -> None:
 def temporaries(path: Path) -> Iterator[Path]:
     """Yield the temporary files, of live or dead writers, that would have become path."""
     if path.parent.is_dir():
-        yield from path.parent.glob(f".{path.name}.*{_SUFFIX}")
+        yield from path.parent.glob(glob.escape(f".{path.name}.") + f"*{_SUFFIX}")
 
 
 def is_temporary(path: Path) -> bool:
