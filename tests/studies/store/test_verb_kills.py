@@ -23,7 +23,7 @@ from unsinter.studies.store.run_folder import RunFolder
 from unsinter.studies.study.file import Study, load_study
 from unsinter.studies.study.run_options import Settings
 
-FORMATS = "safetensors,onnx,sklearn"
+FORMATS = "safetensors,onnx"
 THEIRS = ("notes.txt", ".mine.tmp", ".mine.1.part", ".figure.svg.host-1-ab.tmp.txt")
 """Files of the user's beside ours."""
 
