@@ -1,7 +1,7 @@
 """Feed the readers thousands of changed files: python tests/fuzz/fuzz_readers.py jsonl -runs=100000
 
-Readers are jsonl, csv, parquet, study and probe. With atheris (`pip install atheris`; its wheels need Linux on
-x86-64) inputs follow the coverage of our code, and further options are libFuzzer's (-max_total_time=60).
+Readers are jsonl, csv, parquet, study and probe. With atheris (`pip install atheris`, Linux on x86-64)
+inputs follow the coverage of our code, and further options are libFuzzer's (-max_total_time=60).
 Without it they are drawn at random from the seeds 0 to runs - 1, which a failure names.
 """
 
