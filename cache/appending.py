@@ -4,6 +4,8 @@ import os
 from io import BufferedRandom
 from pathlib import Path
 
+from unsinter.cache.atomic import flush_folder
+
 
 def append_line(file: BufferedRandom, line: bytes) -> None:
     """Add a line to a file open in mode ``ab+``, on a line of its own whatever a killed process left."""
@@ -30,6 +32,8 @@ def append_whole(path: Path, data: bytes) -> None:
             while rest:
                 rest = rest[file.write(rest) or 0 :]
             os.fsync(file.fileno())
+            if before == 0:
+                flush_folder(path.parent)
         except BaseException:  # an interrupt too must leave no half of a record
             os.ftruncate(file.fileno(), before)
             raise

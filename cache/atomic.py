@@ -5,11 +5,13 @@ network one; a reader on another machine sees the old file or the new one.
 """
 
 import errno
+import glob
 import os
+import re
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from unsinter.cache.errors import refused
 Chunks = Sequence[bytes | memoryview]
 
 _SUFFIX = ".tmp"
+_UNFINISHED = re.compile(r"\..+\.(?P<host>[^.]+)-(?P<process>[0-9]+)-[0-9a-f]+\.tmp", re.DOTALL)
 
 _LOCK_ATTEMPTS = 100
 """Times that a lock is tried anew because its folder was removed under it."""
@@ -42,10 +45,26 @@ def write_atomically(path: Path, chunks: Chunks) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def fill_atomically(path: Path, writer: Callable[[Path], object]) -> None:
+    """Let ``writer`` make a file, flush it, and move it to path: whole or not at all.
+
+    Raises
+    ------
+    OSError, and whatever ``writer`` raises : the temporary file is gone by then.
+    """
+    temporary = _temporary_name(path)
+    try:
+        writer(temporary)
+        flush_file(temporary)
+        temporary.replace(path)
+        flush_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_beside(path: Path, chunks: Chunks) -> Path:
     """Write the chunks to a new temporary file beside path, flushed to the disk, and return its name."""
-    owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
-    temporary = path.with_name(f".{path.name}.{owner}{_SUFFIX}")
+    temporary = _temporary_name(path)
     try:
         with temporary.open("xb", buffering=0) as file:
             for chunk in chunks:
@@ -67,19 +86,40 @@ def publish(temporary: Path, path: Path, chunks: Chunks) -> None:
     flush_folder(path.parent)
 
 
-def flush_folder(folder: Path) -> None:
-    """Flush a folder's list of names to the disk, so that a rename outlives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def move_into(path: Path, target: Path) -> None:
+    """Rename a file or folder, into another folder maybe, and flush the names in both."""
+    path.rename(target)
+    for folder in {path.parent, target.parent}:
+        flush_folder(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where there is none; each new name is flushed to the disk."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    flush_folder(folder.parent)
+
+
+def flush_file(path: Path) -> None:
+    """Flush a file's bytes to the disk, so that they outlive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
+def flush_folder(folder: Path) -> None:
+    """Flush a folder's list of names to the disk, so that a rename outlives a power cut."""
+    flush_file(folder)
+
+
 def temporaries(path: Path) -> Iterator[Path]:
     """Yield the temporary files, of live or dead writers, that would have become path."""
     if path.parent.is_dir():
-        yield from path.parent.glob(f".{path.name}.*{_SUFFIX}")
+        yield from path.parent.glob(glob.escape(f".{path.name}.") + f"*{_SUFFIX}")
 
 
 def is_temporary(path: Path) -> bool:
@@ -89,7 +129,16 @@ def is_temporary(path: Path) -> bool:
 
 def sweep(path: Path) -> None:
     """Remove the unfinished files of dead writers that would have become path."""
-    for leftover in temporaries(path):
+    _remove_abandoned(temporaries(path))
+
+
+def sweep_folder(folder: Path) -> None:
+    """Remove the unfinished files of dead writers from a folder, whatever they would have become."""
+    _remove_abandoned(folder.glob(f".*{_SUFFIX}"))
+
+
+def _remove_abandoned(unfinished: Iterable[Path]) -> None:
+    for leftover in unfinished:
         # Another process may sweep the same leftover, and one that stays behind is harmless.
         with suppress(OSError):
             if not _may_be_live(leftover):
@@ -120,7 +169,7 @@ def _acquire(lock: FileLock, path: Path, *, wait: bool) -> None:
     gone: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     for _ in range(_LOCK_ATTEMPTS):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             lock.acquire(timeout=-1 if wait else 0, poll_interval=0.02)
         except (FileNotFoundError, FileExistsError) as error:
             gone = error
@@ -131,17 +180,25 @@ def _acquire(lock: FileLock, path: Path, *, wait: bool) -> None:
     raise gone
 
 
+def _temporary_name(path: Path) -> Path:
+    owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return path.with_name(f".{path.name}.{owner}{_SUFFIX}")
+
+
 def _may_be_live(temporary: Path) -> bool:
-    host, pid, _ = temporary.name.removesuffix(_SUFFIX).rpartition(".")[2].rsplit("-", 2)
-    if host != _host():
+    """Say whether a file may still be written; one whose name is not of our making is somebody else's."""
+    owner = _UNFINISHED.fullmatch(temporary.name)
+    if owner is None:
+        return True
+    if owner["host"] != _host():
         return time.time() - temporary.stat().st_mtime < _FOREIGN_WRITER_SECONDS
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+        os.kill(int(owner["process"]), 0)
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
-    return int(pid) != os.getpid()
+    return int(owner["process"]) != os.getpid()
 
 
 def _host() -> str:

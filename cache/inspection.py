@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from unsinter.cache.atomic import flush_folder, is_temporary, write_atomically
+from unsinter.cache.atomic import is_temporary, make_folder, move_into, write_atomically
 from unsinter.cache.errors import CacheError, ForeignShardError, damaged, refused
 from unsinter.cache.key import canonical, identity_key
 from unsinter.cache.manifest import Entry, Folder
@@ -224,13 +224,12 @@ def _rebuild(folder: Folder, inspection: Inspection) -> list[Path]:
 
 def _move(path: Path, folder: Folder) -> Path:
     target = _free_name(folder, path.name)
-    path.rename(target)
-    flush_folder(path.parent)
+    move_into(path, target)
     return target
 
 
 def _free_name(folder: Folder, name: str) -> Path:
-    folder.quarantine.mkdir(exist_ok=True)
+    make_folder(folder.quarantine)
     target, number = folder.quarantine / name, 1
     while target.exists():
         number += 1

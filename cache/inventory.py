@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from unsinter.cache.atomic import is_temporary, write_atomically
+from unsinter.cache.atomic import is_temporary, sweep, write_atomically
 from unsinter.cache.errors import UnsinterError
 
 INVENTORY = "unsinter-inventory.json"
@@ -111,6 +111,7 @@ class Inventory:
 
     def write(self) -> None:
         """Write the inventory into its folder, whole or not at all; OSError where the system refuses."""
+        sweep(self.folder / INVENTORY)
         write_atomically(self.folder / INVENTORY, [self.encoded()])
 
     def refusal(self, name: str) -> str | None:

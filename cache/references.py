@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import CacheError, refused, unreadable
 from unsinter.cache.key import canonical
 from unsinter.cache.manifest import Folder, Manifest
@@ -61,7 +61,7 @@ def write_reference(folder: Folder, study: Path, needs: ShardPlan) -> None:
     """
     path, content = _note(folder, study, needs)
     try:
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
         sweep(path)
         write_atomically(path, [content])
     except OSError as error:

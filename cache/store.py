@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import CacheError, damaged, refused
 from unsinter.cache.fill import Filler, FillReport, Produce
 from unsinter.cache.key import JSON, canonical, identity_key
@@ -235,7 +235,7 @@ class ActivationStore:
         folder = self._folder
         try:
             with folder.locked():
-                folder.shards.mkdir(parents=True, exist_ok=True)
+                make_folder(folder.shards)
                 for path in (folder.identity, folder.about, folder.manifest):
                     sweep(path)
                 if not folder.identity.exists():

@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from unsinter.cache.atomic import make_folder
 from unsinter.cache.errors import UnsinterError
 from unsinter.cache.refusals import naming
 from unsinter.features.generate.answer_batches import Mates, plan_answers, settle_mates
@@ -113,7 +114,7 @@ def generate_responses(
     _check(model, rendered, settings)
     plan = _plan(model, rendered, settings)
     with naming(path, ResponseFileError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock = FileLock(f"{path}.lock")
         lock.acquire()
     with lock:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import UnsinterError
 from unsinter.cache.json_text import read_json
 from unsinter.cache.refusals import naming
@@ -43,7 +43,7 @@ class AnswerFolder:
         """Store an answer, whole or not at all; AnswerFolderError where the system refuses."""
         path = self._path(question)
         with naming(path, AnswerFolderError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             sweep(path)
             write_atomically(path, [json.dumps({"key": path.stem, "answer": answer}).encode()])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.location import expand_home
 from unsinter.cache.refusals import naming
 from unsinter.features.labelling.agreement import Agreement, agree, agree_by_model
@@ -162,7 +162,7 @@ def _write(out: Path, lines: str) -> None:
             if out.read_bytes() != lines.encode():
                 raise _in_the_way(out)
             return
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(out.parent)
         sweep(out)
         write_atomically(out, [lines.encode()])
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.refusals import naming
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel, numbers
 from unsinter.features.labelling.evidence import read_part
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = fit_refusal_model(rows, trained_on=f"{options.half} half, split by split_group")
         target = options.out / "refusal_model.json"
         with naming(target, ValueError):
-            options.out.mkdir(parents=True, exist_ok=True)
+            make_folder(options.out)
             sweep(target)
             write_atomically(target, [model.to_json().encode()])
     except (ValueError, OSError) as error:

@@ -1,12 +1,13 @@
 """Rows of a Parquet file, which may unpack to a million times its size: what it would take is asked first."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from unsinter.features.records.arrow_process import UnreadableError, parquet_batches, parquet_facts
 from unsinter.features.records.record import RecordError
 
-_BATCH = 1024
 _SMALL = 64_000_000
 """Bytes, or values, that any file may unpack to; a larger file may unpack to `_RATIO` times its size."""
 
@@ -24,54 +25,37 @@ class ParquetRows:
     """
 
     def __init__(self, path: Path) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         self.path = path
+        size = path.stat().st_size
+        self._most = max(_SMALL, _RATIO * size)
         try:
-            with pq.ParquetFile(path) as file:
-                schema, facts = file.schema_arrow, file.metadata
-                chunks = [
-                    facts.row_group(group).column(place)
-                    for group in range(facts.num_row_groups)
-                    for place in range(facts.num_columns)
-                ]
-                self._texts = [
-                    file.schema.column(place).path
-                    for place in range(len(file.schema))
-                    if file.schema.column(place).physical_type == "BYTE_ARRAY"
-                ]
-                n_rows, n_values = facts.num_rows, sum(chunk.num_values for chunk in chunks)
-                n_bytes = sum(chunk.total_uncompressed_size for chunk in chunks)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise self._unreadable(error) from error
-        if twice := _field_twice(schema):
+            self._facts, self._held = parquet_facts(path, most=self._most)
+        except UnreadableError as error:
+            raise self._refusal(error) from error
+        if twice := self._facts["twice"]:
             raise RecordError.at(path, f"the header names {twice!r} twice; rename one")
-        self._most = max(_SMALL, _RATIO * path.stat().st_size)
-        if n_rows > path.stat().st_size or max(n_values, n_bytes) > self._most:
+        n_rows, n_values, n_bytes = (self._facts[name] for name in ("n_rows", "n_values", "n_bytes"))
+        if n_rows > size or max(n_values, n_bytes) > self._most:
             raise self._larger_than_it_looks()
-        self.columns = tuple(schema.names)
-        self.metadata: Mapping[bytes, bytes] = schema.metadata or {}
+        if min(n_rows, n_values, n_bytes) < 0:
+            raise self._refusal(UnreadableError("it names fewer than no rows, values or bytes"))
+        self.columns = tuple(self._facts["columns"])
+        self.metadata: Mapping[bytes, bytes] = {
+            b64decode(name): b64decode(value) for name, value in self._facts["metadata"].items()
+        }
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        number, n_bytes = 1, 0
+        number, held = 1, self._held
         try:
-            # Repeated texts stay one until their size is known: a short file may repeat a long one.
-            with pq.ParquetFile(self.path, read_dictionary=self._texts) as file:
-                for batch in file.iter_batches(batch_size=_BATCH):
-                    size = sum(_text_bytes(column) for column in batch.columns)
-                    n_bytes += size
-                    if n_bytes > self._most:
-                        raise self._larger_than_it_looks()
-                    step = _BATCH if size <= _AT_ONCE else 1
-                    for start in range(0, len(batch), step):
-                        yield from self._values(batch.slice(start, step), number + start)
-                    number += len(batch)
-        except (pa.ArrowException, OSError) as error:
-            raise self._unreadable(error) from error
+            read = parquet_batches(self.path, self._facts, most=self._most) if held is None else held
+            for batch, size in read:
+                # Long texts become Python's row by row.
+                step = max(1, len(batch)) if size <= _AT_ONCE else 1
+                for start in range(0, len(batch), step):
+                    yield from self._values(batch.slice(start, step), number + start)
+                number += len(batch)
+        except UnreadableError as error:
+            raise self._refusal(error) from error
 
     def _values(self, batch: Any, number: int) -> list[Mapping[str, Any]]:
         try:
@@ -94,9 +78,10 @@ class ParquetRows:
                 raise RecordError.at(self.path, fault, row=number, field=name) from error
         return values
 
-    def _unreadable(self, error: Exception) -> RecordError:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        return RecordError.at(self.path, f"is not a readable Parquet file ({reason}); write it again")
+    def _refusal(self, error: UnreadableError) -> RecordError:
+        if error.is_too_large:
+            return self._larger_than_it_looks()
+        return RecordError.at(self.path, f"is not a readable Parquet file ({error}); write it again")
 
     def _larger_than_it_looks(self) -> RecordError:
         size = self.path.stat().st_size
@@ -105,47 +90,3 @@ class ParquetRows:
             "write it again, or as JSON Lines"
         )
         return RecordError.at(self.path, fault)
-
-
-def _text_bytes(column: Any) -> int:
-    """Return the bytes that the texts of an Arrow array take once none is shared."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        if not _is_text(kind.value_type):
-            return int(column.nbytes)
-        lengths = pc.binary_length(column.dictionary).cast(pa.int64())
-        return pc.sum(lengths.take(column.indices)).as_py() or 0
-    if _is_text(kind):
-        return pc.sum(pc.binary_length(column).cast(pa.int64())).as_py() or 0
-    if pa.types.is_map(kind):
-        return _text_bytes(column.keys) + _text_bytes(column.items)
-    if pa.types.is_struct(kind):
-        return sum(map(_text_bytes, column.flatten()))
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return _text_bytes(column.flatten())
-    return int(column.nbytes)
-
-
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
-
-    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    return any(is_kind(kind) for is_kind in kinds)
-
-
-def _field_twice(fields: Iterable[Any], parent: str = "") -> str | None:
-    """Return the first column, or field inside a column (``parent.name``), whose name another has too."""
-    seen: set[str] = set()
-    for column in fields:
-        name, kind = f"{parent}{column.name}", column.type
-        if name in seen:
-            return name
-        seen.add(name)
-        inner = (kind.field(place) for place in range(kind.num_fields))
-        # The two parts of a map are no names of the file's.
-        if kind.num_fields and (twice := _field_twice(inner, f"{name}.")):
-            return twice
-    return None

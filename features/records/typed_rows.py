@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from unsinter.features.records.arrow_process import check_arrow_file
 from unsinter.features.records.class_names import Classes, class_columns, parquet_features
 from unsinter.features.records.parquet_rows import ParquetRows
 from unsinter.features.records.record import RecordError
@@ -49,6 +50,9 @@ def folder_mappings(path: Path) -> TypedMappings:
         fault = f"holds the splits {', '.join(splits)}; name the folder of one of them"
         raise RecordError.at(path, fault)
     try:
+        # A damaged one may end the library that reads it, and so it is gone through in another process first.
+        for file in sorted(path.glob("*.arrow")):
+            check_arrow_file(file)
         return dataset_mappings(datasets.load_from_disk(str(path)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import UnsinterError
 from unsinter.cache.refusals import naming
 from unsinter.studies.figures.style import (
@@ -165,7 +165,7 @@ def _save(figure: Figure, path: Path, name: str) -> None:
         mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
         figure.savefig(image, format=path.suffix[1:], dpi=150, metadata=metadata)
     _tell(said, path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     sweep(path)
     write_atomically(path, [image.getbuffer()])
 

@@ -4,6 +4,7 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
+from unsinter.cache.atomic import make_folder, move_into
 from unsinter.cache.inventory import INVENTORY, MISSING, DamagedFileError, Inventory
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,10 @@ def set_aside(run: Path, name: str, why: str) -> None:
     number = 1
     while (place := run / DAMAGED / str(number) / name).exists():
         number += 1
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(place.parent)
     # Another process may have moved it already.
     with suppress(FileNotFoundError):
-        (run / name).rename(place)
+        move_into(run / name, place)
     logger.warning("%s %s; it is made anew (the damaged one: %s).", run / name, why, place)
 
 

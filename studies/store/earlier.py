@@ -7,6 +7,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from unsinter.cache.atomic import (
+    make_folder,
+    move_into,
+    sweep,
+    sweep_folder,
+    temporaries,
+    write_atomically,
+)
+
 STUDY = "study.yaml"
 
 _MOVING = ".moving"
@@ -18,14 +27,17 @@ _ABANDONED_SECONDS = 24 * 3600.0
 
 def is_unstarted(folder: Path) -> bool:
     """Say whether a folder holds nothing but what a run leaves that was killed while it wrote its study."""
-    return all(_is_unfinished_study(path) for path in folder.iterdir())
+    ours = set(temporaries(folder / STUDY))
+    return all(path.is_file() and (path in ours or _is_unfinished_study(path)) for path in folder.iterdir())
 
 
 def sweep_unfinished(folder: Path) -> None:
     """Remove the unfinished files and steps of a run folder that no live process can be at work on.
 
-    Their names say the process and not the machine, so one of today may be another machine's.
+    Names of some say the process and not the machine, so one of today may be another machine's.
     """
+    for place in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+        sweep_folder(place)
     for path in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
         parts = path.name.split(".")
         with suppress(OSError):  # another process may sweep the same, and what stays behind is harmless
@@ -43,17 +55,16 @@ def set_aside(folder: Path, outputs: Sequence[str]) -> Path | None:
     names = [name for name in outputs if name != STUDY and (folder / name).exists()]
     if not names and not moving.is_dir():
         return None
-    moving.mkdir(parents=True, exist_ok=True)
+    make_folder(moving)
     if (folder / STUDY).is_file() and not (moving / STUDY).exists():
-        part = moving / f".{STUDY}.part"
-        shutil.copyfile(folder / STUDY, part)
-        part.replace(moving / STUDY)
+        sweep(moving / STUDY)
+        write_atomically(moving / STUDY, [(folder / STUDY).read_bytes()])
     for name in sorted(names, key=lambda name: name != "summary.json"):
         _move(folder / name, moving)
     number = 1
     while (aside := folder / "earlier" / str(number)).exists():
         number += 1
-    moving.rename(aside)
+    move_into(moving, aside)
     return aside
 
 
@@ -67,7 +78,7 @@ def _move(path: Path, moving: Path) -> None:
     while target.exists():  # written again by a run between the kill and now
         number += 1
         target = moving / f"{path.name}.{number}"
-    path.rename(target)
+    move_into(path, target)
 
 
 def _is_unfinished_study(path: Path) -> bool:

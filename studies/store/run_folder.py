@@ -1,7 +1,6 @@
 """The folder a run writes: every file is whole or absent."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ import pandas as pd
 import yaml
 
 from unsinter.cache.appending import append_line
+from unsinter.cache.atomic import fill_atomically, make_folder, sweep
 from unsinter.cache.inventory import INVENTORY, Entry, Inventory, files_below
 from unsinter.cache.refusals import naming
 from unsinter.studies.store.damage import DAMAGED, GROWING, STEPS, amiss, mend_run
@@ -189,16 +189,11 @@ class RunFolder:
             self.log("set aside", to=to, because="the study or its files changed")
 
     def write(self, target: Path, writer: Callable[[Path], object]) -> None:
-        """Let ``writer`` fill a temporary file, then move it into place."""
-        # A name of its own: two runs may write into one folder at once.
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        """Let ``writer`` fill a temporary file, then move it into place, flushed to the disk."""
         with naming(target, StudyError):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                writer(part)
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
+            make_folder(target.parent)
+            sweep(target)
+            fill_atomically(target, writer)
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write ``name.parquet``."""

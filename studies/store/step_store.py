@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from unsinter.cache.atomic import flush_folder, write_atomically
+from unsinter.cache.atomic import make_folder, move_into, write_atomically
 from unsinter.cache.inventory import DamagedFileError, Inventory, files_below
 from unsinter.cache.refusals import cannot_write
 from unsinter.studies.store.damage import set_aside
@@ -103,15 +103,14 @@ class StepStore:
         final = self.folder / f"{name}-{key[:16]}"
         part = self.folder / f".{final.name}.{os.getpid()}.part"
         try:
-            part.mkdir(parents=True, exist_ok=True)
+            make_folder(part)
             for table_name, table in tables.items():
                 write_atomically(part / f"{table_name}.parquet", [table.to_parquet(index=False)])
             write_more(part)
             write_atomically(part / _FACTS, [json.dumps(dict(facts), indent=1, sort_keys=True).encode()])
             Inventory.of(part, files_below(part)).write()
             if not final.exists():  # another process may have finished the same step: equal by its key
-                part.rename(final)
-                flush_folder(self.folder)
+                move_into(part, final)
         except OSError as error:
             raise StudyError(cannot_write(final, error)) from error
         finally:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unsinter.cache.atomic import sweep, write_atomically
+from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import UnsinterError
 from unsinter.cache.json_text import read_json
 from unsinter.cache.location import expand_home
@@ -51,7 +51,7 @@ def write_label_rates(report: LabelReport, path: Path) -> None:
         "models": {name: _counts(found) for name, found in report.by_model.items()},
     }
     with naming(path, LabelRatesError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         sweep(path)
         write_atomically(path, [json.dumps(content, indent=1).encode() + b"\n"])
 

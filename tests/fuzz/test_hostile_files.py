@@ -1,11 +1,12 @@
 """Thousands of changed files per reader: each is read, or refused by an error of ours, in no time."""
 
 import random
+import shutil
 import time
 
 import pytest
 from cache_source import IDENTITY, fill, row_keys
-from hostile_files import CacheFolder, Csv, Jsonl, Parquet, ProbeFile, StudyFile, is_named
+from hostile_files import CacheFolder, Csv, Jsonl, Parquet, ProbeFile, StudyFile, fast_folder, is_named
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,13 +25,15 @@ SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
-def reader(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
+def reader(request):
+    folder = fast_folder()
     if request.param != "cache":
-        return READERS[request.param](folder)
-    store = ActivationStore.open(folder / "cache", IDENTITY)
-    fill(store, row_keys(5))
-    return CacheFolder(folder, store)
+        yield READERS[request.param](folder)
+    else:
+        store = ActivationStore.open(folder / "cache", IDENTITY)
+        fill(store, row_keys(5))
+        yield CacheFolder(folder, store)
+    shutil.rmtree(folder)
 
 
 def read_one(reader, seed):

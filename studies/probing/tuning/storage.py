@@ -12,6 +12,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from unsinter.cache.atomic import make_folder
 from unsinter.cache.errors import UnsinterError
 from unsinter.cache.location import expand_home
 from unsinter.studies.store.journal import JournalError, WholeRecords
@@ -112,7 +113,7 @@ def _of_url(url: str) -> BaseStorage:
 
 def _journal(path: Path) -> BaseStorage:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         return JournalStorage(WholeRecords(path))
     except JournalError as error:
         raise TuningError(str(error)) from error

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load, save_file
 
 from unsinter.probes.calibration import Calibration
+from unsinter.probes.files import whole_files
 from unsinter.probes.files.export import (
     OUR_FIELDS,
     load_probe,
@@ -311,9 +313,12 @@ def test_a_full_disk_leaves_the_earlier_probe_whole_and_no_leftovers(saved):
     load_probe(saved)
 
 
-def test_a_card_that_cannot_be_written_leaves_the_earlier_weights_too(saved):
+def test_a_card_that_cannot_be_written_leaves_the_earlier_weights_too(saved, monkeypatch):
     before = saved.read_bytes()
-    (saved.parent / f".probe.json.{os.getpid()}.part").mkdir()  # stands where the card's temporary file goes
+    monkeypatch.setattr(whole_files.secrets, "token_hex", lambda n: "ab")
+    host = socket.gethostname().replace(".", "_")
+    # It stands where the card's temporary file goes.
+    (saved.parent / f".probe.json.{host}-{os.getpid()}-ab.tmp").mkdir()
     with pytest.raises(ProbeFileError, match=r"probe\.json cannot be written"):
         save_probe(saved, make_probe(seed=5), examples=np.ones((1, 5)))
     assert saved.read_bytes() == before

@@ -2,19 +2,27 @@
 
 import json
 import random
+import shutil
+from functools import cache
 
 import pytest
 import yaml
-from hostile_files import RunFolder, is_named
+from hostile_files import RunFolder, fast_folder, is_named
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unsinter.studies.report.run_data import ReportError, read_evidence
+from unsinter.studies.tables import read
 
 
 @pytest.fixture(scope="module")
-def hostile_run(write_bare_run, tmp_path_factory):
-    return RunFolder(write_bare_run(tmp_path_factory.mktemp("hostile") / "run"))
+def hostile_run(write_bare_run):
+    folder, parsed = fast_folder(), cache(read.read_table)
+    with pytest.MonkeyPatch.context() as patch:
+        # Only summary and study are changed: of the tables the same bytes are parsed once.
+        patch.setattr(read, "read_table", lambda data: parsed(data).copy())
+        yield RunFolder(write_bare_run(folder / "run"))
+    shutil.rmtree(folder)
 
 
 def read_one(hostile_run, seed):
