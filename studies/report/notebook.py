@@ -116,10 +116,11 @@ class Run:
         """Return held-out score by layer with floors and controls, as a figure that can be restyled."""
         tables = (self.table(name) for name in ("results", "floors"))
         results, floors = (t if model is None else t[t["model"] == model] for t in tables)
-        return layer_curves(results, floors)
+        titles = {name: known.title for name, known in self.evidence.targets.items()}
+        return layer_curves(results, floors, titles=titles)
 
-    def transfer_figure(self, model: str, kind: str = "category") -> Figure:
-        """Return a model's transfer matrix at the chosen site beside that of the words.
+    def transfer_figure(self, model: str, kind: str = "category", *, target: str = "D") -> Figure:
+        """Return a model's transfer matrix of a target at the chosen site beside that of the words.
 
         Raises
         ------
@@ -127,11 +128,13 @@ class Run:
         """
         table = self.transfer
         part = table if table.empty else table[(table["model"] == model) & (table["kind"] == kind)]
+        part = part if part.empty else part[part["target"] == target]
         if part.empty:
-            kinds = [] if table.empty else table[["model", "kind"]].drop_duplicates().to_numpy().tolist()
-            held = ", ".join(f"{name} over {kind}" for name, kind in kinds) or "none"
+            columns = ["target", "model", "kind"]
+            kinds = [] if table.empty else table[columns].drop_duplicates().to_numpy().tolist()
+            held = ", ".join(f"{which} in {name} over {kind}" for which, name, kind in kinds) or "none"
             raise ReportError(
-                f"{self.folder}: there is no matrix of {model} over {kind}; the run has {held}."
+                f"{self.folder}: there is no matrix of {target} in {model} over {kind}; the run has {held}."
             )
         return transfer_maps(part[part["selected"] | (part["reader"] == "words")])
 

@@ -8,7 +8,7 @@ Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
 
 RESULTS = {
     "model": "name of the model in the study file",
-    "target": "D, C, R or W",
+    "target": "D, C, R, W, or the name of a target of the study's own",
     "classes": "number of classes fitted",
     "metric": "auroc (two classes) or macro_f1",
     "family": "logistic, ridge, mass_mean or mlp",
@@ -54,7 +54,7 @@ RESULTS = {
 }
 FLOORS = {
     "model": "name of the model in the study file",
-    "target": "D, C, R or W",
+    "target": "D, C, R, W, or the name of a target of the study's own",
     "floor": "words, characters, length, words+model, harm, category, layer0_mean or random_model",
     "kind": "text, label (shares by another label) or activation (a control, not part of the best floor)",
     "metric": "auroc or macro_f1",
@@ -66,7 +66,7 @@ FLOORS = {
 }
 PREDICTIONS = {
     "model": "name of the model in the study file",
-    "target": "D, C, R or W",
+    "target": "D, C, R, W, or the name of a target of the study's own",
     "family": "as in results",
     "layer": "as in results",
     "position": "as in results",
@@ -78,7 +78,7 @@ PREDICTIONS = {
 }
 TRIALS = {
     "model": "name of the model in the study file",
-    "target": "D, C, R or W",
+    "target": "D, C, R, W, or the name of a target of the study's own",
     "number": "trial, from 0",
     "state": "complete, pruned or failed",
     "value": "mean score over the inner folds; of a pruned trial, over the folds it saw",
@@ -90,9 +90,9 @@ TRIALS = {
 }
 VERDICTS = {
     "model": "name of the model in the study file",
-    "pair": "D-R (all rows), D-W and C-W (refused rows), or D-topic (rows with a topic)",
-    "first": "letter of the first factor: D or C",
-    "second": "letter of the second factor: R, W or topic",
+    "pair": "D-R (all rows), D-W and C-W (refused rows), D-topic (rows with a topic), or one of the study's own",
+    "first": "the first factor: D, C or another target",
+    "second": "the second factor: R, W, topic or another target",
     "first_class": "the class that is told from the rest; `all` in the summary of several contrasts",
     "second_class": "the same of the second factor",
     "is_summary": "True: the pair's verdict at this site; a pair with one contrast has only this row",

@@ -1,28 +1,44 @@
 """The columns of the three transfer tables: names are a contract, each with its meaning."""
 
+import pandas as pd
+
 TRANSFER = {
     "model": "name of the model in the study file",
+    "target": "D, or a target of two classes of the study's own",
     "kind": "category, category_held_out, wording or source",
     "reader": "probe (activations) or words (the text floor)",
     "layer": "site of the probe; -1 for words",
     "position": "as layer; empty for words",
     "trained_on": "category, wording or source this row of the matrix is trained on, or `all others`",
     "tested_on": "category, wording or source it is tested on",
-    "auroc": "harmful against harmless, on held-out rows",
+    "auroc": "harmful against harmless, or the target's positive class against the other, held-out rows",
     "low": "95 % cluster-bootstrap interval over held-out groups, training rows fixed",
     "high": "",
     "normalised": "(auroc - 0.5) / (diagonal of the column - 0.5); missing where that interval reaches 0.5",
     "gain": "auroc minus that of the words' cell; missing for words",
     "gain_low": "95 % interval of the paired difference",
     "gain_high": "",
-    "n_train_positive": "harmful training rows, equal in all rows of a matrix",
-    "n_train_negative": "harmless training rows, equal in all rows of a matrix",
-    "n_test_positive": "harmful held-out rows",
-    "n_test_negative": "harmless held-out rows",
+    "n_train_positive": "harmful (positive) training rows, equal in all rows of a matrix",
+    "n_train_negative": "harmless (other) training rows, equal in all rows of a matrix",
+    "n_test_positive": "harmful (positive) held-out rows",
+    "n_test_negative": "harmless (other) held-out rows",
     "train_borrows": "class whose training rows are not this category's, wording's or source's own; or empty",
     "test_borrows": "the same of the held-out rows",
-    "selected": "the site chosen for D inside the training rows",
+    "selected": "the site chosen for the target inside the training rows",
 }
+MATRIX = tuple(name for name in TRANSFER if name != "target")
+"""The columns of one target's matrices; a run's table says which target it is."""
+
+
+def with_target(transfer: pd.DataFrame, target: str = "D") -> pd.DataFrame:
+    """Return matrices with the column ``target``; those of earlier runs, which have none, are of D."""
+    if "target" in transfer or "model" not in transfer:
+        return transfer
+    made = transfer.copy()
+    made.insert(1, "target", target)
+    return made
+
+
 HELD_OUT = {
     "model": "name of the model in the study file",
     "kind": "source or category",
@@ -46,7 +62,7 @@ HELD_OUT = {
     "split_digest": "SHA-256 over the ids tested on, the training ids and their inner folds",
 }
 CROSS_MODEL = {
-    "target": "D, C, R or W",
+    "target": "D, C, R, W, or the name of a target of the study's own",
     "from_model": "model whose activations are mapped",
     "from_layer": "its own chosen site for the target",
     "from_position": "as from_layer",

@@ -10,24 +10,21 @@ from numpy.typing import NDArray
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import ReadSite, Site
+from unsinter.studies.data.targets import Target
 from unsinter.studies.study.run_options import Progress, silent
-from unsinter.studies.tables.transfer_columns import TRANSFER
+from unsinter.studies.tables.transfer_columns import MATRIX
 from unsinter.studies.transfer.cell_scores import Board, intervals
 from unsinter.studies.transfer.fits import linear_scores, side_task
-from unsinter.studies.transfer.held_out_splits import values_of
 from unsinter.studies.transfer.plans import (
     KINDS,
     OTHERS,
-    Examples,
     Kind,
     Labels,
     Plan,
     RowIndex,
     Side,
-    category_plans,
-    source_plan,
-    wording_plan,
 )
+from unsinter.studies.transfer.study_plans import study_plans
 from unsinter.studies.transfer.word_floor import WordReader
 
 
@@ -46,26 +43,35 @@ def transfer_tables(
     seed: int,
     min_groups: int,
     answered: NDArray[np.bool_] | None = None,
+    target: Target | None = None,
     progress: Progress = silent,
 ) -> pd.DataFrame:
-    """Return the columns of ``TRANSFER``: matrices of the probe at every site, and of the words.
+    """Return the columns of ``MATRIX``: matrices of the probe at every site, and of the words.
 
     A kind that has fewer than two categories, wordings or sources with enough groups adds no row.
 
     Parameters
     ----------
-    best : the site chosen for D inside the training rows; marks ``selected``.
+    best : the site chosen for the target inside the training rows; marks ``selected``.
     wordings : (n_prompts,) wording of each refusal, empty where not refused; None leaves that kind out.
     present : rows that have activations.
-    penalty : L2 penalty of every probe, as chosen for D inside the training rows.
+    penalty : L2 penalty of every probe, as chosen for the target inside the training rows.
     answered : (n_prompts,) prompts that were answered; None takes those without a wording.
+    target : of two classes, as the study's own; None is D.
 
     Raises
     ------
     LeakageError : a group trains and tests.
     """
     plans = study_plans(
-        dataset, wordings, present, kinds=kinds, seed=seed, min_groups=min_groups, answered=answered
+        dataset,
+        wordings,
+        present,
+        kinds=kinds,
+        seed=seed,
+        min_groups=min_groups,
+        answered=answered,
+        target=target,
     )
     boards = [Board(plan, dataset.groups, n_draws=n_draws, seed=seed) for plan in plans]
     texts = WordReader([prompt.prompt for prompt in dataset.prompts])
@@ -75,52 +81,11 @@ def transfer_tables(
         scores = probe_scores(read(*site), boards, penalty=penalty)
         probe = Reader(name="probe", scores=scores, site=site, is_selected=site == best)
         parts += matrix_tables(boards, probe, floor=words)
-        progress(f"{model}: transfer", done, len(sites))
+        progress(f"{model}: transfer{f' of {target.name}' if target else ''}", done, len(sites))
     if not parts:
-        return pd.DataFrame(columns=list(TRANSFER))
+        return pd.DataFrame(columns=list(MATRIX))
     table = pd.concat(parts, ignore_index=True).assign(model=model)
-    return table.loc[table["kind"].isin(kinds), list(TRANSFER)].reset_index(drop=True)
-
-
-def study_plans(
-    dataset: Dataset,
-    wordings: Labels | None,
-    present: RowIndex,
-    *,
-    kinds: Sequence[Kind] = KINDS,
-    seed: int,
-    min_groups: int,
-    answered: NDArray[np.bool_] | None = None,
-) -> list[Plan]:
-    """Return the matrices that a study's prompts allow; categories where only ``category_held_out`` is asked.
-
-    That matrix is normalised by the diagonal of the first, so both are planned together.
-    """
-    examples = examples_of(dataset, present)
-    plans: list[Plan | None] = []
-    if {"category", "category_held_out"} & set(kinds):
-        plans += (
-            category_plans(examples, values_of("category", dataset), min_groups=min_groups, seed=seed) or []
-        )
-    if "wording" in kinds and wordings is not None:
-        answered = wordings == "" if answered is None else answered
-        plans.append(wording_plan(examples, wordings, answered, min_groups=min_groups, seed=seed))
-    if "source" in kinds:
-        plans.append(source_plan(examples, values_of("source", dataset), min_groups=min_groups, seed=seed))
-    return [plan for plan in plans if plan is not None]
-
-
-def examples_of(dataset: Dataset, present: RowIndex) -> Examples:
-    """Return the arrays of a dataset that plans are made from."""
-    is_present = np.zeros(len(dataset.ids), dtype=bool)
-    is_present[present] = True
-    return Examples(
-        ids=dataset.ids,
-        groups=dataset.groups,
-        harm=dataset.harm,
-        is_test=dataset.is_test,
-        is_present=is_present,
-    )
+    return table.loc[table["kind"].isin(kinds), list(MATRIX)].reset_index(drop=True)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

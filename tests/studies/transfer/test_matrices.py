@@ -9,9 +9,10 @@ from sklearn.preprocessing import StandardScaler
 from unsinter.features.records.text_floor import floor_scores
 from unsinter.probes.metrics import auroc, group_draws, percentile_interval
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.tables.transfer_columns import TRANSFER
+from unsinter.studies.tables.transfer_columns import MATRIX
 from unsinter.studies.transfer import transfer_tables
-from unsinter.studies.transfer.matrices import normalised, study_plans
+from unsinter.studies.transfer.matrices import normalised
+from unsinter.studies.transfer.study_plans import study_plans
 
 SITES = [(0, "template_end"), (1, "template_end")]
 
@@ -128,7 +129,7 @@ def test_a_held_out_category_is_normalised_by_the_diagonal_it_is_compared_with(m
 
 def test_the_table_has_the_columns_of_the_contract_and_marks_the_chosen_site(make_world):
     table = tables(make_world(n=600), kinds=["category_held_out"])
-    assert list(table.columns) == list(TRANSFER)
+    assert list(table.columns) == list(MATRIX)
     assert set(table["kind"]) == {"category_held_out"}
     assert set(table.loc[table["selected"], "layer"]) == {1}
     words = table[table["reader"] == "words"]
@@ -151,7 +152,7 @@ def test_harmful_prompts_without_a_category_are_no_category_of_their_own(make_wo
 def test_data_without_two_of_anything_give_an_empty_table(make_world):
     table = tables(make_world(n=600, sources=("north",)), min_groups=500)
     assert table.empty
-    assert list(table.columns) == list(TRANSFER)
+    assert list(table.columns) == list(MATRIX)
 
 
 def test_rows_without_activations_are_read_nowhere(make_world):
