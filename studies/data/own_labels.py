@@ -158,6 +158,12 @@ class _Column:
                 f"{self.place} holds {len(counts):,} different values (such as {few}), and a target has at "
                 f"most {MOST_CLASSES} classes; name a field of classes."
             )
+        longest = max(map(len, counts), default=0)
+        if longest > LONGEST_CLASS:
+            self.refuse(
+                f"{self.place} holds a text of {longest:,} characters; the name of a class has at most "
+                f"{LONGEST_CLASS}."
+            )
         if len(counts) < 2:
             held = f"only {abbreviate(next(iter(counts)))}" if counts else "no value"
             self.refuse(
@@ -196,8 +202,6 @@ def _fault_of_value(value: object) -> str | None:
     """Return why a value is the name of no class; None where it is one."""
     if not isinstance(value, bool | int | float | str):
         return f"{abbreviate(value)}; a class is a text, a truth value or a whole number, one per record"
-    if isinstance(value, str) and len(value) > LONGEST_CLASS:
-        return f"a text of {len(value):,} characters; the name of a class has at most {LONGEST_CLASS}"
     if isinstance(value, str) and not _is_encodable(value):
         return "half of a surrogate pair, which is no text; remove it"
     return None

@@ -90,7 +90,8 @@ TRIALS = {
 }
 VERDICTS = {
     "model": "name of the model in the study file",
-    "pair": "D-R (all rows), D-W and C-W (refused rows), D-topic (rows with a topic), or one of the study's own",
+    "pair": "D-R (all rows), D-W and C-W (refused rows), D-topic (rows with a topic), or one of the study's "
+    "own",
     "first": "the first factor: D, C or another target",
     "second": "the second factor: R, W, topic or another target",
     "first_class": "the class that is told from the rest; `all` in the summary of several contrasts",
