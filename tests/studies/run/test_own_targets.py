@@ -11,10 +11,11 @@ import yaml
 from unsinter.cache.inventory import INVENTORY
 from unsinter.probes.files.export import load_probe
 from unsinter.studies.cli.commands.export import export_verb
+from unsinter.studies.cli.commands.plan import PlanRequest, plan_verb
 from unsinter.studies.cli.commands.transfer import transfer_verb
 from unsinter.studies.report.notebook import Run
 from unsinter.studies.run.run import run_study
-from unsinter.studies.study.file import load_study
+from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.tables.columns import RESULTS, VERDICTS
 from unsinter.studies.tables.transfer_columns import TRANSFER
@@ -193,6 +194,20 @@ def test_check_counts_targets_of_the_study_and_their_pairs(finished, unsinter):
     for words in ("Prompts by copy", "Prompts by kind", "which kind of harm it is", "(copy, R)", "(kind, R)",
                   "prompts: kind"):  # fmt: skip
         assert words in said
+
+
+def test_a_pair_of_the_study_is_planned_by_the_cells_of_its_records(finished):
+    options = {"cells": None, "n": None, "phi": None, "auc": 0.95, "d": 16, "n_categories": 1, "n_worlds": 1,
+               "seed": 0, "n_jobs": 1}  # fmt: skip
+    study = finished.parent / "study.yaml"
+    title, _, rows = plan_verb(PlanRequest(**options, study=study, pair="copy-R"))
+    counts = table(finished, "verdicts").query("pair == 'copy-R'").iloc[0]
+    cells = [counts[f"groups_{name}"] for name in ("both", "first_only", "second_only", "neither")]
+    assert title.startswith(f"copy-R (true, refusal), groups in cells {','.join(map(str, cells))}: ")
+    assert len(rows) == 6
+    for changes, words in (({"pair": "copy-W"}, "W is none of"), ({"pair": None}, "go together")):
+        with pytest.raises(StudyError, match=words):
+            plan_verb(PlanRequest(**options, **({"study": study} | changes)))
 
 
 def test_a_target_that_cannot_be_is_refused_in_one_line(write_study, refused, few_prompts, tmp_path):
