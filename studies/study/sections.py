@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from unsinter.features.rendering.clock import DEFAULT_DATE, checked_date
 from unsinter.studies.study.group_minimums import MIN_CELL_GROUPS, inherited_cell_groups
@@ -44,6 +44,8 @@ def _with_rates(value: object) -> object:
 
 _SMALLEST_MARGIN = 0.13
 """The margin of a verdict where a study names none."""
+
+_WHOLE_NUMBER = TypeAdapter(int)
 
 PinnedDay = Annotated[str, BeforeValidator(_day)]
 
@@ -160,8 +162,11 @@ def inherit_min_groups(table: Any) -> Any:
 
     It is written, not looked up, so that the resolved study of a run says what the run did.
     """
-    named = table.get("min_groups") if isinstance(table, Mapping) else None
-    if not isinstance(named, int) or isinstance(named, bool):
+    if not isinstance(table, Mapping) or "min_groups" not in table:
+        return table
+    try:
+        named = _WHOLE_NUMBER.validate_python(table["min_groups"])  # as the field itself reads it
+    except ValidationError:
         return table
     section = table.get("separation", {})
     if isinstance(section, Separation):

@@ -117,6 +117,7 @@ def test_min_groups_of_the_study_is_obeyed_by_verdicts_and_the_study_over_catego
 
     assert needed() == (30, 10, 30)
     assert needed(min_groups=20) == (20, 20, 20)
+    assert needed(min_groups="20") == needed(min_groups=20.0) == (20, 20, 20)
     assert needed(min_groups=300) == (300, 300, 300)
     assert needed(min_groups=3) == (3, 10, 10)  # below ten the error rates of a verdict are not known
     assert needed(min_groups=20, separation={"min_groups": 40}) == (20, 40, 40)
