@@ -36,7 +36,7 @@ def world(n: int, n_categories: int, seed: int) -> tuple[Examples, np.ndarray]:
     examples = Examples(
         ids=np.array([f"p{i:05d}" for i in range(n)]),
         groups=np.array([f"g{i:05d}" for i in range(n)]),
-        harm=np.where(harmful, "harmful", "harmless"),
+        labels=np.where(harmful, "harmful", "harmless"),
         is_test=rng.random(n) < 0.25,
         is_present=np.ones(n, dtype=bool),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from unsinter.studies.across_categories.areas import CHANCE
 from unsinter.studies.data.estimate import Estimate
+from unsinter.studies.study.group_minimums import MIN_GROUPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class AcrossRule:
 
     effect_floor: float = 0.10
     margin: float = 0.15
-    min_groups: int = 30
+    min_groups: int = MIN_GROUPS
     level: float = 0.95
     penalty: float = 0.1
     n_folds: int = 5

@@ -25,13 +25,15 @@ def plan(
     worlds: Annotated[int, typer.Option(help="Planted worlds of each kind.")] = 20,
     seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
     jobs: Annotated[int, typer.Option(help="Workers.")] = 1,
+    study: Annotated[Path | None, typer.Option(help="Count --pair in the records of a study file.")] = None,
+    pair: Annotated[str | None, typer.Option(help="D-R, jailbreak-R, ... of --study.")] = None,
 ) -> None:
     """Show what a study of this size can hope to see: verdicts on planted worlds with as many prompts."""
     from unsinter.studies.cli.commands.plan import PlanRequest, plan_verb
 
     show_tables([plan_verb(PlanRequest(
         cells=cells, n=n, phi=phi, auc=auc, d=d, n_categories=categories, n_worlds=worlds, seed=seed,
-        n_jobs=jobs,
+        n_jobs=jobs, study=study, pair=pair,
     ))])  # fmt: skip
 
 

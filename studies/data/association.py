@@ -51,6 +51,12 @@ def cramers_v(one: Sequence[Hashable], other: Sequence[Hashable]) -> float | Non
     return float(min(1.0, np.sqrt(excess / (min(rows, columns) - 1)))) if min(rows, columns) > 1 else None
 
 
+def same_labelling(one: Sequence[Hashable], other: Sequence[Hashable]) -> bool:
+    """Tell whether two labellings (n,) part rows alike: each value of one stands with one of the other."""
+    pairs = set(zip(one, other, strict=True))
+    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+
+
 def phi(one: Sequence[bool | None], other: Sequence[bool | None]) -> float | None:
     """Return the correlation of two binary labels, from -1 to 1; None where one of them never varies."""
     pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
@@ -60,8 +66,13 @@ def phi(one: Sequence[bool | None], other: Sequence[bool | None]) -> float | Non
     return float(np.corrcoef(columns.T)[0, 1])
 
 
-def label_associations(prompts: Sequence[LabelledRow], responses: Sequence[LabelledRow]) -> list[Association]:
-    """Return how labels of prompts go together, then, model by model, those of responses."""
+def label_associations(
+    prompts: Sequence[LabelledRow], responses: Sequence[LabelledRow], *, own: Sequence[str] = ()
+) -> list[Association]:
+    """Return how labels of prompts go together, then, model by model, those of responses.
+
+    ``own`` names the study's own targets.
+    """
 
     def v(pair: str, rows: Sequence[LabelledRow], fields: tuple[str, str], model: str | None) -> Association:
         one, other = ([getattr(row, field) for row in rows] for field in fields)
@@ -70,6 +81,9 @@ def label_associations(prompts: Sequence[LabelledRow], responses: Sequence[Label
     harmful = [row for row in prompts if row.harmful is not False]
     found = [v("category, source", harmful, ("category", "source"), None)] if prompts else []
     found += [v("harmful, source", prompts, ("harmful", "source"), None)] if prompts else []
+    found += [
+        _own_association(name, field, prompts) for name in own for field in ("harmful", "category", "source")
+    ]
     for model in sorted({row.model for row in responses if row.model is not None}):
         rows = [row for row in responses if row.model == model]
         refused = [{"refusal": True, "compliance": False}.get(row.refusal or "") for row in rows]
@@ -80,3 +94,8 @@ def label_associations(prompts: Sequence[LabelledRow], responses: Sequence[Label
             found.append(v("category, wording", worded, ("category", "wording"), model))
             found.append(v("harmful, wording", worded, ("harmful", "wording"), model))
     return found
+
+
+def _own_association(name: str, field: str, prompts: Sequence[LabelledRow]) -> Association:
+    value = cramers_v([row.own.get(name) for row in prompts], [getattr(row, field) for row in prompts])
+    return Association(pair=f"{name}, {field}", measure="Cramér's V", model=None, value=value)

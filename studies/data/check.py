@@ -15,14 +15,14 @@ from unsinter.features.records.readers import Source, detect_kind, read_openings
 from unsinter.features.records.record import OpeningRecord, PromptRecord, RecordError, ResponseRecord
 from unsinter.features.records.rows import Rows, read_rows
 from unsinter.studies.data.association import Association, label_associations
-from unsinter.studies.data.group_counts import LabelledRow, Refusal
+from unsinter.studies.data.group_counts import LabelledRow
+from unsinter.studies.data.labelled_rows import prompt_row, response_row
+from unsinter.studies.data.large_cells import Question
 from unsinter.studies.data.notes import prompt_notes
-from unsinter.studies.data.questions import Question, prompt_questions, response_questions
+from unsinter.studies.data.own_questions import OwnQuestions
+from unsinter.studies.data.questions import prompt_questions, response_questions
 from unsinter.studies.data.spellings import name_notes, unify_prompts, unify_responses
 from unsinter.studies.study.sections import NearCopies
-
-CELL: Mapping[str, Refusal] = {"refusal": "refusal", "partial_refusal": "partial", "compliance": "compliance"}
-"""How a value of R is called in a cell."""
 
 SHOWN = 5
 MODELS: Mapping[str, type[BaseModel]] = {
@@ -57,6 +57,9 @@ class CheckReport:
     """(label, rows without it, rows that could have it)"""
 
     associations: tuple[Association, ...]
+    own: tuple[str, ...]
+    """Names of the study's own targets."""
+
     questions: tuple[Question, ...]
     notes: tuple[str, ...]
 
@@ -123,34 +126,45 @@ def check_records(
     *,
     files: Sequence[tuple[str, str, int]] = (),
     near_copies: NearCopies | None = None,
+    asked: OwnQuestions | None = None,
 ) -> CheckReport:
-    """Say what records hold and which questions they can answer; ``files`` is only repeated in the report."""
+    """Say what records hold and which questions they can answer; ``files`` is only repeated in the report.
+
+    ``asked`` holds what a study file asks beside the built-in questions, and how many groups are enough.
+    """
+    asked = asked or OwnQuestions()
     prompts, responses = unify_prompts(prompts), unify_responses(responses)
     grouping = group_prompts(prompts, **(near_copies or NearCopies()).model_dump()) if prompts else None
     labels = grouping.labels if grouping else ()
-    prompt_rows = [_prompt_row(record, group) for record, group in zip(prompts, labels, strict=True)]
+    own = asked.labels(prompts)
+    prompt_rows = [prompt_row(*parts) for parts in zip(prompts, labels, own, strict=True)]
     by_id = {record.id: row for record, row in zip(prompts, prompt_rows, strict=True)}
     read = [recorded_label(record) for record in responses]
     response_rows = [
-        _response_row(record, label, by_id.get(record.prompt_id))
+        response_row(record, label, by_id.get(record.prompt_id))
         for record, label in zip(responses, read, strict=True)
     ]
-    questions = prompt_questions(prompt_rows) if prompts else []
+    needed = asked.min_groups
+    questions = prompt_questions(prompt_rows, needed=needed) if prompts else []
+    questions += asked.of_prompts(prompt_rows)
     models = sorted({row.model for row in response_rows if row.model is not None})
     for model in models:
-        questions += response_questions([row for row in response_rows if row.model == model], model)
+        answers = [row for row in response_rows if row.model == model]
+        questions += response_questions(answers, model, needed=needed) + asked.of_answers(answers, model)
     return CheckReport(
         files=tuple(files),
         prompts=tuple(prompt_rows),
         responses=tuple(response_rows),
         grouping=grouping,
-        missing=tuple(_missing(prompt_rows, responses, read)),
-        associations=tuple(label_associations(prompt_rows, response_rows)),
+        missing=tuple(_missing(prompt_rows, responses, read, asked.names)),
+        associations=tuple(label_associations(prompt_rows, response_rows, own=asked.names)),
+        own=asked.names,
         questions=tuple(questions),
         notes=(
             *_opening_notes(files),
             *label_notes(responses, read),
             *_notes(prompts, responses, by_id, grouping),
+            *asked.notes(prompts),
         ),
     )
 
@@ -173,32 +187,17 @@ def _maps_by_kind(columns: ColumnMap, kinds: set[str]) -> dict[str, dict[str, An
     return maps
 
 
-def _prompt_row(record: PromptRecord, group: str) -> LabelledRow:
-    return LabelledRow(group=group, harmful=record.harmful, category=record.category, source=record.source)
-
-
-def _response_row(record: ResponseRecord, label: RecordedLabel, prompt: LabelledRow | None) -> LabelledRow:
-    unknown: Refusal | None = None if record.label is None else "other"
-    refusal = CELL[label.refusal] if label.refusal else unknown
-    return LabelledRow(
-        group=prompt.group if prompt else record.prompt_id,
-        harmful=prompt.harmful if prompt else None,
-        category=prompt.category if prompt else None,
-        source=prompt.source if prompt else record.source,
-        model=record.model,
-        refusal=refusal,
-        # W is defined only where R = refusal; anywhere else a wording would turn W into R.
-        wording=(record.wording or label.wording) if refusal == "refusal" else None,
-    )
-
-
 def _missing(
-    rows: Sequence[LabelledRow], responses: Sequence[ResponseRecord], read: Sequence[RecordedLabel]
+    rows: Sequence[LabelledRow],
+    responses: Sequence[ResponseRecord],
+    read: Sequence[RecordedLabel],
+    own: Sequence[str],
 ) -> list[tuple[str, int, int]]:
     found = [
         ("prompts: harmful", sum(row.harmful is None for row in rows), len(rows)),
         ("harmful prompts: category", *_absent([row for row in rows if row.harmful], "category")),
         ("prompts: source", sum(row.source is None for row in rows), len(rows)),
+        *((f"prompts: {name}", sum(name not in row.own for row in rows), len(rows)) for name in own),
     ]
     refused = [
         record.wording or label.wording

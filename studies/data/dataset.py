@@ -10,11 +10,14 @@ from unsinter.features.records.duplicates import group_prompts
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.load import read_recorded_responses
 from unsinter.studies.data.notes import prompt_notes
+from unsinter.studies.data.own_labels import file_names, own_labels, own_notes
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.splits import Split, SplitError, outer_split
-from unsinter.studies.data.targets import Names, Response, Target, harm_category, make_target
+from unsinter.studies.data.targets import Names, Response, Target, make_target
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.file import Study, StudyError
+from unsinter.studies.study.own_targets import OwnTarget, target_name
+from unsinter.studies.study.targets import definition_of, harm_category
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,11 @@ def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
     ------
     StudyError : a target cannot be studied, or the prompts make too few groups to be split.
     """
+    for target in study.own_targets:
+        own_labels(target, prompts, files=file_names(study.prompts))
     grouping = group_prompts(prompts, **study.prompts.near_copies.model_dump())
     notes = prompt_notes(prompts, grouping)
+    notes += [note for target in study.own_targets for note in own_notes(target, prompts)]
     dataset = Dataset(
         prompts=tuple(prompts),
         ids=_names(record.id for record in prompts),
@@ -121,14 +127,15 @@ def _names(values: Iterable[str | None]) -> Names:
     return np.array([value or "" for value in values], dtype=object)
 
 
-def prompt_target(name: str, dataset: Dataset, study: Study) -> Target:
-    """Return D or C, which need no responses."""
-    return _target(name, dataset, [None] * len(dataset.prompts), study)
+def prompt_target(target: str | OwnTarget, dataset: Dataset, study: Study) -> Target:
+    """Return a target that needs no responses, such as D or C."""
+    return _target(target, dataset, [None] * len(dataset.prompts), study)
 
 
 def recorded_labels(target: Target, dataset: Dataset, study: Study) -> dict[str, NDArray[np.str_]]:
-    """Return the labels that each recorded model's answers give R or W (n_prompts,); empty for D and C."""
-    if target.name not in ("R", "W"):
+    """Return the labels that each recorded model's answers give (n_prompts,); empty for a target of
+    prompts."""
+    if not definition_of(target.name).needs_answers:
         return {}
     found = {
         model: _target(target.name, dataset, answers, study, min_groups=1)
@@ -138,7 +145,7 @@ def recorded_labels(target: Target, dataset: Dataset, study: Study) -> dict[str,
 
 
 def _target(
-    name: str,
+    target: str | OwnTarget,
     dataset: Dataset,
     answers: Sequence[Response | None],
     study: Study,
@@ -146,7 +153,7 @@ def _target(
     min_groups: int | None = None,
 ) -> Target:
     return make_target(
-        name,
+        target,
         dataset.prompts,
         answers,
         groups=dataset.groups,
@@ -197,18 +204,20 @@ def _single_class(labels: Names) -> str:
 def _refuse_impossible_questions(dataset: Dataset, study: Study) -> None:
     """Stop before any compute where prompts and recorded answers show that a target cannot be studied.
 
-    R and W of answers that are still to be generated cannot be known yet; they are named in the summary.
+    Answers that are still to be generated cannot be known yet; targets of theirs that cannot be studied are
+    named in the summary.
     """
-    known = {"D", "C"} | ({"R", "W"} if dataset.recorded else set())
     answers = dataset.recorded.get(study.responses.model or "") if study.responses else None
-    for name in (name for name in study.targets if name in known):
-        target = _target(name, dataset, answers or [None] * len(dataset.prompts), study)
+    for asked in study.targets:
+        if definition_of(asked).needs_answers and not dataset.recorded:
+            continue
+        target = _target(asked, dataset, answers or [None] * len(dataset.prompts), study)
         reason = target.refusal_to_fit
         if reason is None:
             rows = target_rows(dataset, target, n_folds=study.inner_folds, seed=study.seed)
             reason = refusal_to_score(target, rows)
         if reason is not None:
             raise StudyError(
-                f"{reason} (min_groups is {study.min_groups}); drop target {name} or add prompts "
-                "(`unsinter check` counts them)."
+                f"{reason} (min_groups is {study.min_groups}); drop target {target_name(asked)} or add "
+                "prompts (`unsinter check` counts them)."
             )

@@ -1,12 +1,9 @@
 """Cells: labelled rows, counted by independent groups rather than by records."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
-
-ENOUGH = 30
-"""Independent groups a cell needs: with 30 against 30 the null of an AUROC is still ±.15 wide."""
 
 Refusal = Literal["refusal", "partial", "compliance", "other"]
 Cells = Counter[Any]
@@ -24,6 +21,8 @@ class LabelledRow:
     model: str | None = None
     refusal: Refusal | None = None
     wording: str | None = None
+    own: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Class of each target of the study's own that is defined here, by the target's name."""
 
 
 def count_groups(rows: Iterable[LabelledRow], key: Callable[[LabelledRow], Hashable | None]) -> Cells:

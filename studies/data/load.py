@@ -1,14 +1,14 @@
 """What a study names, found and read: models, prompts, recorded responses."""
 
 import importlib.util
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence
 from pathlib import Path
 
 from unsinter.cache.location import expand_home
 from unsinter.features.labelling.recorded import recorded_label
-from unsinter.features.records.columns import value_key
 from unsinter.features.records.readers import read_prompts, read_responses
 from unsinter.features.records.record import PromptRecord, RecordError, ResponseRecord, abbreviate
+from unsinter.studies.data.record_fields import Where, record_fields
 from unsinter.studies.data.spellings import unify_prompts
 from unsinter.studies.data.targets import Response
 from unsinter.studies.planted import MODELS, demo_prompts, model_folder
@@ -50,8 +50,8 @@ def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]
     if not source.parts:
         return [PromptRecord.model_validate(record) for record in demo_prompts(seed=seed)]
     prompts = unify_prompts(_records(source))
-    keys = {name: set(map(value_key, values)) for name, values in source.where.items()}
-    kept = [record for record in prompts if _passes(record, source, keys)]
+    where = Where(source.where)
+    kept = [record for record in prompts if where.holds(record_fields(record))]
     if not kept:
         raise StudyError(f"prompts.where {source.where} keeps none of {len(prompts)} records; loosen it.")
     return kept
@@ -122,13 +122,3 @@ def _agreed(answers: Sequence[Response]) -> Response | None:
     if len(kinds) > 1:
         return Response(refusal=None, wording=None, label_source="", missing="its answers differ in kind")
     return answers[0] if answers else None
-
-
-def _passes(record: PromptRecord, source: PromptSource, keys: Mapping[str, Set[object]]) -> bool:
-    """Tell whether each field that ``where`` names holds one of its values, or one that reads alike."""
-    table = {name: getattr(record, name) for name in type(record).model_fields} | (record.model_extra or {})
-    return all(
-        value_key(table.get(name)) in keys[name]
-        or (not isinstance(table.get(name), str) and table.get(name) in accepted)
-        for name, accepted in source.where.items()
-    )

@@ -1,4 +1,4 @@
-"""The four questions as masked labels over one list of prompts."""
+"""Targets as masked labels over one list of prompts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,21 +7,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.records.record import NO_CATEGORY, PromptRecord
+from unsinter.features.records.record import PromptRecord
+from unsinter.studies.data.own_labels import own_labels, positive_class
 from unsinter.studies.reasons.reason import Reason
+from unsinter.studies.study.own_targets import OwnTarget, target_name
+from unsinter.studies.study.targets import BUILT_IN
 
 Names: TypeAlias = NDArray[Any]
 """Text (n,): of objects where it may be long, else of numpy's text."""
-
-POSITIVE = {"D": "harmful", "R": "refusal"}
-"""The positive class of the targets whose classes have names of ours; others have names of the data's."""
-
-MEANING = {
-    "D": "harmful or harmless, every prompt",
-    "C": "harm category, harmful prompts only",
-    "R": "refused or answered, every prompt with a response; partial refusals are masked",
-    "W": "wording of the refusal, refused prompts only",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +93,7 @@ class Target:
 
 
 def make_target(
-    name: str,
+    target: str | OwnTarget,
     prompts: Sequence[PromptRecord],
     responses: Sequence[Response | None],
     *,
@@ -108,37 +101,42 @@ def make_target(
     min_groups: int,
     is_present: NDArray[np.bool_] | None = None,
 ) -> Target:
-    """Label every prompt for D, C, R or W and mask what is not defined, too rare or not ``is_present``.
+    """Label every prompt for a target and mask what is not defined, too rare or not ``is_present``.
 
     A missing label is masked, never a class of its own: coding "answered" as a wording turns W into R.
+
+    Raises
+    ------
+    StudyError : as `own_labels`, for a target of the study's own.
     """
-    raw = np.array([_label(name, p, r) or "" for p, r in zip(prompts, responses, strict=True)], dtype=object)
+    raw = all_labels(target, prompts, responses)
+    positive = positive_of(target, raw)
     if is_present is not None:
         raw[~is_present] = ""
     counts = {label: len(set(groups[raw == label])) for label in np.unique(raw[raw != ""])}
     kept = sorted(
         (label for label, n in counts.items() if n >= min_groups),
-        key=lambda label: (label == POSITIVE.get(name), label),
+        key=lambda label: (label == positive, label),
     )
     # Classes are few and short enough for an array of text; what is left out may be as long as a prompt.
     labels = np.where(np.isin(raw, kept), raw, "").astype(np.str_)
     left_out = {label: n for label, n in counts.items() if n < min_groups}
-    return Target(name=name, labels=labels, classes=tuple(kept), left_out=left_out)
+    return Target(name=target_name(target), labels=labels, classes=tuple(kept), left_out=left_out)
 
 
-def harm_category(prompt: PromptRecord) -> str | None:
-    """Return the category of a harmful prompt; None for harmless ones and where the file says it has none."""
-    named = prompt.harmful and prompt.category and prompt.category.casefold() not in NO_CATEGORY
-    return prompt.category if named else None
+def all_labels(
+    target: str | OwnTarget, prompts: Sequence[PromptRecord], responses: Sequence[Response | None]
+) -> Names:
+    """Return the label of each prompt (n_prompts,) of objects, empty where the target is not defined."""
+    if not isinstance(target, str):
+        return own_labels(target, prompts)
+    label = BUILT_IN[target].label
+    assert label is not None  # only targets of a study's own have none
+    return np.array([label(p, r) or "" for p, r in zip(prompts, responses, strict=True)], dtype=object)
 
 
-def _label(name: str, prompt: PromptRecord, response: Response | None) -> str | None:
-    if name == "D":
-        return None if prompt.harmful is None else ("harmful" if prompt.harmful else "harmless")
-    if name == "C":
-        return harm_category(prompt)
-    if response is None:
-        return None
-    if name == "R":
-        return response.refusal if response.refusal in ("refusal", "compliance") else None
-    return response.wording if response.refusal == "refusal" else None
+def positive_of(target: str | OwnTarget, labels: Names) -> str | None:
+    """Return the class that speaks for a target of these labels; None where it is the last by name."""
+    if isinstance(target, str):
+        return BUILT_IN[target].positive
+    return positive_class(target, [str(name) for name in np.unique(labels[labels != ""])])

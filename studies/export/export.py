@@ -12,7 +12,6 @@ from unsinter.probes.files.card_seal import digest_of
 from unsinter.probes.files.export import pack_probe, probe_files, with_card
 from unsinter.probes.files.exported import ProbeWeights
 from unsinter.probes.files.whole_files import write_together
-from unsinter.studies.data.targets import MEANING
 from unsinter.studies.export.probe_card import probe_readme
 from unsinter.studies.export.probe_facts import ProbeFacts
 from unsinter.studies.store.site_weights import SiteWeights
@@ -113,7 +112,7 @@ def card_facts(facts: ProbeFacts) -> dict[str, Any]:
     measured = {k: v for k, v in facts.row.items() if k not in ("model", "target", "layer", "position")}
     return {
         "target": facts.target,
-        "meaning": MEANING.get(facts.target, facts.target),
+        "meaning": facts.meaning,
         "study": facts.study,
         "model": {"name": facts.model, **facts.identity},
         "base_model": facts.base_model,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.study.file import StudyError
+from unsinter.studies.study.targets import TargetDefinition, definition_of, read_definitions
 from unsinter.studies.tables.read import RunReader
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -28,6 +29,7 @@ class ProbeFacts:
     template : how prompts were rendered: auto, chat or raw.
     base_model : the model's id on a hub; None for a folder, whose path is nobody else's business.
     row : the probe's row of results.parquet; None where the table holds NaN.
+    meaning : what the target's classes are and where it is defined.
     licences : one mapping per source and licence of the prompts, with their number (see `data_licences`).
     """
 
@@ -44,6 +46,7 @@ class ProbeFacts:
     seed: int
     versions: Mapping[str, str]
     licences: Sequence[Mapping[str, Any]]
+    meaning: str
 
     @property
     def is_tuned(self) -> bool:
@@ -75,10 +78,18 @@ def data_licences(prompts: Sequence[PromptRecord]) -> list[dict[str, Any]]:
     ]
 
 
-def make_facts(summary: Mapping[str, Any], row: Mapping[str, Any], *, path: str, template: str) -> ProbeFacts:
+def make_facts(
+    summary: Mapping[str, Any],
+    row: Mapping[str, Any],
+    *,
+    path: str,
+    template: str,
+    own: Mapping[str, TargetDefinition] | None = None,
+) -> ProbeFacts:
     """Return the facts of the probe in ``row`` of a run's results.
 
-    ``summary`` is what summary.json holds; ``path`` and ``template`` are the model's in the study file.
+    ``summary`` is what summary.json holds; ``path`` and ``template`` are the model's in the study file, and
+    ``own`` the targets that the file defines.
     """
     plain = {name: _plain(value) for name, value in row.items()}
     return ProbeFacts(
@@ -95,6 +106,7 @@ def make_facts(summary: Mapping[str, Any], row: Mapping[str, Any], *, path: str,
         seed=summary["seed"],
         versions=summary["versions"],
         licences=summary.get("licences", []),
+        meaning=((own or {}).get(plain["target"]) or definition_of(plain["target"])).meaning,
     )
 
 
@@ -133,7 +145,8 @@ def read_facts(folder: Path, choice: ProbeChoice) -> ProbeFacts:
     rows = _rows_of_kind(rows, tuned=choice.is_tuned, where=where)
     row = _row_of_site(rows, choice, where=where)
     source = sources[model]
-    return make_facts(summary, row, path=str(source["path"]), template=str(source.get("template", "auto")))
+    path, template = str(source["path"]), str(source.get("template", "auto"))
+    return make_facts(summary, row, path=path, template=template, own=read_definitions(study))
 
 
 def _reader(folder: Path) -> RunReader:

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -24,13 +24,13 @@ from unsinter.studies.figures.style import (
     METRICS,
     MUTED,
     PAPER,
-    TITLES,
     colours,
     drawing,
     drawing_fault,
     names_as_written,
     panel,
 )
+from unsinter.studies.study.targets import definition_of, in_order
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +42,16 @@ class FigureError(UnsinterError, ValueError):
 FLOOR_LINE, CONTROL_LINE, SHUFFLED_LINE = "--", ":", "-."
 
 
-def layer_curves(results: pd.DataFrame, floors: pd.DataFrame) -> Figure:
-    """Draw a row per model and a panel per target: held-out score by layer, with floor, control, interval."""
+def layer_curves(
+    results: pd.DataFrame, floors: pd.DataFrame, *, titles: Mapping[str, str] | None = None
+) -> Figure:
+    """Draw a row per model and a panel per target: held-out score by layer, with floor, control, interval.
+
+    ``titles`` names targets of the study's own; the built-in ones have theirs.
+    """
     models = list(results["model"].unique())
-    targets = [name for name in TITLES if name in set(results["target"])]
+    targets = in_order(results["target"])
+    titles = {name: (titles or {}).get(name, definition_of(name).title) for name in targets}
     height = 2.7 * len(models) + 0.6
     with drawing():
         figure = Figure(figsize=(3.6 * len(targets), height), facecolor=PAPER)
@@ -59,7 +65,7 @@ def layer_curves(results: pd.DataFrame, floors: pd.DataFrame) -> Figure:
                     continue
                 draw_layers(axis, part, floors[(floors["model"] == model) & (floors["target"] == target)])
                 # On a line of its own: a long name beside a title would be cut at the figure's edge.
-                axis.set_title(f"{model}\n{TITLES[target]}" if len(models) > 1 else TITLES[target])
+                axis.set_title(f"{model}\n{titles[target]}" if len(models) > 1 else titles[target])
                 handles |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
         figure.legend(
             list(handles.values()), list(handles), loc="lower center", ncols=len(handles), frameon=False

@@ -12,12 +12,6 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-TITLES = {
-    "D": "D  harmful or harmless",
-    "C": "C  category of harm",
-    "R": "R  refused or answered",
-    "W": "W  wording of the refusal",
-}
 METRICS = {"auroc": "AUROC", "macro_f1": "macro-F1"}
 
 INK, MUTED, LINE, PAPER = "#1b2129", "#5b6673", "#d9dee5", "#fffefd"

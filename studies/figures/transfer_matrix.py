@@ -16,13 +16,24 @@ from unsinter.studies.figures.style import as_drawn, names_as_written
 Order: TypeAlias = Literal["given", "clustered", "alphabetical"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 READERS = {"probe": "probe on activations", "words": "words alone"}
-KIND_TITLES = {
-    "category": "D across categories of harm",
-    "category_held_out": "D on a category it was not trained on",
-    "wording": "D across wordings of the refusal",
-    "source": "D across sources",
+_KIND_TITLES = {
+    "category": "across categories of harm",
+    "category_held_out": "on a category it was not trained on",
+    "wording": "across wordings of the refusal",
+    "source": "across sources",
 }
 UNPROVEN = "in brackets: not shown to beat the words"
+
+
+def kind_title(cells: pd.DataFrame) -> str:
+    """Return what the rows of one target and kind show."""
+    first = cells.iloc[0]
+    return f"{first.get('target', 'D')} {_KIND_TITLES[first['kind']]}"
+
+
+def matrix_name(model: str, kind: str, target: str) -> str:
+    """Return what the figure of one matrix is called."""
+    return f"transfer-{model}-{kind}{'' if target == 'D' else f'-{target}'}"
 
 
 def transfer_maps(table: pd.DataFrame, *, order: Order = "given") -> Figure:
@@ -30,7 +41,7 @@ def transfer_maps(table: pd.DataFrame, *, order: Order = "given") -> Figure:
 
     Parameters
     ----------
-    table : rows of the transfer table of one model and one kind. Of a probe's sites the selected one is
+    table : rows of the transfer table of one model, target and kind. Of a probe's sites the selected one is
         drawn, or the first where none is.
     order : of names: as given, alphabetical, or clustered by mutual transfer of the probe.
 
@@ -59,7 +70,7 @@ def _draw_maps(shown: pd.DataFrame, order: Order) -> Figure:
         axis.set_ylabel("")
     for axis in axes[:-1].flat:
         axis.set_xlabel("")
-    figure.supxlabel(f"{KIND_TITLES[shown['kind'].iloc[0]]}; {UNPROVEN}", fontsize=7, color="0.3")
+    figure.supxlabel(f"{kind_title(shown)}; {UNPROVEN}", fontsize=7, color="0.3")
     figure.tight_layout(pad=1.2)
     return figure
 

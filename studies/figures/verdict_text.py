@@ -8,6 +8,8 @@ import pandas as pd
 from unsinter.studies.figures.style import MUTED, SERIES
 from unsinter.studies.reasons.columns import row_reason
 from unsinter.studies.reasons.reason import commonest, shared_words
+from unsinter.studies.study.group_minimums import MIN_CELL_GROUPS
+from unsinter.studies.study.targets import factor_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +41,6 @@ LOOKS = {
 }
 """Verdict -> its look, in the order in which they are told."""
 
-FACTORS = {
-    "D": "detection",
-    "R": "the refusal decision",
-    "W": "the wording of the refusal",
-    "C": "the category of harm",
-    "topic": "the topic",
-}
-SHORT_FACTORS = FACTORS | {"R": "the decision to refuse", "W": "the wording", "C": "the category"}
-"""What factors are called in the lines of the answer."""
-
 STATISTICS = ("a", "b", "o_first", "o_second")
 """The areas that stand beside a verdict for people."""
 
@@ -62,7 +54,7 @@ class Thresholds:
 
     effect_floor: float = 0.10
     margin: float = 0.13
-    min_groups: int = 10
+    min_groups: int = MIN_CELL_GROUPS
     level: float = 0.95
 
 
@@ -82,12 +74,12 @@ def model_in_words(name: str) -> str:
 
 def factor(letter: Any) -> str:
     """Return what a factor is called in a sentence."""
-    return FACTORS.get(str(letter), str(letter))
+    return factor_of(str(letter)).noun
 
 
 def short_factor(letter: Any) -> str:
     """Return what a factor is called where room is short."""
-    return SHORT_FACTORS.get(str(letter), str(letter))
+    return factor_of(str(letter)).short_noun
 
 
 def factors_of(rows: pd.DataFrame) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from unsinter.probes.codelength import plan_code
 from unsinter.probes.families.registry import family_of
 from unsinter.probes.permutation import group_permutation_p
 from unsinter.studies.activations.untrained import LAYER0_MEAN
+from unsinter.studies.data.association import same_labelling
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.row_weights import row_weights
 from unsinter.studies.data.sites import FloatArray, ReadSite, Rows, Site
@@ -24,6 +25,7 @@ from unsinter.studies.probing.types import SiteFit, chosen
 from unsinter.studies.store.site_weights import SiteWeights
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.targets import BUILT_IN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +92,11 @@ def fit_target(given: TargetInput, study: Study, dataset: Dataset, settings: Set
 
 
 def make_floors(given: TargetInput, study: Study, dataset: Dataset) -> list[Floor]:
-    """Return text floors, label floors for R and W, and two readings that no trained block has touched."""
+    """Return text floors, label floors, and two readings that no trained block has touched."""
     target, rows = given.target, given.rows
     texts = [prompt.prompt for prompt in dataset.prompts]
     floors = text_floors(target, texts, rows)
-    if target.name in ("R", "W"):
-        floors.append(label_floor("harm", target, dataset.harm, rows))
-        floors.append(label_floor("category", target, dataset.topics, rows))
+    floors += [label_floor(name, target, own, rows) for name, own in _labels_beside(target, dataset).items()]
     if given.answers and study.responses is not None and study.responses.model:
         answers = RecordedAnswers(
             labels=given.answers,
@@ -111,6 +111,27 @@ def make_floors(given: TargetInput, study: Study, dataset: Dataset) -> list[Floo
     if study.controls.random_model:
         floors.append(_best_floor("random_model", given.read_random, given.sites, given, study, dataset))
     return floors
+
+
+def _labels_beside(target: Target, dataset: Dataset) -> dict[str, NDArray[np.str_]]:
+    """Return the labels that alone may tell a target, by the name of their floor.
+
+    A target of answers has both. One of the study's own has those that vary where it is defined, and has
+    none that parts the prompts as it does itself, nor any where it is harm under another name: as D and C.
+    """
+    beside = {"harm": dataset.harm, "category": dataset.topics}
+    if target.name in BUILT_IN:
+        return beside if BUILT_IN[target.name].needs_answers else {}
+    defined = target.defined
+    own = target.labels[defined].tolist()
+    parts = {name: labels[defined].tolist() for name, labels in beside.items()}
+    if same_labelling(own, parts["harm"]):
+        return {}
+    return {
+        name: beside[name]
+        for name, labels in parts.items()
+        if len(set(labels)) > 1 and not same_labelling(own, labels)
+    }
 
 
 def _best_floor(

@@ -82,6 +82,11 @@ QUESTIONS = {
         "two values of {label} and two wordings are needed, got {values:d} and {wordings:d}",
         short="two values of {label} and two wordings are needed",
     ),
+    "few-values-of-pair": words(
+        "where both are known two values of {first} and two of {second} are needed, got {values:d} and "
+        "{others:d}",
+        short="where both are known two values of {first} and two of {second} are needed",
+    ),
     "full-tables": words(
         "{n:d} of {total:d} two-by-two tables are full; the fullest, {where}, has {smallest:d} groups in its "
         "smallest cell, needs {needed:d}",

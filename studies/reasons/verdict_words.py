@@ -58,6 +58,10 @@ OBSTACLES = {
         short="{factor} has one value in every row; two values are needed",
     ),
     "constant-side": words("{factor} has fewer than two values on the rows where both are known"),
+    "no-frequent-class": words(
+        "no class of {factor} has {needed:d} independent groups where both labels are known",
+        short="no class of {factor} has enough independent groups where both labels are known",
+    ),
     "labels-unknown": words("both labels are known in no row; two values are needed"),
     "too-few-groups": words(
         "{n:d} independent groups that are {cell}; {needed:d} are needed",

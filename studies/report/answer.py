@@ -1,7 +1,7 @@
 """Which scores stand and which do not, judged by fixed rules; the answer in two sentences."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from unsinter.studies.report.numbers import (
@@ -15,13 +15,8 @@ from unsinter.studies.report.numbers import (
     score_text,
 )
 from unsinter.studies.report.run_data import Evidence
+from unsinter.studies.study.targets import definition_of, in_order
 
-ASKS = {
-    "D": "whether a request is harmful",
-    "C": "which category of harm it is",
-    "R": "whether the model refuses",
-    "W": "how a refusal is worded",
-}
 SIGNIFICANT = 0.05
 
 
@@ -34,6 +29,9 @@ class Claim:
     row: dict[str, Any]
     against: tuple[str, ...]
     """Why the score does not stand; empty where it does."""
+
+    asks: str
+    """The question, after "the activations tell"."""
 
     shown: bool
     """False where floor or control is missing: then no score is printed."""
@@ -48,11 +46,11 @@ def make_claims(evidence: Evidence) -> list[Claim]:
     """Return one claim per model and target, in the order of the study."""
     claims = []
     for model in evidence.models:
-        for target in ASKS:
+        for target, known in evidence.targets.items():
             rows = evidence.of("results", model=model, target=target, selected=True)
             if len(rows):
                 row = rows.loc[rows["inner_score"].idxmax()].to_dict()
-                claims.append(judge(model, target, row))
+                claims.append(replace(judge(model, target, row), asks=known.asks))
     return claims
 
 
@@ -63,10 +61,11 @@ def judge(model: str, target: str, row: dict[str, Any]) -> Claim:
     one) is below .05, and its interval is above its control: the control task, or shuffled labels where
     groups are too small for one. Without floor or either control it is not shown.
     """
+    asks = definition_of(target).asks
     missing = [name for name in ("floor", "control") if not is_number(row.get(name))]
     if missing or not is_number(row.get("score")):
         why = f"no {' and no '.join(missing)}" if missing else "no score"
-        return Claim(model=model, target=target, row=row, against=(why,), shown=False)
+        return Claim(model=model, target=target, row=row, against=(why,), asks=asks, shown=False)
     against = []
     if not row["beats_floor"]:
         against.append(f"gain {gain_of(row)} over {floor_phrase(row['floor_name'])}")
@@ -74,7 +73,7 @@ def judge(model: str, target: str, row: dict[str, Any]) -> Claim:
         against.append(f"{p_text(row['p_value'])} over all sites")
     if is_number(row.get("score_low")) and row["score_low"] <= row["control"]:
         against.append(f"no better than its control, {control_text(row)}")
-    return Claim(model=model, target=target, row=row, against=tuple(against), shown=True)
+    return Claim(model=model, target=target, row=row, against=tuple(against), asks=asks, shown=True)
 
 
 def answer(claims: Sequence[Claim]) -> tuple[str, str]:
@@ -88,8 +87,9 @@ def answer(claims: Sequence[Claim]) -> tuple[str, str]:
 def _what_stands(claims: Sequence[Claim]) -> str:
     models = list(dict.fromkeys(claim.model for claim in claims))
     told: dict[tuple[str, ...], list[str]] = {}
-    for target, phrase in ASKS.items():
+    for target in in_order(claim.target for claim in claims):
         if standing := [claim for claim in claims if claim.target == target and claim.stands]:
+            phrase = standing[0].asks
             least = min(standing, key=lambda claim: float(claim.row["gain"]))
             where = tuple(claim.model for claim in standing)
             told.setdefault(where, []).append(f"{phrase} ({gain_of(least.row)})")
@@ -113,8 +113,7 @@ def _what_does_not(claims: Sequence[Claim]) -> str:
         return "None of the scores falls short of its floor."
     several = len({claim.model for claim in claims}) > 1
     parts = [
-        f"{ASKS[claim.target]}{f' in {claim.model}' if several else ''}, where {_against(claim)}"
-        for claim in short
+        f"{claim.asks}{f' in {claim.model}' if several else ''}, where {_against(claim)}" for claim in short
     ]
     return f"What falls short: {'; '.join(parts)}."
 

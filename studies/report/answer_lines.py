@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from unsinter.studies.figures.verdict_text import LOOKS
 from unsinter.studies.reasons.reason import Reason, shared_words
-from unsinter.studies.report.answer import ASKS, make_claims
+from unsinter.studies.report.answer import make_claims
 from unsinter.studies.report.answer_words import (
     NAMED,
     OVER_CATEGORIES_SENTENCES,
@@ -179,7 +179,7 @@ def _read_lines(evidence: Evidence) -> list[AnswerLine]:
     lines = []
     for stands, lead in ((True, "Beats its floor"), (False, "Does not beat its floor")):
         if told := [claim for claim in claims if claim.stands is stands]:
-            targets = [ASKS[target] for target in dict.fromkeys(claim.target for claim in told)]
+            targets = list(dict.fromkeys(claim.asks for claim in told))
             lines.append(AnswerLine(lead=lead, said=f"{join_words(targets)}."))
     return lines
 

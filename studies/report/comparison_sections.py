@@ -1,7 +1,9 @@
 """Across categories, sources, wordings and models: what a probe says where it was not trained."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -9,6 +11,7 @@ import pandas as pd
 from unsinter.studies.figures.scores import DotRow, dot_rows
 from unsinter.studies.figures.style import SERIES, colours
 from unsinter.studies.figures.transfer_compact import transfer_heat
+from unsinter.studies.figures.transfer_matrix import matrix_name
 from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
 from unsinter.studies.report.figures import PageFigure, page_figure
 from unsinter.studies.report.numbers import (
@@ -36,37 +39,67 @@ DOTS = (
 
 
 def transfer_blocks(evidence: Evidence) -> list[Block]:
-    """Return the matrices of each model and kind at the site chosen for D, and every cell as a table."""
+    """Return the matrices of each model, target and kind at the site chosen for it, and every cell as a
+    table."""
     blocks: list[Block] = []
     table = evidence["transfer"]
     if table.empty:
         return blocks
     at_site = table[table["selected"] | (table["reader"] == "words")]
-    for model in evidence.models:
+    for model, target in product(evidence.models, evidence.targets):
+        own = at_site[(at_site["model"] == model) & (at_site["target"] == target)]
         for kind in KINDS:
-            cells = at_site[(at_site["model"] == model) & (at_site["kind"] == kind)]
+            cells = own[own["kind"] == kind]
+            matrix = _Matrix(model=model, target=target, kind=kind)
             if len(cells) and kind == "category_held_out":
-                blocks.append(_left_out(model, kind, cells))
+                blocks.append(_left_out(matrix, cells))
             elif len(cells):
-                blocks.append(_matrices(model, kind, cells, control=_controls(evidence, [model])))
-                blocks.append(_cells(model, kind, cells[cells["reader"] == "probe"]))
+                control = _controls(evidence, [model], target)
+                blocks.append(_matrices(matrix, cells, control=control))
+                blocks.append(_cells(matrix, cells[cells["reader"] == "probe"]))
     return blocks
 
 
-def _left_out(model: str, kind: str, cells: pd.DataFrame) -> Panels:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Matrix:
+    """Which matrix is shown."""
+
+    model: str
+    target: str
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """What its figures are called."""
+        return matrix_name(self.model, self.kind, self.target)
+
+    @property
+    def title(self) -> str:
+        """What it shows, the target named where it is not detection."""
+        about = "" if self.target == "D" else f"{self.target}, "
+        return f"{self.model}: {about}{KINDS[self.kind]}"
+
+    @property
+    def trained(self) -> str:
+        """What its rows are trained on, in a sentence."""
+        if self.target == "D":
+            return "a probe of harm trained on the row's prompts against harmless ones"
+        return f"a probe of {self.target} trained on the row's prompts"
+
+
+def _left_out(matrix: _Matrix, cells: pd.DataFrame) -> Panels:
     """Return dots, not a matrix: each category is tested once."""
     words = cells[cells["reader"] == "words"].set_index("tested_on")["auroc"].to_dict()
     probe = cells[cells["reader"] == "probe"].to_dict("records")
-    title = f"{model}: {KINDS[kind]}"
+    title = matrix.title
     dots = [
         _dot(row, label=row["tested_on"], floor=words.get(row["tested_on"]), colour=SERIES[0])
         for row in probe
     ]
-    name = f"transfer-{model}-{kind}"
     figure = page_figure(
         partial(dot_rows, dots, xlabel="AUROC on the left-out category"),
-        name=name,
-        alt=_dots_alt(title, dots),
+        name=matrix.name,
+        alt=_dots_alt(title, dots, target=matrix.target),
     )
     caption = (
         "The category took no part in training; in choosing the site it did. "
@@ -88,12 +121,12 @@ def _dot(row: dict[str, Any], *, label: Any, floor: Any, colour: str) -> DotRow:
     )
 
 
-def _dots_alt(title: str, dots: Sequence[DotRow]) -> str:
+def _dots_alt(title: str, dots: Sequence[DotRow], *, target: str = "D") -> str:
     said = "; ".join(f"{dot.label} {score_text(dot.value)}, words {score_text(dot.floor)}" for dot in dots)
-    return f"AUROC of D, {title}: {said}."
+    return f"AUROC of {target}, {title}: {said}."
 
 
-def transfer_figures(model: str, kind: str, cells: pd.DataFrame) -> list[PageFigure]:
+def _transfer_figures(matrix: _Matrix, cells: pd.DataFrame) -> list[PageFigure]:
     """Return the matrix of the probe, that of the words alone, and the paired difference.
 
     The one place that knows how a transfer matrix is drawn.
@@ -107,8 +140,8 @@ def transfer_figures(model: str, kind: str, cells: pd.DataFrame) -> list[PageFig
     return [
         page_figure(
             partial(transfer_heat, part, value),
-            name=f"transfer-{model}-{kind}-{name}",
-            alt=f"{title}: {model}, {KINDS[kind]}. {_summed_up(part, value)}",
+            name=f"{matrix.name}-{name}",
+            alt=f"{title}: {matrix.title}. {_summed_up(part, value)}",
             title=title,
         )
         for name, part, value, title in wanted
@@ -124,25 +157,25 @@ def _summed_up(cells: pd.DataFrame, value: str) -> str:
     return f"Median where the two differ {write(middle)}, from {write(low)} to {write(high)}."
 
 
-def _matrices(model: str, kind: str, cells: pd.DataFrame, *, control: str) -> Panels:
+def _matrices(matrix: _Matrix, cells: pd.DataFrame, *, control: str) -> Panels:
     probe = cells[cells["reader"] == "probe"]
     off = probe[probe["trained_on"] != probe["tested_on"]]
     off = off if len(off) else probe
     above = int((off["gain_low"] > 0).sum())
     site = f"layer {probe['layer'].iloc[0]}, {probe['position'].iloc[0]}" if len(probe) else "no probe"
     caption = (
-        "AUROC of a probe of harm trained on the row's prompts against harmless ones, tested on the "
-        f"column's, at the site chosen for D ({site}). {_summed_up(probe, 'auroc') if len(probe) else ''} "
+        f"AUROC of {matrix.trained}, tested on the column's, at the site chosen for {matrix.target} "
+        f"({site}). {_summed_up(probe, 'auroc') if len(probe) else ''} "
         f"The probe's interval is above the words in {above} of {len(off)} cells where the two differ; "
         "cells are not corrected for their number. Differences whose interval holds zero "
         "are left without colour: there shared words may explain the transfer."
         f"{control}"
     )
-    figures = transfer_figures(model, kind, cells)
-    return Panels(figures=figures, caption=caption, title=f"{model}: {KINDS[kind]}", columns=3)
+    figures = _transfer_figures(matrix, cells)
+    return Panels(figures=figures, caption=caption, title=matrix.title, columns=3)
 
 
-def _cells(model: str, kind: str, probe: pd.DataFrame) -> Grid:
+def _cells(matrix: _Matrix, probe: pd.DataFrame) -> Grid:
     rows = []
     for row in probe.to_dict("records"):
         gain = with_interval(row, "gain", "gain_low", "gain_high")
@@ -158,7 +191,7 @@ def _cells(model: str, kind: str, probe: pd.DataFrame) -> Grid:
             ]
         )
     header = ("trained on", "tested on", "AUROC", "gain over words", "n trained", "n tested")
-    return Grid(title=f"Every cell: {model}, {KINDS[kind]}", header=header, rows=rows, folded=True)
+    return Grid(title=f"Every cell: {matrix.title}", header=header, rows=rows, folded=True)
 
 
 def held_out_blocks(evidence: Evidence) -> list[Block]:
@@ -194,47 +227,9 @@ _HELD_OUT = (
 )
 
 
-def _controls(evidence: Evidence, models: Collection[str]) -> str:
-    rows = evidence.of("results", target="D", selected=True)
+def _controls(evidence: Evidence, models: Collection[str], target: str = "D") -> str:
+    rows = evidence.of("results", target=target, selected=True)
     said = [
         f"{row['model']} {control_text(row)}" for row in rows.to_dict("records") if row["model"] in models
     ]
-    return f" Control of D at its chosen site: {', '.join(said)}." if said else ""
-
-
-def cross_model_blocks(evidence: Evidence) -> list[Block]:
-    """Return the table of probes carried from one model to another, beside floor and control there."""
-    table = evidence["cross_model"]
-    if table.empty:
-        return []
-    rows = [_cross_row(evidence, row) for row in table.to_dict("records")]
-    return [
-        Grid(
-            title="Carried probes",
-            caption="A probe of one model, carried to another by a linear map between their activations. "
-            "Native: the probe trained there. R²: how much of the activations the map explains.",
-            header=("question", "carried", "from", "to", "native", "best floor there", "control there", "R²"),
-            stacked=True,
-            rows=rows,
-        )
-    ]
-
-
-def _cross_row(evidence: Evidence, row: dict[str, Any]) -> list[str | Cell]:
-    there = evidence.of("results", model=row["to_model"], target=row["target"], selected=True)
-    beside = there.iloc[0].to_dict() if len(there) else {}
-    sides = [f"{row[f'{side}_model']}, layer {row[f'{side}_layer']}" for side in ("from", "to")]
-    if not (is_number(beside.get("floor")) and is_number(beside.get("control"))):
-        hidden = Cell(text="not shown: no floor or control", tone="quiet")
-        return [str(row["target"]), hidden, *sides, *[NOTHING] * 4]
-    above = is_number(row["low"]) and row["low"] > beside["floor"]
-    text = f"{with_interval(row, 'auroc', 'low', 'high')}, {'' if above else 'not '}above the floor"
-    return [
-        str(row["target"]),
-        Cell(text=text, tone="good" if above else "bad"),
-        *sides,
-        score_text(row["native"]),
-        f"{score_text(beside['floor'])} {beside['floor_name']}",
-        control_text(beside),
-        score_text(row["r2"]),
-    ]
+    return f" Control of {target} at its chosen site: {', '.join(said)}." if said else ""

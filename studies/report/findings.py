@@ -70,7 +70,7 @@ def find_answers(evidence: Evidence) -> list[Finding]:
 def all_findings(evidence: Evidence) -> list[Finding]:
     """Return every finding of a run."""
     judged = _by_question(evidence)
-    questions = list(dict.fromkeys([*ALWAYS_ASKED, OVER_CATEGORIES, *judged]))
+    questions = list(dict.fromkeys([*ALWAYS_ASKED, OVER_CATEGORIES, *_own_pairs(evidence), *judged]))
     findings = []
     for question in questions:
         for model in evidence.models:
@@ -111,10 +111,21 @@ def _judged(evidence: Evidence, rows: pd.DataFrame) -> Finding:
     )
 
 
+def _own_pairs(evidence: Evidence) -> list[str]:
+    """Return the pairs with a target of the study's own, which its file names one by one."""
+    pairs = (evidence.study.get("separation") or {}).get("pairs")
+    listed = pairs if isinstance(pairs, list) else []
+    return [pair for pair in listed if isinstance(pair, str) and _has_own(evidence, pair)]
+
+
+def _has_own(evidence: Evidence, pair: str) -> bool:
+    return any(evidence.target(name).own is not None for name in pair.split("-"))
+
+
 def _unjudged(evidence: Evidence, question: str, model: str) -> Finding | None:
     """Return that a model has no verdict on a question, and why; None where it was not to have one."""
     pairs = (evidence.study.get("separation") or {}).get("pairs", ALWAYS_ASKED)
-    if question not in ALWAYS_ASKED or question not in pairs:
+    if question not in (*ALWAYS_ASKED, *_own_pairs(evidence)) or question not in pairs:
         return None
     reason = _missing(evidence.models[model], question, is_judged=evidence.has_verdicts)
     if reason is None:

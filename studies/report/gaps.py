@@ -5,10 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.data.group_counts import ENOUGH
-from unsinter.studies.figures.style import TITLES
 from unsinter.studies.figures.verdict_text import VOID, factors_of, reasons_of, summary_rows
-from unsinter.studies.report.answer import ASKS, Claim
+from unsinter.studies.report.answer import Claim
 from unsinter.studies.report.numbers import floor_phrase, is_number, score_text
 from unsinter.studies.report.run_data import Evidence
 from unsinter.studies.report.verdict_numbers import is_void
@@ -101,7 +99,7 @@ def _planted(evidence: Evidence) -> Iterator[Gap]:
 
 def _claims(claims: Sequence[Claim]) -> Iterator[Gap]:
     for claim in claims:
-        phrase = ASKS[claim.target]
+        phrase = claim.asks
         if not claim.shown:
             yield claim.model, f"{_upper(phrase)}: {claim.against[0]}, so no score is shown."
         elif not claim.stands:
@@ -120,7 +118,7 @@ def _caveats(claim: Claim) -> Iterator[Gap]:
             yield (
                 claim.model,
                 (
-                    f"That the model computes {ASKS[claim.target]}: {floor_phrase(name)} reaches "
+                    f"That the model computes {claim.asks}: {floor_phrase(name)} reaches "
                     f"{score_text(row[name])}, within the interval of the probe."
                 ),
             )
@@ -129,10 +127,11 @@ def _caveats(claim: Claim) -> Iterator[Gap]:
 def _not_studied(evidence: Evidence) -> Iterator[Gap]:
     for model, part in evidence.models.items():
         for target, reason in (part.get("not_studied") or {}).items():
-            yield model, f"{_upper(ASKS.get(target, target))} ({target}) was not studied: {reason}."
+            yield model, f"{_upper(evidence.target(target).asks)} ({target}) was not studied: {reason}."
 
 
 def _small_cells(evidence: Evidence) -> Iterator[Gap]:
+    needed = evidence.min_groups
     for model, part in evidence.models.items():
         cells = part.get("groups_per_cell") or {}
         if not cells:
@@ -141,14 +140,14 @@ def _small_cells(evidence: Evidence) -> Iterator[Gap]:
         small = [
             f"{name}: {cells.get(cell, 0)}"
             for cell, name in OFF_DIAGONAL.items()
-            if cells.get(cell, 0) < ENOUGH
+            if cells.get(cell, 0) < needed
         ]
         if small:
             yield (
                 model,
                 (
                     "Whether detection and refusal differ: too few groups where they disagree "
-                    f"({', '.join(small)}; {ENOUGH} are needed)."
+                    f"({', '.join(small)}; {needed} are needed)."
                 ),
             )
 
@@ -169,7 +168,7 @@ def _doubts(evidence: Evidence) -> Iterator[Gap]:
         yield "the run", "Anything: no probe was fitted."
         return
     for (model, target), rows in results.groupby(["model", "target"], sort=False):
-        name = TITLES.get(str(target), str(target))[:1]
+        name = str(target)
         if stuck := int((~rows["converged"].astype(bool)).sum()):
             yield (
                 str(model),

@@ -6,12 +6,13 @@ import pandas as pd
 
 from unsinter.studies.figures.layers import layer_panel
 from unsinter.studies.figures.scores import two_axes
-from unsinter.studies.figures.style import CELLS, TITLES, colours
+from unsinter.studies.figures.style import CELLS, colours
 from unsinter.studies.report.answer import judge
 from unsinter.studies.report.blocks import Block, Key, Panels
 from unsinter.studies.report.figures import PageFigure, page_figure, variable
 from unsinter.studies.report.numbers import control_text, floor_phrase, score_of, score_text, site_of
 from unsinter.studies.report.run_data import Evidence
+from unsinter.studies.study.targets import in_order
 
 
 def layer_blocks(evidence: Evidence) -> list[Block]:
@@ -44,7 +45,7 @@ def _shown(evidence: Evidence, model: str) -> list[str]:
     if rows.empty:
         return []
     targets = []
-    for target in (name for name in TITLES if name in set(rows["target"])):
+    for target in in_order(rows["target"]):
         chosen = rows[(rows["target"] == target) & rows["selected"]]
         if all(judge(model, target, row).shown for row in chosen.to_dict("records")):
             targets.append(target)
@@ -54,7 +55,7 @@ def _shown(evidence: Evidence, model: str) -> list[str]:
 def _curve(evidence: Evidence, model: str, target: str, *, name: str) -> PageFigure:
     rows = evidence.of("results", model=model, target=target)
     floors = evidence.of("floors", model=model, target=target)
-    figure = partial(layer_panel, rows, floors, title=TITLES[target])
+    figure = partial(layer_panel, rows, floors, title=evidence.target(target).title)
     return page_figure(figure, name=name, alt=_curve_alt(model, target, rows))
 
 

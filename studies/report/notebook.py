@@ -103,14 +103,19 @@ class Run:
         return table[[*first, *(name for name in table if name not in first)]]
 
     def transfer(
-        self, *, model: str | None = None, kind: str | None = None, selected: bool = False
+        self,
+        *,
+        model: str | None = None,
+        kind: str | None = None,
+        target: str | None = None,
+        selected: bool = False,
     ) -> pd.DataFrame:
         """Return the cells of transfer matrices: one row per matrix cell, reader and site.
 
         Parameters
         ----------
-        model, kind : of one model; ``category``, ``category_held_out``, ``wording`` or ``source``. All where
-            left out.
+        model, kind, target : of one model; ``category``, ``category_held_out``, ``wording`` or ``source``;
+            D or a target of the study's own. All where left out.
         selected : of the chosen site, and of the words alone.
 
         Raises
@@ -119,12 +124,19 @@ class Run:
         """
         table = self.table("transfer")
         part = table
-        for column, value in (("model", model), ("kind", kind)):
+        for column, value in (("model", model), ("kind", kind), ("target", target)):
             part = part if value is None or part.empty else part[part[column] == value]
-        if part.empty and not (model is None and kind is None):
-            kinds = [] if table.empty else table[["model", "kind"]].drop_duplicates().to_numpy().tolist()
-            names = ", ".join(f"{name} over {kind}" for name, kind in kinds) or "none"
-            what = " ".join([f"of {model}" if model else "", f"over {kind}" if kind else ""]).strip()
+        if part.empty and not (model is None and kind is None and target is None):
+            columns = ["model", "kind", "target"]
+            known = [] if table.empty else table[columns].drop_duplicates().to_numpy().tolist()
+            names = ", ".join(_matrix(*names) for names in known) or "none"
+            what = " ".join(
+                [
+                    f"of {model}" if model else "",
+                    f"over {kind}" if kind else "",
+                    f"for {target}" if target not in (None, "D") else "",
+                ]
+            ).strip()
             raise ReportError(f"{self.folder}: there is no matrix {what}; the run has {names}.")
         return part[part["selected"] | (part["reader"] == "words")] if selected and len(part) else part
 
@@ -192,16 +204,19 @@ class Run:
         """Draw held-out score by layer with floors and controls: a row per model, an axis per target."""
         tables = (self.table(name) for name in ("results", "floors"))
         results, floors = (t if model is None else t[t["model"] == self._one_model(model)] for t in tables)
-        return list(layer_curves(results, floors).axes)
+        titles = {name: known.title for name, known in self.evidence.targets.items()}
+        return list(layer_curves(results, floors, titles=titles).axes)
 
-    def plot_transfer(self, *, model: str | None = None, kind: str = "category") -> list[Axes]:
-        """Draw a model's transfer matrix at the chosen site, and that of the words beside it.
+    def plot_transfer(
+        self, *, model: str | None = None, kind: str = "category", target: str = "D"
+    ) -> list[Axes]:
+        """Draw a model's transfer matrix of a target at the chosen site, and that of the words beside it.
 
         Raises
         ------
         ReportError : the run has no such matrix; those that it has are named.
         """
-        cells = self.transfer(model=self._one_model(model), kind=kind, selected=True)
+        cells = self.transfer(model=self._one_model(model), kind=kind, target=target, selected=True)
         return list(transfer_maps(cells).axes)
 
     def plot_verdicts(self, *, model: str | None = None) -> list[Axes]:
@@ -240,3 +255,7 @@ class Run:
         name = escape(str(self.summary.get("study", self.folder.name)))
         page = escape(str(self.folder / "report.html"))
         return f"<p><strong>{name}</strong> ({models})</p><ul>{lines}</ul><p>{page}</p>"
+
+
+def _matrix(model: str, kind: str, target: str) -> str:
+    return f"{model} over {kind}" + (f" for {target}" if target != "D" else "")

@@ -1,6 +1,8 @@
 """What a run folder holds: its summary, its study and whichever tables were written."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,13 @@ import pandas as pd
 from unsinter.cache.errors import UnsinterError
 from unsinter.studies.figures.verdict_text import unknown_verdict
 from unsinter.studies.reasons.columns import REASON_DATA
+from unsinter.studies.study.group_minimums import MIN_GROUPS
+from unsinter.studies.study.targets import TargetDefinition, definition_of, in_order, read_definitions
 from unsinter.studies.tables.column import Columns
 from unsinter.studies.tables.columns import RESULTS, VERDICTS
 from unsinter.studies.tables.read import RunReader
 from unsinter.studies.tables.run_tables import RUN_TABLES
+from unsinter.studies.tables.transfer_columns import with_target
 
 READABLE = (2, 3, 4)
 """The versions of a run that the report reads: 2 has no ``answer`` in its summary, and no `not-apart`; 2 and
@@ -27,7 +32,7 @@ class ReportError(UnsinterError, ValueError):
     """A folder holds no finished run that a report can be written of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Everything a report is written from; a table that the run did not write is empty."""
 
@@ -47,6 +52,23 @@ class Evidence:
         for column, value in where.items():
             rows = rows[rows[column] == value] if len(rows) else rows
         return rows
+
+    @cached_property
+    def targets(self) -> Mapping[str, TargetDefinition]:
+        """What is known of every target of the run, by name, in the order of the page."""
+        known = read_definitions(self.study)
+        fitted = set() if self.tables["results"].empty else set(self.tables["results"]["target"])
+        return {name: known.get(name) or definition_of(name) for name in in_order([*known, *sorted(fitted)])}
+
+    def target(self, name: object) -> TargetDefinition:
+        """Return what is known of a target; of one that the run does not define, its name."""
+        return self.targets.get(str(name)) or definition_of(str(name))
+
+    @property
+    def min_groups(self) -> int:
+        """How many groups a class or a cell needed in this run."""
+        named = self.study.get("min_groups")
+        return named if isinstance(named, int) and not isinstance(named, bool) else MIN_GROUPS
 
     @property
     def has_verdicts(self) -> bool:
@@ -95,6 +117,7 @@ def gather_evidence(reader: RunReader, summary: dict[str, Any]) -> Evidence:
     if summary.get("schema_version") in WITHOUT_LATER_COLUMNS:
         for name, columns in (("results", RESULTS), ("verdicts", VERDICTS)):
             tables[name] = _with_later_columns(tables[name], columns)
+    tables["transfer"] = with_target(tables["transfer"])
     tables["results"] = _with_a_control(tables["results"])
     if (unknown := unknown_verdict(tables["verdicts"])) is not None:
         raise ReportError(f"{folder / 'verdicts.parquet'} {unknown}")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from unsinter.probes.families.registry import title_of
 from unsinter.studies.figures.scores import DotRow, dot_rows
-from unsinter.studies.figures.style import TITLES, colours
+from unsinter.studies.figures.style import colours
 from unsinter.studies.report.answer import Claim, judge
 from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
 from unsinter.studies.report.figures import page_figure
@@ -49,7 +49,7 @@ def score_blocks(evidence: Evidence, claims: Sequence[Claim]) -> list[Block]:
     blocks: list[Block] = []
     shown = [claim for claim in claims if claim.shown]
     if shown:
-        blocks.append(_overview(shown))
+        blocks.append(_overview(evidence, shown))
     blocks += score_grids(evidence, "selected")
     if rows := [row for column in ("selected", "tuned") for row in _chosen_rows(evidence, column)]:
         blocks.append(_measures(rows))
@@ -65,7 +65,9 @@ def score_grids(evidence: Evidence, column: str, *, suffix: str = "") -> list[Bl
         Grid(
             title=f"{model}{suffix}",
             header=SCORE_HEADER,
-            rows=[_score_row(row) for row in rows if row["model"] == model],
+            rows=[
+                _score_row(row, evidence.target(row["target"]).title) for row in rows if row["model"] == model
+            ],
             stacked=True,
         )
         for model in evidence.models
@@ -77,18 +79,20 @@ def _chosen_rows(evidence: Evidence, column: str) -> list[dict[str, Any]]:
     results = evidence["results"]
     if results.empty:
         return []
-    order = {target: place for place, target in enumerate(TITLES)}
-    return sorted(results[results[column]].to_dict("records"), key=lambda row: order[row["target"]])
+    order = list(evidence.targets)
+    return sorted(
+        results[results[column]].to_dict("records"), key=lambda row: order.index(str(row["target"]))
+    )
 
 
-def _overview(claims: Sequence[Claim]) -> Panels:
+def _overview(evidence: Evidence, claims: Sequence[Claim]) -> Panels:
     figures = []
     for model in dict.fromkeys(claim.model for claim in claims):
         mine = [claim for claim in claims if claim.model == model]
-        palette = colours(TITLES)
+        palette = colours(evidence.targets)
         rows = [
             DotRow(
-                label=f"{TITLES[claim.target]}, {metric_of(claim.row)}",
+                label=f"{evidence.target(claim.target).title}, {metric_of(claim.row)}",
                 value=claim.row["score"],
                 low=claim.row["score_low"],
                 high=claim.row["score_high"],
@@ -123,12 +127,12 @@ def _overview(claims: Sequence[Claim]) -> Panels:
     )
 
 
-def _score_row(row: dict[str, Any]) -> list[str | Cell]:
+def _score_row(row: dict[str, Any], title: str) -> list[str | Cell]:
     claim = judge(str(row["model"]), str(row["target"]), row)
     family = title_of(str(row["family"]))
     trial = f", trial {row['trial']}" if row["tuned"] else ""
     probe = f"{family}{trial}, {site_of(row)}"
-    name = f"{TITLES[row['target']]}, {metric_of(row)}"
+    name = f"{title}, {metric_of(row)}"
     if not claim.shown:
         said = Cell(text=f"not shown: {claim.against[0]}", tone="quiet")
         return [name, said, *[NOTHING] * 5, probe]

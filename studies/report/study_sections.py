@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.data.group_counts import ENOUGH
-from unsinter.studies.figures.style import SERIES, TITLES, colours
+from unsinter.studies.figures.style import SERIES, colours
 from unsinter.studies.figures.tuning import tuning_history
 from unsinter.studies.figures.wordings import wording_bars
 from unsinter.studies.report.blocks import Block, Cell, Grid, Key, Panels
@@ -32,18 +31,19 @@ def cell_blocks(evidence: Evidence) -> list[Block]:
     ]
     header = [f"{harm}, {ANSWERS[answer]}" for harm, answer in (name.split("/") for name in names)]
     rows = [
-        [model, *(_count(cells.get(name, 0), name) for name in names)] for model, cells in counted.items()
+        [model, *(_count(cells.get(name, 0), name, evidence.min_groups) for name in names)]
+        for model, cells in counted.items()
     ]
     caption = (
         "Detection and refusal can only be told apart by the prompts where they disagree: harmful but "
-        f"answered, harmless but refused. Fewer than {ENOUGH} there is marked."
+        f"answered, harmless but refused. Fewer than {evidence.min_groups} there is marked."
     )
     title = "Independent groups of prompts per cell"
     return [Grid(title=title, caption=caption, header=("model", *header), rows=rows)]
 
 
-def _count(groups: int, cell: str) -> str | Cell:
-    small = cell in OFF_DIAGONAL and groups < ENOUGH
+def _count(groups: int, cell: str, needed: int) -> str | Cell:
+    small = cell in OFF_DIAGONAL and groups < needed
     return Cell(text=f"{groups:,} (too few)", tone="bad") if small else f"{groups:,}"
 
 
@@ -114,7 +114,7 @@ def tuning_blocks(evidence: Evidence) -> list[Block]:
             [model, target, str(len(part)), said, score_text(best), f"{part['seconds'].sum():.0f} s"]
         )
         alt = f"Inner score by trial, {model} {target}: {len(part)} trials, {said}, best {score_text(best)}."
-        title = f"{model}: {TITLES.get(str(target), str(target))}"
+        title = f"{model}: {evidence.target(target).title}"
         name = f"tuning-{model}-{target}"
         figures.append(page_figure(partial(tuning_history, part), name=name, alt=alt, title=title))
     legend = (

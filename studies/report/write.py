@@ -15,7 +15,8 @@ from unsinter.studies.report.across_sections import across_blocks
 from unsinter.studies.report.answer import Claim, answer, make_claims
 from unsinter.studies.report.answer_lines import answer_lines
 from unsinter.studies.report.blocks import Panels, Section
-from unsinter.studies.report.comparison_sections import cross_model_blocks, held_out_blocks, transfer_blocks
+from unsinter.studies.report.comparison_sections import held_out_blocks, transfer_blocks
+from unsinter.studies.report.cross_model_sections import cross_model_blocks
 from unsinter.studies.report.gaps import find_gaps, undecided_line
 from unsinter.studies.report.layer_sections import axes_blocks, layer_blocks
 from unsinter.studies.report.picture import Picture, first_picture

@@ -75,9 +75,9 @@ def study_model(
         "read_layer0": once(lambda: read_layer0_mean(study, reading, settings)),
         "read_random": once(lambda: read_random_model(study, reading, settings)),
     }
-    for name in study.targets:
+    for asked in study.targets:
         target = make_target(
-            name,
+            asked,
             dataset.prompts,
             reading.responses,
             groups=dataset.groups,
@@ -86,8 +86,8 @@ def study_model(
         )
         given = _input(target, study, dataset, reading, outcome, readers)
         if given is not None:
-            outcome.targets[name] = given
-            outcome.steps[name] = target_step(given, study, dataset, settings, store)
+            outcome.targets[target.name] = given
+            outcome.steps[target.name] = target_step(given, study, dataset, settings, store)
     return outcome
 
 

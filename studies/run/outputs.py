@@ -8,18 +8,20 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
+import yaml
 from matplotlib.figure import Figure
 
 from unsinter.studies.export.export import write_site_probe
 from unsinter.studies.export.probe_facts import make_facts
 from unsinter.studies.figures.layers import draw_each, layer_curves
-from unsinter.studies.figures.transfer_matrix import transfer_maps
+from unsinter.studies.figures.transfer_matrix import matrix_name, transfer_maps
 from unsinter.studies.report import write_page
 from unsinter.studies.report.answer_lines import answer_lines
 from unsinter.studies.report.run_data import ReportError, gather_evidence
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.store.run_folder import RunFolder
 from unsinter.studies.store.site_weights import read_weights, weights_file
+from unsinter.studies.study.targets import read_definitions
 from unsinter.studies.tables.read import RunReader
 
 
@@ -44,7 +46,8 @@ def write_outputs(
     summary = {**summary, "answer": [str(line) for line in answer_lines(evidence)], "not_drawn": {}}
     _write_summary(folder, summary)
     # Nothing that is drawn can undo what was computed: what fails from here on is said beside it.
-    not_drawn = draw_each(_figures(tables), folder.path / "figures").faults
+    titles = {name: known.title for name, known in evidence.targets.items()}
+    not_drawn = draw_each(_figures(tables, titles), folder.path / "figures").faults
     on_page = write_page(replace(evidence, summary={**summary, "not_drawn": not_drawn}))
     summary = {**summary, "not_drawn": not_drawn | dict(on_page)}
     if summary["not_drawn"]:
@@ -57,29 +60,34 @@ def _write_summary(folder: RunFolder, summary: Mapping[str, Any]) -> None:
     folder.write(folder.path / "summary.json", lambda file: file.write_text(text + "\n", encoding="utf-8"))
 
 
-def _figures(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, Callable[[], Figure]]]:
+def _figures(
+    tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]
+) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """Yield name and drawing: score by layer for all models and for each, and each model's matrices."""
     if "results" in tables:
         results, floors = tables["results"], tables["floors"]
-        yield "layers", partial(layer_curves, results, floors)
+        yield "layers", partial(layer_curves, results, floors, titles=titles)
         for model in results["model"].unique():
             own = (table[table["model"] == model] for table in (results, floors))
-            yield f"layers-{model}", partial(layer_curves, *own)
+            yield f"layers-{model}", partial(layer_curves, *own, titles=titles)
     if "transfer" in tables:
-        for (model, kind), part in tables["transfer"].groupby(["model", "kind"], sort=False):
+        for (model, target, kind), part in tables["transfer"].groupby(
+            ["model", "target", "kind"], sort=False
+        ):
             shown = part[part["selected"] | (part["reader"] == "words")]
-            yield f"transfer-{model}-{kind}", partial(transfer_maps, shown)
+            yield matrix_name(model, kind, target), partial(transfer_maps, shown)
 
 
 def _write_probes(folder: RunFolder, outcome: ModelOutcome, summary: Mapping[str, Any]) -> None:
     """Keep every site's weights, and export the probes that the training rows chose."""
+    own_targets = read_definitions(yaml.safe_load(folder.study_text))
     for target, step in outcome.steps.items():
         kept = step.folder / "weights.safetensors"
         own = weights_file(folder.path, model=outcome.name, target=target)
         folder.write(own, partial(shutil.copyfile, kept))
     described = summary["models"][outcome.name]
     for row in (*described["selected"], *described["tuned"]):
-        facts = make_facts(summary, row, path=outcome.path, template=outcome.template)
+        facts = make_facts(summary, row, path=outcome.path, template=outcome.template, own=own_targets)
         own = weights_file(folder.path, model=outcome.name, target=facts.target)
         site = read_weights(own, layer=facts.layer, position=facts.position, tuned=row["tuned"])
         write_site_probe(folder.path / "probes", site, facts)

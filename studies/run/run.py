@@ -25,6 +25,7 @@ from unsinter.studies.store.run_folder import RunFolder
 from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.file import SCHEMA_VERSION, Study
 from unsinter.studies.study.run_options import Settings
+from unsinter.studies.tables.transfer_columns import with_target
 
 
 def run_study(study: Study, settings: Settings) -> dict[str, Any]:
@@ -98,9 +99,11 @@ def split_table(dataset: Dataset) -> pd.DataFrame:
 def collect_tables(outcomes: Sequence[ModelOutcome], crossed: Step | None) -> dict[str, pd.DataFrame]:
     """Return the run's tables by name, the steps' parts one below the other; empty ones are left out."""
     parts: dict[str, list[pd.DataFrame]] = {}
-    steps = [step for o in outcomes for step in (*o.steps.values(), *o.others.values())]
-    for step in [*steps, *([crossed] if crossed else [])]:
+    steps = [pair for o in outcomes for pair in (*o.steps.items(), *o.others.items())]
+    for step_name, step in [*steps, *([("cross_model", crossed)] if crossed else [])]:
         for name, table in step.tables.items():
+            if name == "transfer":
+                table = with_target(table, step_name.partition("-")[2] or "D")
             if len(table):
                 parts.setdefault(name, []).append(table)
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}

@@ -42,7 +42,7 @@ def separate_factors(
     outcome.not_separated.update(left_out)
     if not asked:
         return
-    chosen = _chosen_sites(outcome)
+    chosen = _chosen_sites(outcome, asked)
     labels = [[a.name, a.first_class, a.second_class, a.pair.z, a.pair.w, a.pair.strata] for a in asked]
     parts = comparison_parts(outcome, study, dataset) | {
         "separation": study.separation,
@@ -96,7 +96,7 @@ def _table(
     verdicts = judge_pairs(read, sites, pairs, rule, n_jobs=settings.n_jobs, on_site=on_site)
     more: dict[tuple[int, int, str], SiteEvidence] = {}
     looked_at = _looked_at(asked, rule, study.separation.erased_contrasts)
-    for number, place in enumerate(looked_at):
+    for number, place in enumerate(looked_at if chosen else ()):
         site = chosen[asked[place].letters[0]]
         other = next((p for p in study.positions if p != site[1]), None)
         elsewhere = None if other is None else read(site[0], other)
@@ -106,11 +106,17 @@ def _table(
     return pd.DataFrame([{"model": outcome.name, **row} for row in rows])
 
 
-def _chosen_sites(outcome: ModelOutcome) -> dict[str, Site]:
-    """Return the site that the training rows chose for each target, by its letter."""
-    sites = {name: (step.facts["layer"], step.facts["position"]) for name, step in outcome.steps.items()}
+def _chosen_sites(outcome: ModelOutcome, asked: Sequence[Asked]) -> dict[str, Site]:
+    """Return the site that the training rows chose for each target, by its name.
+
+    For the first factor of a pair without one it is that of the first target.
+    """
+    sites: dict[str, Site] = {
+        name: (step.facts["layer"], step.facts["position"]) for name, step in outcome.steps.items()
+    }
     first = next(iter(sites.values()), None)
-    return sites | {name: first for name in ("D", "C") if name not in sites and first is not None}
+    wanted = dict.fromkeys(["D", "C", *(contrast.letters[0] for contrast in asked)])
+    return sites | {name: first for name in wanted if name not in sites and first is not None}
 
 
 def _looked_at(asked: Sequence[Asked], rule: Rule, limit: int) -> list[int]:

@@ -41,15 +41,66 @@ _OTHER_PENALTY = 1e-2
 def compare_within(
     outcome: ModelOutcome, study: Study, dataset: Dataset, settings: Settings, store: StepStore
 ) -> None:
-    """Add the transfer matrices and the held-out sources and categories of one model to its outcome."""
-    if "D" not in outcome.steps:
+    """Add the transfer matrices and the held-out sources and categories of one model to its outcome.
+
+    Matrices are those of D, and of each target of two classes that is the study's own.
+    """
+    own = [
+        target.name
+        for target in study.own_targets
+        if target.name in outcome.steps and outcome.targets[target.name].target.is_binary
+    ]
+    for name in (name for name in ("D", *own) if name in outcome.steps):
+        _add_matrices(name, outcome, study, dataset, settings, store)
+    if "D" in outcome.steps and study.hold_out:
+        _hold_out(outcome, study, dataset, settings, store)
+
+
+def _add_matrices(
+    name: str, outcome: ModelOutcome, study: Study, dataset: Dataset, settings: Settings, store: StepStore
+) -> None:
+    """Add a target's matrices as the step ``transfer`` (D), or ``transfer-NAME``; without wordings but of
+    D."""
+    is_own = name != "D"
+    kinds = tuple(kind for kind in _kinds(study) if not (is_own and kind == "wording"))
+    if not kinds:
         return
-    parts = comparison_parts(outcome, study, dataset)
-    facts = outcome.steps["D"].facts
+    facts, given = outcome.steps[name].facts, outcome.targets[name]
     best: Site = (facts["layer"], facts["position"])
     penalty = facts["penalty"] if study.family == FAMILY.name else _OTHER_PENALTY
-    given = outcome.targets["D"]
-    source = ModelSites(
+    wordings, answered = _wordings(outcome)
+    parts = comparison_parts(outcome, study, dataset) | {
+        "kinds": study.transfer,
+        "best": list(best),
+        "penalty": penalty,
+        "wordings": wordings,
+    }
+    parts |= {"target": [given.target.labels, list(given.target.classes)]} if is_own else {}
+    step = f"transfer-{name}" if is_own else "transfer"
+    matrices = MatrixSettings(
+        best=best,
+        penalty=penalty,
+        min_groups=study.min_groups,
+        kinds=kinds,
+        target=given.target if is_own else None,
+    )
+    outcome.others[step] = _step(
+        store,
+        TRANSFER,
+        f"{outcome.name}-{step}",
+        parts,
+        lambda: transfer_tables(
+            _model_sites(name, outcome, dataset, settings),
+            matrices,
+            wordings=Wordings(labels=wordings, answered=answered),
+            bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
+        ),
+    )
+
+
+def _model_sites(name: str, outcome: ModelOutcome, dataset: Dataset, settings: Settings) -> ModelSites:
+    given = outcome.targets[name]
+    return ModelSites(
         model=outcome.name,
         read=given.read,
         sites=given.sites,
@@ -57,45 +108,35 @@ def compare_within(
         present=np.flatnonzero(outcome.reading.is_present),
         progress=settings.progress,
     )
-    bootstrap = Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed)
-    wordings, answered = _wordings(outcome)
-    if study.transfer:
-        outcome.others["transfer"] = _step(
-            store,
-            TRANSFER,
-            f"{outcome.name}-transfer",
-            parts | {"kinds": study.transfer, "best": list(best), "penalty": penalty, "wordings": wordings},
-            lambda: transfer_tables(
-                source,
-                MatrixSettings(best=best, penalty=penalty, min_groups=study.min_groups, kinds=_kinds(study)),
-                wordings=Wordings(labels=wordings, answered=answered),
-                bootstrap=bootstrap,
+
+
+def _hold_out(
+    outcome: ModelOutcome, study: Study, dataset: Dataset, settings: Settings, store: StepStore
+) -> None:
+    parts = comparison_parts(outcome, study, dataset)
+    outcome.others["held_out"] = _step(
+        store,
+        HELD_OUT,
+        f"{outcome.name}-held-out",
+        parts | {"hold_out": study.hold_out, "penalties": study.penalties, "inner": study.inner_folds},
+        lambda: held_out_tables(
+            _model_sites("D", outcome, dataset, settings),
+            HoldOutSettings(
+                penalties=study.penalties,
+                inner_folds=study.inner_folds,
+                min_groups=study.min_groups,
+                kinds=study.hold_out,
             ),
-        )
-    if study.hold_out:
-        outcome.others["held_out"] = _step(
-            store,
-            HELD_OUT,
-            f"{outcome.name}-held-out",
-            parts | {"hold_out": study.hold_out, "penalties": study.penalties, "inner": study.inner_folds},
-            lambda: held_out_tables(
-                source,
-                HoldOutSettings(
-                    penalties=study.penalties,
-                    inner_folds=study.inner_folds,
-                    min_groups=study.min_groups,
-                    kinds=study.hold_out,
-                ),
-                bootstrap=bootstrap,
-            ),
-        )
+            bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
+        ),
+    )
 
 
 def compare_models(
     outcomes: Sequence[ModelOutcome], study: Study, dataset: Dataset, store: StepStore
 ) -> Step | None:
     """Return the step of probes read across models; None where fewer than two models share a target."""
-    shared = {name for name in study.targets if sum(name in o.steps for o in outcomes) > 1}
+    shared = {name for name in study.target_names if sum(name in o.steps for o in outcomes) > 1}
     if not shared:
         return None
     pairs = [(o, name) for o in outcomes for name in o.steps if name in shared]

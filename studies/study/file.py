@@ -12,6 +12,8 @@ from unsinter.cache.errors import UnsinterError as UnsinterError
 from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.records.columns import Column
 from unsinter.probes.families.registry import DEFAULT, family_of
+from unsinter.studies.study.group_minimums import MIN_GROUPS
+from unsinter.studies.study.own_targets import OwnTarget, target_name
 from unsinter.studies.study.run_files import check_run_file
 from unsinter.studies.study.sections import (
     FILE_NAME,
@@ -26,9 +28,10 @@ from unsinter.studies.study.sections import (
     Section,
     Separation,
     SweepFamily,
-    Target,
     Tuning,
+    inherit_min_groups,
 )
+from unsinter.studies.study.target_names import TAGS, AskedTarget, check_pairs, check_targets
 from unsinter.studies.study.unique_keys import load_yaml
 
 SCHEMA_VERSION = 4
@@ -48,7 +51,7 @@ class Study(Section):
     models: tuple[ModelSource, ...] = Field(min_length=1)
     prompts: PromptSource
     responses: ResponseSource | None = None
-    targets: tuple[Target, ...] = Field(default=("D", "C"), min_length=1)
+    targets: tuple[AskedTarget, ...] = Field(default=("D", "C"), min_length=1)
     layers: Literal["all"] | tuple[int, ...] = "all"
     positions: tuple[str, ...] = Field(default=("instruction_end", "template_end"), min_length=1)
     family: SweepFamily = DEFAULT.name
@@ -74,8 +77,8 @@ class Study(Section):
     tuning: Tuning = Tuning()
     separation: Separation = Separation()
     bootstrap_draws: int = Field(default=1000, ge=100)
-    min_groups: int = Field(default=30, ge=2)
-    """Classes, categories and cells with fewer independent groups are not studied."""
+    min_groups: int = Field(default=MIN_GROUPS, ge=2)
+    """Classes, categories, sources and counted cells with fewer independent groups are not studied."""
 
     on_too_long: Literal["error", "drop"] = "error"
     report: ReportText = ReportText()
@@ -90,11 +93,15 @@ class Study(Section):
     def _each_layer_once(cls, layers: Any) -> Any:
         return tuple(dict.fromkeys(layers)) if isinstance(layers, tuple) else layers
 
+    @model_validator(mode="before")
+    @classmethod
+    def _cells_need_as_many_groups(cls, table: Any) -> Any:
+        return inherit_min_groups(table)
+
     @model_validator(mode="after")
-    def _answers_need_responses(self) -> Self:
-        for target in ("R", "W"):
-            if target in self.targets and self.responses is None:
-                raise ValueError(f"target {target} needs responses; add a section 'responses' or drop it")
+    def _parts_agree(self) -> Self:
+        check_targets(self.targets, has_responses=self.responses is not None)
+        check_pairs(self.separation.pairs, self.separation.sure, self.targets)
         names = [model.name for model in self.models]
         if len(set(names)) < len(names):
             raise ValueError(f"two models share a name in {names}; names label the rows of every table")
@@ -111,6 +118,16 @@ class Study(Section):
         if self.responses and self.responses.path and not self.responses.model:
             raise ValueError("responses.path needs responses.model: whose recorded answers are used")
         return self
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The targets by name, in the order of the file."""
+        return tuple(map(target_name, self.targets))
+
+    @property
+    def own_targets(self) -> tuple[OwnTarget, ...]:
+        """The targets that the file defines itself."""
+        return tuple(target for target in self.targets if isinstance(target, OwnTarget))
 
 
 def load_study(path: Path | str, *, overrides: Sequence[str] = ()) -> Study:
@@ -209,7 +226,7 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     if problem["loc"][:1] == ("layers",):
         return f"layers: use all or a list of whole numbers from 0, got {str(problem['input'])[:80]!r}."
-    where = ".".join(str(part) for part in problem["loc"]) or "study"
+    where = ".".join(str(part) for part in problem["loc"] if part not in TAGS) or "study"
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; accepted are {', '.join(Study.model_fields)}."
@@ -220,7 +237,7 @@ def _first_problem(error: ValidationError) -> str:
 def _known_keys() -> list[str]:
     sections = (
         *(Study, PromptSource, PromptFile, NearCopies, ResponseSource, ModelSource, Controls, Tuning),
-        *(Separation, ReportText, Column),
+        *(Separation, ReportText, Column, OwnTarget),
     )
     return [info.alias or name for section in sections for name, info in section.model_fields.items()]
 

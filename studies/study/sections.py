@@ -1,24 +1,28 @@
 """The sections of a study file: each a frozen pydantic model that refuses unknown keys."""
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from unsinter.features.rendering.clock import DEFAULT_DATE, checked_date
 from unsinter.probes.families.registry import tuned_names
 from unsinter.studies.study.families import SweepFamily, TunedFamily, options_of, range_of
+from unsinter.studies.study.group_minimums import MIN_CELL_GROUPS, inherited_cell_groups
 from unsinter.studies.study.label_rates import read_label_rates
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
 from unsinter.studies.study.section import Section
 
-Target = Literal["D", "C", "R", "W"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Sure = Annotated[float, Field(gt=0.5, le=1.0)]
-SeparatedPair = Literal["D-R", "D-W", "C-W", "D-topic"]
+BUILT_IN_PAIRS = ("D-R", "D-W", "C-W", "D-topic")
+"""Pairs of built-in targets that get a verdict; a target of the study's own pairs with any."""
+
+PairName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*-[A-Za-z][A-Za-z0-9_]*$")]
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -40,6 +44,8 @@ def _with_rates(value: object) -> object:
 
 _SMALLEST_MARGIN = 0.13
 """The margin of a verdict where a study names none."""
+
+_WHOLE_NUMBER = TypeAdapter(int)
 
 PinnedDay = Annotated[str, BeforeValidator(_day)]
 
@@ -101,8 +107,8 @@ class Controls(Section):
 class Separation(Section):
     """Which pairs get a verdict, and its thresholds; the defaults are those with published error rates."""
 
-    pairs: tuple[SeparatedPair, ...] = ("D-R", "D-W", "C-W", "D-topic")
-    """Pairs whose labels the study has; the others are left out. Empty: no verdicts."""
+    pairs: tuple[PairName, ...] = BUILT_IN_PAIRS
+    """Pairs whose labels the study has; of the built-in ones the others are left out. Empty: no verdicts."""
 
     effect_floor: float = Field(default=0.10, ge=0.0, lt=0.5)
     """AUROC above chance that a whole band must clear before a factor counts as read."""
@@ -114,9 +120,9 @@ class Separation(Section):
     least_bits: float = Field(default=0.01, ge=0.0)
     """Usable bits per row beyond the text that a whole band must exceed before a factor counts as read."""
 
-    min_groups: int | None = Field(default=None, ge=10)
-    """Independent groups needed in each of the four cells; without one 10 at a site, where what a verdict
-    needs beyond that follows from its bands, and 30 over categories."""
+    min_groups: int | None = Field(default=None, ge=MIN_CELL_GROUPS)
+    """Independent groups needed in each of the four cells. Where it is not written, the study's own
+    ``min_groups`` where that is; else, and for null, 10 at a site and 30 over categories."""
 
     level: float = Field(default=0.95, gt=0.5, lt=1.0)
     """Confidence of each limit of a band, for all sites at once."""
@@ -129,9 +135,7 @@ class Separation(Section):
     imputations: int = Field(default=10, ge=2)
     """Has no effect any more: known label errors now mend the estimate, no labels are drawn."""
 
-    sure: Annotated[dict[Target, tuple[Sure, Sure]], BeforeValidator(_with_rates)] = Field(
-        default_factory=dict
-    )
+    sure: Annotated[dict[str, tuple[Sure, Sure]], BeforeValidator(_with_rates)] = Field(default_factory=dict)
     """Target -> probability that an observed negative, and positive, label is right, from people's labels; or
     a file of `unsinter label --rates`, also as ``{file: rates.json, D: [1, 1]}``."""
 
@@ -151,6 +155,25 @@ class Separation(Section):
     def sure_of(self, factor: str) -> tuple[float, float] | None:
         """Return how sure the labels of a factor are; None where they are taken as they are."""
         return next((sure for name, sure in self.sure.items() if name == factor), None)
+
+
+def inherit_min_groups(table: Any) -> Any:
+    """Return a study's table with its ``min_groups`` in ``separation`` too, where only the former is written.
+
+    It is written, not looked up, so that the resolved study of a run says what the run did.
+    """
+    if not isinstance(table, Mapping) or "min_groups" not in table:
+        return table
+    try:
+        named = _WHOLE_NUMBER.validate_python(table["min_groups"])  # as the field itself reads it
+    except ValidationError:
+        return table
+    section = table.get("separation", {})
+    if isinstance(section, Separation):
+        section = section.model_dump(exclude_unset=True)
+    if not isinstance(section, Mapping) or "min_groups" in section:
+        return table
+    return {**table, "separation": {**section, "min_groups": inherited_cell_groups(named)}}
 
 
 class Tuning(Section):
@@ -197,6 +220,7 @@ class ReportText(Section):
 
 
 __all__ = [
+    "BUILT_IN_PAIRS",
     "FILE_NAME",
     "Controls",
     "Count",
@@ -208,12 +232,11 @@ __all__ = [
     "ReportText",
     "ResponseSource",
     "Section",
-    "SeparatedPair",
+    "PairName",
     "Separation",
     "Share",
     "Sure",
     "SweepFamily",
-    "Target",
     "TunedFamily",
     "Tuning",
 ]

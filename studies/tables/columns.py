@@ -13,9 +13,11 @@ Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
 *_MOST, _LAST = (family.name for family in all_families())
 _FAMILIES = f"{', '.join(_MOST)} or {_LAST}"
 
+TARGET = "D, C, R, W, or the name of a target of the study's own"
+
 RESULTS: Columns = {
     "model": text("name of the model in the study file", needed=True),
-    "target": text("D, C, R or W", needed=True),
+    "target": text(TARGET, needed=True),
     "classes": whole("number of classes fitted", needed=True),
     "metric": text("auroc (two classes) or macro_f1", needed=True),
     "family": text(_FAMILIES, needed=True),
@@ -107,7 +109,7 @@ RESULTS: Columns = {
 
 FLOORS: Columns = {
     "model": text("name of the model in the study file", needed=True),
-    "target": text("D, C, R or W", needed=True),
+    "target": text(TARGET, needed=True),
     "floor": text(
         "words, characters, length, words+model, harm, category, layer0_mean or random_model", needed=True
     ),
@@ -125,7 +127,7 @@ FLOORS: Columns = {
 
 PREDICTIONS: Columns = {
     "model": text("name of the model in the study file", needed=True),
-    "target": text("D, C, R or W", needed=True),
+    "target": text(TARGET, needed=True),
     "family": text("as in results"),
     "layer": whole("as in results", needed=True),
     "position": text("as in results", needed=True),
@@ -138,7 +140,7 @@ PREDICTIONS: Columns = {
 
 TRIALS: Columns = {
     "model": text("name of the model in the study file", needed=True),
-    "target": text("D, C, R or W", needed=True),
+    "target": text(TARGET, needed=True),
     "number": whole("trial, from 0", needed=True),
     "state": text("complete, pruned or failed", needed=True),
     "value": number("mean score over the inner folds; of a pruned trial, over the folds it saw", needed=True),

@@ -1,9 +1,12 @@
 """The columns of the three transfer tables: names are a contract, each with its type and meaning."""
 
+import pandas as pd
+
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
 
 TRANSFER: Columns = {
     "model": text("name of the model in the study file", needed=True),
+    "target": text("D, or a target of two classes of the study's own"),
     "kind": text("category, category_held_out, wording or source", needed=True),
     "reader": text("probe (activations) or words (the text floor)", needed=True),
     "layer": whole("site of the probe; -1 for words", needed=True),
@@ -12,7 +15,10 @@ TRANSFER: Columns = {
         "category, wording or source this row of the matrix is trained on, or `all others`", needed=True
     ),
     "tested_on": text("category, wording or source it is tested on", needed=True),
-    "auroc": number("harmful against harmless, on held-out rows", needed=True),
+    "auroc": number(
+        "harmful against harmless, or the target's positive class against the other, held-out rows",
+        needed=True,
+    ),
     "low": number("95 % cluster-bootstrap interval over held-out groups, training rows fixed", needed=True),
     "high": number("", needed=True),
     "normalised": number(
@@ -21,16 +27,29 @@ TRANSFER: Columns = {
     "gain": number("auroc minus that of the words' cell; missing for words", needed=True),
     "gain_low": number("95 % interval of the paired difference", needed=True),
     "gain_high": number(""),
-    "n_train_positive": whole("harmful training rows, equal in all rows of a matrix"),
-    "n_train_negative": whole("harmless training rows, equal in all rows of a matrix"),
-    "n_test_positive": whole("harmful held-out rows"),
-    "n_test_negative": whole("harmless held-out rows"),
+    "n_train_positive": whole("harmful (positive) training rows, equal in all rows of a matrix"),
+    "n_train_negative": whole("harmless (other) training rows, equal in all rows of a matrix"),
+    "n_test_positive": whole("harmful (positive) held-out rows"),
+    "n_test_negative": whole("harmless (other) held-out rows"),
     "train_borrows": text(
         "class whose training rows are not this category's, wording's or source's own; or empty"
     ),
     "test_borrows": text("the same of the held-out rows"),
-    "selected": flag("the site chosen for D inside the training rows", needed=True),
+    "selected": flag("the site chosen for the target inside the training rows", needed=True),
 }
+
+MATRIX = tuple(name for name in TRANSFER if name != "target")
+"""The columns of one target's matrices; a run's table says which target it is."""
+
+
+def with_target(transfer: pd.DataFrame, target: str = "D") -> pd.DataFrame:
+    """Return matrices with the column ``target``; those of earlier runs, which have none, are of D."""
+    if "target" in transfer or "model" not in transfer:
+        return transfer
+    made = transfer.copy()
+    made.insert(1, "target", target)
+    return made
+
 
 HELD_OUT: Columns = {
     "model": text("name of the model in the study file", needed=True),
@@ -56,7 +75,7 @@ HELD_OUT: Columns = {
 }
 
 CROSS_MODEL: Columns = {
-    "target": text("D, C, R or W", needed=True),
+    "target": text("D, C, R, W, or the name of a target of the study's own", needed=True),
     "from_model": text("model whose activations are mapped", needed=True),
     "from_layer": whole("its own chosen site for the target", needed=True),
     "from_position": text("as from_layer"),

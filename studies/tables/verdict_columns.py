@@ -4,9 +4,11 @@ from unsinter.studies.tables.column import Columns, flag, number, text, whole
 
 VERDICTS: Columns = {
     "model": text("name of the model in the study file"),
-    "pair": text("D-R (all rows), D-W and C-W (refused rows), or D-topic (rows with a topic)"),
-    "first": text("letter of the first factor: D or C"),
-    "second": text("letter of the second factor: R, W or topic"),
+    "pair": text(
+        "D-R (all rows), D-W and C-W (refused rows), D-topic (rows with a topic), or one of the study's own"
+    ),
+    "first": text("the first factor: D, C or another target"),
+    "second": text("the second factor: R, W, topic or another target"),
     "first_class": text("the class that is told from the rest; `all` in the summary of several contrasts"),
     "second_class": text("the same of the second factor"),
     "is_summary": flag("True: the pair's verdict at this site; a pair with one contrast has only this row"),

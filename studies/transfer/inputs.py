@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import ReadSite, Site
+from unsinter.studies.data.targets import Target
 from unsinter.studies.study.run_options import Progress, silent
 from unsinter.studies.transfer.held_out_splits import HeldOutKind
 from unsinter.studies.transfer.plans import KINDS, Kind, Labels, RowIndex
@@ -58,15 +59,17 @@ class MatrixSettings:
 
     Attributes
     ----------
-    best : the site chosen for D inside the training rows; marks ``selected``.
-    penalty : L2 penalty of every probe, as chosen for D inside the training rows.
+    best : the site chosen for the target inside the training rows; marks ``selected``.
+    penalty : L2 penalty of every probe, as chosen for the target inside the training rows.
     min_groups : fewest groups of a category, wording or source.
+    target : of two classes, as the study's own; None is D.
     """
 
     best: Site
     penalty: float
     min_groups: int
     kinds: Sequence[Kind] = KINDS
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,32 +8,25 @@ import pandas as pd
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.bootstrap import Bootstrap
-from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import Site
-from unsinter.studies.tables.transfer_columns import TRANSFER
+from unsinter.studies.tables.transfer_columns import MATRIX
 from unsinter.studies.transfer.cell_scores import Board, intervals
 from unsinter.studies.transfer.fits import linear_scores, side_task
-from unsinter.studies.transfer.held_out_splits import values_of
 from unsinter.studies.transfer.inputs import MatrixSettings, ModelSites, Wordings
 from unsinter.studies.transfer.plans import (
-    KINDS,
     OTHERS,
-    Examples,
-    Kind,
     Plan,
     RowIndex,
     Side,
-    category_plans,
-    source_plan,
-    wording_plan,
 )
+from unsinter.studies.transfer.study_plans import examples_of, study_plans
 from unsinter.studies.transfer.word_floor import WordReader
 
 
 def transfer_tables(
     source: ModelSites, settings: MatrixSettings, *, wordings: Wordings | None, bootstrap: Bootstrap
 ) -> pd.DataFrame:
-    """Return the columns of ``TRANSFER``: matrices of the probe at every site, and of the words.
+    """Return the columns of ``MATRIX``: matrices of the probe at every site, and of the words.
 
     A kind that has fewer than two categories, wordings or sources with enough groups adds no row.
 
@@ -48,8 +41,8 @@ def transfer_tables(
     """
     dataset = source.dataset
     plans = study_plans(
+        examples_of(dataset, source.present, settings.target),
         dataset,
-        source.present,
         wordings,
         kinds=settings.kinds,
         seed=bootstrap.seed,
@@ -63,51 +56,12 @@ def transfer_tables(
         scores = probe_scores(source.read(*site), boards, penalty=settings.penalty)
         probe = Reader(name="probe", scores=scores, site=site, is_selected=site == settings.best)
         parts += matrix_tables(boards, probe, floor=words)
-        source.progress(f"{source.model}: transfer", done, len(source.sites))
+        of = f" of {settings.target.name}" if settings.target else ""
+        source.progress(f"{source.model}: transfer{of}", done, len(source.sites))
     if not parts:
-        return pd.DataFrame(columns=list(TRANSFER))
+        return pd.DataFrame(columns=list(MATRIX))
     table = pd.concat(parts, ignore_index=True).assign(model=source.model)
-    return table.loc[table["kind"].isin(settings.kinds), list(TRANSFER)].reset_index(drop=True)
-
-
-def study_plans(
-    dataset: Dataset,
-    present: RowIndex,
-    wordings: Wordings | None,
-    *,
-    kinds: Sequence[Kind] = KINDS,
-    seed: int,
-    min_groups: int,
-) -> list[Plan]:
-    """Return the matrices that a study's prompts allow; categories where only ``category_held_out`` is asked.
-
-    That matrix is normalised by the diagonal of the first, so both are planned together.
-    """
-    examples = examples_of(dataset, present)
-    plans: list[Plan | None] = []
-    if {"category", "category_held_out"} & set(kinds):
-        plans += (
-            category_plans(examples, values_of("category", dataset), min_groups=min_groups, seed=seed) or []
-        )
-    if "wording" in kinds and wordings is not None:
-        answered = wordings.is_answered
-        plans.append(wording_plan(examples, wordings.labels, answered, min_groups=min_groups, seed=seed))
-    if "source" in kinds:
-        plans.append(source_plan(examples, values_of("source", dataset), min_groups=min_groups, seed=seed))
-    return [plan for plan in plans if plan is not None]
-
-
-def examples_of(dataset: Dataset, present: RowIndex) -> Examples:
-    """Return the arrays of a dataset that plans are made from."""
-    is_present = np.zeros(len(dataset.ids), dtype=bool)
-    is_present[present] = True
-    return Examples(
-        ids=dataset.ids,
-        groups=dataset.groups,
-        harm=dataset.harm,
-        is_test=dataset.is_test,
-        is_present=is_present,
-    )
+    return table.loc[table["kind"].isin(settings.kinds), list(MATRIX)].reset_index(drop=True)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -1,6 +1,6 @@
 """Which rows train each row of a transfer matrix, and which test each of its columns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -13,6 +13,9 @@ Kind: TypeAlias = Literal["category", "category_held_out", "wording", "source"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Labels: TypeAlias = NDArray[np.str_]
 RowIndex: TypeAlias = NDArray[np.intp]
+
+HARM = ("harmless", "harmful")
+"""The classes of D."""
 
 OTHERS = "all others"
 SIDE_GROUPS = 5
@@ -66,16 +69,28 @@ class Examples:
 
     Attributes
     ----------
-    harm : ``harmful``, ``harmless`` or empty where unknown.
+    labels : ``harmful``, ``harmless``, or the two classes of another target; empty where unknown.
     is_test : held out by the study's split.
     is_present : has activations.
     """
 
     ids: Labels
     groups: Labels
-    harm: Labels
+    labels: Labels
     is_test: NDArray[np.bool_]
     is_present: NDArray[np.bool_]
+    classes: tuple[str, str] = HARM
+    """The other class, and the positive one."""
+
+    @property
+    def positive(self) -> NDArray[np.bool_]:
+        """Rows of the positive class (n_examples,)."""
+        return np.asarray(self.labels == self.classes[1])
+
+    @property
+    def negative(self) -> NDArray[np.bool_]:
+        """Rows of the other class (n_examples,)."""
+        return np.asarray(self.labels == self.classes[0])
 
     def pool(self, mask: NDArray[np.bool_], *, test: bool) -> RowIndex:
         """Return present rows of the mask on one side, by id: the order of a file changes no draw."""
@@ -89,35 +104,52 @@ class Examples:
 
 
 def category_plans(
-    examples: Examples, categories: Labels, *, min_groups: int, seed: int
+    examples: Examples, categories: Labels, *, min_groups: int, seed: int, is_within: bool = False
 ) -> tuple[Plan, Plan] | None:
     """Plan "category i against harmless" tested on j, and all other categories tested on j.
 
     Categories (n_examples,) count on harmful rows. All rows of the first matrix see equally many harmful
     examples and the same harmless ones; a row of the second sees that many of each category but one. None
     where fewer than two categories have enough groups.
+
+    Parameters
+    ----------
+    is_within : categories count on rows of both classes: if every category has enough of the other class,
+        it is set against its own, so that the category tells nothing.
     """
-    harmful, harmless = examples.harm == "harmful", examples.harm == "harmless"
-    masks = {name: harmful & (categories == name) for name in _names(categories[harmful])}
+    masks = {n: examples.positive & (categories == n) for n in _names(categories[examples.positive])}
     masks = {n: mask for n, mask in masks.items() if examples.has_enough(mask, min_groups=min_groups)}
-    against = {test: examples.pool(harmless, test=test) for test in (False, True)}
-    if len(masks) < 2 or not all(map(len, against.values())):
+    own = {n: examples.negative & (categories == n) for n in masks}
+    if len(masks) < 2:
+        return None
+    if is_within and all(examples.has_enough(mask, min_groups=min_groups) for mask in own.values()):
+        plan = _plan("category", examples, masks, own, {}, seed=seed)
+        return plan, _all_but_one(plan)
+    against = {test: examples.pool(examples.negative, test=test) for test in (False, True)}
+    if not all(map(len, against.values())):
         return None
     drawn = draw_equally({name: examples.pool(mask, test=False) for name, mask in masks.items()}, seed=seed)
+    shared = examples.classes[0]
     tested = {
-        name: Side(positive=examples.pool(mask, test=True), negative=against[True], borrows="harmless")
+        name: Side(positive=examples.pool(mask, test=True), negative=against[True], borrows=shared)
         for name, mask in masks.items()
     }
-    rows = {name: drawn[name] for name in drawn}
-    others = {name: np.concatenate([rows[o] for o in rows if o != name]) for name in rows}
-    alone, rest = (
-        {n: Side(positive=p, negative=against[False], borrows="harmless") for n, p in found.items()}
-        for found in (rows, others)
-    )
-    return (
-        Plan(kind="category", trained=alone, tested=tested),
-        Plan(kind="category_held_out", trained=rest, tested=tested),
-    )
+    alone = {n: Side(positive=rows, negative=against[False], borrows=shared) for n, rows in drawn.items()}
+    plan = Plan(kind="category", trained=alone, tested=tested)
+    return plan, _all_but_one(plan)
+
+
+def _all_but_one(plan: Plan) -> Plan:
+    """Return the plan that trains on the rows of all other categories."""
+
+    def joined(sides: Sequence[Side]) -> Side:
+        shared = bool(sides[0].borrows)
+        negative = sides[0].negative if shared else np.concatenate([side.negative for side in sides])
+        positive = np.concatenate([side.positive for side in sides])
+        return Side(positive=positive, negative=negative, borrows=sides[0].borrows)
+
+    trained = {n: joined([side for o, side in plan.trained.items() if o != n]) for n in plan.trained}
+    return Plan(kind="category_held_out", trained=trained, tested=plan.tested)
 
 
 def wording_plan(
@@ -131,7 +163,7 @@ def wording_plan(
     the harmless prompts that were answered, for all wordings (``borrows`` says "harmless"): a probe may then
     read refusing instead of harm, and the matrix still tells whether it reads the wording.
     """
-    harmful, harmless = examples.harm == "harmful", examples.harm == "harmless"
+    harmful, harmless = examples.positive, examples.negative
     refused = {name: wordings == name for name in _names(wordings[harmful])}
     refused = {
         n: mask for n, mask in refused.items() if examples.has_enough(mask & harmful, min_groups=min_groups)
@@ -155,18 +187,19 @@ def source_plan(examples: Examples, sources: Labels, *, min_groups: int, seed: i
     A source that lacks harmful or harmless groups borrows that class from all sources, on the same side of
     the split (``borrows`` says which); one that has enough of neither is left out.
     """
-    masks: dict[str, dict[str, NDArray[np.bool_]]] = {"harmful": {}, "harmless": {}}
+    negative, positive = examples.classes
+    masks: dict[str, dict[str, NDArray[np.bool_]]] = {positive: {}, negative: {}}
     borrowed = {}
     for name in _names(sources):
-        own = {harm: (sources == name) & (examples.harm == harm) for harm in masks}
+        own = {harm: (sources == name) & (examples.labels == harm) for harm in masks}
         has = {harm: examples.has_enough(mask, min_groups=min_groups) for harm, mask in own.items()}
         if any(has.values()):
             borrowed[name] = next((harm for harm in masks if not has[harm]), "")
             for harm in masks:
-                masks[harm][name] = own[harm] if has[harm] else examples.harm == harm
+                masks[harm][name] = own[harm] if has[harm] else examples.labels == harm
     if len(borrowed) < 2:
         return None
-    return _plan("source", examples, masks["harmful"], masks["harmless"], borrowed, seed=seed)
+    return _plan("source", examples, masks[positive], masks[negative], borrowed, seed=seed)
 
 
 def draw_equally(pools: Mapping[str, RowIndex], *, seed: int) -> dict[str, RowIndex]:

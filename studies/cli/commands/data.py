@@ -17,6 +17,7 @@ from unsinter.features.records.record import OpeningRecord, PromptRecord, Respon
 from unsinter.studies.cli.tables.check import check_tables
 from unsinter.studies.data.check import CheckReport, check_data, check_records
 from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.own_questions import OwnQuestions
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.label_rates import write_label_rates
 from unsinter.studies.study.run_files import check_run_file
@@ -88,6 +89,7 @@ def _check_study(asked: CheckRequest, path: Path) -> CheckReport:
         responses,
         files=[file for file in files if file[2]],
         near_copies=study.prompts.near_copies,
+        asked=OwnQuestions.of(study),
     )
 
 

@@ -1,9 +1,18 @@
 """What `plan` does: the size of a study in, how often the verdict would be right out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
+
+from unsinter.studies.data.dataset import make_dataset
+from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.separation.inputs.pair import CELLS
+from unsinter.studies.separation.inputs.study_pairs import study_pairs
 from unsinter.studies.separation.power import Plan, Share, parse_cells, plan_table
-from unsinter.studies.study.file import StudyError
+from unsinter.studies.study.file import StudyError, load_study
+from unsinter.studies.study.target_names import check_pairs
+from unsinter.studies.study.targets import definition_of
 from unsinter.studies.tables.columns import Table
 
 
@@ -20,6 +29,8 @@ class PlanRequest:
     n_worlds: int
     seed: int
     n_jobs: int
+    study: Path | None = None
+    pair: str | None = None
 
 
 def plan_verb(asked: PlanRequest) -> Table:
@@ -27,13 +38,18 @@ def plan_verb(asked: PlanRequest) -> Table:
 
     Raises
     ------
-    StudyError : no size or two sizes, or one that cannot be drawn.
+    StudyError : no size or two sizes, one that cannot be drawn, or a pair that the study's records do not
+        have.
     """
+    about = ""
+    if asked.study is not None or asked.pair is not None:
+        asked, about = _with_cells(asked)
     by_n = asked.n is not None and asked.phi is not None
     if (asked.cells is None) != by_n or (asked.cells and (asked.n, asked.phi) != (None, None)):
         raise StudyError(
-            "give the prompts per cell, as --cells 300,40,40,300 (harmful and refused, harmful and answered, "
-            "harmless and refused, harmless and answered), or --n and --phi."
+            "give the prompts per cell, as --cells 300,40,40,300 (both factors, the first only, the second "
+            "only, neither; of D-R: harmful and refused, harmful and answered, harmless and refused, "
+            "harmless and answered), or --n and --phi, or --study and --pair."
         )
     try:
         plan = Plan(
@@ -50,7 +66,9 @@ def plan_verb(asked: PlanRequest) -> Table:
     except (ValueError, TypeError) as error:
         raise StudyError(str(error)) from error
     size = f"cells {asked.cells}" if asked.cells else f"n {asked.n}, phi {asked.phi:g}"
-    title = f"{size}: verdicts on {plan.n_worlds} planted worlds each, best AUROC {plan.auc:g}, d {plan.d}"
+    title = (
+        f"{about}{size}: verdicts on {plan.n_worlds} planted worlds each, best AUROC {plan.auc:g}, d {plan.d}"
+    )
     header = ("world", "truth", "called right", "called wrong", "undetermined", "commonest reason")
     return (
         title,
@@ -60,6 +78,40 @@ def plan_verb(asked: PlanRequest) -> Table:
             for row in rows
         ],
     )
+
+
+def _with_cells(asked: PlanRequest) -> tuple[PlanRequest, str]:
+    """Return the request with the cells that a pair of a study has in its records, and their name."""
+    if asked.study is None or asked.pair is None or (asked.cells, asked.n, asked.phi) != (None, None, None):
+        raise StudyError("--study and --pair go together, and take the place of --cells, --n and --phi.")
+    study = load_study(asked.study)
+    try:
+        check_pairs([asked.pair], (), study.targets)
+    except ValueError as error:
+        raise StudyError(f"{asked.study}: {error}.") from error
+    dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
+    answers = dataset.recorded.get(study.responses.model or "") if study.responses else None
+    needing = [name for name in asked.pair.split("-") if definition_of(name).needs_answers]
+    if needing and answers is None:
+        raise StudyError(
+            f"{asked.study}: the labels of {needing[0]} are made when the study runs (no responses.path); "
+            "give --cells."
+        )
+    contrasts, left_out = study_pairs(
+        dataset,
+        answers or [None] * len(dataset.prompts),
+        study.separation.model_copy(update={"pairs": (asked.pair,)}),
+        targets=study.targets,
+        is_present=np.ones(len(dataset.prompts), dtype=bool),
+    )
+    if not contrasts:
+        reason = left_out.get(asked.pair, "its labels are not among the study's targets")
+        raise StudyError(f"{asked.study}: the pair {asked.pair} has nothing to plan: {reason}.")
+    fullest = max(contrasts, key=lambda contrast: min(contrast.pair.groups_per_cell().values()))
+    counts = fullest.pair.groups_per_cell()
+    cells = ",".join(str(counts[name]) for name in CELLS)
+    about = f"{asked.pair} ({fullest.first_class}, {fullest.second_class}), groups in "
+    return replace(asked, cells=cells), about
 
 
 def _told(share: Share) -> str:

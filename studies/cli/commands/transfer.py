@@ -12,11 +12,11 @@ from unsinter.cache.errors import UnsinterError
 from unsinter.cache.location import expand_home
 from unsinter.studies.cli.tables.transfer import cross_model_screen, held_out_screen, matrix_screen
 from unsinter.studies.figures.layers import draw_each
-from unsinter.studies.figures.transfer_matrix import ORDERS, Order, transfer_maps
+from unsinter.studies.figures.transfer_matrix import ORDERS, Order, matrix_name, transfer_maps
 from unsinter.studies.store.additions import folder_inside, note_rewritten
 from unsinter.studies.tables.columns import Table
 from unsinter.studies.tables.read import open_run
-from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER
+from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, MATRIX, with_target
 from unsinter.studies.transfer.plans import KINDS
 
 
@@ -49,7 +49,7 @@ def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) 
     if kind is not None and kind not in KINDS:
         raise TransferError(f"--kind must be one of {', '.join(KINDS)}, got {kind!r}.")
     reader = open_run(run, error=TransferError)
-    transfer = reader.table("transfer", columns=TRANSFER)
+    transfer = reader.table("transfer", columns=MATRIX)
     held_out = reader.table("held_out", columns=HELD_OUT)
     cross_model = reader.table("cross_model", columns=CROSS_MODEL)
     if transfer is held_out is cross_model is None:
@@ -60,9 +60,9 @@ def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) 
     folder = out or folder_inside(run, "figures")
     tables: list[Table] = []
     figures: list[tuple[str, Callable[[], Figure]]] = []
-    for model, found, part in _matrices(transfer, kind, run):
+    for model, name, part in _matrices(transfer, kind, run):
         tables.append(matrix_screen(model, part, picked))
-        figures.append((f"transfer-{model}-{found}", partial(transfer_maps, part, order=picked)))
+        figures.append((name, partial(transfer_maps, part, order=picked)))
     drawn = draw_each(figures, folder)
     note_rewritten(run, drawn.paths)
     if kind is None and held_out is not None:
@@ -75,11 +75,13 @@ def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) 
 def _matrices(
     transfer: pd.DataFrame | None, kind: str | None, run: Path
 ) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield model, name of the figure, and rows of each matrix."""
     there = [] if transfer is None else list(transfer["kind"].unique())
     if kind is not None and kind not in there:
         holds = f"it holds {', '.join(there)}" if there else "it holds no matrix"
         raise TransferError(f"{run} holds no transfer of kind {kind}; {holds}.")
     if transfer is not None:
-        for (model, found), part in transfer.groupby(["model", "kind"], sort=False):
+        parts = with_target(transfer).groupby(["model", "target", "kind"], sort=False)
+        for (model, target, found), part in parts:
             if kind in (None, found):
-                yield str(model), str(found), part
+                yield str(model), matrix_name(str(model), str(found), str(target)), part

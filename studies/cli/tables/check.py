@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from unsinter.studies.data.check import CheckReport
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
@@ -30,6 +31,10 @@ def check_tables(report: CheckReport) -> list[Table]:
             ("category", "D"),
             report.prompts,
             lambda row: (row.category or "-", _d(row)),
+        ),
+        *(
+            _counts(f"Prompts by {name}", (name, "D"), report.prompts, partial(_own_and_harm, name))
+            for name in report.own
         ),
         _counts(
             "Responses: D x R",
@@ -77,6 +82,10 @@ def question_table(report: CheckReport) -> Table:
 
 def _d(row: LabelledRow) -> str:
     return D_NAMES[row.harmful]
+
+
+def _own_and_harm(name: str, row: LabelledRow) -> Key:
+    return row.own.get(name, "-"), _d(row)
 
 
 def _files(report: CheckReport) -> Table:

@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from unsinter.studies.figures.transfer_matrix import (
-    KIND_TITLES,
     UNPROVEN,
     Order,
     beats_words,
     cell_text,
+    kind_title,
     one_site,
     ordered_names,
 )
@@ -23,10 +23,12 @@ def matrix_screen(model: str, part: pd.DataFrame, order: Order) -> Table:
     names = ordered_names(shown, order)
     probe = shown[shown["reader"] == "probe"]
     site = probe.iloc[0]
+    positive, other = ("harmful", "harmless") if site.get("target", "D") == "D" else ("positive", "other")
     title = (
-        f"{model}: {KIND_TITLES[site['kind']]}, layer {site['layer']}, {site['position']}. "
+        f"{model}: {kind_title(probe)}, layer {site['layer']}, {site['position']}. "
         f"AUROC, 95 % interval, gain over the words ({UNPROVEN}). Each row is trained on "
-        f"{_span(probe, 'n_train_positive')} harmful and {_span(probe, 'n_train_negative')} harmless prompts."
+        f"{_span(probe, 'n_train_positive')} {positive} and {_span(probe, 'n_train_negative')} {other} "
+        "prompts."
     )
     header = ["trained on", *(f"{name}\n{_counts(probe, name)}" for name in names)]
     cells = {

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from unsinter.studies.study.group_minimums import MIN_CELL_GROUPS
+
 CHANCE = 0.5
 
 _EDGE, _TINY = 1e-12, np.finfo(float).tiny
@@ -58,7 +60,7 @@ class Rule:
     noticed: float = 0.70
     small_phi: float = 0.20
     least_bits: float = 0.01
-    min_groups: int = 10
+    min_groups: int = MIN_CELL_GROUPS
     level: float = 0.95
     n_folds: int = 5
     n_splits: int = 4

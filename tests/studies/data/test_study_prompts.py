@@ -57,7 +57,7 @@ def test_a_category_of_any_name_is_counted_transferred_and_held_out(name):
     values = {}
     for data, own in ((plain, "theft"), (odd, name)):
         examples = Examples(
-            ids=data.ids, groups=data.groups, harm=data.harm, is_test=data.is_test,
+            ids=data.ids, groups=data.groups, labels=data.harm, is_test=data.is_test,
             is_present=np.ones(len(data.ids), dtype=bool),
         )  # fmt: skip
         alone, rest = category_plans(examples, data.categories, min_groups=10, seed=0)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from unsinter.studies.figures.transfer_matrix import ordered_names, transfer_maps
-from unsinter.studies.tables.transfer_columns import TRANSFER
+from unsinter.studies.tables.transfer_columns import MATRIX
 
 
 def table(matrix, names, *, kind="category", trained=None, gain_low=0.1):
@@ -31,7 +31,7 @@ def table(matrix, names, *, kind="category", trained=None, gain_low=0.1):
                     "selected": selected,
                 }
             )  # fmt: skip
-    return pd.DataFrame(rows)[list(TRANSFER)]
+    return pd.DataFrame(rows)[list(MATRIX)]
 
 
 def texts(figure):

@@ -10,9 +10,10 @@ from unsinter.features.records.text_floor import floor_scores
 from unsinter.probes.metrics import auroc, group_draws, percentile_interval
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.tables.transfer_columns import TRANSFER
+from unsinter.studies.tables.transfer_columns import MATRIX
 from unsinter.studies.transfer import MatrixSettings, ModelSites, Wordings, transfer_tables
-from unsinter.studies.transfer.matrices import normalised, study_plans
+from unsinter.studies.transfer.matrices import normalised
+from unsinter.studies.transfer.study_plans import examples_of, study_plans
 
 SITES = [(0, "template_end"), (1, "template_end")]
 
@@ -69,7 +70,9 @@ def test_every_cell_of_every_kind_is_the_refit_and_score_of_scikit_learn(make_wo
     wordings = rng.choice(["sorry", "no", ""], size=len(world.X))
     table = tables(world, wordings=wordings)
     present = np.arange(len(world.X))
-    plans = study_plans(world.dataset, present, Wordings(labels=wordings), seed=0, min_groups=20)
+    plans = study_plans(
+        examples_of(world.dataset, present), world.dataset, Wordings(labels=wordings), seed=0, min_groups=20
+    )
     assert [plan.kind for plan in plans] == ["category", "category_held_out", "wording", "source"]
     for plan in plans:
         cells = probe_cells(table, plan.kind)
@@ -95,7 +98,14 @@ def test_the_diagonal_of_noise_is_chance_though_its_probes_fit_their_rows_perfec
 def test_the_gain_over_the_words_is_paired_draw_by_draw(make_world):
     world = make_world(n=800)
     table = tables(world, kinds=["category"])
-    plan, _ = study_plans(world.dataset, np.arange(800), None, kinds=["category"], seed=0, min_groups=20)
+    plan, _ = study_plans(
+        examples_of(world.dataset, np.arange(800)),
+        world.dataset,
+        None,
+        kinds=["category"],
+        seed=0,
+        min_groups=20,
+    )
     side, column = plan.trained["flood"], plan.tested["frost"]
     texts = [prompt.prompt for prompt in world.dataset.prompts]
     y = np.isin(np.arange(800), side.positive)
@@ -135,7 +145,7 @@ def test_a_held_out_category_is_normalised_by_the_diagonal_it_is_compared_with(m
 
 def test_the_table_has_the_columns_of_the_contract_and_marks_the_chosen_site(make_world):
     table = tables(make_world(n=600), kinds=["category_held_out"])
-    assert list(table.columns) == list(TRANSFER)
+    assert list(table.columns) == list(MATRIX)
     assert set(table["kind"]) == {"category_held_out"}
     assert set(table.loc[table["selected"], "layer"]) == {1}
     words = table[table["reader"] == "words"]
@@ -158,7 +168,7 @@ def test_harmful_prompts_without_a_category_are_no_category_of_their_own(make_wo
 def test_data_without_two_of_anything_give_an_empty_table(make_world):
     table = tables(make_world(n=600, sources=("north",)), min_groups=500)
     assert table.empty
-    assert list(table.columns) == list(TRANSFER)
+    assert list(table.columns) == list(MATRIX)
 
 
 def test_rows_without_activations_are_read_nowhere(make_world):

@@ -21,7 +21,7 @@ def examples(n=800, *, seed=0, twins=True):
     return Examples(
         ids=np.array([f"p{i:04d}" for i in rng.permutation(n)]),
         groups=pair.astype(str),
-        harm=np.where(np.arange(n) % 2, "harmful", "harmless"),
+        labels=np.where(np.arange(n) % 2, "harmful", "harmless"),
         is_test=pair % 4 == 0,
         is_present=np.ones(n, dtype=bool),
     )
@@ -58,8 +58,8 @@ def test_training_rows_are_of_training_groups_and_tested_rows_of_held_out_ones()
     for plan in plans:
         for side in plan.trained.values():
             assert not rows.is_test[np.r_[side.positive, side.negative]].any()
-            assert (rows.harm[side.positive] == "harmful").all()
-            assert (rows.harm[side.negative] == "harmless").all()
+            assert (rows.labels[side.positive] == "harmful").all()
+            assert (rows.labels[side.negative] == "harmless").all()
         for side in plan.tested.values():
             assert rows.is_test[np.r_[side.positive, side.negative]].all()
         plan.refuse_leakage(rows.groups)
@@ -110,7 +110,7 @@ def test_negatives_are_refused_in_the_same_words_where_every_wording_has_enough(
 def test_otherwise_negatives_were_answered_and_no_unanswered_prompt_is_taken_for_one():
     rows = examples()
     wordings = labels(rows, ["sorry", "no"])
-    harmless = rows.harm == "harmless"
+    harmless = rows.labels == "harmless"
     wordings[harmless] = ""
     wordings[np.flatnonzero(harmless)[:12]] = "no"
     answered = harmless & (wordings == "") & (np.arange(len(harmless)) % 3 > 0)
@@ -123,7 +123,7 @@ def test_otherwise_negatives_were_answered_and_no_unanswered_prompt_is_taken_for
 def test_a_source_of_one_class_borrows_the_other_on_the_same_side():
     rows = examples()
     sources = labels(rows, ["both", "bad"])
-    sources[(rows.harm == "harmless") & (sources == "bad")] = "good"
+    sources[(rows.labels == "harmless") & (sources == "bad")] = "good"
     plan = source_plan(rows, sources, min_groups=20, seed=0)
     assert {name: side.borrows for name, side in plan.tested.items()} == {
         "bad": "harmless", "both": "", "good": "harmful",
@@ -140,7 +140,7 @@ def test_the_order_of_rows_in_a_file_changes_no_draw():
     moved = Examples(
         ids=rows.ids[order],
         groups=rows.groups[order],
-        harm=rows.harm[order],
+        labels=rows.labels[order],
         is_test=rows.is_test[order],
         is_present=rows.is_present[order],
     )

@@ -1,0 +1,73 @@
+"""Targets as a study file names them: read, and compared with the pairs and rates that name them too."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, Discriminator, Tag
+
+from unsinter.studies.study.own_targets import OwnTarget, target_name, twice_named
+from unsinter.studies.study.sections import BUILT_IN_PAIRS
+from unsinter.studies.study.targets import BUILT_IN, TOPIC
+
+_LETTER, _OWN = "built-in target", "target of the study's own"
+
+TAGS = frozenset({_LETTER, _OWN})
+"""What pydantic puts into the place of an error beside the names that a study file has."""
+
+
+def _is_built_in(name: str) -> str:
+    if name not in BUILT_IN:
+        raise ValueError(
+            f"a target is one of {', '.join(BUILT_IN)}, or one of the study's own, as "
+            "{name: jailbreak, field: is_jailbreak}"
+        )
+    return name
+
+
+def _tag(value: Any) -> str:
+    return _OWN if isinstance(value, Mapping | OwnTarget) else _LETTER
+
+
+AskedTarget: TypeAlias = Annotated[
+    Annotated[str, AfterValidator(_is_built_in), Tag(_LETTER)] | Annotated[OwnTarget, Tag(_OWN)],
+    Discriminator(_tag),
+]
+"""A letter, or a table that defines a target."""
+
+
+def check_targets(targets: Sequence[str | OwnTarget], *, has_responses: bool) -> None:
+    """Raise ValueError for a name that two targets share, and for one whose labels the study has not."""
+    if (name := twice_named(targets)) is not None:
+        raise ValueError(
+            f"targets names {name!r} twice (case does not part them); give each a name of its own"
+        )
+    for target in targets:
+        if isinstance(target, str) and BUILT_IN[target].needs_answers and not has_responses:
+            raise ValueError(f"target {target} needs responses; add a section 'responses' or drop it")
+
+
+def check_pairs(pairs: Iterable[str], sure: Iterable[str], targets: Sequence[str | OwnTarget]) -> None:
+    """Raise ValueError for a pair, or a target with known label errors, that the study cannot have."""
+    own = [target.name for target in targets if isinstance(target, OwnTarget)]
+    known = {*map(target_name, targets)}
+    example = f"; a target of the study's own stands with any, as {own[0]}-R" if own else ""
+    for pair in pairs:
+        if pair in BUILT_IN_PAIRS:
+            continue
+        first, _, second = pair.partition("-")
+        if not {first, second} & set(own) or first in (second, TOPIC):
+            raise ValueError(
+                f"separation.pairs names {pair!r}; pairs are {', '.join(BUILT_IN_PAIRS)}{example}, and the "
+                "topic stands second"
+            )
+        if missing := [name for name in (first, second) if name not in {*known, TOPIC}]:
+            raise ValueError(
+                f"separation.pairs names {pair!r}, and {missing[0]} is none of the study's targets "
+                f"({', '.join(map(target_name, targets))}); add it to targets or drop the pair"
+            )
+    for name in sure:
+        if name not in {*BUILT_IN, *own}:
+            raise ValueError(
+                f"separation.sure names {name!r}, which is no target; targets are "
+                f"{', '.join([*BUILT_IN, *own])}"
+            )
