@@ -74,7 +74,7 @@ class Study(Section):
     """Which transfer matrices; one that the data cannot fill is left out and named."""
 
     controls: Controls = Controls()
-    tuning: Tuning = Tuning()
+    tuning: Tuning = Field(default_factory=Tuning)
     separation: Separation = Separation()
     bootstrap_draws: int = Field(default=1000, ge=100)
     min_groups: int = Field(default=MIN_GROUPS, ge=2)
