@@ -3,9 +3,9 @@
 import numpy as np
 
 from unsinter.probes.arrays import FloatArray, LabelArray
-from unsinter.probes.auroc import auroc
 from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.row_values import known_values, weightings
+from unsinter.probes.weighted_auroc import auroc
 
 __all__ = [
     "auroc",

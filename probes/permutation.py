@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, FloatArray, LabelArray
-from unsinter.probes.auroc import LabellingAuroc
 from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.row_values import class_indices, known_values, refuse_not_finite
+from unsinter.probes.weighted_auroc import LabellingAuroc
 
 _BLOCK = 512
 """Permutations whose labels are held at once."""

@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
+from unsinter.cache.errors import UnsinterError
+
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from {} import serve; serve(int(sys.argv[1]))"
 )
@@ -28,7 +30,7 @@ Batches: TypeAlias = Iterable[tuple[Any, int]]
 """Record batches, each with the bytes that its texts take once none is shared."""
 
 
-class UnreadableError(ValueError):
+class UnreadableError(UnsinterError, ValueError):
     """A file that the library cannot read, or that it does not survive; ``is_too_large`` if for its size."""
 
     def __init__(self, reason: str, *, is_too_large: bool = False) -> None:

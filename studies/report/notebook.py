@@ -20,6 +20,7 @@ from unsinter.studies.figures.verdicts import Site, verdict_maps
 from unsinter.studies.report.answer_lines import answer_lines
 from unsinter.studies.report.cached_activations import Activations, read_cached, read_kept
 from unsinter.studies.report.run_data import TABLES, Evidence, ReportError, read_evidence
+from unsinter.studies.tables.matrix_cells import matrices_in_words, matrix_cells, matrix_words
 from unsinter.studies.tables.prompt_columns import PROMPTS, ROWS
 
 
@@ -123,21 +124,11 @@ class Run:
         ReportError : the run has no such matrix; those that it has are named.
         """
         table = self.table("transfer")
-        part = table
-        for column, value in (("model", model), ("kind", kind), ("target", target)):
-            part = part if value is None or part.empty else part[part[column] == value]
+        part = matrix_cells(table, model=model, kind=kind, target=target)
         if part.empty and not (model is None and kind is None and target is None):
-            columns = ["model", "kind", "target"]
-            known = [] if table.empty else table[columns].drop_duplicates().to_numpy().tolist()
-            names = ", ".join(_matrix(*names) for names in known) or "none"
-            what = " ".join(
-                [
-                    f"of {model}" if model else "",
-                    f"over {kind}" if kind else "",
-                    f"for {target}" if target not in (None, "D") else "",
-                ]
-            ).strip()
-            raise ReportError(f"{self.folder}: there is no matrix {what}; the run has {names}.")
+            wanted = matrix_words(f"of {model}" if model else "", kind, target)
+            known = matrices_in_words(table)
+            raise ReportError(f"{self.folder}: there is no matrix {wanted}; the run has {known}.")
         return part[part["selected"] | (part["reader"] == "words")] if selected and len(part) else part
 
     def table(self, name: str) -> pd.DataFrame:
@@ -255,7 +246,3 @@ class Run:
         name = escape(str(self.summary.get("study", self.folder.name)))
         page = escape(str(self.folder / "report.html"))
         return f"<p><strong>{name}</strong> ({models})</p><ul>{lines}</ul><p>{page}</p>"
-
-
-def _matrix(model: str, kind: str, target: str) -> str:
-    return f"{model} over {kind}" + (f" for {target}" if target != "D" else "")

@@ -25,7 +25,7 @@ READABLE = (2, 3, 4)
 
 WITHOUT_LATER_COLUMNS = (2,)
 
-TABLES = tuple(name for name, table in RUN_TABLES.items() if table.needed)
+TABLES = tuple(name for name, table in RUN_TABLES.items() if table.in_report)
 
 
 class ReportError(UnsinterError, ValueError):

@@ -32,11 +32,18 @@ Columns: TypeAlias = Mapping[str, Column]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTable:
-    """A table of a run, ``<name>.parquet``; ``row`` says what one row of it is."""
+    """A table of a run, ``<name>.parquet``.
+
+    Attributes
+    ----------
+    row : what one row of it is.
+    in_report : the report reads it.
+    """
 
     name: str
     row: str
     columns: Columns
+    in_report: bool = True
 
     @property
     def needed(self) -> list[str]:

@@ -16,8 +16,8 @@ _TABLES = (
     RunTable(name="cross_model", row="one row per target and ordered pair of models", columns=CROSS_MODEL),
     RunTable(name="verdicts", row="one row per model, pair, contrast and site", columns=VERDICTS),
     RunTable(name="across_categories", row="one row per model and chosen site", columns=ACROSS),
-    RunTable(name="prompts", row="one row per prompt that the run read", columns=PROMPTS),
-    RunTable(name="rows", row="one row per model and prompt", columns=ROWS),
+    RunTable(name="prompts", row="one row per prompt that the run read", columns=PROMPTS, in_report=False),
+    RunTable(name="rows", row="one row per model and prompt", columns=ROWS, in_report=False),
     RunTable(name="split", row="one row per prompt of the study", columns=SPLIT),
 )
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.auroc import Places, summed
 from unsinter.probes.metrics import group_draws, percentile_interval
+from unsinter.probes.weighted_auroc import Places, summed
 from unsinter.studies.transfer.plans import Labels, Plan, RowIndex
 
 

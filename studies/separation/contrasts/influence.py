@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import norm
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.auroc import placements
+from unsinter.probes.weighted_auroc import placements
 from unsinter.studies.separation.contrasts.comparison import Comparison
 
 

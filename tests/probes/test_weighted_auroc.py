@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from unsinter.probes.auroc import LabellingAuroc, Places, auroc, placements, summed
 from unsinter.probes.permutation import pure_and_mixed_permutations, shuffles_within
+from unsinter.probes.weighted_auroc import LabellingAuroc, Places, auroc, placements, summed
 from unsinter.studies.transfer.cell_scores import Board
 from unsinter.studies.transfer.plans import Plan, Side
 
