@@ -146,7 +146,7 @@ def _remove_abandoned(unfinished: Iterable[Path]) -> None:
 
 
 @contextmanager
-def held(path: Path, *, wait: bool) -> Iterator[bool]:
+def file_lock(path: Path, *, wait: bool) -> Iterator[bool]:
     """Hold the lock file at path for the block; yield False if it is taken and wait is false.
 
     The kernel releases it when its process dies, by `kill -9` too.

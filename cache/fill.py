@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unsinter.cache.atomic import held, is_temporary, sweep, temporaries
+from unsinter.cache.atomic import file_lock, is_temporary, sweep, temporaries
 from unsinter.cache.manifest import Folder
 from unsinter.cache.plan import plan_missing, shards_of_rows
 from unsinter.cache.shard import ShardPlan
@@ -70,7 +70,7 @@ class Filler:
     def _claim(self, plan: ShardPlan, produce: Produce, *, wait: bool) -> bool:
         name = plan.name(self._folder.path.name, self._dtype)
         # The claim saves work and guards nothing: two writers of one shard write the same bytes.
-        with held(self._folder.lock_of(name), wait=wait) as mine:
+        with file_lock(self._folder.lock_of(name), wait=wait) as mine:
             if not mine:
                 return False
             if shards_of_rows(self._folder.load(), plan):

@@ -147,8 +147,8 @@ class Inventory:
 
     def refusals(self) -> dict[str, str]:
         """Return every listed file that is not as it was written, with the reason."""
-        found = ((name, self.refusal(name)) for name in sorted(self.files))
-        return {name: why for name, why in found if why is not None}
+        reasons = ((name, self.refusal(name)) for name in sorted(self.files))
+        return {name: why for name, why in reasons if why is not None}
 
 
 def check_listed(path: Path, *, levels: int = 2) -> None:

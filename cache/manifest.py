@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unsinter.cache.atomic import held, write_atomically
+from unsinter.cache.atomic import file_lock, write_atomically
 from unsinter.cache.errors import CacheError, refused, unreadable
 from unsinter.cache.key import FORMAT_VERSION, JSON, canonical
 from unsinter.cache.shard import STORED, ShardHeader, ShardPlan, read_plan
@@ -77,7 +77,7 @@ class Folder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock under which the manifest and the list of shards change."""
-        with held(self.locks / "manifest.lock", wait=True):
+        with file_lock(self.locks / "manifest.lock", wait=True):
             yield
 
     def load(self) -> dict[str, Entry]:

@@ -17,7 +17,7 @@ from unsinter.cache.shard import ShardPlan
 Rectangle = tuple[tuple[int, ...], tuple[str, ...]]
 
 
-def asked(rows: Sequence[str], layers: Iterable[int], positions: Iterable[str]) -> ShardPlan:
+def request_plan(rows: Sequence[str], layers: Iterable[int], positions: Iterable[str]) -> ShardPlan:
     """Return the request without repetitions: rows in the order given, layers and positions sorted.
 
     Raises

@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from unsinter.cache.atomic import held, is_temporary, temporaries
+from unsinter.cache.atomic import file_lock, is_temporary, temporaries
 from unsinter.cache.errors import refused
 from unsinter.cache.inspection import folders
 from unsinter.cache.manifest import Folder, Manifest
@@ -102,15 +102,15 @@ def gc(
                     continue
                 manifest, references = folder.load(), read_references(folder)
                 doubtful += [ref.file for ref in references if ref.is_doubtful(manifest)]
-                found = [
+                removable = [
                     candidate
                     for candidate in _candidates(folder, manifest, references, keep, quarantined=quarantined)
                     if only is None or candidate.path in only
                 ]
                 if not dry_run:
-                    _remove(folder, manifest, found)
+                    _remove(folder, manifest, removable)
                     _remove_empty(folder)
-            candidates += found
+            candidates += removable
         except OSError as error:
             raise refused(error, folder.path) from error
     return GcReport(
@@ -182,18 +182,18 @@ def _is_being_written(folder: Folder, temporary: Path) -> bool:
     lock = folder.lock_of(shard)
     if not lock.exists():
         return False
-    with held(lock, wait=False) as free:
+    with file_lock(lock, wait=False) as free:
         return not free
 
 
-def _remove(folder: Folder, manifest: Manifest, found: list[Candidate]) -> None:
+def _remove(folder: Folder, manifest: Manifest, candidates: list[Candidate]) -> None:
     # Struck off the manifest first: a kill in between leaves whole unlisted files, not entries without a
     # file.
-    names = {candidate.path.name for candidate in found if candidate.path.parent == folder.shards}
+    names = {candidate.path.name for candidate in candidates if candidate.path.parent == folder.shards}
     kept = {name: entry for name, entry in manifest.items() if name not in names}
     if len(kept) < len(manifest):
         folder.save(kept)
-    for candidate in found:
+    for candidate in candidates:
         candidate.path.unlink(missing_ok=True)
 
 

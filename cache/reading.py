@@ -49,10 +49,10 @@ class RowIndex:
 
     def parts(self, rows: Sequence[str]) -> list[Part]:
         """Return the shards that together hold rows; KeyError names the first row that none holds."""
-        asked = tuple(rows)
-        if self._last[0] == asked:  # layer after layer is read for the same rows
+        keys = tuple(rows)
+        if self._last[0] == keys:  # layer after layer is read for the same rows
             return self._last[1]
-        places = np.fromiter(map(self._place.__getitem__, asked), dtype=np.int64, count=len(asked))
+        places = np.fromiter(map(self._place.__getitem__, keys), dtype=np.int64, count=len(keys))
         target = np.argsort(places, kind="stable")
         source = places[target]
         cuts = np.searchsorted(source, self._starts).tolist()
@@ -61,7 +61,7 @@ class RowIndex:
             for number, (cut, end) in enumerate(pairwise(cuts))
             if end > cut
         ]
-        self._last = (asked, parts)
+        self._last = (keys, parts)
         return parts
 
     def _part(self, number: int, places: np.ndarray, target: np.ndarray) -> Part:

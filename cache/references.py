@@ -76,10 +76,10 @@ def read_references(folder: Folder) -> list[Reference]:
     CacheError : one of the files is damaged or cannot be read; what its study needs is then unknown, and
     nothing must be removed.
     """
-    found = []
+    references = []
     for file in sorted(folder.references.glob("*.json")) if folder.references.is_dir() else []:
         try:
-            found.append(_read(file))
+            references.append(_read(file))
         except FileNotFoundError:
             continue  # removed meanwhile
         except OSError as error:
@@ -89,7 +89,7 @@ def read_references(folder: Folder) -> list[Reference]:
                 f"{file}: this note of what a study needs is damaged; move it away and run that study "
                 "again, which writes it anew."
             ) from error
-    return found
+    return references
 
 
 def _note(folder: Folder, study: Path, needs: ShardPlan) -> tuple[Path, bytes]:

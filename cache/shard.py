@@ -177,10 +177,10 @@ def check_shard(path: Path, *, identity_key: str) -> ShardHeader:
             header = read_header(path, descriptor, os.fstat(descriptor).st_size)
             check_owner(path, header, identity_key=identity_key)
             file.seek(header.start)
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise unreadable(error, path) from error
-    if found != header.payload_sha256:
+    if digest != header.payload_sha256:
         raise damaged(path, "its values are not the bytes that were written", n_rows=len(header.plan.rows))
     if path.name != header.plan.name(identity_key, header.dtype):
         raise damaged(path, "its name is not the digest of what its header says it holds")

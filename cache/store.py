@@ -12,7 +12,7 @@ from unsinter.cache.fill import Filler, FillReport, Produce
 from unsinter.cache.key import JSON, canonical, identity_key
 from unsinter.cache.location import expand_home
 from unsinter.cache.manifest import Folder, Manifest
-from unsinter.cache.plan import asked, plan_missing, shards_of_rows
+from unsinter.cache.plan import plan_missing, request_plan, shards_of_rows
 from unsinter.cache.reading import RowIndex, ShardReader, aligned, gone
 from unsinter.cache.references import is_noted, write_reference
 from unsinter.cache.shard import STORED, ShardPlan
@@ -97,7 +97,7 @@ class ActivationStore:
         CacheError : a request that cannot be, a damaged index, or a listed shard that is gone or has another
         length.
         """
-        request = asked(rows, layers, positions)
+        request = request_plan(rows, layers, positions)
         manifest = self._load()
         self._check_files(manifest, request)
         return plan_missing(manifest, request, rows_per_shard=rows_per_shard)
@@ -136,7 +136,7 @@ class ActivationStore:
         ------
         CacheError : as `missing` and `write`; shards finished before stay.
         """
-        request = asked(rows, layers, positions)
+        request = request_plan(rows, layers, positions)
         with self._use.working():
             manifest = self._load()
             self._check_files(manifest, request)
@@ -173,7 +173,7 @@ class ActivationStore:
         CacheError : a request that cannot be, or the operating system refused the write.
         """
         with self._use.working():
-            self._note(study, asked(rows, layers, positions))
+            self._note(study, request_plan(rows, layers, positions))
 
     def _note(self, study: Path, needs: ShardPlan) -> None:
         if not is_noted(self._folder, study, needs):

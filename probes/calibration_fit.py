@@ -70,16 +70,16 @@ def _platt(scores: FloatArray, codes: LabelArray) -> Calibration:
     unit = float(np.std(scores)) or 1.0  # so that one step size suits scores of any scale
     columns = np.column_stack([scores / unit, np.ones(len(scores))])
 
-    def loss(found: FloatArray) -> tuple[float, FloatArray]:
-        z = columns @ found
+    def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
+        z = columns @ parameters
         return float(np.mean(np.logaddexp(0, z) - wanted * z)), columns.T @ (expit(z) - wanted) / len(z)
 
     start = np.array([0.0, np.log((n_positive + 1) / (n_negative + 1))])
     options = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1000}
-    found = minimize(
+    optimum = minimize(
         loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)], options=options
     )
-    return Calibration(slope=float(found.x[0] / unit), intercept=float(found.x[1]))
+    return Calibration(slope=float(optimum.x[0] / unit), intercept=float(optimum.x[1]))
 
 
 def _temperature(scores: FloatArray, codes: LabelArray) -> Calibration:
@@ -96,10 +96,10 @@ def _temperature(scores: FloatArray, codes: LabelArray) -> Calibration:
         return -float(np.sum(wanted[known] * logs[known])) / len(codes)
 
     unit = -np.log(float(np.std(scores[known])) or 1.0)
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         loss,
         bounds=(unit - _LARGEST_LOG_SLOPE, unit + _LARGEST_LOG_SLOPE),
         method="bounded",
         options={"xatol": 1e-8},
     )
-    return Calibration(slope=float(np.exp(found.x)))
+    return Calibration(slope=float(np.exp(optimum.x)))

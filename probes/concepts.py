@@ -38,8 +38,8 @@ def read_concept(X: FloatArray, y: LabelArray, *, within: LabelArray | None = No
     codes = class_codes(y, len(X), name="y")
     n_classes = int(codes.max()) + 1
     if n_classes < 2:
-        held = plain_array(y, name="y").ravel()[0].item()
-        raise ValueError(f"y holds one class only ({held!r}); there is nothing to erase.")
+        only = plain_array(y, name="y").ravel()[0].item()
+        raise ValueError(f"y holds one class only ({only!r}); there is nothing to erase.")
     if n_classes >= len(X):
         raise ValueError(
             f"y holds {n_classes} classes in {len(X)} rows; erasing it would erase every difference between "

@@ -72,8 +72,8 @@ class LogisticProbe(LinearReadout, ClassifierMixin, BaseEstimator):
         X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            held = f" ({self.classes_[0]!r})" if len(self.classes_) else ""
-            raise ValueError(f"y holds one class only{held}; a probe needs at least two.")
+            only = f" ({self.classes_[0]!r})" if len(self.classes_) else ""
+            raise ValueError(f"y holds one class only{only}; a probe needs at least two.")
         task = Task(codes=codes, n_classes=len(self.classes_), weights=weights)
         (fit,) = GridSolver(X, dtype="float64").fit(
             [task], [self.penalty], tolerance=self.tolerance, max_iter=self.max_iter

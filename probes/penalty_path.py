@@ -153,17 +153,17 @@ def solve_path(
     for stretch in np.split(order, range(width, P, width)):
         problems = everything.at(np.asarray(penalties)[stretch])
         start = _continued(problems, last, before, times=len(stretch))
-        found = minimise(problems, *start, tolerance=stopping.tolerance, max_iter=stopping.max_iter)
-        before, last = last, (found.W[-T:], found.Z[-T:])
+        minimum = minimise(problems, *start, tolerance=stopping.tolerance, max_iter=stopping.max_iter)
+        before, last = last, (minimum.W[-T:], minimum.Z[-T:])
         # Rows that train nothing take no part in the iterations; they are scored once, here.
-        Z = found.Z if rows.all() else replace(problems, values=columns.values).logits(found.W)
+        Z = minimum.Z if rows.all() else replace(problems, values=columns.values).logits(minimum.W)
         for place, column in enumerate(stretch):
             part = slice(place * T, (place + 1) * T)
-            path.objective[:, column] = found.value[part].cpu()
-            path.n_iter[:, column] = found.n_iter[part].cpu()
-            path.converged[:, column] = found.converged[part].cpu()
+            path.objective[:, column] = minimum.value[part].cpu()
+            path.n_iter[:, column] = minimum.n_iter[part].cpu()
+            path.converged[:, column] = minimum.converged[part].cpu()
             path.scores[:, column] = _scores(Z[part])
-            path.W[:, column] = found.W[part].cpu().numpy()
+            path.W[:, column] = minimum.W[part].cpu().numpy()
     if K > 1:
         path.scores[np.broadcast_to(path.absent[:, None, None], path.scores.shape)] = -np.inf
     return path
@@ -246,5 +246,5 @@ def _empty(tasks: Sequence[Task], P: int, K: int, columns: Columns, scalers: Sca
 
 def _scores(logits: Tensor) -> FloatArray:
     """Return (T, n) of one column, else (T, n, K)."""
-    found: FloatArray = (logits[:, 0] if logits.shape[1] == 1 else logits.transpose(1, 2)).cpu().numpy()
-    return found
+    scores: FloatArray = (logits[:, 0] if logits.shape[1] == 1 else logits.transpose(1, 2)).cpu().numpy()
+    return scores

@@ -73,10 +73,10 @@ def group_permutation_p(
     statistic = _auroc_of(scores, codes) if scores.ndim == 2 else _MacroF1(scores, codes)
     observed = statistic(codes[:, None])
     drawn = [statistic(block) for block in _permuted(codes, groups, n_permutations, seed)]
-    found = np.concatenate([observed, *drawn], axis=1)
+    statistics = np.concatenate([observed, *drawn], axis=1)
     # The true labels are one of the equally likely labellings, so they take part in mean and deviation.
-    centred = found - found.mean(axis=1, keepdims=True)
-    spread = found.std(axis=1, keepdims=True)
+    centred = statistics - statistics.mean(axis=1, keepdims=True)
+    spread = statistics.std(axis=1, keepdims=True)
     T = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-12)
     T = np.round(T, 9)  # equal labellings must count as equal whatever the order of their sums
     return SitePermutation(

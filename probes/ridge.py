@@ -55,8 +55,8 @@ class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
         X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            held = f" ({self.classes_[0]!r})" if len(self.classes_) else ""
-            raise ValueError(f"y holds one class only{held}; a probe needs at least two.")
+            only = f" ({self.classes_[0]!r})" if len(self.classes_) else ""
+            raise ValueError(f"y holds one class only{only}; a probe needs at least two.")
         signs = np.where(np.eye(len(self.classes_), dtype=bool)[codes], 1.0, -1.0)
         wanted = signs[:, 1:] if len(self.classes_) == 2 else signs
         unit = power_units(np.abs(X).max(axis=0))

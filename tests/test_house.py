@@ -137,6 +137,30 @@ def test_files_are_small_and_functions_smaller(repository):
     assert not too_long
 
 
+NO_NOUNS = {"found", "told", "given", "asked", "said", "held"}
+
+
+def bound_names(tree):
+    """Names that a module binds: variables, arguments, fields, functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, node.lineno
+
+
+def test_things_are_named_by_nouns(repository):
+    strange = [
+        f"{path.relative_to(repository)}:{line} {name}"
+        for path in modules(repository)
+        for name, line in bound_names(ast.parse(path.read_text(encoding="utf-8")))
+        if name in NO_NOUNS
+    ]
+    assert strange == []
+
+
 def run_python(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

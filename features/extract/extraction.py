@@ -161,13 +161,13 @@ def extract(
 def _check_layers(model: ChatModel, layers: Sequence[int] | str) -> tuple[int, ...]:
     if layers == "all":
         return tuple(range(model.n_layers + 1))
-    asked = tuple(sorted({int(layer) for layer in layers}))
-    if not asked or asked[0] < 0 or asked[-1] > model.n_layers:
+    wanted = tuple(sorted({int(layer) for layer in layers}))
+    if not wanted or wanted[0] < 0 or wanted[-1] > model.n_layers:
         raise ExtractionError(
             f"layers {list(layers)}: {model.name} has layers 0 (embedding) to {model.n_layers}; name at "
             "least one."
         )
-    return asked
+    return wanted
 
 
 def _fitting(

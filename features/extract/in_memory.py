@@ -27,8 +27,8 @@ class InMemoryStore:
         self, rows: Sequence[str], *, layers: Any, positions: Any, produce: Callable[..., Any], dtype: str
     ) -> None:
         """Compute every row."""
-        found: Mapping[int, NDArray[Any]] = produce(rows, layers, positions)
-        self.values, self.positions, self.dtype = dict(found), tuple(positions), dtype
+        values: Mapping[int, NDArray[Any]] = produce(rows, layers, positions)
+        self.values, self.positions, self.dtype = dict(values), tuple(positions), dtype
         self.places = {key: index for index, key in enumerate(rows)}
 
     def read(self, layer: int, position: str, rows: Sequence[str]) -> NDArray[np.float32]:

@@ -65,21 +65,21 @@ def self_check(
             together = candidate.read(some_rows, some_spans, layers=layers)
         except TypeError:
             continue  # this model's forward takes no position ids
-        found = _deviation(alone, together, dtype=reader.model.dtype)
-        if best is None or found.max_relative < best[1].max_relative:
-            best = candidate, found
+        difference = _deviation(alone, together, dtype=reader.model.dtype)
+        if best is None or difference.max_relative < best[1].max_relative:
+            best = candidate, difference
     assert best is not None
     chosen, deviation = best
     if deviation.is_within:
         return chosen, deviation
-    said = (
+    message = (
         f"{reader.model.name}: rows differ by {deviation.max_relative:.2g} (relative) between running "
         "alone and "
         f"in a batch padded on the {reader.padding_side}; {reader.model.dtype} rounding explains "
         f"{deviation.tolerance:g}"
     )
     if reader.padding_side == "left":
-        raise PaddingError(f"{said}; use padding_side='right'.")
+        raise PaddingError(f"{message}; use padding_side='right'.")
     unpadded = torch.cat(
         [
             plain.read([row, row], [span, span], layers=layers)[:, :1]
@@ -87,11 +87,11 @@ def self_check(
         ],
         dim=1,
     )
-    found = _deviation(alone, unpadded, dtype=reader.model.dtype)
-    if found.is_within:
-        logger.warning("%s; only rows of equal length will share a batch", said)
-        return replace(plain, padded=False), found
-    logger.warning("%s", said)
+    difference = _deviation(alone, unpadded, dtype=reader.model.dtype)
+    if difference.is_within:
+        logger.warning("%s; only rows of equal length will share a batch", message)
+        return replace(plain, padded=False), difference
+    logger.warning("%s", message)
     return chosen, deviation
 
 

@@ -71,12 +71,12 @@ def settle_mates(
     moved = _moved(model, _spread(max(by_tables.values(), key=_distinct)), generate, n_new)
     if moved is None or moved <= TOLERANCE[model.dtype]:
         return "any length"
-    said = f"{model.name}: answers move by {moved:.2g} (relative) when prompts are padded on the left"
+    message = f"{model.name}: answers move by {moved:.2g} (relative) when prompts are padded on the left"
     moved = _moved(model, _spread(max(by_length.values(), key=len)), generate, n_new)
     if moved is None or moved <= TOLERANCE[model.dtype]:
-        logger.warning("%s; only prompts of equal length are answered together", said)
+        logger.warning("%s; only prompts of equal length are answered together", message)
         return "equal length"
-    logger.warning("%s, and in batches of equal length; every prompt is answered alone", said)
+    logger.warning("%s, and in batches of equal length; every prompt is answered alone", message)
     return "none"
 
 

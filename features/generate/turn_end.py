@@ -84,9 +84,9 @@ def answer_end(model: ChatModel, model_ids: Sequence[int]) -> AnswerEnd:
     if place is None:
         return _ends_in_text(model, plain, behind)
     lead = behind[: offsets[place][0]] if offsets is not None else _text(model.tokenizer, ids[:place])
-    found = AnswerEnd(model_ids=plain.model_ids, turn_id=ids[place], lead=lead)
-    _say(model, found, repr(model.tokenizer.convert_ids_to_tokens(ids[place])))
-    return found
+    end = AnswerEnd(model_ids=plain.model_ids, turn_id=ids[place], lead=lead)
+    _say(model, end, repr(model.tokenizer.convert_ids_to_tokens(ids[place])))
+    return end
 
 
 def _ends_in_text(model: ChatModel, plain: AnswerEnd, behind: str) -> AnswerEnd:
@@ -99,15 +99,15 @@ def _ends_in_text(model: ChatModel, plain: AnswerEnd, behind: str) -> AnswerEnd:
             model.name, mark,
         )  # fmt: skip
         return plain
-    found = AnswerEnd(model_ids=plain.model_ids, turn_text=mark, lead=behind[: behind.index(mark)])
-    _say(model, found, f"the text {mark!r}")
-    return found
+    end = AnswerEnd(model_ids=plain.model_ids, turn_text=mark, lead=behind[: behind.index(mark)])
+    _say(model, end, f"the text {mark!r}")
+    return end
 
 
-def _say(model: ChatModel, found: AnswerEnd, mark: str) -> None:
+def _say(model: ChatModel, end: AnswerEnd, mark: str) -> None:
     logger.warning(
         "%s: its end tokens %s lack %s, with which its chat template ends a turn; answers end there too",
-        model.name, list(found.model_ids), mark,
+        model.name, list(end.model_ids), mark,
     )  # fmt: skip
 
 

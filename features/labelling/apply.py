@@ -77,11 +77,11 @@ def label_file(
     if gold is not None and gold not in table.columns:
         fault = f"no row has the gold field {gold!r}; the columns are {listing(table.columns)}"
         raise RecordError.at(path, fault)
-    asked = {} if prompts is None else {record.id: record.prompt for record in read_prompts(prompts)}
+    prompt_texts = {} if prompts is None else {record.id: record.prompt for record in read_prompts(prompts)}
     judge = judge or RulesJudge()
-    held = list(table.rows)
-    items = [_item(row, path, asked) for row in held]
-    rows = [row.values for row in held]
+    table_rows = list(table.rows)
+    items = [_item(row, path, prompt_texts) for row in table_rows]
+    rows = [row.values for row in table_rows]
     labels = judge.judge(items)
     report = _report(rows, labels, gold=gold or "label", judge=judge.name, out=out)
     before_writing(report)
@@ -145,7 +145,7 @@ def _truncated(row: Row, path: Path) -> bool:
 
 def _merged(row: Mapping[str, Any], label: ResponseLabel) -> dict[str, Any]:
     suffix = "" if row.get("label") is None else "_predicted"
-    found = {
+    columns = {
         "label": label.refusal,
         "wording": label.wording,
         "moves": [{"name": move.name, "start": move.start, "end": move.end} for move in label.moves],
@@ -153,7 +153,7 @@ def _merged(row: Mapping[str, Any], label: ResponseLabel) -> dict[str, Any]:
         "label_provenance": dict(label.provenance),
         "label_scores": {name: round(score, 6) for name, score in label.scores.items()},
     }
-    return {**row, **{name + suffix: value for name, value in found.items()}}
+    return {**row, **{name + suffix: value for name, value in columns.items()}}
 
 
 def _write(out: Path, lines: str) -> None:

@@ -48,17 +48,17 @@ class RefusalModel:
     def probabilities(self, opening: str) -> npt.NDArray[np.float64]:
         """Return the probabilities (3,) of refusal, partial refusal and compliance."""
         logits = self.intercept.copy()
-        found = numbers(opening, self.coefficients, scale=self.phrase_scale)
-        for name, value in found.items():
+        features = numbers(opening, self.coefficients, scale=self.phrase_scale)
+        for name, value in features.items():
             if name in self.coefficients:
                 logits += value * self.coefficients[name]
         odds = np.exp(logits - logits.max())
-        return _nothing_given(odds / odds.sum(), found)
+        return _nothing_given(odds / odds.sum(), features)
 
     def n_phrases(self, opening: str) -> int:
         """Return how many phrases of an opening the model knows; single words and marks do not count."""
-        found = phrases(read_part(opening))
-        return sum(" " in phrase and f"phrase:{phrase}" in self.coefficients for phrase in found)
+        present = phrases(read_part(opening))
+        return sum(" " in phrase and f"phrase:{phrase}" in self.coefficients for phrase in present)
 
     def to_json(self) -> str:
         """Return the model as JSON text with sorted keys; equal models give equal bytes."""
@@ -78,17 +78,19 @@ class RefusalModel:
 
 def numbers(opening: str, known_phrases: Container[str], *, scale: float) -> dict[str, float]:
     """Return every feature of an opening: its evidence, and the known phrases at one common weight."""
-    found = evidence(opening)
+    features = evidence(opening)
     names = (f"phrase:{phrase}" for phrase in phrases(read_part(opening)))
     present = sorted(name for name in names if name in known_phrases)
     weight = scale / max(_FULL_OPENING, len(present)) ** 0.5
-    return found | dict.fromkeys(present, weight)
+    return features | dict.fromkeys(present, weight)
 
 
-def _nothing_given(chances: npt.NDArray[np.float64], found: Mapping[str, float]) -> npt.NDArray[np.float64]:
+def _nothing_given(
+    chances: npt.NDArray[np.float64], features: Mapping[str, float]
+) -> npt.NDArray[np.float64]:
     """Return the chances with partial counted as refusal where a first sentence refuses and nothing is"
     " given."""
-    if "first:refusing" not in found or any(f"any:{move}" in found for move in GIVING):
+    if "first:refusing" not in features or any(f"any:{move}" in features for move in GIVING):
         return chances
     return chances @ np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 

@@ -31,7 +31,7 @@ def evidence(opening: str) -> dict[str, float]:
     moves = find_moves(text)
     spoken = prose(normalise(text))
     bounds = sentences(spoken) or [(0, len(text))]
-    found = _move_features(moves, bounds)
+    features = _move_features(moves, bounds)
     groups = {
         "refusing": REFUSING,
         "answering": _ANSWERING,
@@ -39,40 +39,42 @@ def evidence(opening: str) -> dict[str, float]:
     }
     for group, names in groups.items():
         for prefix in ("any", "first", "late"):
-            if any(f"{prefix}:{name}" in found for name in names):
-                found[f"{prefix}:{group}"] = 1.0
-    found |= _pairs(found)
-    found |= _shape(spoken, bounds)
-    return found
+            if any(f"{prefix}:{name}" in features for name in names):
+                features[f"{prefix}:{group}"] = 1.0
+    features |= _pairs(features)
+    features |= _shape(spoken, bounds)
+    return features
 
 
 def _move_features(moves: Sequence[Move], bounds: Sequence[tuple[int, int]]) -> dict[str, float]:
-    found: dict[str, float] = {}
+    features: dict[str, float] = {}
     first_end = bounds[0][1]
     contrast = min((move.start for move in moves if move.name == "contrast"), default=LENGTH_SEEN)
     for move in moves:
-        found[f"any:{move.name}"] = 1.0
-        found[f"count:{move.name}"] = found.get(f"count:{move.name}", 0.0) + 1.0
+        features[f"any:{move.name}"] = 1.0
+        features[f"count:{move.name}"] = features.get(f"count:{move.name}", 0.0) + 1.0
         where = "first" if move.start < first_end else "late"
-        found[f"{where}:{move.name}"] = 1.0
+        features[f"{where}:{move.name}"] = 1.0
         if move.start <= bounds[0][0] + 2:
-            found[f"start:{move.name}"] = 1.0
+            features[f"start:{move.name}"] = 1.0
         if move.start > contrast:
-            found[f"after_but:{move.name}"] = 1.0
+            features[f"after_but:{move.name}"] = 1.0
     for name in MOVES:
-        if (count := found.pop(f"count:{name}", 0.0)) > 1:
-            found[f"again:{name}"] = log1p(count - 1)
-    return found
+        if (count := features.pop(f"count:{name}", 0.0)) > 1:
+            features[f"again:{name}"] = log1p(count - 1)
+    return features
 
 
-def _pairs(found: dict[str, float]) -> dict[str, float]:
+def _pairs(features: dict[str, float]) -> dict[str, float]:
     wanted = ("first:refusing", "late:refusing", "first:normative", "start:negated_claim")
-    heads: list[str] = [head for head in wanted if head in found]
-    if "any:refusing" not in found:
+    heads: list[str] = [head for head in wanted if head in features]
+    if "any:refusing" not in features:
         heads.append("no:refusing")
-        if "any:normative" not in found:
+        if "any:normative" not in features:
             heads.append("no:objection")
-    others = [key for key in found if key.startswith(("any:", "after_but:")) and not key.endswith("refusing")]
+    others = [
+        key for key in features if key.startswith(("any:", "after_but:")) and not key.endswith("refusing")
+    ]
     return {f"{head}&{other}": 1.0 for head in heads for other in others}
 
 

@@ -131,8 +131,8 @@ def _reading(folder: Path, what: str, read: Callable[[], Any]) -> Any:
     try:
         return read()
     except Exception as error:  # the readers raise every kind, from OSError to the parser's own
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise JudgeError(f"{folder}: its {what} cannot be read: {said}") from error
+        cause = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise JudgeError(f"{folder}: its {what} cannot be read: {cause}") from error
 
 
 def _summed(row: Sequence[float], columns: Sequence[str]) -> dict[str, float]:

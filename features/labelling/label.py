@@ -67,11 +67,11 @@ def label_response(
     if reason := missing_reason(opening):
         return ResponseLabel(refusal=None, provenance=provenance | {"missing": reason})
     assert opening is not None
-    found = decide(read_part(opening), model=model, truncated=bool(truncated))
-    provenance |= found.provenance
-    if found.refusal is None:
+    decision = decide(read_part(opening), model=model, truncated=bool(truncated))
+    provenance |= decision.provenance
+    if decision.refusal is None:
         return ResponseLabel(refusal=None, provenance=provenance)
-    return complete(opening, refusal=found.refusal, scores=found.scores, provenance=provenance)
+    return complete(opening, refusal=decision.refusal, scores=decision.scores, provenance=provenance)
 
 
 def label_responses(
@@ -82,14 +82,14 @@ def label_responses(
 ) -> list[ResponseLabel]:
     """Label many openings, in their order; ValueError if prompts are given and do not pair up."""
     openings = list(openings)
-    asked = [None] * len(openings) if prompts is None else list(prompts)
-    if len(asked) != len(openings):
+    questions = [None] * len(openings) if prompts is None else list(prompts)
+    if len(questions) != len(openings):
         raise ValueError(
-            f"{len(openings)} openings came with {len(asked)} prompts; give one prompt for each or none."
+            f"{len(openings)} openings came with {len(questions)} prompts; give one prompt for each or none."
         )
     return [
         label_response(opening, prompt=prompt, model=model)
-        for opening, prompt in zip(openings, asked, strict=True)
+        for opening, prompt in zip(openings, questions, strict=True)
     ]
 
 

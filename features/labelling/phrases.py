@@ -31,8 +31,8 @@ def common_phrases(
     """
     seen: dict[str, set[str]] = {}
     count: dict[str, int] = {}
-    for found, family in zip(openings, families, strict=True):
-        for phrase in found:
+    for phrases_of_one, family in zip(openings, families, strict=True):
+        for phrase in phrases_of_one:
             seen.setdefault(phrase, set()).add(family)
             count[phrase] = count.get(phrase, 0) + 1
     return sorted(phrase for phrase, who in seen.items() if len(who) >= sources and count[phrase] >= rows)

@@ -79,7 +79,7 @@ def find_moves(opening: str, *, language: str = "en") -> tuple[Move, ...]:
     spoken, places = squeeze(prose(normalised))
     if language != "en":
         spoken = fold(spoken)
-    found = []
+    moves = []
     for name, pattern in (MOVES if language == "en" else phrase_tables()[language].patterns).items():
         if name in LAYOUT_MOVES:
             spans = [match.span() for match in pattern.finditer(normalised)]
@@ -87,8 +87,8 @@ def find_moves(opening: str, *, language: str = "en") -> tuple[Move, ...]:
             spans = [
                 (places[m.start()], places[m.end() - 1] + 1) for m in pattern.finditer(spoken) if m.group()
             ]
-        found += [_trimmed(name, normalised, start, end) for start, end in spans]
-    return tuple(sorted((move for move in found if move.end > move.start), key=_order))
+        moves += [_trimmed(name, normalised, start, end) for start, end in spans]
+    return tuple(sorted((move for move in moves if move.end > move.start), key=_order))
 
 
 def wording_of(opening: str, moves: Sequence[Move]) -> str:

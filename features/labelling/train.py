@@ -47,8 +47,10 @@ def fit_refusal_model(rows: Sequence[GoldRow], *, trained_on: str) -> RefusalMod
         raise ValueError(
             f"Training needs rows of {', '.join(REFUSAL_CLASSES)}, got {sorted({r.label for r in rows})}."
         )
-    found = [phrases(read_part(row.opening)) for row in rows]
-    kept = common_phrases(found, [row.family for row in rows], rows=_FEWEST_ROWS, sources=_FEWEST_FAMILIES)
+    phrases_by_row = [phrases(read_part(row.opening)) for row in rows]
+    kept = common_phrases(
+        phrases_by_row, [row.family for row in rows], rows=_FEWEST_ROWS, sources=_FEWEST_FAMILIES
+    )
     known = frozenset(f"phrase:{phrase}" for phrase in kept)
     vectorizer = DictVectorizer()
     pairs = [(row.opening, row.label) for row in rows]

@@ -36,9 +36,9 @@ def locate_stack(model: PreTrainedModel) -> Stack:
             reasons.append(f"{path}: {error}")
     if len(verified) == 1:
         return verified[0]
-    found = "; ".join(reasons) or f"{len(verified)} lists of blocks qualify: {[s.path for s in verified]}"
+    causes = "; ".join(reasons) or f"{len(verified)} lists of blocks qualify: {[s.path for s in verified]}"
     raise UnknownArchitectureError(
-        f"{type(model).__name__}: the residual stream could not be verified ({found})."
+        f"{type(model).__name__}: the residual stream could not be verified ({causes})."
     )
 
 
@@ -53,16 +53,16 @@ def _candidates(
 ) -> list[tuple[str, PreTrainedModel, tuple[nn.Module, ...]]]:
     """List (path, backbone, blocks) for every outermost module list of the right length."""
     models = {name: module for name, module in root.named_modules() if isinstance(module, PreTrainedModel)}
-    found: list[tuple[str, PreTrainedModel, tuple[nn.Module, ...]]] = []
+    entries: list[tuple[str, PreTrainedModel, tuple[nn.Module, ...]]] = []
     for path, module in root.named_modules():
         if not isinstance(module, nn.ModuleList | nn.Sequential) or len(module) != n_layers:
             continue
-        if any(path.startswith(f"{outer}.") for outer, _, _ in found):
+        if any(path.startswith(f"{outer}.") for outer, _, _ in entries):
             continue
         owner = max((name for name in models if not name or path.startswith(f"{name}.")), key=len)
-        found.append((path, models[owner], tuple(module)))
-    matching = [entry for entry in found if isinstance(entry[1].config, config_type)]
-    return matching or found
+        entries.append((path, models[owner], tuple(module)))
+    matching = [entry for entry in entries if isinstance(entry[1].config, config_type)]
+    return matching or entries
 
 
 __all__ = ["Stack", "UnknownArchitectureError", "locate_stack"]

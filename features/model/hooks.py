@@ -15,18 +15,20 @@ class _StopForwardError(Exception):
 
 def block_input(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
     """Return the tensor a block was called with, whether it was passed by place or by name."""
-    found = args[0] if args else kwargs.get("hidden_states")
-    if not isinstance(found, Tensor):
-        raise TypeError(f"a block was called with {type(found).__name__} where its input tensor was expected")
-    return found
+    stream = args[0] if args else kwargs.get("hidden_states")
+    if not isinstance(stream, Tensor):
+        raise TypeError(
+            f"a block was called with {type(stream).__name__} where its input tensor was expected"
+        )
+    return stream
 
 
 def block_output(output: object) -> Tensor:
     """Return the stream from what a block returned, which is a tensor or a tuple that starts with it."""
-    found = output[0] if isinstance(output, tuple | list) else output
-    if not isinstance(found, Tensor):
-        raise TypeError(f"a block returned {type(found).__name__} where a tensor was expected")
-    return found
+    stream = output[0] if isinstance(output, tuple | list) else output
+    if not isinstance(stream, Tensor):
+        raise TypeError(f"a block returned {type(stream).__name__} where a tensor was expected")
+    return stream
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def check_tokenizer(tokenizer: object, *, name: str) -> None:
 def check_config(config: Any, *, name: str) -> None:
     """Raise ModelError for the config of a quantised model, before its weights are read."""
     texts = [config, getattr(config, "text_config", None)]
-    method = next((found for part in texts if (found := _method(part)) is not None), None)
+    method = next((named for part in texts if (named := _method(part)) is not None), None)
     if method is not None and method not in _DEQUANTISED:
         raise ModelError(_quantised(name, method))
 
@@ -89,9 +89,9 @@ def _is_peft(model: object) -> bool:
 
 def _check_adapters(model: PreTrainedModel, name: str) -> None:
     """Refuse adapters inside the model: which one is on, and how strongly, is in no weight."""
-    found = next((path for path, part in model.named_modules() if hasattr(part, "lora_A")), None)
-    if found is not None or getattr(model, "_hf_peft_config_loaded", False):
-        where = f" (such as at {found})" if found else ""
+    adapter = next((path for path, part in model.named_modules() if hasattr(part, "lora_A")), None)
+    if adapter is not None or getattr(model, "_hf_peft_config_loaded", False):
+        where = f" (such as at {adapter})" if adapter else ""
         raise ModelError(
             f"{name}: it holds adapters{where} that are not merged; merge them into its weights "
             "(merge_and_unload of peft), save it and read that."
@@ -154,10 +154,12 @@ def _offloads(hook: object) -> bool:
 
 def _method(holder: object) -> str | None:
     """Return how a config, or what carries one, says that weights are quantised; None if it does not."""
-    said: Any = getattr(holder, "quantization_config", None)
-    if said is None:
+    config: Any = getattr(holder, "quantization_config", None)
+    if config is None:
         return None
-    method = said.get("quant_method") if isinstance(said, Mapping) else getattr(said, "quant_method", None)
+    method = (
+        config.get("quant_method") if isinstance(config, Mapping) else getattr(config, "quant_method", None)
+    )
     return str(getattr(method, "value", method) or "an unnamed method")
 
 

@@ -138,8 +138,8 @@ def _reading(name: str, what: str, read: Any) -> Any:
         return read()
     except Exception as error:  # the readers raise every kind, from OSError to KeyError and the parser's own
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        said = lines[0] if lines else type(error).__name__
-        raise ModelError(f"{name}: its {what} cannot be read: {said}") from error
+        cause = lines[0] if lines else type(error).__name__
+        raise ModelError(f"{name}: its {what} cannot be read: {cause}") from error
 
 
 def _load_weights(name: str, config: PreTrainedConfig, dtype: str) -> tuple[PreTrainedModel, frozenset[str]]:
@@ -206,16 +206,16 @@ def _context(backbone: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> i
     return min(limits, default=None)
 
 
-def _device(asked: str) -> torch.device:
-    if asked == "auto":
+def _device(name: str) -> torch.device:
+    if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(asked)
+        device = torch.device(name)
         if device.type == "meta":
             raise ModelError("device 'meta' holds no numbers; name cpu, cuda or auto.")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"device {asked!r} cannot be used: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
     return device
 
 

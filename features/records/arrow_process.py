@@ -46,9 +46,9 @@ def parquet_facts(path: Path, *, most: int) -> tuple[dict[str, Any], Batches | N
     UnreadableError : the library refuses the file or does not survive it, or texts of a small one take more
         than ``most`` bytes.
     """
-    asked = {"what": "facts", "path": str(path.absolute()), "n_bytes": 0, "texts": [], "most": most}
+    request = {"what": "facts", "path": str(path.absolute()), "n_bytes": 0, "texts": [], "most": most}
     # To the end, so that the process is free for the next file.
-    parts = list(_parts(asked))
+    parts = list(_parts(request))
     facts: dict[str, Any] = next((json.loads(payload) for kind, payload in parts if kind == _FACTS), {})
     _refuse_fault(parts[-1][1])
     batches = [_batch(payload) for kind, payload in parts if kind == _BATCH]
@@ -63,8 +63,8 @@ def parquet_batches(path: Path, facts: Mapping[str, Any], *, most: int) -> Batch
     UnreadableError : as above.
     """
     last = b"{}"
-    asked = {"what": "rows", "path": str(path.absolute()), "most": most}
-    for kind, payload in _parts({**asked, "texts": facts["texts"], "n_bytes": facts["n_bytes"]}):
+    request = {"what": "rows", "path": str(path.absolute()), "most": most}
+    for kind, payload in _parts({**request, "texts": facts["texts"], "n_bytes": facts["n_bytes"]}):
         if kind == _LAST:
             last = payload
         else:
@@ -114,12 +114,12 @@ class _Worker:
                 env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"},
             )
 
-    def send(self, asked: Mapping[str, Any]) -> IO[bytes]:
+    def send(self, request: Mapping[str, Any]) -> IO[bytes]:
         """Send a request; return where its answer comes from."""
         reader, writer = os.pipe()
         stream = os.fdopen(reader, "rb")
         try:
-            socket.send_fds(self.control, [json.dumps(asked).encode()], [writer])
+            socket.send_fds(self.control, [json.dumps(request).encode()], [writer])
         except OSError:
             stream.close()
             raise
@@ -144,12 +144,12 @@ class _Worker:
 _idle: list[_Worker] = []
 
 
-def _parts(asked: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
+def _parts(request: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
     """Yield kind and content of each part of an answer."""
     worker, is_free, is_whole = _take(), True, False
     try:
         try:
-            stream = worker.send(asked)
+            stream = worker.send(request)
         except OSError as error:
             is_free = False
             raise UnreadableError(f"the process that reads it ended ({error.strerror})") from error

@@ -92,20 +92,20 @@ def _opened(source: Any, texts: Sequence[str] = ()) -> Any:
     return pq.ParquetFile(source, read_dictionary=list(texts), page_checksum_verification=True)
 
 
-def _answer(asked: Mapping[str, Any], out: IO[bytes]) -> bool:
+def _answer(request: Mapping[str, Any], out: IO[bytes]) -> bool:
     """Send the answer to a request; False where rows were begun and have a fault."""
     last: dict[str, str] = {}
-    are_begun = asked["what"] != "facts"
+    are_begun = request["what"] != "facts"
     try:
-        path = Path(asked["path"])
-        _limit(int(asked["n_bytes"]) + path.stat().st_size)
-        if asked["what"] == "check":
+        path = Path(request["path"])
+        _limit(int(request["n_bytes"]) + path.stat().st_size)
+        if request["what"] == "check":
             _check_arrow_file(path)
         else:
-            with pa.OSFile(str(path)) as source, _opened(source, asked["texts"]) as file:
+            with pa.OSFile(str(path)) as source, _opened(source, request["texts"]) as file:
                 are_begun = are_begun or _send_facts(out, file)
                 if are_begun:
-                    _send(out, _checked_batches(file, asked["most"]))
+                    _send(out, _checked_batches(file, request["most"]))
     except BrokenPipeError:  # whoever asked needs no more of it
         return True
     except MemoryError:  # that of Arrow is one too

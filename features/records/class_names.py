@@ -43,8 +43,8 @@ def class_columns(features: Mapping[str, Any]) -> dict[str, Classes]:
 
     ``features`` is what `datasets.Features.to_dict` gives, and what `datasets` writes into Parquet.
     """
-    found = {column: _classes(feature) for column, feature in features.items()}
-    return {column: classes for column, classes in found.items() if classes is not None}
+    by_column = {column: _classes(feature) for column, feature in features.items()}
+    return {column: classes for column, classes in by_column.items() if classes is not None}
 
 
 def parquet_features(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from unsinter.features.records.record import RecordError, abbreviate
 TRUTHS = ("harmful", "truncated")
 """Fields that are true or false."""
 
-_SAID = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+_SPELLINGS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
 _SHOWN = 5
 
 
@@ -146,12 +146,12 @@ class TruthReader:
 def _same(value: object, listed: object) -> bool:
     """Compare as values and, as YAML reads a bare yes as true, by what a text says."""
     if isinstance(listed, bool) and isinstance(value, str):
-        said = clean_name(value).casefold()
-        return _SAID.get(said, {"1": True, "0": False}.get(said)) is listed
+        spelling = clean_name(value).casefold()
+        return _SPELLINGS.get(spelling, {"1": True, "0": False}.get(spelling)) is listed
     if isinstance(listed, bool) and isinstance(value, int | float):
         return value == listed
     if isinstance(value, bool) and isinstance(listed, str):
-        return _SAID.get(clean_name(listed).casefold()) is value
+        return _SPELLINGS.get(clean_name(listed).casefold()) is value
     return value_key(value) == value_key(listed)
 
 
@@ -161,7 +161,7 @@ def names_held(value: object) -> list[str] | None:
     None where the field is neither; an empty list where it names nothing.
     """
     if isinstance(value, Mapping) and all(isinstance(key, str) and _is_truth(v) for key, v in value.items()):
-        return [key for key, held in value.items() if not is_nan(held) and held]
+        return [key for key, flag in value.items() if not is_nan(flag) and flag]
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         named = [item for item in value if not says_missing(item)]
         return [item for item in named if isinstance(item, str)] if all(map(_is_name, named)) else None

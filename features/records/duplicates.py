@@ -153,9 +153,9 @@ class _Likeness:
         for view in likeness_views(distinct, self.threshold, self.word_threshold):
             apart = Components(len(distinct))
             # What is joined already needs no second look.
-            held: dict[int, int] = {}
+            places: dict[int, int] = {}
             for place, text in enumerate(distinct):
-                apart.merge(held.setdefault(joined.root(first[text]), place), place)
+                apart.merge(places.setdefault(joined.root(first[text]), place), place)
             for one, other in similar_pairs(view.codes, view.least, apart):
                 is_new = apart.root(one) != apart.root(other)
                 if is_new and view.similarity(distinct[one], distinct[other]) >= view.least:

@@ -29,7 +29,7 @@ class ParquetRows:
         size = path.stat().st_size
         self._most = max(_SMALL, _RATIO * size)
         try:
-            self._facts, self._held = parquet_facts(path, most=self._most)
+            self._facts, self._kept = parquet_facts(path, most=self._most)
         except UnreadableError as error:
             raise self._refusal(error) from error
         if twice := self._facts["twice"]:
@@ -45,9 +45,9 @@ class ParquetRows:
         }
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        number, held = 1, self._held
+        number, kept = 1, self._kept
         try:
-            read = parquet_batches(self.path, self._facts, most=self._most) if held is None else held
+            read = parquet_batches(self.path, self._facts, most=self._most) if kept is None else kept
             for batch, size in read:
                 # Long texts become Python's row by row.
                 step = max(1, len(batch)) if size <= _AT_ONCE else 1

@@ -220,8 +220,8 @@ class _Reading:
         if not isinstance(text, str):
             return values
         known = BOOLEANS | (HARM_WORDS if name == "harmful" else {})
-        said = None if says_missing(text) else text.strip().lower()
-        if said is not None and said not in known:
+        spelling = None if says_missing(text) else text.strip().lower()
+        if spelling is not None and spelling not in known:
             classes = self.table.classes.get(self._column_of(name))
             of = f" (a class of {classes.listed})" if classes else ""
             way = f"columns: {{{name}: {{field: {self._column_of(name)}, true: [...], false: [...]}}}}"
@@ -229,7 +229,7 @@ class _Reading:
                 f"must be true, false, 1, 0 or empty; got {text[:60]!r}{of}; say what words mean with {way}"
             )
             raise RecordError.at(self.table.name, fault, row=row.number, field=name)
-        return values | {name: None if said is None else known[said]}
+        return values | {name: None if spelling is None else known[spelling]}
 
     def _with_declared(self, values: dict[str, Any], row: Row) -> dict[str, Any]:
         """Fill in what is declared of the whole file; RecordError where the row says otherwise."""

@@ -94,8 +94,8 @@ def read_rows(source: object) -> Rows:
 
 def _in_memory(source: Iterable[Any], name: str) -> Iterable[Row]:
     # One that can be gone through only once is held; any other stays where it is.
-    held = tuple(source) if isinstance(source, Iterator) else source
-    return Reread(lambda: _number(held, name))
+    rows = tuple(source) if isinstance(source, Iterator) else source
+    return Reread(lambda: _number(rows, name))
 
 
 def _first_and_columns(rows: Iterable[Row], name: str) -> tuple[int, tuple[str, ...]]:

@@ -77,14 +77,14 @@ def _bands(sets: CodeSets) -> Iterator[npt.NDArray[np.uint64]]:
     """Yield per band a number for each set (n_sets,), equal where all min-hashes of the band are."""
     random = np.random.default_rng(1)
     sizes = np.diff(sets.starts)
-    held = np.flatnonzero(sizes)
+    filled = np.flatnonzero(sizes)
     for _ in range(BANDS):
         factors = random.integers(1, 2**63, size=ROWS_PER_BAND, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
         shifts = random.integers(0, 2**63, size=ROWS_PER_BAND, dtype=np.uint64)
         # Sets without a code resemble nothing: each has a number of its own.
         numbers = np.arange(len(sizes), dtype=np.uint64)
-        for start in range(0, len(held), _CHUNK):
-            part = held[start : start + _CHUNK]
+        for start in range(0, len(filled), _CHUNK):
+            part = filled[start : start + _CHUNK]
             first = sets.starts[part[0]]
             codes = sets.codes[first : sets.starts[part[-1] + 1]].astype(np.uint64)
             mixed = np.zeros(len(part), np.uint64)

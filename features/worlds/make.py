@@ -102,23 +102,23 @@ def _kind(name: str) -> WorldKind:
     return WORLDS[name]
 
 
-def _settings(name: str, kind: WorldKind, given: dict[str, Any]) -> Knobs:
+def _settings(name: str, kind: WorldKind, knobs: dict[str, Any]) -> Knobs:
     """Return settled knobs from those given and the kind's own defaults."""
-    for knob in given:
+    for knob in knobs:
         if knob not in _KNOBS:
             near = get_close_matches(knob, _KNOBS, n=1, cutoff=0.4)
             raise TypeError(
                 f"make_world has no knob {knob!r}; "
                 + (f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(_KNOBS)}.")
             )
-    if kind.one_axis and "cosine" in given:
+    if kind.one_axis and "cosine" in knobs:
         raise ValueError(
-            f"world {name!r} codes both factors on one axis, got cosine {given['cosine']!r}; leave it out, "
+            f"world {name!r} codes both factors on one axis, got cosine {knobs['cosine']!r}; leave it out, "
             "or take 'orthogonal'."
         )
     if kind.one_bit:
-        given = _one_bit(name, given)
-    settings = settled(Knobs(**{**kind.defaults, **given}))
+        knobs = _one_bit(name, knobs)
+    settings = settled(Knobs(**{**kind.defaults, **knobs}))
     if kind.second_effect is not None and not isinstance(settings.effect, tuple | list):
         settings = replace(settings, effect=(settings.effect, kind.second_effect))
     if settings.d < settings.n_axes + kind.n_hidden + 2:
@@ -134,21 +134,21 @@ def _settings(name: str, kind: WorldKind, given: dict[str, Any]) -> Knobs:
     return settings
 
 
-def _one_bit(name: str, given: dict[str, Any]) -> dict[str, Any]:
+def _one_bit(name: str, knobs: dict[str, Any]) -> dict[str, Any]:
     """Return what was asked of a world with one bit behind both labels, with its only possible phi."""
-    if given.get("phi", 1.0) != 1.0 or "cells" in given:
-        knob = "cells" if "cells" in given else "phi"
+    if knobs.get("phi", 1.0) != 1.0 or "cells" in knobs:
+        knob = "cells" if "cells" in knobs else "phi"
         raise ValueError(
             f"world {name!r} has one bit behind both labels, so that phi is 1 before they err, got {knob} "
-            f"{given[knob]!r}; leave it out."
+            f"{knobs[knob]!r}; leave it out."
         )
-    rate = given.get("rate_first", 0.5)
-    if given.get("rate_second", rate) != rate:
+    rate = knobs.get("rate_first", 0.5)
+    if knobs.get("rate_second", rate) != rate:
         raise ValueError(
             f"world {name!r} has one bit behind both labels, so that their rates are equal, got {rate!r} and "
-            f"{given['rate_second']!r}; leave rate_second out."
+            f"{knobs['rate_second']!r}; leave rate_second out."
         )
-    return {**given, "phi": 1.0, "rate_second": rate}
+    return {**knobs, "phi": 1.0, "rate_second": rate}
 
 
 def _draw_labels(

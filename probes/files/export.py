@@ -147,9 +147,9 @@ def _weight_bytes(probe: ProbeWeights, examples: FloatArray) -> bytes:
 def _check_version(data: bytes, version: int) -> None:
     """A card that claims the first schema must not talk a later file out of its digests."""
     (length,) = struct.unpack("<Q", data[:8])
-    found = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get("schema_version")
-    if found != str(version):
-        raise ProbeFileError(f"the weights are of schema version {found}, the card of {version}")
+    stored = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get("schema_version")
+    if stored != str(version):
+        raise ProbeFileError(f"the weights are of schema version {stored}, the card of {version}")
 
 
 def _from_card(card: Mapping[str, Any], tensors: Mapping[str, FloatArray]) -> ProbeWeights:

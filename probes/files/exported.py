@@ -170,19 +170,21 @@ def _identity_differences(card: Mapping[str, Any], identity: Mapping[str, str]) 
     if not isinstance(known, Mapping) or "weights" not in known:
         return ["its card names no model, so it cannot be told whether this is the one"]
     is_bare = card.get("template") == "raw"
-    found = []
+    differences = []
     for key, words in IDENTITY.items():
         mine, theirs = str(known.get(key, "")), str(identity.get(key, ""))
         if key not in identity or mine == theirs or (key == "chat_template" and is_bare):
             continue
         if key == "dtype":
-            found.append(f"the model is in {theirs}, the probe's in {mine} (load it in {mine})")
+            differences.append(f"the model is in {theirs}, the probe's in {mine} (load it in {mine})")
         elif key == "date":
             known_day = mine or "an unknown day; run the study again, which pins it"
-            found.append(f"the chat template is shown {theirs}, the probe's was shown {known_day}")
+            differences.append(f"the chat template is shown {theirs}, the probe's was shown {known_day}")
         else:
-            found.append(f"another {words} ({theirs[:12] or 'none'}, the probe's {mine[:12] or 'none'})")
-    return found
+            differences.append(
+                f"another {words} ({theirs[:12] or 'none'}, the probe's {mine[:12] or 'none'})"
+            )
+    return differences
 
 
 def _fault(probe: ProbeWeights) -> str | None:

@@ -15,7 +15,16 @@ _IR_VERSION = 10
 TOLERANCE = 1e-5
 """Largest difference: of a probability, and of a score in parts of max(1, |score|)."""
 
-_TOLD = ("target", "family", "layer", "position", "threshold", "score_unit", "weights_sha256", "card_sha256")
+_CARD_FIELDS = (
+    "target",
+    "family",
+    "layer",
+    "position",
+    "threshold",
+    "score_unit",
+    "weights_sha256",
+    "card_sha256",
+)
 
 
 def onnx_bytes(probe: ProbeWeights, examples: FloatArray) -> bytes:
@@ -128,6 +137,9 @@ def _nodes(probe: ProbeWeights, onnx: Any) -> list[Any]:
 
 def _properties(probe: ProbeWeights) -> dict[str, str]:
     model = probe.card.get("model") or {}
-    told = {name: probe.card[name] for name in _TOLD if probe.card.get(name) is not None}
-    told |= {f"model.{name}": value for name, value in model.items()}
-    return {"classes": json.dumps(list(probe.classes)), **{name: str(value) for name, value in told.items()}}
+    properties = {name: probe.card[name] for name in _CARD_FIELDS if probe.card.get(name) is not None}
+    properties |= {f"model.{name}": value for name, value in model.items()}
+    return {
+        "classes": json.dumps(list(probe.classes)),
+        **{name: str(value) for name, value in properties.items()},
+    }

@@ -48,8 +48,8 @@ def skops_bytes(probe: ProbeWeights, examples: FloatArray) -> bytes:
         ) from error
     data: bytes = skops.io.dumps(as_estimator(probe))
     X = np.asarray(examples, np.float64)
-    found = skops.io.loads(data, trusted=[]).predict_proba(X)
-    if not np.allclose(found, probe.probabilities(X), rtol=0, atol=_TOLERANCE):
+    read_back = skops.io.loads(data, trusted=[]).predict_proba(X)
+    if not np.allclose(read_back, probe.probabilities(X), rtol=0, atol=_TOLERANCE):
         raise ProbeFileError(
             f"the scikit-learn file of {probe.name} does not give its probabilities; "
             "use the safetensors file."

@@ -65,13 +65,13 @@ def fit_mlps(
         lengths = sorted({len(task.codes) for task in tasks})
         raise ValueError(f"tasks must label each of {layers.shape[1]} rows of X, got lengths {lengths}.")
     share = settings.validation_fraction
-    held = {
+    validation = {
         (at, seed): validation_rows(np.where(task.trains, task.codes, -1), groups, fraction=share, seed=seed)
         for at, task in enumerate(tasks)
         for seed in seeds
     }
     jobs = [
-        Job(task=task, validation=held[at, seed], seed=seed, layer=layer)
+        Job(task=task, validation=validation[at, seed], seed=seed, layer=layer)
         for layer in range(len(layers))
         for at, task in enumerate(tasks)
         for seed in seeds
@@ -155,11 +155,11 @@ def _train_alike(jobs: Sequence[Job], inputs: Sequence[Inputs], settings: MLPSet
 
 def _or_linear(network: Network, X: FloatArray, job: Job, inputs: Inputs) -> Network:
     """Return the network, or the linear map that has a lower loss on the rows that stopped it."""
-    found = linear_map(X, job.task, job.validation, inputs)
-    if found is None or found.loss >= network.validation_loss:
+    linear = linear_map(X, job.task, job.validation, inputs)
+    if linear is None or linear.loss >= network.validation_loss:
         return network
-    layers = without_absent([(found.weight, found.bias)], job.task)
-    return Network(layers=layers, n_epochs=network.n_epochs, validation_loss=found.loss)
+    layers = without_absent([(linear.weight, linear.bias)], job.task)
+    return Network(layers=layers, n_epochs=network.n_epochs, validation_loss=linear.loss)
 
 
 def _folded(

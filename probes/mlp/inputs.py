@@ -45,11 +45,13 @@ class Inputs:
 def reduced_inputs(X: FloatArray, fitted: BoolArray, used: BoolArray, components: int | None) -> Inputs:
     """Return inputs of the ``used`` rows; scaler and components are those of the ``fitted`` rows alone."""
     rows = np.flatnonzero(used)
-    held = np.asarray(X[rows])
+    rows_of_training = np.asarray(X[rows])
     own = fitted[rows]
-    if not np.isfinite(held).all():
-        raise ValueError(f"X holds NaN or inf in training rows, first in row {_first_bad(held, rows)}.")
-    fine = held.astype(np.promote_types(held.dtype, np.float32), copy=False)
+    if not np.isfinite(rows_of_training).all():
+        raise ValueError(
+            f"X holds NaN or inf in training rows, first in row {_first_bad(rows_of_training, rows)}."
+        )
+    fine = rows_of_training.astype(np.promote_types(rows_of_training.dtype, np.float32), copy=False)
     unit = power_units(np.abs(fine).max(axis=0, initial=0.0))
     if (unit != 1).any():
         fine = (fine / unit).astype(fine.dtype)
@@ -98,5 +100,5 @@ def without_absent(
     return layers
 
 
-def _first_bad(held: FloatArray, rows: NDArray[np.intp]) -> int:
-    return int(rows[np.flatnonzero(~np.isfinite(held).all(axis=1))[0]])
+def _first_bad(values: FloatArray, rows: NDArray[np.intp]) -> int:
+    return int(rows[np.flatnonzero(~np.isfinite(values).all(axis=1))[0]])

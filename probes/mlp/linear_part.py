@@ -47,7 +47,7 @@ def linear_map(X: FloatArray, task: Task, validation: BoolArray, inputs: Inputs)
     targets = _targets(np.asarray(task.codes)[fitted], task.n_classes)
     share = weights @ targets
     root = weights.sqrt()[:, None]
-    A, held = (root * _standard(X[fitted], inputs), _standard(X[checking], inputs))
+    A, checked = (root * _standard(X[fitted], inputs), _standard(X[checking], inputs))
     b = root * (targets - share)
     prior = share.clamp(1e-6, 1 - 1e-6)
     offset = (prior / (1 - prior)).log() if len(prior) == 1 else prior.log()
@@ -55,7 +55,7 @@ def linear_map(X: FloatArray, task: Task, validation: BoolArray, inputs: Inputs)
     own = torch.as_tensor(task.row_weights[checking]).float()
     best: tuple[float, Tensor, float] | None = None
     for W in _path(A, b, torch.as_tensor(inputs.basis).float()):
-        scores = held @ W
+        scores = checked @ W
         for slope in _SLOPES:
             loss = float(own @ _losses(slope * scores + offset, truth) / own.sum())
             if best is None or loss < best[0]:
@@ -72,7 +72,7 @@ def _path(A: Tensor, b: Tensor, basis: Tensor) -> list[Tensor]:
     # Not zero even where every column is constant, as at the embedding of a position whose token is fixed.
     ridge = (1e-3 * gram.diagonal().mean()).clamp_min(1e-12) * torch.eye(len(gram))
     W = basis @ torch.linalg.solve(gram + ridge, small.T @ b)
-    found = [W]
+    maps = [W]
     left = b - A @ W
     gradient = A.T @ left
     direction, square = gradient, gradient.square().sum(0)
@@ -81,11 +81,11 @@ def _path(A: Tensor, b: Tensor, basis: Tensor) -> list[Tensor]:
         step = square / along.square().sum(0).clamp_min(1e-30)
         W = W + step * direction
         left = left - step * along
-        found.append(W)
+        maps.append(W)
         gradient = A.T @ left
         before, square = square, gradient.square().sum(0)
         direction = gradient + square / before.clamp_min(1e-30) * direction
-    return found
+    return maps
 
 
 def _targets(codes: NDArray[np.integer], n_classes: int) -> Tensor:

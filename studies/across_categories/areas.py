@@ -25,8 +25,8 @@ def debiased(values: FloatArray, *, level: float, bounds: tuple[float, float]) -
     if not np.isfinite(values[0]) or not np.isfinite(values[1:]).any():
         return UNKNOWN
     middle, low, high = np.nanquantile(values[1:], [0.5, (1 - level) / 2, (1 + level) / 2])
-    found = np.clip(2 * values[0] - np.array([middle, high, low]), *bounds)
-    return Estimate(*map(float, found))
+    corrected = np.clip(2 * values[0] - np.array([middle, high, low]), *bounds)
+    return Estimate(*map(float, corrected))
 
 
 def simultaneous(values: Mapping[str, FloatArray], *, level: float) -> dict[str, Estimate]:
@@ -44,6 +44,6 @@ def simultaneous(values: Mapping[str, FloatArray], *, level: float) -> dict[str,
     }
 
 
-def told(estimate: Estimate) -> str:
+def shown(estimate: Estimate) -> str:
     """Return an estimate as ``0.51 [0.46, 0.57]``."""
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"

@@ -56,8 +56,8 @@ def detection_evidence(
     ----------
     X : (n, d). folds : (n,). weights : (n, 1 + n_draws) bootstrap weights of rows, ones first.
     """
-    asked = [_training(contrast, folds == fold) for fold in range(rule.n_folds)]
-    scores = _scores(X, contrast, asked, folds, rule.penalty)
+    trainings = [_training(contrast, folds == fold) for fold in range(rule.n_folds)]
+    scores = _scores(X, contrast, trainings, folds, rule.penalty)
     areas = _areas(scores, contrast, folds, weights)
     k = len(contrast.names)
     cells, overall = areas[:k], areas[k]
@@ -72,7 +72,7 @@ def detection_evidence(
         normalised=_normalised(cells, diagonal, level=rule.level),
         global_gain=estimate((overall - diagonal).mean(axis=0), level=rule.level),
         global_area=estimate(overall.mean(axis=0), level=rule.level),
-        n_train=(min(len(f[0][0]) for f in asked), min(len(f[0][1]) for f in asked)),
+        n_train=(min(len(f[0][0]) for f in trainings), min(len(f[0][1]) for f in trainings)),
     )
 
 
@@ -89,20 +89,20 @@ def _training(contrast: Contrast, held_out: NDArray[np.bool_]) -> Cells:
 
 
 def _scores(
-    X: FloatArray, contrast: Contrast, asked: list[Cells], folds: NDArray[np.intp], penalty: float
+    X: FloatArray, contrast: Contrast, trainings: list[Cells], folds: NDArray[np.intp], penalty: float
 ) -> FloatArray:
     """Return scores (k + 1, n) of every row by the probes that did not see its fold; NaN off the contrast."""
     rows = contrast.rows
     place = np.full(len(X), -1, dtype=np.intp)
     place[rows] = np.arange(len(rows))
-    tasks = [_task(place[up], place[down], len(rows)) for cells in asked for up, down in cells]
+    tasks = [_task(place[up], place[down], len(rows)) for cells in trainings for up, down in cells]
     fits = iter(GridSolver(X[rows]).fit(tasks, [penalty]))
-    found = np.full((len(contrast.names) + 1, len(X)), np.nan)
-    for fold in range(len(asked)):
-        held = folds[rows] == fold
-        for probe in range(len(found)):
-            found[probe, rows[held]] = next(fits).scores[0][held]
-    return found
+    scores = np.full((len(contrast.names) + 1, len(X)), np.nan)
+    for fold in range(len(trainings)):
+        unseen = folds[rows] == fold
+        for probe in range(len(scores)):
+            scores[probe, rows[unseen]] = next(fits).scores[0][unseen]
+    return scores
 
 
 def _task(up: RowIndex, down: RowIndex, n: int) -> Task:
@@ -133,6 +133,6 @@ def _normalised(cells: FloatArray, diagonal: FloatArray, *, level: float) -> Est
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = (cells - CHANCE) / np.where(ceilings > 0, ceilings, NAN)[None]
     apart = ~np.eye(len(cells), dtype=bool) & usable[None]
-    found, told = np.full(cells.shape[2], NAN), np.isfinite(ratios[apart]).any(axis=0)
-    found[told] = np.nanmedian(ratios[apart][:, told], axis=0)
-    return estimate(found, level=level)
+    medians, known = np.full(cells.shape[2], NAN), np.isfinite(ratios[apart]).any(axis=0)
+    medians[known] = np.nanmedian(ratios[apart][:, known], axis=0)
+    return estimate(medians, level=level)

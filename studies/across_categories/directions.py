@@ -73,16 +73,18 @@ def direction_evidence(
     """
     cells = contrast.equal()
     X = X / _deviation(X, cells)
-    found = measure_directions(X, cells, groups)
-    gram, noise = found.V @ found.V.T, noise_gram(found)
+    directions = measure_directions(X, cells, groups)
+    gram, noise = directions.V @ directions.V.T, noise_gram(directions)
     rank = float(effective_rank(gram[None])[0])
     if np.isnan(rank):
         return DirectionEvidence()
     pure = gram - noise
-    draws = np.concatenate([[gram], _bootstrap(found, common=None, n_draws=n_draws, seed=seed)])
+    draws = np.concatenate([[gram], _bootstrap(directions, common=None, n_draws=n_draws, seed=seed)])
     cleaned = draws - 2 * noise
     cleaned[0] = pure
-    one = effective_rank(_bootstrap(found, common=_common(found.V, pure), n_draws=n_draws, seed=seed + 1))
+    one = effective_rank(
+        _bootstrap(directions, common=_common(directions.V, pure), n_draws=n_draws, seed=seed + 1)
+    )
     none = effective_rank(_permuted(X, cells, groups, seed=seed))
     return DirectionEvidence(
         rank=rank,
@@ -137,12 +139,12 @@ def measure_directions(
     return Directions(V=np.array(V), influence=influence)
 
 
-def noise_gram(found: Directions) -> FloatArray:
+def noise_gram(directions: Directions) -> FloatArray:
     """Return the products (k, k) that sampling noise alone would give; off the diagonal for shared groups."""
-    k = len(found.V)
+    k = len(directions.V)
     noise = np.zeros((k, k))
-    for a, (mine, S) in enumerate(found.influence):
-        for b, (theirs, R) in enumerate(found.influence):
+    for a, (mine, S) in enumerate(directions.influence):
+        for b, (theirs, R) in enumerate(directions.influence):
             _, i, j = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
             noise[a, b] = float((S[i] * R[j]).sum())
     return noise
@@ -159,19 +161,19 @@ def _common(V: FloatArray, pure: FloatArray) -> FloatArray:
     return np.outer(strength, axis / max(float(np.linalg.norm(axis)), 1e-30)).astype(V.dtype)
 
 
-def _bootstrap(found: Directions, *, common: FloatArray | None, n_draws: int, seed: int) -> FloatArray:
+def _bootstrap(directions: Directions, *, common: FloatArray | None, n_draws: int, seed: int) -> FloatArray:
     """Return products (n_draws, k, k) of ``common`` (else the found directions) plus drawn sampling noise.
 
     Groups get normal multipliers, which is the cluster bootstrap of the means without sorting rows anew.
     """
     rng = np.random.default_rng(seed)
-    n_groups = max(int(numbers.max()) for numbers, _ in found.influence) + 1
-    centre = found.V if common is None else common
+    n_groups = max(int(numbers.max()) for numbers, _ in directions.influence) + 1
+    centre = directions.V if common is None else common
     grams = []
     for start in range(0, n_draws, _BLOCK):
         size = min(_BLOCK, n_draws - start)
         gamma = rng.standard_normal((size, n_groups), dtype=np.float32)
-        drawn = np.stack([gamma[:, numbers] @ S for numbers, S in found.influence], axis=1) + centre
+        drawn = np.stack([gamma[:, numbers] @ S for numbers, S in directions.influence], axis=1) + centre
         grams.append(drawn @ drawn.transpose(0, 2, 1))
     return np.concatenate(grams).astype(float)
 

@@ -58,8 +58,8 @@ class Refusals:
         """Return, category by category, the rows (m,) of other categories and of groups it does not hold."""
         parts = []
         for code in range(int(self.category.max()) + 1):
-            held = np.unique(self.groups[self.category == code])
-            parts.append(~np.isin(self.groups, held))
+            own = np.unique(self.groups[self.category == code])
+            parts.append(~np.isin(self.groups, own))
         return parts
 
 
@@ -76,8 +76,8 @@ def make_refusals(data: CategoryData, folds: NDArray[np.intp], *, min_groups: in
     names, style = np.unique(styles, return_inverse=True)
     pairs, count = np.unique(np.stack([prompts, style], axis=1), axis=0, return_counts=True)
     prompt = pairs[:, 0].astype(np.intp)
-    held, category = np.unique(data.categories[prompt], return_inverse=True)
-    found = Refusals(
+    categories, category = np.unique(data.categories[prompt], return_inverse=True)
+    refusals = Refusals(
         prompt=prompt,
         count=count,
         category=category,
@@ -86,7 +86,7 @@ def make_refusals(data: CategoryData, folds: NDArray[np.intp], *, min_groups: in
         groups=data.groups[prompt],
     )
     return _choose(
-        found, names, data.categories[prompts], styles, n_categories=len(held), min_groups=min_groups
+        refusals, names, data.categories[prompts], styles, n_categories=len(categories), min_groups=min_groups
     )
 
 
@@ -101,29 +101,35 @@ def rarer_side(refusals: Refusals, name: str) -> int:
 
 
 def _choose(
-    found: Refusals, names: Labels, categories: Labels, styles: Labels, *, n_categories: int, min_groups: int
+    refusals: Refusals,
+    names: Labels,
+    categories: Labels,
+    styles: Labels,
+    *,
+    n_categories: int,
+    min_groups: int,
 ) -> Refusals:
-    scarce = {str(name): rarer_side(found, str(name)) for name in names}
-    asked = [name for name, n in scarce.items() if n >= min_groups]
+    scarce = {str(name): rarer_side(refusals, str(name)) for name in names}
+    frequent = [name for name, n in scarce.items() if n >= min_groups]
     reason = None
     if len(names) < 2:
         reason = Reason("one-style", style=names[0]) if len(names) else Reason("no-worded-refusals")
     elif n_categories < 2:
         reason = Reason("one-category")
-    elif not asked:
+    elif not frequent:
         reason = Reason("too-few-off-style", n=max(scarce.values()), needed=min_groups)
     # A style seen once or twice would add a column and so shrink the measure: it counts no more than here.
-    common = np.isin(styles, asked) if len(asked) > 1 else np.ones(len(styles), dtype=bool)
+    common = np.isin(styles, frequent) if len(frequent) > 1 else np.ones(len(styles), dtype=bool)
     value = cramers_v(categories[common].tolist(), styles[common].tolist())
     return Refusals(
-        prompt=found.prompt,
-        count=found.count,
-        category=found.category,
-        fold=found.fold,
-        style=found.style,
-        groups=found.groups,
-        names=() if reason else tuple(asked[:1] if len(names) == 2 else asked),
+        prompt=refusals.prompt,
+        count=refusals.count,
+        category=refusals.category,
+        fold=refusals.fold,
+        style=refusals.style,
+        groups=refusals.groups,
+        names=() if reason else tuple(frequent[:1] if len(names) == 2 else frequent),
         cramers_v=NAN if value is None else value,
-        n_off_style=min((scarce[name] for name in asked), default=max(scarce.values(), default=0)),
+        n_off_style=min((scarce[name] for name in frequent), default=max(scarce.values(), default=0)),
         reason=reason,
     )

@@ -3,7 +3,7 @@
 import math
 
 from unsinter.studies.across_categories.analysis import AcrossResult
-from unsinter.studies.across_categories.areas import CHANCE, told
+from unsinter.studies.across_categories.areas import CHANCE, shown
 
 NOT_SHOWN = (
     "Seen by linear probes, on the prompts and categories of this study, by comparing what is there: it says "
@@ -23,13 +23,13 @@ def statement(result: AcrossResult, *, site: str = "this site") -> str:
 
 def wording_sentence(result: AcrossResult, *, site: str) -> str:
     """Return the decision about wording with pooled, within-category and transferred AUROC."""
-    found = result.wording
-    if found.reason is not None:
+    wording = result.wording
+    if wording.reason is not None:
         return f"At {site} it cannot be told whether wording is detached from category: {result.reason}."
     numbers = (
-        f"the style of a refusal is read with AUROC {told(found.pooled)} on pooled refusals (the category "
-        f"alone gives at most {found.category_alone.value:.2f}), {told(found.within)} within one category, "
-        f"and {told(found.transfer)} within a category that the probe never saw"
+        f"the style of a refusal is read with AUROC {shown(wording.pooled)} on pooled refusals (the category "
+        f"alone gives at most {wording.category_alone.value:.2f}), {shown(wording.within)} within one "
+        f"category, and {shown(wording.transfer)} within a category that the probe never saw"
     )
     lead = {
         "detached": f"At {site} wording is detached from category",
@@ -38,7 +38,7 @@ def wording_sentence(result: AcrossResult, *, site: str) -> str:
         f"({result.reason})",
     }[result.decision]
     level = f"{result.rule.level:.0%}"
-    return f"{lead}; {numbers} ({level} intervals over groups, {found.n_refusals} refusals)."
+    return f"{lead}; {numbers} ({level} intervals over groups, {wording.n_refusals} refusals)."
 
 
 def detection_sentence(result: AcrossResult) -> str:
@@ -47,7 +47,7 @@ def detection_sentence(result: AcrossResult) -> str:
         return f"Detection was not compared across categories: {result.detection_reason}."
     axes, probes = result.directions, result.detection
     if not probes.own.low > CHANCE + result.rule.effect_floor:
-        return f"Harm is not surely read within a category here (AUROC {told(probes.own)})."
+        return f"Harm is not surely read within a category here (AUROC {shown(probes.own)})."
     shared = (
         "how much of a category's direction is common is lost in noise"
         if not axes.share.high - axes.share.low < WIDEST_SHARE
@@ -61,7 +61,7 @@ def detection_sentence(result: AcrossResult) -> str:
         f"[{probes.normalised.low:.0%}, {probes.normalised.high:.0%}] of a category's own AUROC above chance"
     )
     return (
-        f"Harm is read within a category with AUROC {told(probes.own)}; over {len(probes.names)} categories "
+        f"Harm is read within a category with AUROC {shown(probes.own)}; over {len(probes.names)} categories "
         f"{shared} (effective rank {axes.rank:.2f}, one axis and noise would give "
         f"{axes.rank_one_axis.value:.2f}, no direction {axes.rank_no_axis.value:.2f}){loss}, and one global "
         f"probe of equal training size differs by {probes.global_gain.value:+.3f} "

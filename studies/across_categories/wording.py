@@ -82,14 +82,14 @@ def wording_evidence(
         }
 
     cells = refusals.fold * len(elsewhere) + refusals.category
-    found = {
+    areas_by_reading = {
         "pooled": areas(pooled, refusals.fold, refusals.fold),
         "category": areas(_category_scores(refusals), np.zeros_like(refusals.fold), refusals.fold),
         "within": areas(within, refusals.fold, cells),
         "transfer": areas(across, refusals.category, refusals.category),
     }
-    means = {how: np.mean(list(values.values()), axis=0) for how, values in found.items()}
-    bands = {how: simultaneous(values, level=rule.level) for how, values in found.items()}
+    means = {how: np.mean(list(values.values()), axis=0) for how, values in areas_by_reading.items()}
+    bands = {how: simultaneous(values, level=rule.level) for how, values in areas_by_reading.items()}
     return WordingEvidence(
         pooled=estimate(means["pooled"], level=rule.level),
         within=estimate(means["within"], level=rule.level),
@@ -143,17 +143,17 @@ def _held_out_scores(
 
     A part that lacks a side has nothing to say: its scores are zero, which is chance.
     """
-    asked: dict[tuple[int, int], Task] = {}
+    tasks: dict[tuple[int, int], Task] = {}
     for style, name in enumerate(refusals.names):
         positive = refusals.is_of(name)
         for number, train in enumerate(parts):
             weights = weigh(refusals, positive, train)
             if weights[positive].any() and weights[~positive].any():
                 codes = positive.astype(np.intp)
-                asked[style, number] = Task(codes=codes, n_classes=2, weights=weights)
-    found = np.zeros((len(refusals.names), len(parts), len(X)))
-    if asked:
-        fits = GridSolver(X).fit(list(asked.values()), [penalty])
-        for place, fit in zip(asked, fits, strict=True):
-            found[place] = fit.scores[0]
-    return found
+                tasks[style, number] = Task(codes=codes, n_classes=2, weights=weights)
+    scores = np.zeros((len(refusals.names), len(parts), len(X)))
+    if tasks:
+        fits = GridSolver(X).fit(list(tasks.values()), [penalty])
+        for place, fit in zip(tasks, fits, strict=True):
+            scores[place] = fit.scores[0]
+    return scores

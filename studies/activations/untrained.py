@@ -18,15 +18,17 @@ LAYER0_MEAN: Site = (0, "instruction_mean")
 
 def read_layer0_mean(study: Study, reading: Reading, settings: Settings) -> ReadSite:
     """Return what reads the mean embedding of each prompt's own tokens, whatever sites the study asks for."""
-    found = _extract(reading.model, [LAYER0_MEAN[0]], [LAYER0_MEAN[1]], reading, settings, "layer0-mean")
-    return _reader(reading, found)
+    extraction = _extract(reading.model, [LAYER0_MEAN[0]], [LAYER0_MEAN[1]], reading, settings, "layer0-mean")
+    return _reader(reading, extraction)
 
 
 def read_random_model(study: Study, reading: Reading, settings: Settings) -> ReadSite:
     """Return what reads the study's own sites from the same architecture with freshly drawn weights."""
     drawn = randomise_weights(reading.model, seed=study.seed)
-    found = _extract(drawn, list(reading.layers), list(study.positions), reading, settings, "random-model")
-    return _reader(reading, found)
+    extraction = _extract(
+        drawn, list(reading.layers), list(study.positions), reading, settings, "random-model"
+    )
+    return _reader(reading, extraction)
 
 
 def _extract(
@@ -56,8 +58,8 @@ def _extract(
     )
 
 
-def _reader(reading: Reading, found: Extraction) -> ReadSite:
-    return lambda layer, position: reading.spread(found.activations(layer, position))
+def _reader(reading: Reading, extraction: Extraction) -> ReadSite:
+    return lambda layer, position: reading.spread(extraction.activations(layer, position))
 
 
 def once(make: Callable[[], ReadSite]) -> ReadSite:

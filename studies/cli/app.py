@@ -51,11 +51,11 @@ def run(
     """Run a study: extract, answer, probe, tune, compare, report, export; goes on where it stopped."""
     from unsinter.studies.cli.commands.run import RunRequest, run_verb
 
-    asked = RunRequest(
+    request = RunRequest(
         study_file=study, demo=demo, out=out, overrides=set_ or [], n_jobs=jobs, storage=storage
     )
     with progress_bars() as progress:
-        outcome = run_verb(asked, progress=progress)
+        outcome = run_verb(request, progress=progress)
     for line in outcome.answer:
         show_line(line)
     show_line("")

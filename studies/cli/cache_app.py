@@ -48,14 +48,14 @@ def cache_gc(
     from unsinter.studies.cli.commands.cache import gc_verb
     from unsinter.studies.machine.sizes import size_text
 
-    table, lines, found = gc_verb(remove=False, quarantined=quarantined)
+    table, lines, report = gc_verb(remove=False, quarantined=quarantined)
     show_table(*table)
     for line in lines:
         show_line(line)
-    if not found.candidates:
+    if not report.candidates:
         return
-    if yes or typer.confirm(f"Remove these {len(found.candidates)} files ({size_text(found.n_bytes)})?"):
-        _, _, done = gc_verb(remove=True, quarantined=quarantined, shown=found)
+    if yes or typer.confirm(f"Remove these {len(report.candidates)} files ({size_text(report.n_bytes)})?"):
+        _, _, done = gc_verb(remove=True, quarantined=quarantined, shown=report)
         show_line(f"removed {len(done.candidates)} files, {size_text(done.n_bytes)}")
     else:
         show_line("nothing was removed")

@@ -79,21 +79,21 @@ def label_associations(
         return Association(pair=pair, measure="Cramér's V", model=model, value=cramers_v(one, other))
 
     harmful = [row for row in prompts if row.harmful is not False]
-    found = [v("category, source", harmful, ("category", "source"), None)] if prompts else []
-    found += [v("harmful, source", prompts, ("harmful", "source"), None)] if prompts else []
-    found += [
+    associations = [v("category, source", harmful, ("category", "source"), None)] if prompts else []
+    associations += [v("harmful, source", prompts, ("harmful", "source"), None)] if prompts else []
+    associations += [
         _own_association(name, field, prompts) for name in own for field in ("harmful", "category", "source")
     ]
     for model in sorted({row.model for row in responses if row.model is not None}):
         rows = [row for row in responses if row.model == model]
         refused = [{"refusal": True, "compliance": False}.get(row.refusal or "") for row in rows]
         value = phi([row.harmful for row in rows], refused)
-        found.append(Association(pair="harmful, refused", measure="phi", model=model, value=value))
+        associations.append(Association(pair="harmful, refused", measure="phi", model=model, value=value))
         worded = [row for row in rows if row.wording is not None]
         if worded:
-            found.append(v("category, wording", worded, ("category", "wording"), model))
-            found.append(v("harmful, wording", worded, ("harmful", "wording"), model))
-    return found
+            associations.append(v("category, wording", worded, ("category", "wording"), model))
+            associations.append(v("harmful, wording", worded, ("harmful", "wording"), model))
+    return associations
 
 
 def _own_association(name: str, field: str, prompts: Sequence[LabelledRow]) -> Association:

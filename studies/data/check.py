@@ -96,25 +96,25 @@ def check_data(
     if not kinds:
         raise RecordError("No file is given; name at least one file of prompts or responses.")
     maps = _maps_by_kind(columns, {kind for _, kind, _ in kinds})
-    held: dict[str, list[PromptRecord | ResponseRecord | OpeningRecord]] = {kind: [] for kind in maps}
+    by_kind: dict[str, list[PromptRecord | ResponseRecord | OpeningRecord]] = {kind: [] for kind in maps}
     files = []
     seen: dict[str, str] = {}
     for table, kind, label in kinds:
         if label is None:
-            found = READERS[kind](table, columns=maps[kind])
+            records = READERS[kind](table, columns=maps[kind])
         else:
-            found = read_prompts(table, columns=maps[kind], declared={"harmful": label})
+            records = read_prompts(table, columns=maps[kind], declared={"harmful": label})
         name = table.name
-        for record in found:
+        for record in records:
             if other := seen.get(f"{kind} {record.id}"):
                 fault = f"{record.id!r} is in {other} too; make the ids unique over all files"
                 raise RecordError.at(name, fault, field="id")
-        seen.update({f"{kind} {record.id}": name for record in found})
-        held[kind] += found
-        files.append((name, str(kind), len(found)))
+        seen.update({f"{kind} {record.id}": name for record in records})
+        by_kind[kind] += records
+        files.append((name, str(kind), len(records)))
     return check_records(
-        [record for record in held["prompts"] if isinstance(record, PromptRecord)],
-        [record for record in held["responses"] if isinstance(record, ResponseRecord)],
+        [record for record in by_kind["prompts"] if isinstance(record, PromptRecord)],
+        [record for record in by_kind["responses"] if isinstance(record, ResponseRecord)],
         files=files,
         near_copies=near_copies,
     )
@@ -126,17 +126,17 @@ def check_records(
     *,
     files: Sequence[tuple[str, str, int]] = (),
     near_copies: NearCopies | None = None,
-    asked: OwnQuestions | None = None,
+    beside: OwnQuestions | None = None,
 ) -> CheckReport:
     """Say what records hold and which questions they can answer; ``files`` is only repeated in the report.
 
-    ``asked`` holds what a study file asks beside the built-in questions, and how many groups are enough.
+    ``beside`` holds what a study file asks beside the built-in questions, and how many groups are enough.
     """
-    asked = asked or OwnQuestions()
+    beside = beside or OwnQuestions()
     prompts, responses = unify_prompts(prompts), unify_responses(responses)
     grouping = group_prompts(prompts, **(near_copies or NearCopies()).model_dump()) if prompts else None
     labels = grouping.labels if grouping else ()
-    own = asked.labels(prompts)
+    own = beside.labels(prompts)
     prompt_rows = [prompt_row(*parts) for parts in zip(prompts, labels, own, strict=True)]
     by_id = {record.id: row for record, row in zip(prompts, prompt_rows, strict=True)}
     read = [recorded_label(record) for record in responses]
@@ -144,27 +144,27 @@ def check_records(
         response_row(record, label, by_id.get(record.prompt_id))
         for record, label in zip(responses, read, strict=True)
     ]
-    needed = asked.min_groups
+    needed = beside.min_groups
     questions = prompt_questions(prompt_rows, needed=needed) if prompts else []
-    questions += asked.of_prompts(prompt_rows)
+    questions += beside.of_prompts(prompt_rows)
     models = sorted({row.model for row in response_rows if row.model is not None})
     for model in models:
         answers = [row for row in response_rows if row.model == model]
-        questions += response_questions(answers, model, needed=needed) + asked.of_answers(answers, model)
+        questions += response_questions(answers, model, needed=needed) + beside.of_answers(answers, model)
     return CheckReport(
         files=tuple(files),
         prompts=tuple(prompt_rows),
         responses=tuple(response_rows),
         grouping=grouping,
-        missing=tuple(_missing(prompt_rows, responses, read, asked.names)),
-        associations=tuple(label_associations(prompt_rows, response_rows, own=asked.names)),
-        own=asked.names,
+        missing=tuple(_missing(prompt_rows, responses, read, beside.names)),
+        associations=tuple(label_associations(prompt_rows, response_rows, own=beside.names)),
+        own=beside.names,
         questions=tuple(questions),
         notes=(
             *_opening_notes(files),
             *label_notes(responses, read),
             *_notes(prompts, responses, by_id, grouping),
-            *asked.notes(prompts),
+            *beside.notes(prompts),
         ),
     )
 
@@ -178,11 +178,11 @@ def _maps_by_kind(columns: ColumnMap, kinds: set[str]) -> dict[str, dict[str, An
             known = sorted({name for model in MODELS.values() for name in model.model_fields})
             near = " or ".join(get_close_matches(field, known, n=3)) or f"one of {', '.join(known)}"
             raise RecordError(f"columns maps {field!r}, which is no field of ours; use {near}.")
-        given = [kind for kind in takers if kind in kinds]
-        if not given:
+        present = [kind for kind in takers if kind in kinds]
+        if not present:
             fault = f"columns maps {field!r}, which only {' and '.join(takers)} have"
             raise RecordError(f"{fault}; add such a file.")
-        for kind in given[:1] if "prompts" in given else given:
+        for kind in present[:1] if "prompts" in present else present:
             maps[kind][field] = column
     return maps
 
@@ -193,7 +193,7 @@ def _missing(
     read: Sequence[RecordedLabel],
     own: Sequence[str],
 ) -> list[tuple[str, int, int]]:
-    found = [
+    entries = [
         ("prompts: harmful", sum(row.harmful is None for row in rows), len(rows)),
         ("harmful prompts: category", *_absent([row for row in rows if row.harmful], "category")),
         ("prompts: source", sum(row.source is None for row in rows), len(rows)),
@@ -204,12 +204,12 @@ def _missing(
         for record, label in zip(responses, read, strict=True)
         if label.refusal == "refusal"
     ]
-    found += [
+    entries += [
         ("responses: label", sum(record.label is None for record in responses), len(responses)),
         ("responses: text", sum(record.response_opening is None for record in responses), len(responses)),
         ("refusals: wording", sum(wording is None for wording in refused), len(refused)),
     ]
-    return [entry for entry in found if entry[2]]
+    return [entry for entry in entries if entry[2]]
 
 
 def _absent(rows: Sequence[LabelledRow], field: str) -> tuple[int, int]:
@@ -230,8 +230,8 @@ def _notes(
 ) -> list[str]:
     notes = []
     if grouping and grouping.n_joined:
-        found = f"Copies ({grouping.n_copies}) and near copies join {grouping.n_joined} groups to others"
-        notes.append(f"{found}; {grouping.n_groups} independent groups remain of {grouping.n_given}.")
+        joined = f"Copies ({grouping.n_copies}) and near copies join {grouping.n_joined} groups to others"
+        notes.append(f"{joined}; {grouping.n_groups} independent groups remain of {grouping.n_given}.")
     notes += prompt_notes(prompts, grouping) if grouping else []
     notes += name_notes(responses)
     if responses and not prompts:

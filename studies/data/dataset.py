@@ -137,11 +137,11 @@ def recorded_labels(target: Target, dataset: Dataset, study: Study) -> dict[str,
     prompts."""
     if not definition_of(target.name).needs_answers:
         return {}
-    found = {
+    targets = {
         model: _target(target.name, dataset, answers, study, min_groups=1)
         for model, answers in dataset.recorded.items()
     }
-    return {model: np.where(np.isin(t.labels, target.classes), t.labels, "") for model, t in found.items()}
+    return {model: np.where(np.isin(t.labels, target.classes), t.labels, "") for model, t in targets.items()}
 
 
 def _target(
@@ -183,13 +183,13 @@ def refusal_to_score(target: Target, rows: Rows) -> Reason | None:
     """
     labels = target.labels
     for part, own in (("held-out rows", labels[rows.test]), ("training rows", labels[rows.train])):
-        if held := _single_class(own):
-            return Reason("one-class-in-part", target=target.name, part=part, held=held)
+        if only := _single_class(own):
+            return Reason("one-class-in-part", target=target.name, part=part, held=only)
     for fold in np.unique(rows.inner):
         is_inside = rows.inner == fold
         for part, taken in (("rows of", is_inside), ("rows outside", ~is_inside)):
-            if held := _single_class(labels[rows.train[taken]]):
-                return Reason("one-class-in-fold", target=target.name, part=part, fold=fold, held=held)
+            if only := _single_class(labels[rows.train[taken]]):
+                return Reason("one-class-in-fold", target=target.name, part=part, fold=fold, held=only)
     return None
 
 
@@ -208,16 +208,16 @@ def _refuse_impossible_questions(dataset: Dataset, study: Study) -> None:
     named in the summary.
     """
     answers = dataset.recorded.get(study.responses.model or "") if study.responses else None
-    for asked in study.targets:
-        if definition_of(asked).needs_answers and not dataset.recorded:
+    for entry in study.targets:
+        if definition_of(entry).needs_answers and not dataset.recorded:
             continue
-        target = _target(asked, dataset, answers or [None] * len(dataset.prompts), study)
+        target = _target(entry, dataset, answers or [None] * len(dataset.prompts), study)
         reason = target.refusal_to_fit
         if reason is None:
             rows = target_rows(dataset, target, n_folds=study.inner_folds, seed=study.seed)
             reason = refusal_to_score(target, rows)
         if reason is not None:
             raise StudyError(
-                f"{reason} (min_groups is {study.min_groups}); drop target {target_name(asked)} or add "
+                f"{reason} (min_groups is {study.min_groups}); drop target {target_name(entry)} or add "
                 "prompts (`unsinter check` counts them)."
             )

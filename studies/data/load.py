@@ -87,8 +87,8 @@ def read_recorded_responses(
         if record.model:
             by_model.setdefault(record.model, {}).setdefault(record.prompt_id, []).append(record)
     if source.model not in by_model:
-        held = ", ".join(sorted(by_model))
-        raise StudyError(f"responses.model {source.model!r} is in no record; the files hold {held}.")
+        models = ", ".join(sorted(by_model))
+        raise StudyError(f"responses.model {source.model!r} is in no record; the files hold {models}.")
     if not any(prompt.id in by_model[source.model] for prompt in prompts):
         raise StudyError(f"responses.path: no response of {source.model!r} names one of the study's prompts.")
     return {

@@ -165,9 +165,9 @@ class _Column:
                 f"{LONGEST_CLASS}."
             )
         if len(counts) < 2:
-            held = f"only {abbreviate(next(iter(counts)))}" if counts else "no value"
+            content = f"only {abbreviate(next(iter(counts)))}" if counts else "no value"
             self.refuse(
-                f"{self.place} holds {held} where the target is defined ({len(labels):,} prompts; "
+                f"{self.place} holds {content} where the target is defined ({len(labels):,} prompts; "
                 f"{n_missing:,} are outside or have none), and a target needs two classes."
             )
         if self.target.positive is None:

@@ -27,8 +27,8 @@ def prompt_questions(rows: Sequence[LabelledRow], *, needed: int = MIN_GROUPS) -
 
     ``needed`` groups make a class or a cell large enough: the study's ``min_groups``.
     """
-    asked = (_detection, _across_sources, _category, _transfer, _topic)
-    return [question(rows, needed) for question in asked]
+    makers = (_detection, _across_sources, _category, _transfer, _topic)
+    return [question(rows, needed) for question in makers]
 
 
 def response_questions(

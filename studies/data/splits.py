@@ -111,10 +111,10 @@ class Split:
 def straddling(groups: Sequence[str], sides: Sequence[Hashable]) -> list[str]:
     """Return the groups whose rows stand on more than one side, sorted."""
     first: dict[str, Hashable] = {}
-    found = {
+    names = {
         group for group, side in zip(groups, sides, strict=True) if first.setdefault(group, side) != side
     }
-    return sorted(found)
+    return sorted(names)
 
 
 def outer_split(

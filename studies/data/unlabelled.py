@@ -38,16 +38,18 @@ def count_unlabelled(responses: Sequence[Response | None], *, max_new_tokens: in
 
 def _advice(answers: Sequence[Response], cut: Sequence[Response], limit: int) -> str:
     thinking = sum(answer.missing == REASONING_ONLY for answer in cut)
-    said = f"{len(cut):,} of {len(answers):,} answers were cut by max_new_tokens {limit:,} before they decide"
+    advice = (
+        f"{len(cut):,} of {len(answers):,} answers were cut by max_new_tokens {limit:,} before they decide"
+    )
     if thinking:
-        said += f", {thinking:,} of them inside their reasoning"
+        advice += f", {thinking:,} of them inside their reasoning"
     needed, known = _needed_tokens(answers, limit, is_thinking=thinking > 0)
     basis = (
         "judged by the answers that were not cut so early"
         if known
         else "a first try: no reasoning came to its end, so its length is not known"
     )
-    return f"{said}; set responses.max_new_tokens to {needed:,} ({basis})."
+    return f"{advice}; set responses.max_new_tokens to {needed:,} ({basis})."
 
 
 def _needed_tokens(answers: Sequence[Response], limit: int, *, is_thinking: bool) -> tuple[int, bool]:

@@ -156,13 +156,13 @@ def _reader(folder: Path) -> RunReader:
     return RunReader.open(folder, error=StudyError)
 
 
-def _model_of(folder: Path, names: Sequence[str], asked: str | None) -> str:
-    if asked is None and len(names) == 1:
+def _model_of(folder: Path, names: Sequence[str], name: str | None) -> str:
+    if name is None and len(names) == 1:
         return names[0]
-    if asked is None or asked not in names:
-        what = "several models" if asked is None else f"no model {asked!r}"
+    if name is None or name not in names:
+        what = "several models" if name is None else f"no model {name!r}"
         raise StudyError(f"{folder} holds {what}; name one with --model: {', '.join(names)}.")
-    return asked
+    return name
 
 
 def _rows_of_target(
@@ -190,21 +190,21 @@ def _row_of_site(rows: pd.DataFrame, choice: ProbeChoice, *, where: str) -> dict
     if (layer is None) != (position is None):
         raise StudyError("--layer and --position go together; name both, or neither for the selected site.")
     if layer is not None:
-        found = rows[(rows["layer"] == layer) & (rows["position"] == position)]
-        asked = f"layer {layer} at {position!r}"
+        matching = rows[(rows["layer"] == layer) & (rows["position"] == position)]
+        site = f"layer {layer} at {position!r}"
     else:
-        found = rows if choice.is_tuned else rows[rows["selected"].astype(bool)]
-        asked = "a selected site"
+        matching = rows if choice.is_tuned else rows[rows["selected"].astype(bool)]
+        site = "a selected site"
     if family is not None and "family" in rows:
-        found, asked = found[found["family"] == family], f"{asked} of family {family!r}"
-    if len(found) == 1:
-        return {str(name): value for name, value in found.iloc[0].to_dict().items()}
-    if len(found) > 1:
-        families = ", ".join(map(str, found["family"])) if "family" in found else "one family"
-        raise StudyError(f"{where}: {asked} has probes of {families}; name one with --family.")
+        matching, site = matching[matching["family"] == family], f"{site} of family {family!r}"
+    if len(matching) == 1:
+        return {str(name): value for name, value in matching.iloc[0].to_dict().items()}
+    if len(matching) > 1:
+        families = ", ".join(map(str, matching["family"])) if "family" in matching else "one family"
+        raise StudyError(f"{where}: {site} has probes of {families}; name one with --family.")
     layers, positions = sorted(set(rows["layer"])), ", ".join(sorted(set(rows["position"])))
     raise StudyError(
-        f"{where}: {asked} was not fitted; layers {', '.join(map(str, layers))} at {positions} were."
+        f"{where}: {site} was not fitted; layers {', '.join(map(str, layers))} at {positions} were."
     )
 
 

@@ -138,10 +138,10 @@ def _flat_lines(axis: Axes, swept: pd.DataFrame, floors: pd.DataFrame) -> None:
         axis.plot(shuffled.index, shuffled, color=MUTED, linestyle=SHUFFLED_LINE, label="shuffled labels")
 
 
-def _tell(said: Sequence[warnings.WarningMessage], path: Path) -> None:
+def _tell(caught: Sequence[warnings.WarningMessage], path: Path) -> None:
     """Log glyphs that an image lacks, once; pass every other warning on."""
-    missing = [warning for warning in said if "missing from font" in str(warning.message)]
-    for warning in said:
+    missing = [warning for warning in caught if "missing from font" in str(warning.message)]
+    for warning in caught:
         if warning not in missing:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if missing and path.suffix != ".svg":
@@ -165,12 +165,12 @@ def _save(figure: Figure, path: Path, name: str) -> None:
     # The date, and ids without a salt of ours, would make two runs of one study differ.
     metadata = {"Date": None} if path.suffix == ".svg" else None
     image = BytesIO()
-    with names_as_written(), warnings.catch_warnings(record=True) as said:
+    with names_as_written(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         # Type stays type in SVG files: whoever shows them may have glyphs that are not installed here.
         mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none"})
         figure.savefig(image, format=path.suffix[1:], dpi=150, metadata=metadata)
-    _tell(said, path)
+    _tell(caught, path)
     make_folder(path.parent)
     sweep(path)
     write_atomically(path, [image.getbuffer()])

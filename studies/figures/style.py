@@ -64,8 +64,8 @@ def faces() -> list[str]:
 
 def drawing_fault(error: Exception) -> str:
     """Return what to say, on one line, of a figure that could not be drawn."""
-    said = as_drawn(" ".join(str(error).split()))[:200]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    cause = as_drawn(" ".join(str(error).split()))[:200]
+    return f"{type(error).__name__}: {cause}" if cause else type(error).__name__
 
 
 @contextmanager

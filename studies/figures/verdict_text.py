@@ -60,9 +60,9 @@ class Thresholds:
 
 def thresholds_of(study: dict[str, Any]) -> Thresholds:
     """Return the thresholds that a study file sets under `separation`, and the defaults of the others."""
-    given = study.get("separation")
+    section = study.get("separation")
     known = Thresholds.__dataclass_fields__
-    named = given if isinstance(given, dict) else {}
+    named = section if isinstance(section, dict) else {}
     return Thresholds(**{name: value for name, value in named.items() if name in known and value is not None})
 
 

@@ -87,8 +87,8 @@ def verdict_maps(parts: Sequence[tuple[str, pd.DataFrame, Site | None]]) -> Figu
         for axis, (title, rows, chosen) in zip(axes, parts, strict=True):
             draw_map(axis, rows, chosen=chosen, cell=(width - 0.6) / len(positions))
             axis.set_title(title)
-        found = {verdict for _, rows, _ in parts for verdict in rows["verdict"]}
-        marks = [f"{look.mark} {name}" for name, look in LOOKS.items() if name in found]
+        present = {verdict for _, rows, _ in parts for verdict in rows["verdict"]}
+        marks = [f"{look.mark} {name}" for name, look in LOOKS.items() if name in present]
         figure.supxlabel("    ".join([*marks, "outlined: chosen in training"]), fontsize=8, color=INK)
     return figure
 

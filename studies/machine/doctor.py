@@ -26,13 +26,13 @@ class Finding:
 def examine_machine(cache_root: Path) -> list[Finding]:
     """Report versions, processor, memory, GPUs, and room for the cache."""
     machine = describe_machine()
-    found = [Finding(subject=name, state=version) for name, version in package_versions().items()]
-    found.append(Finding(subject="processor", state=f"{machine['processor']}, {machine['cores']} cores"))
+    findings = [Finding(subject=name, state=version) for name, version in package_versions().items()]
+    findings.append(Finding(subject="processor", state=f"{machine['processor']}, {machine['cores']} cores"))
     memory = psutil.virtual_memory()
-    found.append(
+    findings.append(
         Finding(subject="memory", state=f"{size_text(memory.available)} of {size_text(memory.total)} free")
     )
-    return [*found, *_devices(), _cache_room(cache_root)]
+    return [*findings, *_devices(), _cache_room(cache_root)]
 
 
 def _devices() -> list[Finding]:

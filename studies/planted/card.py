@@ -89,8 +89,10 @@ def _behaviour(name: str, figures: Mapping[str, Any]) -> str:
     rows = [
         "## Measured behaviour",
         "",
-        "On held-out groups only: no pairing of verb and object below was met in training. Share, "
-        "95 % Wilson interval, number of prompts.",
+        (
+            "On held-out groups only: no pairing of verb and object below was met in training. Share, "
+            "95 % Wilson interval, number of prompts."
+        ),
         "",
         "| behaviour | bar | greedy | sampled at temperature 1 |",
         "| --- | --- | --- | --- |",

@@ -128,10 +128,10 @@ def _progress(folder: Path, recipe: Recipe) -> dict[str, Any]:
         "cpu_minutes": 0.0,
     }
     if (folder / PROGRESS_FILE).is_file():
-        found: dict[str, Any] = json.loads((folder / PROGRESS_FILE).read_text(encoding="utf-8"))
-        if found["recipe"] != new["recipe"]:
+        progress: dict[str, Any] = json.loads((folder / PROGRESS_FILE).read_text(encoding="utf-8"))
+        if progress["recipe"] != new["recipe"]:
             raise ValueError(f"{folder} holds an unfinished run of another recipe; name a new folder.")
-        return found
+        return progress
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty; name a new folder.")
     folder.mkdir(parents=True, exist_ok=True)

@@ -47,14 +47,14 @@ def phrasing() -> Mapping[str, Any]:
 @cache
 def items() -> tuple[Item, ...]:
     """Return every item with an owner, category by category; two in five are held out of training."""
-    found = []
+    made = []
     for category, entry in vocabulary()["categories"].items():
         for number, frame in enumerate(entry["frames"]):
             for v, verb in enumerate(_forms(frame["verbs"])):
                 for o, thing in enumerate(frame["objects"]):
                     group = f"{category}-{number}-{v:02d}-{o:02d}"
-                    found.append(_owned_item(category, group, verb, thing, v=v, o=o))
-    return tuple(found)
+                    made.append(_owned_item(category, group, verb, thing, v=v, o=o))
+    return tuple(made)
 
 
 @cache

@@ -49,9 +49,9 @@ class ControlTask:
 
         Selectivity is the probe's score less this, in the same metric.
         """
-        truth, held = self.codes[self.score_rows], np.asarray(scores)[self.score_rows]
-        found = auroc(held, truth == 1) if held.ndim == 1 else macro_f1(held.argmax(axis=1), truth)
-        return float(found[0])
+        truth, unseen = self.codes[self.score_rows], np.asarray(scores)[self.score_rows]
+        value = auroc(unseen, truth == 1) if unseen.ndim == 1 else macro_f1(unseen.argmax(axis=1), truth)
+        return float(value[0])
 
 
 def refusal_to_control(codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp]) -> Reason | None:
@@ -82,16 +82,16 @@ def control_task(
         return None
     rng = np.random.default_rng(seed)
     dealt = rng.permutation(_quota(np.asarray(codes)[np.concatenate(families)], n_classes, len(families)))
-    found = np.full(len(codes), -1, dtype=np.intp)
+    control = np.full(len(codes), -1, dtype=np.intp)
     fit, scored = [], []
     for family, code in zip(families, dealt, strict=True):
-        found[family] = code
+        control[family] = code
         shuffled = rng.permutation(family)
         half = (len(family) + 1) // 2
         fit.append(shuffled[:half])
         scored.append(shuffled[half:])
     return ControlTask(
-        codes=found,
+        codes=control,
         n_classes=n_classes,
         fit_rows=np.sort(np.concatenate(fit)),
         score_rows=np.sort(np.concatenate(scored)),
@@ -130,16 +130,16 @@ def shuffled_codes(
     own, names = codes[rows], known_values(groups, len(codes), name="groups")[rows]
     w = np.ones(len(rows)) if weights is None else row_weights(weights, len(codes), name="weights")[rows]
     seeds = np.random.SeedSequence(seed).generate_state(n * N_CANDIDATES).reshape(n, N_CANDIDATES).tolist()
-    found = []
+    shuffles = []
     total = 0.0
     for candidates in seeds:
         drawn = [shuffle_over_groups(own, names, seed=candidate) for candidate in candidates]
         agreement = [chance_corrected_agreement(shuffled, own, weights=w) for shuffled in drawn]
         best = int(np.abs(np.array(agreement) + total).argmin())
         total += agreement[best]
-        found.append(np.full(len(codes), -1, dtype=np.intp))
-        found[-1][rows] = drawn[best]
-    return found
+        shuffles.append(np.full(len(codes), -1, dtype=np.intp))
+        shuffles[-1][rows] = drawn[best]
+    return shuffles
 
 
 def chance_corrected_agreement(one: LabelArray, other: LabelArray, *, weights: FloatArray) -> float:

@@ -76,12 +76,12 @@ def best_on_inner_folds(
     truth = target.labels[rows.train]
 
     def inner_score(option: Option) -> float:
-        found = []
+        values = []
         for fold in np.unique(rows.inner):
             held_out = rows.inner == fold
             predicted = scores(rows.train[~held_out], rows.train[held_out], option)
-            found.append(score(target, predicted, truth[held_out])[0])
-        return float(np.mean(found))
+            values.append(score(target, predicted, truth[held_out])[0])
+        return float(np.mean(values))
 
     return max(options, key=inner_score)
 

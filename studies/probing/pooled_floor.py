@@ -25,12 +25,12 @@ class _Pool:
 
     Attributes
     ----------
-    prompt, asked, label : (n_answers,) prompt row, number of the model, class.
+    prompt, answering, label : (n_answers,) prompt row, number of the model, class.
     """
 
     texts: Sequence[str]
     prompt: NDArray[np.intp]
-    asked: NDArray[np.intp]
+    answering: NDArray[np.intp]
     label: NDArray[np.str_]
     n_models: int
 
@@ -67,7 +67,7 @@ def pooled_floor(target: Target, texts: Sequence[str], rows: Rows, answers: Reco
     texts : (n_prompts,).
     """
     pool, groups = _pool(target, texts, rows, answers), answers.groups
-    if len(np.unique(pool.asked)) < 2:
+    if len(np.unique(pool.answering)) < 2:
         return None
     options = [(penalty, crossed) for penalty in PENALTIES for crossed in (False, True)]
 
@@ -86,12 +86,12 @@ def _pool(target: Target, texts: Sequence[str], rows: Rows, answers: RecordedAns
     # The target's own labels are those that are scored, so they stand for the studied model.
     others = (np.asarray(answers.labels[name], dtype=str) for name in names[1:])
     labels = np.stack([target.labels, *others])
-    asked, prompt = np.nonzero(np.isin(labels, target.classes) & usable)
+    answering, prompt = np.nonzero(np.isin(labels, target.classes) & usable)
     return _Pool(
         texts=texts,
         prompt=prompt,
-        asked=asked,
-        label=labels[asked, prompt],
+        answering=answering,
+        label=labels[answering, prompt],
         n_models=len(names),
     )
 
@@ -108,16 +108,16 @@ def _scores(
     words = word_vectorizer()
     words.fit([pool.texts[row] for row in np.unique(pool.prompt[kept])])
     X = _features(
-        words.transform([pool.texts[row] for row in pool.prompt[kept]]), pool, pool.asked[kept], crossed
+        words.transform([pool.texts[row] for row in pool.prompt[kept]]), pool, pool.answering[kept], crossed
     )
     fit = floor_model(penalty=penalty).fit(X, pool.label[kept])
     studied = np.full(len(test), _STUDIED)
-    found = fit.decision_function(
+    margins = fit.decision_function(
         _features(words.transform([pool.texts[row] for row in test]), pool, studied, crossed)
     )
     if target.is_binary:
-        return found if fit.classes_[1] == target.classes[1] else -found
-    known = np.column_stack([-found, found]) / 2 if found.ndim == 1 else found
+        return margins if fit.classes_[1] == target.classes[1] else -margins
+    known = np.column_stack([-margins, margins]) / 2 if margins.ndim == 1 else margins
     order = sorted(target.classes)
     scores = np.full((len(test), len(order)), -np.inf)
     scores[:, [order.index(name) for name in fit.classes_]] = known
@@ -125,11 +125,11 @@ def _scores(
 
 
 def _features(
-    words: sparse.csr_matrix, pool: _Pool, asked: NDArray[np.intp], crossed: bool
+    words: sparse.csr_matrix, pool: _Pool, answering: NDArray[np.intp], crossed: bool
 ) -> sparse.csr_matrix:
     """Return words, a column per model, and, if ``crossed``, the words again for the studied model alone."""
-    models = sparse.csr_matrix(np.eye(pool.n_models)[asked])
+    models = sparse.csr_matrix(np.eye(pool.n_models)[answering])
     parts = [words, models]
     if crossed:
-        parts.append(sparse.diags((asked == _STUDIED).astype(float)) @ words)
+        parts.append(sparse.diags((answering == _STUDIED).astype(float)) @ words)
     return sparse.hstack(parts, format="csr")

@@ -77,8 +77,8 @@ def fit_site(X: FloatArray, site: Site, plan: SitePlan) -> SiteFit:
     family = family_of(plan.family)
     solver = family.make_solver(X, Conditions(groups=plan.groups, seed=plan.seed))
     penalty, inner_score, out_of_fold = choose_penalty(solver, plan)
-    asked = tasks_of(plan)
-    fits = dict(zip(asked, solver.fit(list(asked.values()), [penalty]), strict=True))
+    tasks = tasks_of(plan)
+    fits = dict(zip(tasks, solver.fit(list(tasks.values()), [penalty]), strict=True))
     probe = fits["probe"]
     return SiteFit(
         site=site,
@@ -138,14 +138,14 @@ def _task(plan: SitePlan, train: NDArray[np.intp], codes: NDArray[np.intp] | Non
 
 def tasks_of(plan: SitePlan) -> dict[str, Task]:
     """Return what a site is asked, by name: the probe, its controls, and the prefixes of its code."""
-    asked = {"probe": _task(plan, plan.rows.train)}
+    tasks = {"probe": _task(plan, plan.rows.train)}
     for draw, codes in enumerate(plan.shuffled):
-        asked[f"shuffled {draw}"] = _task(plan, plan.rows.train, codes)
+        tasks[f"shuffled {draw}"] = _task(plan, plan.rows.train, codes)
     if plan.control is not None:
-        asked["control"] = plan.control.task
+        tasks["control"] = plan.control.task
     if plan.code is not None:
-        asked |= {f"code {i}": task for i, task in enumerate(plan.code.tasks)}
-    return asked
+        tasks |= {f"code {i}": task for i, task in enumerate(plan.code.tasks)}
+    return tasks
 
 
 def site_controls(plan: SitePlan, scores: Mapping[str, FloatArray]) -> SiteControls:

@@ -53,11 +53,11 @@ class TargetInput:
     content: Mapping[str, Any]
 
 
-def make_plan(given: TargetInput, study: Study, dataset: Dataset, *, with_controls: bool = True) -> SitePlan:
+def make_plan(inputs: TargetInput, study: Study, dataset: Dataset, *, with_controls: bool = True) -> SitePlan:
     """Return what is the same at every site: rows, weights, and the labels of the controls."""
-    target, rows, controls = given.target, given.rows, study.controls
+    target, rows, controls = inputs.target, inputs.rows, study.controls
     codes, groups, n_classes = target.codes, dataset.groups, len(target.order)
-    weights = row_weights(study.weighting, labels=target.labels, cells=given.cells, train=rows.train)
+    weights = row_weights(study.weighting, labels=target.labels, cells=inputs.cells, train=rows.train)
     return SitePlan(
         target=target,
         rows=rows,
@@ -78,28 +78,28 @@ def make_plan(given: TargetInput, study: Study, dataset: Dataset, *, with_contro
     )
 
 
-def fit_target(given: TargetInput, study: Study, dataset: Dataset, settings: Settings) -> list[SiteFit]:
+def fit_target(inputs: TargetInput, study: Study, dataset: Dataset, settings: Settings) -> list[SiteFit]:
     """Fit every site and report progress in sites."""
     done = 0
 
     def on_site() -> None:
         nonlocal done
         done += 1
-        settings.progress(f"{given.model}: probes for {given.target.name}", done, len(given.sites))
+        settings.progress(f"{inputs.model}: probes for {inputs.target.name}", done, len(inputs.sites))
 
-    plan = make_plan(given, study, dataset)
-    return fit_sites(given.read, given.sites, plan, n_jobs=settings.n_jobs, on_site=on_site)
+    plan = make_plan(inputs, study, dataset)
+    return fit_sites(inputs.read, inputs.sites, plan, n_jobs=settings.n_jobs, on_site=on_site)
 
 
-def make_floors(given: TargetInput, study: Study, dataset: Dataset) -> list[Floor]:
+def make_floors(inputs: TargetInput, study: Study, dataset: Dataset) -> list[Floor]:
     """Return text floors, label floors, and two readings that no trained block has touched."""
-    target, rows = given.target, given.rows
+    target, rows = inputs.target, inputs.rows
     texts = [prompt.prompt for prompt in dataset.prompts]
     floors = text_floors(target, texts, rows)
     floors += [label_floor(name, target, own, rows) for name, own in _labels_beside(target, dataset).items()]
-    if given.answers and study.responses is not None and study.responses.model:
+    if inputs.answers and study.responses is not None and study.responses.model:
         answers = RecordedAnswers(
-            labels=given.answers,
+            labels=inputs.answers,
             studied=study.responses.model,
             groups=dataset.groups,
             held_out=dataset.is_test,
@@ -107,9 +107,9 @@ def make_floors(given: TargetInput, study: Study, dataset: Dataset) -> list[Floo
         pooled = pooled_floor(target, texts, rows, answers)
         floors += [pooled] if pooled else []
     if study.controls.layer0_mean:
-        floors.append(_best_floor("layer0_mean", given.read_layer0, [LAYER0_MEAN], given, study, dataset))
+        floors.append(_best_floor("layer0_mean", inputs.read_layer0, [LAYER0_MEAN], inputs, study, dataset))
     if study.controls.random_model:
-        floors.append(_best_floor("random_model", given.read_random, given.sites, given, study, dataset))
+        floors.append(_best_floor("random_model", inputs.read_random, inputs.sites, inputs, study, dataset))
     return floors
 
 
@@ -135,10 +135,10 @@ def _labels_beside(target: Target, dataset: Dataset) -> dict[str, NDArray[np.str
 
 
 def _best_floor(
-    name: str, read: ReadSite, sites: Sequence[Site], given: TargetInput, study: Study, dataset: Dataset
+    name: str, read: ReadSite, sites: Sequence[Site], inputs: TargetInput, study: Study, dataset: Dataset
 ) -> Floor:
     """Return the probe at the site that its own inner folds choose, as the trained model's site is chosen."""
-    plan = make_plan(given, study, dataset, with_controls=False)
+    plan = make_plan(inputs, study, dataset, with_controls=False)
     return Floor(name=name, kind="activation", scores=chosen(fit_sites(read, sites, plan)).scores)
 
 

@@ -15,10 +15,10 @@ NAMED = 4
 
 
 @runtime_checkable
-class Said(Protocol):
+class Worded(Protocol):
     """Something that can be said with its bands, without them, and without any number."""
 
-    def said(self, form: str) -> str:
+    def in_form(self, form: str) -> str:
         """Return the words in one of ``FORMS``."""
         ...
 
@@ -54,7 +54,7 @@ def read_field(field: Field, value: Any) -> Any:
     """
     if field.kind == "w":
         parts = tuple(value) if isinstance(value, list | tuple) else (value,)
-        if strange := [part for part in parts if not isinstance(part, Said)]:
+        if strange := [part for part in parts if not isinstance(part, Worded)]:
             raise TypeError(f"a reason stands here, got {strange[0]!r:.40}.")
         return parts
     if field.kind:
@@ -79,10 +79,10 @@ class _Writer(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if not isinstance(value, tuple):
             return format(value, format_spec)
-        kind, held = value
+        kind, content = value
         if kind == "w":
-            return "; ".join(part.said(self.form) for part in held)
-        return KINDS[kind].write(held, format_spec)
+            return "; ".join(part.in_form(self.form) for part in content)
+        return KINDS[kind].write(content, format_spec)
 
 
 def _band(value: Sequence[float]) -> tuple[float, ...]:

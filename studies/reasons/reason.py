@@ -53,14 +53,14 @@ class Reason(str):
     @property
     def plain(self) -> str:
         """The words without bands and what else stands in brackets; counts stay."""
-        return self.said("plain")
+        return self.in_form("plain")
 
     @property
     def short(self) -> str:
         """The words without any number."""
-        return self.said("short")
+        return self.in_form("short")
 
-    def said(self, form: str) -> str:
+    def in_form(self, form: str) -> str:
         """Return the words in one of ``FORMS``."""
         return fill(getattr(WORDS[self.code], form), self.values, form)
 

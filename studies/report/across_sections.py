@@ -28,13 +28,13 @@ def across_blocks(evidence: Evidence) -> list[Block]:
         "model", "site", "answer", "pooled", "category alone", "within a category", "unseen category",
         "effective rank (one axis)", "share in common",
     )  # fmt: skip
-    said = [
+    sentences = [
         Note(text=f"{model}. {row['statement']}")
         for model in evidence.models
         for row in across_rows(across, model)[:1]
     ]
     return [
-        *said,
+        *sentences,
         Grid(title="Pooled against within a category", caption=caption, header=header, rows=rows),
     ]
 

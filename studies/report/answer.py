@@ -86,18 +86,18 @@ def answer(claims: Sequence[Claim]) -> tuple[str, str]:
 
 def _what_stands(claims: Sequence[Claim]) -> str:
     models = list(dict.fromkeys(claim.model for claim in claims))
-    told: dict[tuple[str, ...], list[str]] = {}
+    by_models: dict[tuple[str, ...], list[str]] = {}
     for target in in_order(claim.target for claim in claims):
         if standing := [claim for claim in claims if claim.target == target and claim.stands]:
             phrase = standing[0].asks
             least = min(standing, key=lambda claim: float(claim.row["gain"]))
             where = tuple(claim.model for claim in standing)
-            told.setdefault(where, []).append(f"{phrase} ({gain_of(least.row)})")
-    if not told:
+            by_models.setdefault(where, []).append(f"{phrase} ({gain_of(least.row)})")
+    if not by_models:
         return "Nothing in this run is read from the activations better than its best floor reads it."
-    groups = [(_where(names, models), join_words(said)) for names, said in told.items()]
+    groups = [(_where(names, models), join_words(phrases)) for names, phrases in by_models.items()]
     (place, first), others = groups[0], groups[1:]
-    also = "".join(f"; {elsewhere}, {said}" for elsewhere, said in others)
+    also = "".join(f"; {elsewhere}, {phrases}" for elsewhere, phrases in others)
     return f"{place[0].upper()}{place[1:]} the activations tell, better than any floor, {first}{also}."
 
 

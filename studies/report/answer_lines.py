@@ -28,12 +28,12 @@ class AnswerLine:
     """One line of the answer: a word or two that can be read at a glance, then the sentence."""
 
     lead: str
-    said: str
+    text: str
     verdict: str = ""
     """Whose colour the line may take; empty where it speaks of several verdicts."""
 
     def __str__(self) -> str:
-        return f"{self.lead}: {self.said}"
+        return f"{self.lead}: {self.text}"
 
 
 def answer_lines(evidence: Evidence) -> list[AnswerLine]:
@@ -50,34 +50,34 @@ def answer_lines(evidence: Evidence) -> list[AnswerLine]:
         lines = _some_by_question(findings, models)
     if len(lines) > LIMIT:
         lines = _by_question(findings, models)
-    if any(not found.is_open for found in findings):
+    if any(not finding.is_open for finding in findings):
         return lines
-    lines = lines or [AnswerLine(lead="Open", said="no separation verdict is part of this run.")]
+    lines = lines or [AnswerLine(lead="Open", text="no separation verdict is part of this run.")]
     return [*lines, *_read_lines(evidence)][:LIMIT]
 
 
-def _with_reason(found: Finding) -> Hashable:
-    return found.question, found.verdict, _kind(found)
+def _with_reason(finding: Finding) -> Hashable:
+    return finding.question, finding.verdict, _kind(finding)
 
 
-def _without_reason(found: Finding) -> Hashable:
-    return found.question, found.verdict
+def _without_reason(finding: Finding) -> Hashable:
+    return finding.question, finding.verdict
 
 
 def _by_verdict(
     findings: Sequence[Finding], models: Sequence[str], *, key: Callable[[Finding], Hashable]
 ) -> list[AnswerLine]:
     """Return a line per group of findings that say the same, the open ones last."""
-    groups = _grouped(sorted(findings, key=lambda found: found.is_open), key)
+    groups = _grouped(sorted(findings, key=lambda finding: finding.is_open), key)
     return [_line(group, models) for group in groups]
 
 
 def _some_by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
     """Return a line per verdict, but one per question for as many questions as it takes, the last first."""
-    still_open = [found for found in findings if found.is_open]
+    still_open = [finding for finding in findings if finding.is_open]
     rest = _by_verdict(still_open, models, key=_without_reason)
-    decided = [found for found in findings if not found.is_open]
-    questions = _grouped(decided, lambda found: found.question)
+    decided = [finding for finding in findings if not finding.is_open]
+    questions = _grouped(decided, lambda finding: finding.question)
     parts = [_by_verdict(group, models, key=_without_reason) for group in questions]
     for place in reversed(range(len(parts))):
         if sum(map(len, parts)) + len(rest) > LIMIT and len(parts[place]) > 1:
@@ -86,20 +86,22 @@ def _some_by_question(findings: Sequence[Finding], models: Sequence[str]) -> lis
 
 
 def _line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
-    found = group[0]
-    forms = OVER_CATEGORIES_SENTENCES if found.question == OVER_CATEGORIES else SENTENCES
-    where = " ".join(filter(None, [in_models(_named(group), models), "" if found.is_open else _sites(group)]))
-    said = forms[found.verdict].format(first=found.first, second=found.second, where=where)
+    finding = group[0]
+    forms = OVER_CATEGORIES_SENTENCES if finding.question == OVER_CATEGORIES else SENTENCES
+    where = " ".join(
+        filter(None, [in_models(_named(group), models), "" if finding.is_open else _sites(group)])
+    )
+    sentence = forms[finding.verdict].format(first=finding.first, second=finding.second, where=where)
     return AnswerLine(
-        lead=upper(_says(found, found.verdict)),
-        said=f"{said} {_why(group)}" if found.is_open else f"{said}.",
-        verdict=found.verdict,
+        lead=upper(_says(finding, finding.verdict)),
+        text=f"{sentence} {_why(group)}" if finding.is_open else f"{sentence}.",
+        verdict=finding.verdict,
     )
 
 
 def _by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
     """Return a line per question that counts its verdicts, where there is room, then why some are open."""
-    questions = _grouped(findings, lambda found: found.question)
+    questions = _grouped(findings, lambda finding: finding.question)
     reasons = _reason_lines(findings, models)
     room = LIMIT - min(len(reasons), 1)
     rest = questions[room - 1 :] if len(questions) > room else []
@@ -110,37 +112,39 @@ def _by_question(findings: Sequence[Finding], models: Sequence[str]) -> list[Ans
 
 
 def _question_line(group: Sequence[Finding], models: Sequence[str]) -> AnswerLine:
-    found = group[0]
+    finding = group[0]
     parts = sorted(
         _grouped(group, lambda one: one.verdict), key=lambda own: list(LOOKS).index(own[0].verdict)
     )
     if len(parts) > 1 and len(models) > NAMED:  # names would make it long; picture and tables hold them
-        told = [f"{_says(found, own[0].verdict)} in {len(own)}" for own in parts]
-        said = f"of {len(models)} models {join_words(told)}."
+        counted = [f"{_says(finding, own[0].verdict)} in {len(own)}" for own in parts]
+        sentence = f"of {len(models)} models {join_words(counted)}."
     else:
-        said = (
-            "; ".join(f"{_says(found, own[0].verdict)} {in_models(_named(own), models)}" for own in parts)
+        sentence = (
+            "; ".join(f"{_says(finding, own[0].verdict)} {in_models(_named(own), models)}" for own in parts)
             + "."
         )
-    over = ", over all categories" if found.question == OVER_CATEGORIES else ""
-    return AnswerLine(lead=f"{upper(found.first)} and {found.second}{over}", said=said)
+    over = ", over all categories" if finding.question == OVER_CATEGORIES else ""
+    return AnswerLine(lead=f"{upper(finding.first)} and {finding.second}{over}", text=sentence)
 
 
 def _rest_line(groups: Sequence[Sequence[Finding]]) -> AnswerLine:
-    counts = Counter(found.verdict for group in groups for found in group)
-    told = [f"{LOOKS[verdict].plain} {counts[verdict]} times" for verdict in LOOKS if counts[verdict]]
-    return AnswerLine(lead=f"{len(groups)} more questions", said=f"{', '.join(told)}; the report has each.")
+    counts = Counter(finding.verdict for group in groups for finding in group)
+    counted = [f"{LOOKS[verdict].plain} {counts[verdict]} times" for verdict in LOOKS if counts[verdict]]
+    return AnswerLine(
+        lead=f"{len(groups)} more questions", text=f"{', '.join(counted)}; the report has each."
+    )
 
 
 def _reason_lines(findings: Sequence[Finding], models: Sequence[str]) -> list[AnswerLine]:
-    still_open = [found for found in findings if found.is_open]
+    still_open = [finding for finding in findings if finding.is_open]
     groups = sorted(_grouped(still_open, _kind), key=lambda group: -len(group))
     return [
         _line(group, models)
-        if len({found.question for found in group}) == 1
+        if len({finding.question for finding in group}) == 1
         else AnswerLine(
             lead="Open",
-            said=f"{len(group)} of the {len(still_open)} open answers: {_reason(group)}.",
+            text=f"{len(group)} of the {len(still_open)} open answers: {_reason(group)}.",
             verdict="undetermined",
         )
         for group in groups
@@ -154,23 +158,23 @@ def _why(group: Sequence[Finding]) -> str:
     if len(kinds) > 1:
         reason = f"In {len(kinds[0])} of {len(group)} models: {_reason(kinds[0])}"
     counts = _counts(group)
-    told = [
+    sites = [
         f"{n} of {counts.total()} sites {_say(n)} {_says(group[0], verdict)}"
         for verdict, n in _decided(counts)
     ]
-    return f"{reason}{f' ({join_words(told)})' if told else ''}."
+    return f"{reason}{f' ({join_words(sites)})' if sites else ''}."
 
 
 def _sites(group: Sequence[Finding]) -> str:
     """Return where the verdict holds, and the share of sites that say so where they differ."""
     counts, verdict = _counts(group), group[0].verdict
-    told = [at_sites(sorted({found.site for found in group if found.site is not None}))]
+    parts = [at_sites(sorted({finding.site for finding in group if finding.site is not None}))]
     if counts[verdict] < counts.total():
-        told.append(f"{counts[verdict]} of {counts.total()} sites {_say(counts[verdict])} so")
-        told += [
+        parts.append(f"{counts[verdict]} of {counts.total()} sites {_say(counts[verdict])} so")
+        parts += [
             f"{n} {_say(n)} {_says(group[0], other)}" for other, n in _decided(counts) if other != verdict
         ]
-    return f"({'; '.join(filter(None, told))})"
+    return f"({'; '.join(filter(None, parts))})"
 
 
 def _read_lines(evidence: Evidence) -> list[AnswerLine]:
@@ -178,9 +182,9 @@ def _read_lines(evidence: Evidence) -> list[AnswerLine]:
     claims = [claim for claim in make_claims(evidence) if claim.shown]
     lines = []
     for stands, lead in ((True, "Beats its floor"), (False, "Does not beat its floor")):
-        if told := [claim for claim in claims if claim.stands is stands]:
-            targets = list(dict.fromkeys(claim.asks for claim in told))
-            lines.append(AnswerLine(lead=lead, said=f"{join_words(targets)}."))
+        if standing := [claim for claim in claims if claim.stands is stands]:
+            targets = list(dict.fromkeys(claim.asks for claim in standing))
+            lines.append(AnswerLine(lead=lead, text=f"{join_words(targets)}."))
     return lines
 
 
@@ -188,27 +192,27 @@ def _say(n: int) -> str:
     return "says" if n == 1 else "say"
 
 
-def _says(found: Finding, verdict: str) -> str:
+def _says(finding: Finding, verdict: str) -> str:
     """Return what a verdict is called, by the factor that it speaks of where that is one."""
-    only = {"first-only": found.first, "second-only": found.second}.get(verdict)
+    only = {"first-only": finding.first, "second-only": finding.second}.get(verdict)
     return f"only {only}" if only else LOOKS[verdict].plain
 
 
 def _named(group: Sequence[Finding]) -> list[str]:
-    return list(dict.fromkeys(found.model for found in group))
+    return list(dict.fromkeys(finding.model for finding in group))
 
 
 def _grouped(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[list[Finding]]:
     groups: dict[Hashable, list[Finding]] = {}
-    for found in findings:
-        groups.setdefault(key(found), []).append(found)
+    for finding in findings:
+        groups.setdefault(key(finding), []).append(finding)
     return list(groups.values())
 
 
 def _counts(group: Sequence[Finding]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for found in group:
-        counts.update(found.sites)
+    for finding in group:
+        counts.update(finding.sites)
     return counts
 
 
@@ -216,14 +220,14 @@ def _decided(counts: Counter[str]) -> list[tuple[str, int]]:
     return [(verdict, counts[verdict]) for verdict in LOOKS if counts[verdict] and verdict != "undetermined"]
 
 
-def _kind(found: Finding) -> Hashable:
+def _kind(finding: Finding) -> Hashable:
     """Return what reasons that differ by their numbers only have in common."""
-    return found.reason and found.reason.short, bool(found.settles)
+    return finding.reason and finding.reason.short, bool(finding.settles)
 
 
 def _reason(group: Sequence[Finding]) -> str:
     """Return why answers of one kind are open, and what would settle them where that is known."""
-    reason = shared_words([found.reason for found in group if found.reason is not None])
-    settles = {found.settles for found in group}
+    reason = shared_words([finding.reason for finding in group if finding.reason is not None])
+    settles = {finding.settles for finding in group}
     more = settles.pop() if len(settles) == 1 else Reason("various-groups")
     return f"{reason}; {more}" if more else reason

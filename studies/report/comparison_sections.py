@@ -122,8 +122,8 @@ def _dot(row: dict[str, Any], *, label: Any, floor: Any, colour: str) -> DotRow:
 
 
 def _dots_alt(title: str, dots: Sequence[DotRow], *, target: str = "D") -> str:
-    said = "; ".join(f"{dot.label} {score_text(dot.value)}, words {score_text(dot.floor)}" for dot in dots)
-    return f"AUROC of {target}, {title}: {said}."
+    values = "; ".join(f"{dot.label} {score_text(dot.value)}, words {score_text(dot.floor)}" for dot in dots)
+    return f"AUROC of {target}, {title}: {values}."
 
 
 def _transfer_figures(matrix: _Matrix, cells: pd.DataFrame) -> list[PageFigure]:
@@ -229,7 +229,7 @@ _HELD_OUT = (
 
 def _controls(evidence: Evidence, models: Collection[str], target: str = "D") -> str:
     rows = evidence.of("results", target=target, selected=True)
-    said = [
+    values = [
         f"{row['model']} {control_text(row)}" for row in rows.to_dict("records") if row["model"] in models
     ]
-    return f" Control of {target} at its chosen site: {', '.join(said)}." if said else ""
+    return f" Control of {target} at its chosen site: {', '.join(values)}." if values else ""

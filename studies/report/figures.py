@@ -53,8 +53,8 @@ def page_figure(figure: Figure | Callable[[], Figure], *, name: str, alt: str, t
         return _drawn(figure if isinstance(figure, Figure) else figure(), name=name, alt=alt, title=title)
     except Exception as error:  # a drawing library raises every kind, over any name or number
         fault = drawing_fault(error)
-        said = f"This figure could not be drawn ({fault}); its numbers stand in the run's tables. {alt}"
-        line = Markup('<p class="note warning">{}</p>').format(said)
+        note = f"This figure could not be drawn ({fault}); its numbers stand in the run's tables. {alt}"
+        line = Markup('<p class="note warning">{}</p>').format(note)
         return PageFigure(name=name, svg=line, min_width=0, width=340, title=title, fault=fault)
 
 
@@ -90,7 +90,7 @@ def _inline(svg: str, *, name: str, alt: str) -> Markup:
 
 def _on_page(tag: str, name: str) -> str:
     prefix = f"{as_id(name)}-"
-    tag = re.sub(r'(\bid="|url\(#|href="#)', lambda found: found[1] + prefix, tag).replace(
+    tag = re.sub(r'(\bid="|url\(#|href="#)', lambda match: match[1] + prefix, tag).replace(
         "xlink:href", "href"
     )
     tag = re.sub(r"font-family: [^;\"]+", "font-family: var(--sans)", tag)

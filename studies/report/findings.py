@@ -64,7 +64,7 @@ def find_answers(evidence: Evidence) -> list[Finding]:
 
     A pair that repeats what the study over categories says, or leaves open what that decides, is left out.
     """
-    return [found for found in all_findings(evidence) if not _is_told_better(evidence, found)]
+    return [finding for finding in all_findings(evidence) if not _is_told_better(evidence, finding)]
 
 
 def all_findings(evidence: Evidence) -> list[Finding]:
@@ -74,12 +74,12 @@ def all_findings(evidence: Evidence) -> list[Finding]:
     findings = []
     for question in questions:
         for model in evidence.models:
-            found = _over_categories(evidence, model) if question == OVER_CATEGORIES else None
+            finding = _over_categories(evidence, model) if question == OVER_CATEGORIES else None
             if question != OVER_CATEGORIES:
                 rows = judged.get(question, {}).get(model)
-                found = _unjudged(evidence, question, model) if rows is None else _judged(evidence, rows)
-            if found is not None:
-                findings.append(found)
+                finding = _unjudged(evidence, question, model) if rows is None else _judged(evidence, rows)
+            if finding is not None:
+                findings.append(finding)
     return findings
 
 
@@ -180,12 +180,12 @@ def _across_reason(row: Mapping[str, Any]) -> Reason:
     return row_reason(row) if row.get("reason") else Reason("interval-too-wide")
 
 
-def _is_told_better(evidence: Evidence, found: Finding) -> bool:
+def _is_told_better(evidence: Evidence, finding: Finding) -> bool:
     """Whether the study over categories decides what the pair C-W leaves open, or says the same."""
-    if found.question != "C-W":
+    if finding.question != "C-W":
         return False
-    over = _over_categories(evidence, found.model)
+    over = _over_categories(evidence, finding.model)
     if over is None or over.is_open:
         return False
     decision = {verdict: name for name, verdict in _DECISIONS.items()}[over.verdict]
-    return found.is_open or found.verdict in _AGREES[decision]
+    return finding.is_open or finding.verdict in _AGREES[decision]

@@ -72,8 +72,11 @@ def _undetermined(evidence: Evidence) -> Iterator[Gap]:
         if void:
             yield (
                 model,
-                f"What each factor keeps when the other is erased ({', '.join(void)}): a factor could still "
-                f"be read after its own erasure (above {score_text(VOID)}), so that this test says nothing.",
+                (
+                    f"What each factor keeps when the other is erased ({', '.join(void)}): a factor could "
+                    f"still be read after its own erasure (above {score_text(VOID)}), so that this test says "
+                    f"nothing."
+                ),
             )
 
 
@@ -81,8 +84,8 @@ def _open_sites(pair: str, rows: pd.DataFrame, reasons: Sequence[tuple[str, int]
     first, second = factors_of(rows)
     n = sum(count for _, count in reasons)
     is_one = len(reasons) == 1
-    told = "; ".join(reason if is_one else f"{reason} ({count})" for reason, count in reasons)
-    return f"Whether {first} and {second} are apart ({pair}), at {n} of {len(rows)} sites: {told}."
+    counted = "; ".join(reason if is_one else f"{reason} ({count})" for reason, count in reasons)
+    return f"Whether {first} and {second} are apart ({pair}), at {n} of {len(rows)} sites: {counted}."
 
 
 def _planted(evidence: Evidence) -> Iterator[Gap]:

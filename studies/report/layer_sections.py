@@ -104,9 +104,9 @@ def axes_blocks(evidence: Evidence) -> list[Block]:
         if points.empty:
             continue
         n = points.groupby(["harm", "answer"]).size()
-        said = ", ".join(f"{name} {n.get(cell, 0)}" for cell, (_, _, name) in CELLS.items())
-        counts.append(f"{model}: {said}")
-        alt = f"Detection score against refusal score of held-out prompts of {model} ({said})."
+        numbers = ", ".join(f"{name} {n.get(cell, 0)}" for cell, (_, _, name) in CELLS.items())
+        counts.append(f"{model}: {numbers}")
+        alt = f"Detection score against refusal score of held-out prompts of {model} ({numbers})."
         figures.append(page_figure(partial(two_axes, points), name=f"axes-{model}", alt=alt, title=model))
     if not figures:
         return []

@@ -162,9 +162,9 @@ class Run:
         ]
         chosen = [row for row in rows if row["target"] == target]
         if len(chosen) != 1:
-            held = ", ".join(f"{row['target']} of {row['model']}" for row in rows) or "none"
+            probes = ", ".join(f"{row['target']} of {row['model']}" for row in rows) or "none"
             why = "several models have one, name one" if chosen else "there is none"
-            raise ReportError(f"{self.folder}: the probe for {target!r}: {why}; the run holds {held}.")
+            raise ReportError(f"{self.folder}: the probe for {target!r}: {why}; the run holds {probes}.")
         return load_probe(self.folder / "probes" / f"{probe_name(chosen[0])}.safetensors")
 
     def activations(self, layer: int, position: str, *, model: str | None = None) -> Activations:

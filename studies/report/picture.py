@@ -30,10 +30,10 @@ class Picture:
 
 def first_picture(evidence: Evidence) -> Picture | None:
     """Return the map of all verdicts, else the first layer curve, else None."""
-    asked = {found.question for found in find_answers(evidence)}
+    answered = {finding.question for finding in find_answers(evidence)}
     # Of each question that the lines answer, every model: one whose answer stands elsewhere was judged too.
-    findings = [found for found in all_findings(evidence) if found.question in asked]
-    if any(found.site is not None for found in findings):
+    findings = [finding for finding in all_findings(evidence) if finding.question in answered]
+    if any(finding.site is not None for finding in findings):
         return _map(evidence, findings)
     if (curve := first_curve(evidence)) is None:
         return None
@@ -44,22 +44,22 @@ def first_picture(evidence: Evidence) -> Picture | None:
 def _map(evidence: Evidence, findings: Sequence[Finding]) -> Picture:
     models = list(evidence.models)
     questions: dict[str, dict[str, Answer]] = {}
-    for found in findings:
-        answer = Answer(verdict=found.verdict, site=found.site, rows=_rows(evidence, found))
-        questions.setdefault(_title(found), {})[found.model] = answer
-    figure = page_figure(partial(answer_map, questions, models), name="answer", alt=_told(findings))
+    for finding in findings:
+        answer = Answer(verdict=finding.verdict, site=finding.site, rows=_rows(evidence, finding))
+        questions.setdefault(_title(finding), {})[finding.model] = answer
+    figure = page_figure(partial(answer_map, questions, models), name="answer", alt=_alt(findings))
     return Picture(figure=figure, legend=_legend(questions), caption=_caption(models))
 
 
-def _rows(evidence: Evidence, found: Finding) -> pd.DataFrame:
-    if found.question == OVER_CATEGORIES or found.site is None:
+def _rows(evidence: Evidence, finding: Finding) -> pd.DataFrame:
+    if finding.question == OVER_CATEGORIES or finding.site is None:
         return pd.DataFrame()
-    return summary_rows(evidence.of("verdicts", model=found.model, pair=found.question))
+    return summary_rows(evidence.of("verdicts", model=finding.model, pair=finding.question))
 
 
-def _title(found: Finding) -> str:
-    first, second = found.first, found.second
-    if found.question == OVER_CATEGORIES:
+def _title(finding: Finding) -> str:
+    first, second = finding.first, finding.second
+    if finding.question == OVER_CATEGORIES:
         first, second = second, first
     return shorten(f"Is {first} apart from {second}?", _LONGEST)
 
@@ -87,17 +87,17 @@ def _caption(models: Sequence[str]) -> str:
     return f"A row per model: its verdict at the site chosen in training.{rest}"
 
 
-def _told(findings: Sequence[Finding]) -> str:
-    told: dict[str, list[str]] = {}
-    for found in findings:
+def _alt(findings: Sequence[Finding]) -> str:
+    answers_of: dict[str, list[str]] = {}
+    for finding in findings:
         counts = ", ".join(
-            f"{found.sites[name]} {look.plain}" for name, look in LOOKS.items() if found.sites.get(name)
+            f"{finding.sites[name]} {look.plain}" for name, look in LOOKS.items() if finding.sites.get(name)
         )
-        where = f" at layer {found.site[0]}, {found.site[1]}" if found.site else ""
-        sites = f" ({counts} of {sum(found.sites.values())} sites)" if counts else ""
-        told.setdefault(_title(found), []).append(
-            f"{found.model}: {LOOKS[found.verdict].plain}{where}{sites}"
+        where = f" at layer {finding.site[0]}, {finding.site[1]}" if finding.site else ""
+        sites = f" ({counts} of {sum(finding.sites.values())} sites)" if counts else ""
+        answers_of.setdefault(_title(finding), []).append(
+            f"{finding.model}: {LOOKS[finding.verdict].plain}{where}{sites}"
         )
     return "Verdicts by question and model. " + " ".join(
-        f"{question} {'; '.join(answers)}." for question, answers in told.items()
+        f"{question} {'; '.join(answers)}." for question, answers in answers_of.items()
     )

@@ -14,8 +14,10 @@ def reproduce_blocks(evidence: Evidence) -> list[Block]:
     facts = [
         (
             "Split",
-            f"{summary['held_out_prompts']:,} of {summary['prompts']:,} prompts held out, digest "
-            f"{summary['split_digest']}, seed {summary['seed']}; groups never straddle it (split.parquet)",
+            (
+                f"{summary['held_out_prompts']:,} of {summary['prompts']:,} prompts held out, digest "
+                f"{summary['split_digest']}, seed {summary['seed']}; groups never straddle it (split.parquet)"
+            ),
         ),
         ("Machine", _machine(summary.get("machine") or {}, summary.get("seconds"))),
         (
@@ -59,13 +61,17 @@ def glossary_blocks() -> list[Block]:
             pairs=[
                 (
                     "Score",
-                    "AUROC for two classes (.5 is guessing), macro-F1 for more (1 over the number of "
-                    "classes, or less, is guessing), on prompts that took no part in any choice.",
+                    (
+                        "AUROC for two classes (.5 is guessing), macro-F1 for more (1 over the number of "
+                        "classes, or less, is guessing), on prompts that took no part in any choice."
+                    ),
                 ),
                 (
                     "Floor",
-                    "The same question answered without the model: from the prompt's words, characters or "
-                    "length, or from its harmfulness or category alone, on the same split.",
+                    (
+                        "The same question answered without the model: from the prompt's words, characters "
+                        "or length, or from its harmfulness or category alone, on the same split."
+                    ),
                 ),
                 ("Gain", "Score minus best floor, paired over the same held-out groups."),
                 (
@@ -75,8 +81,10 @@ def glossary_blocks() -> list[Block]:
                 ("Interval", "95 %, from a bootstrap over groups: near duplicates and twins count once."),
                 (
                     "p",
-                    "From shuffling labels over whole groups; the best of all sites counts, so trying many "
-                    "layers gains nothing.",
+                    (
+                        "From shuffling labels over whole groups; the best of all sites counts, so trying "
+                        "many layers gains nothing."
+                    ),
                 ),
                 ("Site", "Layer and position. Layer 0 is the embedding output, layer l follows block l."),
             ]

@@ -81,8 +81,8 @@ class Evidence:
         """Model -> its part of the summary, in the study's order."""
         # summary.json is sorted by key; the study file knows the order its author chose.
         named = [str(model.get("name")) for model in self.study.get("models", ())]
-        found = self.summary["models"]
-        return {name: found[name] for name in [*named, *found] if name in found}
+        by_name = self.summary["models"]
+        return {name: by_name[name] for name in [*named, *by_name] if name in by_name}
 
 
 def read_evidence(folder: Path) -> Evidence:

@@ -103,13 +103,13 @@ def _overview(evidence: Evidence, claims: Sequence[Claim]) -> Panels:
             )
             for claim in mine
         ]
-        said = "; ".join(
+        scores = "; ".join(
             f"{c.target} {score_of(c.row)}, floor {score_text(c.row['floor'])}, "
             f"{'beats its floor' if c.stands else 'does not stand'}"
             for c in mine
         )
         figure = partial(dot_rows, rows, xlabel="held-out score", left=0.0)
-        alt = f"Scores of {model} beside their floors: {said}."
+        alt = f"Scores of {model} beside their floors: {scores}."
         figures.append(page_figure(figure, name=f"overview-{model}", alt=alt, title=model))
     return Panels(
         figures=figures,
@@ -134,17 +134,17 @@ def _score_row(row: dict[str, Any], title: str) -> list[str | Cell]:
     probe = f"{family}{trial}, {site_of(row)}"
     name = f"{title}, {metric_of(row)}"
     if not claim.shown:
-        said = Cell(text=f"not shown: {claim.against[0]}", tone="quiet")
-        return [name, said, *[NOTHING] * 5, probe]
+        claim_cell = Cell(text=f"not shown: {claim.against[0]}", tone="quiet")
+        return [name, claim_cell, *[NOTHING] * 5, probe]
     if claim.stands:
-        said = Cell(text="beats its floor", tone="good")
+        claim_cell = Cell(text="beats its floor", tone="good")
     elif not row["beats_floor"]:
-        said = Cell(text="does not beat its floor", tone="bad")
+        claim_cell = Cell(text="does not beat its floor", tone="bad")
     else:
-        said = Cell(text=f"does not stand: {claim.against[0]}", tone="bad")
+        claim_cell = Cell(text=f"does not stand: {claim.against[0]}", tone="bad")
     floor = f"{score_text(row['floor'])} {row['floor_name']}"
     p = p_text(row["p_value"]).removeprefix("p ").removeprefix("= ")
-    return [name, said, score_of(row), floor, gain_of(row), control_text(row), p, probe]
+    return [name, claim_cell, score_of(row), floor, gain_of(row), control_text(row), p, probe]
 
 
 def _measures(rows: Sequence[dict[str, Any]]) -> Grid:

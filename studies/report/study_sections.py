@@ -74,8 +74,8 @@ def wording_blocks(evidence: Evidence) -> list[Block]:
         if not categories:
             continue
         folded = {name: _fold(wordings, kept, rest) for name, wordings in sorted(categories.items())}
-        said = "; ".join(f"{name}: {_largest(wordings)}" for name, wordings in folded.items())
-        alt = f"Wordings of refusals by category in {model}, most frequent one each. {said}."
+        largest = "; ".join(f"{name}: {_largest(wordings)}" for name, wordings in folded.items())
+        alt = f"Wordings of refusals by category in {model}, most frequent one each. {largest}."
         figure = partial(wording_bars, folded, palette)
         figures.append(page_figure(figure, name=f"wording-{model}", alt=alt, title=model))
     legend = [Key(mark="square", name=name, colour=variable(colour)) for name, colour in palette.items()]
@@ -108,12 +108,12 @@ def tuning_blocks(evidence: Evidence) -> list[Block]:
     figures, budgets = [], []
     for (model, target), part in trials.groupby(["model", "target"], sort=False):
         states = part["state"].value_counts()
-        said = ", ".join(f"{states.get(state, 0)} {state}" for state in ("complete", "pruned", "failed"))
+        ends = ", ".join(f"{states.get(state, 0)} {state}" for state in ("complete", "pruned", "failed"))
         best = part.loc[part["state"] == "complete", "value"].max()
         budgets.append(
-            [model, target, str(len(part)), said, score_text(best), f"{part['seconds'].sum():.0f} s"]
+            [model, target, str(len(part)), ends, score_text(best), f"{part['seconds'].sum():.0f} s"]
         )
-        alt = f"Inner score by trial, {model} {target}: {len(part)} trials, {said}, best {score_text(best)}."
+        alt = f"Inner score by trial, {model} {target}: {len(part)} trials, {ends}, best {score_text(best)}."
         title = f"{model}: {evidence.target(target).title}"
         name = f"tuning-{model}-{target}"
         figures.append(page_figure(partial(tuning_history, part), name=name, alt=alt, title=title))

@@ -67,15 +67,15 @@ def _maps(evidence: Evidence, model: str, parts: list[tuple[str, pd.DataFrame]])
     for pair, rows in parts:
         row, _ = chosen_site(rows, _results(evidence))
         figure = partial(verdict_panel, rows, chosen=(row["layer"], row["position"]))
-        alt = f"Verdicts on {pair} in {model} by layer and position. {'; '.join(_layers_told(rows))}."
+        alt = f"Verdicts on {pair} in {model} by layer and position. {'; '.join(_layer_lines(rows))}."
         figures.append(
             page_figure(figure, name=f"verdicts-{model}-{pair}", alt=alt, title=_title(pair, rows))
         )
-    found = {verdict for _, rows in parts for verdict in rows["verdict"]}
+    present = {verdict for _, rows in parts for verdict in rows["verdict"]}
     legend = [
         Key(mark="square", name=f"{look.mark} {name}: {look.meaning}", colour=_colour(name))
         for name, look in LOOKS.items()
-        if name in found
+        if name in present
     ]
     caption = (
         "One cell per site, layer by position. Outlined: the site that was chosen in training for the first "
@@ -88,7 +88,7 @@ def _colour(verdict: str) -> str:
     return "var(--line)" if verdict == "undetermined" else variable(LOOKS[verdict].colour)
 
 
-def _layers_told(rows: pd.DataFrame) -> list[str]:
+def _layer_lines(rows: pd.DataFrame) -> list[str]:
     return [
         f"{position}: {', '.join(f'layer {row.layer} {row.verdict}' for row in part.itertuples())}"
         for position, part in rows.groupby("position", sort=False)
@@ -100,11 +100,13 @@ def _curves(model: str, pair: str, rows: pd.DataFrame, thresholds: Thresholds) -
         return
     for position, part in rows.groupby("position", sort=False):
         deepest = part.loc[part["layer"].idxmax()]
-        told = ", ".join(
+        readings = ", ".join(
             f"{name} {with_interval(deepest, column, f'{column}_low', f'{column}_high')}"
             for column, name in _SHORT.items()
         )
-        alt = f"Evidence on {pair} by layer in {model} at {position}; at layer {deepest['layer']}: {told}."
+        alt = (
+            f"Evidence on {pair} by layer in {model} at {position}; at layer {deepest['layer']}: {readings}."
+        )
         figure = partial(evidence_panel, part, thresholds, title=f"{pair}, {position}")
         yield page_figure(figure, name=f"evidence-{model}-{pair}-{position}", alt=alt)
 
@@ -141,11 +143,11 @@ def _every_site(model: str, pair: str, rows: pd.DataFrame) -> Grid:
     body = [
         [
             f"{row['layer']}, {row['position']}",
-            Cell(text=told["verdict"], tone=TONES.get(row["verdict"], "quiet")),
-            *list(told.values())[1:],
+            Cell(text=text["verdict"], tone=TONES.get(row["verdict"], "quiet")),
+            *list(text.values())[1:],
             str(row["reason"]),
         ]
-        for row, told in zip(records, texts, strict=True)
+        for row, text in zip(records, texts, strict=True)
     ]
     return Grid(
         title=f"{model}, {pair}: the evidence behind each verdict ({len(rows)} sites)",

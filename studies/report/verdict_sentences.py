@@ -44,9 +44,9 @@ def separation_answers(
     answers = []
     for model in models:
         own = summary[summary["model"] == model]
-        told = [pair_answer(rows, results) for _, rows in own.groupby("pair", sort=False)]
-        if told:
-            answers.append((model, told))
+        sentences = [pair_answer(rows, results) for _, rows in own.groupby("pair", sort=False)]
+        if sentences:
+            answers.append((model, sentences))
     return answers
 
 
@@ -69,7 +69,7 @@ def pair_answer(rows: pd.DataFrame, results: pd.DataFrame | None) -> str:
         where = f"all {n} sites" if n > 1 else "its one site"
         return f"Nothing is said of {first} and {second} in {model}: undetermined at {where} ({_why(rows)})."
     lead = max(decided, key=lambda verdict: decided[verdict])
-    said = LEADS[lead].format(first=first, second=second)
+    answer = LEADS[lead].format(first=first, second=second)
     others = [
         f"{SHORT[verdict].format(first=first, second=second)} at {counts.get(verdict) or 'none'}"
         for verdict in LEADS
@@ -78,7 +78,7 @@ def pair_answer(rows: pd.DataFrame, results: pd.DataFrame | None) -> str:
     if still_open := counts.get("undetermined", 0):
         others.append(f"undetermined at {still_open}: {_why(rows)}")
     sentence = (
-        f"{said[0].upper()}{said[1:]} at {decided[lead]} of {n} sites of {model} ({'; '.join(others)})."
+        f"{answer[0].upper()}{answer[1:]} at {decided[lead]} of {n} sites of {model} ({'; '.join(others)})."
     )
     return f"{sentence} {_at_chosen_site(rows, results)}"
 
@@ -96,8 +96,8 @@ def across_rows(across: pd.DataFrame, model: str) -> list[dict[str, Any]]:
 
 def _across_answer(row: dict[str, Any]) -> str:
     statement = str(row["headline"]).strip().rstrip(".")
-    said = f"{statement[:1].lower()}{statement[1:]}"
-    return f"In {model_in_words(str(row['model']))}, over all categories: {said}."
+    sentence = f"{statement[:1].lower()}{statement[1:]}"
+    return f"In {model_in_words(str(row['model']))}, over all categories: {sentence}."
 
 
 def _at_chosen_site(rows: pd.DataFrame, results: pd.DataFrame | None) -> str:

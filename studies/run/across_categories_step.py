@@ -88,8 +88,8 @@ def _table(
 
 def _wordings(outcome: ModelOutcome) -> np.ndarray:
     """Return the wording of each refusal (n_prompts,); empty where not refused."""
-    told = [
+    names = [
         (r.wording or "") if r is not None and r.refusal == "refusal" else ""
         for r in outcome.reading.responses
     ]
-    return np.array(told, dtype=np.str_)
+    return np.array(names, dtype=np.str_)

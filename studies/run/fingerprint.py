@@ -48,10 +48,10 @@ def _snapshot(model_id: str) -> str | None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        found = try_to_load_from_cache(model_id, "config.json")
+        path = try_to_load_from_cache(model_id, "config.json")
     except HFValidationError:
         return None
-    return str(Path(found).parent) if isinstance(found, str) else None
+    return str(Path(path).parent) if isinstance(path, str) else None
 
 
 def _stamps(paths: Iterable[Path]) -> list[tuple[str, int, int]]:

@@ -75,19 +75,19 @@ def study_model(
         "read_layer0": once(lambda: read_layer0_mean(study, reading, settings)),
         "read_random": once(lambda: read_random_model(study, reading, settings)),
     }
-    for asked in study.targets:
+    for entry in study.targets:
         target = make_target(
-            asked,
+            entry,
             dataset.prompts,
             reading.responses,
             groups=dataset.groups,
             min_groups=study.min_groups,
             is_present=reading.is_present,
         )
-        given = _input(target, study, dataset, reading, outcome, readers)
-        if given is not None:
-            outcome.targets[target.name] = given
-            outcome.steps[target.name] = target_step(given, study, dataset, settings, store)
+        inputs = _input(target, study, dataset, reading, outcome, readers)
+        if inputs is not None:
+            outcome.targets[target.name] = inputs
+            outcome.steps[target.name] = target_step(inputs, study, dataset, settings, store)
     return outcome
 
 

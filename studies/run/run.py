@@ -61,16 +61,16 @@ def run_study(study: Study, settings: Settings) -> dict[str, Any]:
         return finished
     started = time.monotonic()
     dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
-    told = replace(
+    noted = replace(
         settings, on_read=lambda: folder.start(split_table(dataset)), progress=folder.timed(settings.progress)
     )
     store = StepStore(folder=settings.folder / "steps")
     outcomes = []
     for source in study.models:
-        outcome = study_model(study, source, dataset, told, store)
-        compare_within(outcome, study, dataset, told, store)
-        separate_factors(outcome, study, dataset, told, store)
-        answer_across(outcome, study, dataset, told, store)
+        outcome = study_model(study, source, dataset, noted, store)
+        compare_within(outcome, study, dataset, noted, store)
+        separate_factors(outcome, study, dataset, noted, store)
+        answer_across(outcome, study, dataset, noted, store)
         outcomes.append(outcome)
     crossed = compare_models(outcomes, study, dataset, store)
     tables = collect_tables(outcomes, crossed)

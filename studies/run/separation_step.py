@@ -11,7 +11,7 @@ from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import Site
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.run.transfer_step import comparison_parts
-from unsinter.studies.separation.inputs.study_pairs import Asked, study_pairs
+from unsinter.studies.separation.inputs.study_pairs import PairContrast, study_pairs
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.judge import judge_pairs
 from unsinter.studies.separation.site.obstacles import find_obstacle
@@ -31,7 +31,7 @@ def separate_factors(
     """Add the verdict on every pair that the study asks about, at every site, to the model's outcome."""
     if not study.separation.pairs:
         return
-    asked, left_out = study_pairs(
+    contrasts, left_out = study_pairs(
         dataset,
         outcome.reading.responses,
         study.separation,
@@ -40,10 +40,10 @@ def separate_factors(
         embedding=read_layer0_mean(study, outcome.reading, settings)(*LAYER0_MEAN),
     )
     outcome.not_separated.update(left_out)
-    if not asked:
+    if not contrasts:
         return
-    chosen = _chosen_sites(outcome, asked)
-    labels = [[a.name, a.first_class, a.second_class, a.pair.z, a.pair.w, a.pair.strata] for a in asked]
+    chosen = _chosen_sites(outcome, contrasts)
+    labels = [[a.name, a.first_class, a.second_class, a.pair.z, a.pair.w, a.pair.strata] for a in contrasts]
     parts = comparison_parts(outcome, study, dataset) | {
         "separation": study.separation,
         "labels": [[part for part in row if part is not None] for row in labels],
@@ -53,7 +53,7 @@ def separate_factors(
     outcome.others["separation"] = store.find(name, key) or store.keep(
         name,
         key,
-        tables={"verdicts": _table(outcome, asked, chosen, study, settings)},
+        tables={"verdicts": _table(outcome, contrasts, chosen, study, settings)},
         facts={},
     )
 
@@ -77,7 +77,7 @@ def rule_of(study: Study) -> Rule:
 
 def _table(
     outcome: ModelOutcome,
-    asked: Sequence[Asked],
+    contrasts: Sequence[PairContrast],
     chosen: dict[str, Site],
     study: Study,
     settings: Settings,
@@ -92,21 +92,21 @@ def _table(
         settings.progress(f"{outcome.name}: verdicts", done, len(sites))
 
     read = outcome.reading.activations
-    pairs = [contrast.pair for contrast in asked]
+    pairs = [contrast.pair for contrast in contrasts]
     verdicts = judge_pairs(read, sites, pairs, rule, n_jobs=settings.n_jobs, on_site=on_site)
     more: dict[tuple[int, int, str], SiteEvidence] = {}
-    looked_at = _looked_at(asked, rule, study.separation.erased_contrasts)
+    looked_at = _looked_at(contrasts, rule, study.separation.erased_contrasts)
     for number, place in enumerate(looked_at if chosen else ()):
-        site = chosen[asked[place].letters[0]]
+        site = chosen[contrasts[place].letters[0]]
         other = next((p for p in study.positions if p != site[1]), None)
         elsewhere = None if other is None else read(site[0], other)
         more[place, *site] = site_evidence(read(*site), elsewhere, pairs[place], rule)
         settings.progress(f"{outcome.name}: erasure", number + 1, len(looked_at))
-    rows: list[dict[str, Any]] = verdict_rows(asked, verdicts, more)
+    rows: list[dict[str, Any]] = verdict_rows(contrasts, verdicts, more)
     return pd.DataFrame([{"model": outcome.name, **row} for row in rows])
 
 
-def _chosen_sites(outcome: ModelOutcome, asked: Sequence[Asked]) -> dict[str, Site]:
+def _chosen_sites(outcome: ModelOutcome, contrasts: Sequence[PairContrast]) -> dict[str, Site]:
     """Return the site that the training rows chose for each target, by its name.
 
     For the first factor of a pair without one it is that of the first target.
@@ -115,24 +115,24 @@ def _chosen_sites(outcome: ModelOutcome, asked: Sequence[Asked]) -> dict[str, Si
         name: (step.facts["layer"], step.facts["position"]) for name, step in outcome.steps.items()
     }
     first = next(iter(sites.values()), None)
-    wanted = dict.fromkeys(["D", "C", *(contrast.letters[0] for contrast in asked)])
+    wanted = dict.fromkeys(["D", "C", *(contrast.letters[0] for contrast in contrasts)])
     return sites | {name: first for name in wanted if name not in sites and first is not None}
 
 
-def _looked_at(asked: Sequence[Asked], rule: Rule, limit: int) -> list[int]:
+def _looked_at(contrasts: Sequence[PairContrast], rule: Rule, limit: int) -> list[int]:
     """Return the places of contrasts that erasure is tried on: of each pair those with most to compare."""
     kept = []
-    for name in dict.fromkeys(contrast.name for contrast in asked):
+    for name in dict.fromkeys(contrast.name for contrast in contrasts):
         own = [
             place
-            for place, contrast in enumerate(asked)
+            for place, contrast in enumerate(contrasts)
             if contrast.name == name and find_obstacle(contrast.pair, rule) is None
         ]
-        fewest = {place: _fewest_off_diagonal(asked[place]) for place in own}
+        fewest = {place: _fewest_off_diagonal(contrasts[place]) for place in own}
         kept += sorted(own, key=lambda place: (-fewest[place], place))[:limit]
     return kept
 
 
-def _fewest_off_diagonal(contrast: Asked) -> int:
+def _fewest_off_diagonal(contrast: PairContrast) -> int:
     counts = contrast.pair.groups_per_cell()
     return int(np.min([counts["first_only"], counts["second_only"]]))

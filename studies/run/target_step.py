@@ -32,29 +32,29 @@ TARGET = StepKind(name="target", version=1)
 
 
 def target_step(
-    given: TargetInput, study: Study, dataset: Dataset, settings: Settings, store: StepStore
+    inputs: TargetInput, study: Study, dataset: Dataset, settings: Settings, store: StepStore
 ) -> Step:
     """Return the finished step of a target: as an earlier run left it, or made now."""
-    name = f"{given.model}-{given.target.name}"
-    key = TARGET.key(_parts(given, study, dataset))
-    if (found := store.find(name, key)) is not None:
-        return found
-    return _make(given, study, dataset, settings, partial(store.keep, name, key))
+    name = f"{inputs.model}-{inputs.target.name}"
+    key = TARGET.key(_parts(inputs, study, dataset))
+    if (kept := store.find(name, key)) is not None:
+        return kept
+    return _make(inputs, study, dataset, settings, partial(store.keep, name, key))
 
 
-def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]:
-    target, rows = given.target, given.rows
+def _parts(inputs: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]:
+    target, rows = inputs.target, inputs.rows
     return {
-        "content": given.content,
+        "content": inputs.content,
         "target": [target.name, target.labels, list(target.classes)],
         "rows": [rows.train, rows.test, rows.inner],
-        "sites": [list(site) for site in given.sites],
+        "sites": [list(site) for site in inputs.sites],
         "ids": dataset.ids,
         "groups": dataset.groups,
         "texts": np.array([prompt.prompt for prompt in dataset.prompts], dtype=object),
-        "cells": given.cells,
+        "cells": inputs.cells,
         "labels beside": [dataset.harm, dataset.topics],
-        "answers": dict(given.answers),
+        "answers": dict(inputs.answers),
         "family": study.family,
         "penalties": study.penalties,
         "weighting": study.weighting,
@@ -67,19 +67,19 @@ def _parts(given: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any]
 
 
 def _make(
-    given: TargetInput, study: Study, dataset: Dataset, settings: Settings, keep: Callable[..., Step]
+    inputs: TargetInput, study: Study, dataset: Dataset, settings: Settings, keep: Callable[..., Step]
 ) -> Step:
     question = ask(
-        given.model,
-        given.target,
-        given.rows,
+        inputs.model,
+        inputs.target,
+        inputs.rows,
         ids=dataset.ids,
         groups=dataset.groups,
         bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
     )
-    floors = make_floors(given, study, dataset)
-    fits = fit_target(given, study, dataset, settings)
-    tuned, trials = tune_target(given, study, dataset, settings)
+    floors = make_floors(inputs, study, dataset)
+    fits = fit_target(inputs, study, dataset, settings)
+    tuned, trials = tune_target(inputs, study, dataset, settings)
     everything = [*fits, *([tuned] if tuned else [])]
     p_values = permutation_p_values(question, everything, study)
     best = chosen(fits)
@@ -98,14 +98,14 @@ def _make(
         },
         write_more=lambda folder: write_weights(
             folder / "weights.safetensors",
-            [site_weights(fit, given.target) for fit in everything],
-            about=weights_about(dataset.split.digest, given.content["identity"]),
+            [site_weights(fit, inputs.target) for fit in everything],
+            about=weights_about(dataset.split.digest, inputs.content["identity"]),
         ),
     )
 
 
 def tune_target(
-    given: TargetInput, study: Study, dataset: Dataset, settings: Settings
+    inputs: TargetInput, study: Study, dataset: Dataset, settings: Settings
 ) -> tuple[SiteFit | None, pd.DataFrame]:
     """Return the tuned probe and the trials behind it; None and no rows where the study asks for none."""
     if not study.tuning.trials:
@@ -113,21 +113,21 @@ def tune_target(
     from unsinter.studies.probing.tuning.storage import TrialStore
     from unsinter.studies.probing.tuning.tune import Workers, tune
 
-    name = given.target.name
+    name = inputs.target.name
     tuned = tune(
-        given.read,
-        given.sites,
-        plan=make_plan(given, study, dataset),
+        inputs.read,
+        inputs.sites,
+        plan=make_plan(inputs, study, dataset),
         tuning=study.tuning,
         store=TrialStore(
-            name=f"{study.name}-{given.model}-{name}",
+            name=f"{study.name}-{inputs.model}-{name}",
             folder=settings.folder / "tuning",
             storage=settings.storage,
-            content=given.content,
+            content=inputs.content,
         ),
         workers=Workers(
             n_jobs=settings.n_jobs,
-            progress=lambda done, total: settings.progress(f"{given.model}: trials for {name}", done, total),
+            progress=lambda done, total: settings.progress(f"{inputs.model}: trials for {name}", done, total),
         ),
     )
-    return tuned.fit, tuned.trials.assign(model=given.model, target=name)[list(TRIALS)]
+    return tuned.fit, tuned.trials.assign(model=inputs.model, target=name)[list(TRIALS)]

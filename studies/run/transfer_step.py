@@ -65,7 +65,7 @@ def _add_matrices(
     kinds = tuple(kind for kind in _kinds(study) if not (is_own and kind == "wording"))
     if not kinds:
         return
-    facts, given = outcome.steps[name].facts, outcome.targets[name]
+    facts, inputs = outcome.steps[name].facts, outcome.targets[name]
     best: Site = (facts["layer"], facts["position"])
     penalty = facts["penalty"] if study.family == FAMILY.name else _OTHER_PENALTY
     wordings, answered = _wordings(outcome)
@@ -75,14 +75,14 @@ def _add_matrices(
         "penalty": penalty,
         "wordings": wordings,
     }
-    parts |= {"target": [given.target.labels, list(given.target.classes)]} if is_own else {}
+    parts |= {"target": [inputs.target.labels, list(inputs.target.classes)]} if is_own else {}
     step = f"transfer-{name}" if is_own else "transfer"
     matrices = MatrixSettings(
         best=best,
         penalty=penalty,
         min_groups=study.min_groups,
         kinds=kinds,
-        target=given.target if is_own else None,
+        target=inputs.target if is_own else None,
     )
     outcome.others[step] = _step(
         store,
@@ -99,11 +99,11 @@ def _add_matrices(
 
 
 def _model_sites(name: str, outcome: ModelOutcome, dataset: Dataset, settings: Settings) -> ModelSites:
-    given = outcome.targets[name]
+    inputs = outcome.targets[name]
     return ModelSites(
         model=outcome.name,
-        read=given.read,
-        sites=given.sites,
+        read=inputs.read,
+        sites=inputs.sites,
         dataset=dataset,
         present=np.flatnonzero(outcome.reading.is_present),
         progress=settings.progress,
@@ -164,7 +164,7 @@ def compare_models(
 
 
 def _side(outcome: ModelOutcome, name: str) -> ModelSide:
-    given, step = outcome.targets[name], outcome.steps[name]
+    inputs, step = outcome.targets[name], outcome.steps[name]
     site: Site = (step.facts["layer"], step.facts["position"])
     weights = read_weights(step.folder / "weights.safetensors", layer=site[0], position=site[1])
 
@@ -173,9 +173,9 @@ def _side(outcome: ModelOutcome, name: str) -> ModelSide:
 
     return ModelSide(
         model=outcome.name,
-        target=given.target,
+        target=inputs.target,
         site=site,
-        X=given.read(*site),
+        X=inputs.read(*site),
         probe=probe,
         is_present=outcome.reading.is_present,
     )

@@ -87,8 +87,8 @@ class TokenSteps:
             raise MonitorError(f"{n} sequences are generated from {len(rendered)} rendered prompts.")
         copies = len(ids) // len(rendered)
         rows = [row for row in rendered for _ in range(copies)]
-        for found, row in zip(ids.tolist(), rows, strict=True):
-            if tuple(found[-len(row.token_ids) :]) != row.token_ids:
+        for tokens, row in zip(ids.tolist(), rows, strict=True):
+            if tuple(tokens[-len(row.token_ids) :]) != row.token_ids:
                 raise MonitorError(
                     f"the batch does not end in the tokens of prompt {row.id!r}; give the prompts in "
                     "the batch's order, padded on the left."

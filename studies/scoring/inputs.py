@@ -17,7 +17,7 @@ _STDIN = "standard input"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenText:
+class InputText:
     """One text and where it came from."""
 
     row: int
@@ -29,9 +29,9 @@ class GivenText:
     text: str
 
 
-def given_texts(
+def input_texts(
     texts: Sequence[str], *, file: str | None, dash: str | None = None, stdin: BinaryIO
-) -> list[GivenText]:
+) -> list[InputText]:
     """Return the texts in order; ``file`` is a path; ``-`` there, or alone (``dash``), is standard input.
 
     JSONL, CSV and Parquet hold one text per record, in a field ``prompt`` or ``text``, line breaks and all.
@@ -50,19 +50,19 @@ def given_texts(
         )
     file = dash or file
     if texts:
-        found = [_checked("--text", row, text, None) for row, text in enumerate(texts, start=1)]
+        read = [_checked("--text", row, text, None) for row, text in enumerate(texts, start=1)]
     elif file == "-":
-        found = list(_lines(_STDIN, stdin.read()))
+        read = list(_lines(_STDIN, stdin.read()))
     elif Path(str(file)).suffix.lower() in SUFFIXES:
-        found = [_of_record(str(file), row.number, row.values) for row in read_rows(str(file)).rows]
+        read = [_of_record(str(file), row.number, row.values) for row in read_rows(str(file)).rows]
     else:
-        found = list(_lines(str(file), expand_home(str(file)).read_bytes()))
-    if not found:
+        read = list(_lines(str(file), expand_home(str(file)).read_bytes()))
+    if not read:
         raise RecordError.at(file, "holds no text; give at least one line")
-    return found
+    return read
 
 
-def _lines(where: str, data: bytes) -> Iterator[GivenText]:
+def _lines(where: str, data: bytes) -> Iterator[InputText]:
     lines = data.removeprefix(b"\xef\xbb\xbf").splitlines()
     is_jsonl = where == _STDIN and bool(lines) and lines[0].lstrip().startswith(b"{")
     for row, line in enumerate(lines, start=1):
@@ -74,7 +74,7 @@ def _lines(where: str, data: bytes) -> Iterator[GivenText]:
         yield _of_json(where, row, text) if is_jsonl else _checked(where, row, text, None)
 
 
-def _of_json(where: str, row: int, line: str) -> GivenText:
+def _of_json(where: str, row: int, line: str) -> InputText:
     try:
         values = parse_json(line)
     except JsonTextError as error:
@@ -85,7 +85,7 @@ def _of_json(where: str, row: int, line: str) -> GivenText:
     return _of_record(where, row, values)
 
 
-def _of_record(where: str, row: int, values: dict[str, Any]) -> GivenText:
+def _of_record(where: str, row: int, values: dict[str, Any]) -> InputText:
     name = next((field for field in _FIELDS if field in values), None)
     if name is None:
         fault = f"has no field 'prompt' or 'text'; its fields are {listing(values)}"
@@ -97,11 +97,11 @@ def _of_record(where: str, row: int, values: dict[str, Any]) -> GivenText:
     return _checked(where, row, text, None if key is None else str(key))
 
 
-def _checked(where: str, row: int, text: str, key: str | None) -> GivenText:
+def _checked(where: str, row: int, text: str, key: str | None) -> InputText:
     if not text.strip():
         raise RecordError.at(where, "is blank; write a text or remove it", row=row)
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise RecordError.at(where, "holds half of a surrogate pair; remove it", row=row) from error
-    return GivenText(row=row, id=key, text=text)
+    return InputText(row=row, id=key, text=text)

@@ -18,7 +18,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
 from unsinter.studies.data.load import find_model
-from unsinter.studies.scoring.inputs import GivenText, given_texts
+from unsinter.studies.scoring.inputs import InputText, input_texts
 from unsinter.studies.study.run_options import Progress, silent
 from unsinter.studies.study.sections import ModelSource
 
@@ -36,7 +36,7 @@ class ScoredText:
     probabilities : one per class; None where the probe has none.
     """
 
-    given: GivenText
+    input_text: InputText
     classes: tuple[str, ...]
     scores: FloatArray
     probabilities: FloatArray | None
@@ -50,7 +50,7 @@ class ScoredText:
         place = 1 if len(self.classes) == 2 else self.classes.index(self.decision)
         score = self.scores[0] if len(self.scores) == 1 else self.scores[place]
         probability = "-" if self.probabilities is None else f"{self.probabilities[place]:.4f}"
-        text = " ".join(self.given.text.split())
+        text = " ".join(self.input_text.text.split())
         text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
         return f"{score:.4f}\t{probability}\t{self.decision}\t{text}"
 
@@ -58,9 +58,9 @@ class ScoredText:
         """Return everything as one line of JSON."""
         names = self.classes[1:] if len(self.classes) == 2 else self.classes
         table: dict[str, Any] = {
-            "row": self.given.row,
-            "id": self.given.id,
-            "text": self.given.text,
+            "row": self.input_text.row,
+            "id": self.input_text.id,
+            "text": self.input_text.text,
             "scores": dict(zip(names, map(_number, self.scores), strict=True)),
             "probabilities": None
             if self.probabilities is None
@@ -86,9 +86,9 @@ class ScoreRequest:
 def score_verb(request: ScoreRequest, *, progress: Progress) -> list[str]:
     """Return one line per text, in order; whatever can be refused is refused before the weights are read."""
     probe = load_probe(request.probe)
-    given = given_texts(request.texts, file=request.file, dash=request.dash, stdin=request.stdin)
+    inputs = input_texts(request.texts, file=request.file, dash=request.dash, stdin=request.stdin)
     loaded = load_fitting_model(probe, request.model)
-    scored = score_texts(probe, loaded, given, progress=progress)
+    scored = score_texts(probe, loaded, inputs, progress=progress)
     return [text.json_line() if request.as_json else text.line() for text in scored]
 
 
@@ -112,7 +112,7 @@ def load_fitting_model(probe: ProbeWeights, model: str) -> ChatModel:
 
 
 def score_texts(
-    probe: ProbeWeights, model: ChatModel, given: Sequence[GivenText], *, progress: Progress = silent
+    probe: ProbeWeights, model: ChatModel, inputs: Sequence[InputText], *, progress: Progress = silent
 ) -> list[ScoredText]:
     """Return scores, probabilities and decisions of new texts at the probe's own layer and position.
 
@@ -127,7 +127,7 @@ def score_texts(
             f"{probe.name} reads {position!r}, a token of the answer, which a prompt has not; "
             "score a generation with ProbeMonitor."
         )
-    names = [(item.id or f"row {item.row}", item.text) for item in given]
+    names = [(item.id or f"row {item.row}", item.text) for item in inputs]
     rendered = render(names, model, template=probe.card.get("template", "auto"), date=probe_date(probe))
     probe.check_fits(identity=rendered_identity(model, rendered))
     X = read_site(
@@ -137,7 +137,7 @@ def score_texts(
         position=position,
         progress=lambda done, total: progress("texts", done, total),
     )
-    return list(_scored(probe, X, given))
+    return list(_scored(probe, X, inputs))
 
 
 def probe_date(probe: ProbeWeights) -> str | None:
@@ -146,12 +146,12 @@ def probe_date(probe: ProbeWeights) -> str | None:
     return about.get("date") if isinstance(about, dict) else None
 
 
-def _scored(probe: ProbeWeights, X: FloatArray, given: Sequence[GivenText]) -> Iterator[ScoredText]:
+def _scored(probe: ProbeWeights, X: FloatArray, inputs: Sequence[InputText]) -> Iterator[ScoredText]:
     scores = probe.scores(X)
     probabilities = probe.probabilities(X) if probe.has_probabilities else [None] * len(X)
-    for item, row, odds, decision in zip(given, scores, probabilities, probe.decide(scores), strict=True):
+    for item, row, odds, decision in zip(inputs, scores, probabilities, probe.decide(scores), strict=True):
         yield ScoredText(
-            given=item,
+            input_text=item,
             classes=probe.classes,
             scores=np.atleast_1d(row),
             probabilities=odds,

@@ -76,8 +76,8 @@ def judge_pairs(
         delayed(_fit_site)(read(*site), site, len(pairs[0].z), families, rule) for site in sites
     )
     fitted = []
-    for found in jobs:
-        fitted.append(found)
+    for job in jobs:
+        fitted.append(job)
         on_site()
     # A pair without an obstacle is in a family, and gets its verdicts there.
     verdicts = [
@@ -147,8 +147,8 @@ def _family_cases(family: RowFamily, here: Sequence[SiteFit], rule: Rule) -> dic
             evidence = site_evidence_bands(
                 [here[site] for site in members], place, contrast, text, rule, level=level
             )
-            for site, found in zip(members, evidence, strict=True):
-                cases[place, site] = _Case(found, decide(found, labels, rule))
+            for site, own in zip(members, evidence, strict=True):
+                cases[place, site] = _Case(own, decide(own, labels, rule))
     return cases
 
 
@@ -174,15 +174,15 @@ def _test_absences(
     n_jobs: int,
 ) -> None:
     """Test every absence that a decision rests on, and put the outcome into its case."""
-    asked: dict[int, list[tuple[int, Evidence, tuple[Factor, ...]]]] = {}
+    absences: dict[int, list[tuple[int, Evidence, tuple[Factor, ...]]]] = {}
     for (place, site), case in cases.items():
         if case.decision.absent:
-            asked.setdefault(site, []).append((place, case.evidence, case.decision.absent))
+            absences.setdefault(site, []).append((place, case.evidence, case.decision.absent))
     tested = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_tested)(read(site), family, here[site], own, rule) for site, own in asked.items()
+        delayed(_tested)(read(site), family, here[site], own, rule) for site, own in absences.items()
     )
-    for (site, own), found in zip(asked.items(), tested, strict=True):
-        for (place, _, absent), evidence in zip(own, found, strict=True):
+    for (site, own), replaced in zip(absences.items(), tested, strict=True):
+        for (place, _, absent), evidence in zip(own, replaced, strict=True):
             case = cases[place, site]
             case.evidence = evidence
             against = contradiction(evidence, absent, rule)
@@ -194,10 +194,10 @@ def _tested(
     X: FloatArray,
     family: RowFamily,
     used: SiteFit,
-    asked: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
+    absences: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
     rule: Rule,
 ) -> list[Evidence]:
-    return tested_absence(X[family.rows], family, used, asked, rule)
+    return tested_absence(X[family.rows], family, used, absences, rule)
 
 
 def _verdict(

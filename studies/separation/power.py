@@ -150,8 +150,8 @@ def _call(plan: Plan, name: str, seed: int) -> tuple[str, Reason, bool]:
 
     world = plan.draw(name, seed)
     strata = world.strata if plan.n_categories > 1 else None
-    found = judge_arrays(world.X, Pair(name=name, z=world.z, w=world.w, groups=world.groups, strata=strata))
-    return found.verdict, found.reason, found.verdict in world.right
+    judged = judge_arrays(world.X, Pair(name=name, z=world.z, w=world.w, groups=world.groups, strata=strata))
+    return judged.verdict, judged.reason, judged.verdict in world.right
 
 
 def _row(name: str, calls: Sequence[tuple[str, Reason, bool]]) -> PlanRow:

@@ -10,7 +10,7 @@ from unsinter.studies.data.estimate import NAN, Estimate
 from unsinter.studies.reasons.columns import reason_columns, row_reason
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.inputs.pair import CELLS
-from unsinter.studies.separation.inputs.study_pairs import Asked
+from unsinter.studies.separation.inputs.study_pairs import PairContrast
 from unsinter.studies.separation.supporting.site_evidence import SiteEvidence
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
 
@@ -19,7 +19,7 @@ _STYLE_INVARIANT = _CATEGORY_GENERAL = 0.7
 
 
 def verdict_rows(
-    asked: Sequence[Asked],
+    contrasts: Sequence[PairContrast],
     verdicts: Sequence[Sequence[SiteVerdict]],
     more: Mapping[tuple[int, int, str], SiteEvidence],
 ) -> list[dict[str, Any]]:
@@ -31,44 +31,44 @@ def verdict_rows(
     more : what was measured at chosen sites only, by (place of the contrast, layer, position).
     """
     rows = []
-    for name in dict.fromkeys(contrast.name for contrast in asked):
-        places = [place for place, contrast in enumerate(asked) if contrast.name == name]
-        told = [
+    for name in dict.fromkeys(contrast.name for contrast in contrasts):
+        places = [place for place, contrast in enumerate(contrasts) if contrast.name == name]
+        rows_of_pair = [
             [
-                _contrast_row(asked[place], found, more.get((place, found.layer, found.position)))
-                for found in verdicts[place]
+                _contrast_row(contrasts[place], judged, more.get((place, judged.layer, judged.position)))
+                for judged in verdicts[place]
             ]
             for place in places
         ]
         if len(places) == 1:
-            rows += [row | {"is_summary": True} for row in told[0]]
+            rows += [row | {"is_summary": True} for row in rows_of_pair[0]]
             continue
-        rows += [summary_row([own[site] for own in told]) for site in range(len(told[0]))]
-        rows += [row for own in told for row in own]
+        rows += [summary_row([own[site] for own in rows_of_pair]) for site in range(len(rows_of_pair[0]))]
+        rows += [row for own in rows_of_pair for row in own]
     return rows
 
 
-def _contrast_row(asked: Asked, found: SiteVerdict, more: SiteEvidence | None) -> dict[str, Any]:
-    first, second = asked.letters
+def _contrast_row(contrast: PairContrast, judged: SiteVerdict, more: SiteEvidence | None) -> dict[str, Any]:
+    first, second = contrast.letters
     extra = more or SiteEvidence()
-    separable = found.verdict == "separable"
+    separable = judged.verdict == "separable"
     return {
-        "pair": asked.name,
+        "pair": contrast.name,
         "first": first,
         "second": second,
-        "first_class": asked.first_class,
-        "second_class": asked.second_class,
+        "first_class": contrast.first_class,
+        "second_class": contrast.second_class,
         "is_summary": False,
-        "layer": found.layer,
-        "position": found.position,
-        "verdict": found.verdict,
-        **reason_columns(found.reason),
-        "settles": str(found.settles),
-        **{f"groups_{cell}": found.groups_per_cell.get(cell, 0) for cell in CELLS},
-        "phi": found.phi,
-        "cramers_v": asked.cramers_v,
-        "stratified": found.is_stratified,
-        **_estimates({name: getattr(found.evidence, name) for name in Evidence.__slots__}),
+        "layer": judged.layer,
+        "position": judged.position,
+        "verdict": judged.verdict,
+        **reason_columns(judged.reason),
+        "settles": str(judged.settles),
+        **{f"groups_{cell}": judged.groups_per_cell.get(cell, 0) for cell in CELLS},
+        "phi": judged.phi,
+        "cramers_v": contrast.cramers_v,
+        "stratified": judged.is_stratified,
+        **_estimates({name: getattr(judged.evidence, name) for name in Evidence.__slots__}),
         **_estimates({"transfer_category": extra.transfer_category, "cosine": extra.cosine}),
         "cosine_noise_free": extra.cosine_noise_free,
         "cosine_null_low": extra.cosine_null_low,
@@ -85,15 +85,15 @@ def _contrast_row(asked: Asked, found: SiteVerdict, more: SiteEvidence | None) -
         "check_first": extra.check_first,
         "check_second": extra.check_second,
         "erased_site": more is not None,
-        "style_invariant": separable and found.evidence.transfer_second.low >= _STYLE_INVARIANT,
+        "style_invariant": separable and judged.evidence.transfer_second.low >= _STYLE_INVARIANT,
         "category_general": separable and extra.transfer_category.low >= _CATEGORY_GENERAL,
     }
 
 
 def _estimates(named: Mapping[str, Estimate]) -> dict[str, float]:
     columns: dict[str, float] = {}
-    for name, found in named.items():
-        columns |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    for name, estimate in named.items():
+        columns |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return columns
 
 

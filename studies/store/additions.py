@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from unsinter.cache.atomic import held
+from unsinter.cache.atomic import file_lock
 from unsinter.cache.inventory import INVENTORY, DamagedFileError, Entry, Inventory
 from unsinter.studies.study.file import StudyError
 
@@ -31,7 +31,7 @@ def note_rewritten(run: Path, paths: Iterable[Path]) -> None:
     names = [path.relative_to(run).as_posix() for path in paths if path.is_relative_to(run)]
     if not names or not (run / INVENTORY).is_file():
         return
-    with held(run / f".{INVENTORY}.lock", wait=True):
+    with file_lock(run / f".{INVENTORY}.lock", wait=True):
         try:
             inventory = Inventory.read(run)
         except DamagedFileError as error:

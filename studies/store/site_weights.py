@@ -158,21 +158,21 @@ def _opened(path: Path) -> Iterator[Any]:
 def _find(
     path: Path, entries: Sequence[dict[str, Any]], layer: int, position: str, tuned: bool, family: str | None
 ) -> tuple[int, dict[str, Any]]:
-    found = [
+    matching = [
         (number, entry)
         for number, entry in enumerate(entries)
         if (entry["layer"], entry["position"], entry["is_tuned"]) == (layer, position, tuned)
         and family in (None, entry["family"])
     ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        families = ", ".join(entry["family"] for _, entry in found)
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        families = ", ".join(entry["family"] for _, entry in matching)
         raise StudyError(
             f"layer {layer} at {position} has probes of the families {families}; name one with --family."
         )
-    asked = f"layer {layer} at {position}{f' ({family})' if family else ''}{', tuned,' if tuned else ''}"
-    raise StudyError(f"{path}: {asked} is not among the sites it holds: {_listing(entries)}.")
+    site = f"layer {layer} at {position}{f' ({family})' if family else ''}{', tuned,' if tuned else ''}"
+    raise StudyError(f"{path}: {site} is not among the sites it holds: {_listing(entries)}.")
 
 
 def _listing(entries: Sequence[dict[str, Any]]) -> str:

@@ -48,7 +48,7 @@ def write_label_rates(report: LabelReport, path: Path) -> None:
         "judge": report.judge,
         "sure": {"R": [_right(counts, _NEGATIVE), _right(counts, _POSITIVE)]},
         "counts": {"R": counts},
-        "models": {name: _counts(found) for name, found in report.by_model.items()},
+        "models": {name: _counts(agreement) for name, agreement in report.by_model.items()},
     }
     with naming(path, LabelRatesError):
         make_folder(path.parent)
@@ -82,10 +82,12 @@ def read_label_rates(path: Path) -> dict[str, tuple[float, float]]:
     return sure
 
 
-def _counts(found: Agreement) -> dict[str, dict[str, int]]:
+def _counts(agreement: Agreement) -> dict[str, dict[str, int]]:
     """Return our label -> gold label -> rows, of the two sides of R."""
     sides = (_POSITIVE, _NEGATIVE)
-    return {ours: {gold: int(found.confusion.get(gold, {}).get(ours, 0)) for gold in sides} for ours in sides}
+    return {
+        ours: {gold: int(agreement.confusion.get(gold, {}).get(ours, 0)) for gold in sides} for ours in sides
+    }
 
 
 def _right(counts: Mapping[str, Mapping[str, int]], side: str) -> float:

@@ -38,8 +38,8 @@ class PromptFile(Section):
     @property
     def declared(self) -> dict[str, Any]:
         """What holds for every prompt of the file."""
-        said = {"harmful": self.harmful, "source": self.source}
-        return {name: value for name, value in said.items() if value is not None}
+        labels = {"harmful": self.harmful, "source": self.source}
+        return {name: value for name, value in labels.items() if value is not None}
 
 
 class PromptSource(Section):

@@ -28,13 +28,13 @@ def _first_twice(values: tuple[Any, ...]) -> int | None:
     seen: set[Any] = set()
     others: list[Any] = []  # sections that hold a mapping are no members of sets
     for place, value in enumerate(values):
-        held = seen if _is_hashable(value) else others
-        if value in held:
+        earlier = seen if _is_hashable(value) else others
+        if value in earlier:
             return place
-        if isinstance(held, set):
-            held.add(value)
+        if isinstance(earlier, set):
+            earlier.add(value)
         else:
-            held.append(value)
+            earlier.append(value)
     return None
 
 

@@ -118,7 +118,7 @@ class RidgePairs:
     def __init__(self, A: FloatArray, B: FloatArray, inner: RowIndex, *, penalties: Sequence[float]) -> None:
         self.inner = inner
         folds = [inner == fold for fold in np.unique(inner)] if len(penalties) > 1 else []
-        errors = [sum(self._error(A, B, held, penalty=p) for held in folds) for p in penalties]
+        errors = [sum(self._error(A, B, unseen, penalty=p) for unseen in folds) for p in penalties]
         self.penalty = float(penalties[int(np.argmin(errors))])
         self._fit(A, B, self.penalty)
 
@@ -149,9 +149,9 @@ class RidgePairs:
     def _shares(self, A: FloatArray) -> FloatArray:
         return self._ridge.predict(self._from.transform(_double(A)))
 
-    def _error(self, A: FloatArray, B: FloatArray, held: NDArray[np.bool_], *, penalty: float) -> float:
-        self._fit(A[~held], B[~held], penalty)
-        return -self.r2(A[held], B[held])
+    def _error(self, A: FloatArray, B: FloatArray, unseen: NDArray[np.bool_], *, penalty: float) -> float:
+        self._fit(A[~unseen], B[~unseen], penalty)
+        return -self.r2(A[unseen], B[unseen])
 
 
 def _names(start: ModelSide, end: ModelSide) -> dict[str, Any]:

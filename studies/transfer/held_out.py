@@ -69,13 +69,13 @@ def inner_scores(X: FloatArray, splits: Sequence[HeldOut], *, penalties: Sequenc
         for split in splits
         for fold in np.unique(split.inner)
     ]
-    found = iter(linear_scores(X[used], tasks, penalties))
+    scores = iter(linear_scores(X[used], tasks, penalties))
     means = []
     for split in splits:
         validated = [
             np.searchsorted(used, split.train[split.inner == fold]) for fold in np.unique(split.inner)
         ]
-        means.append(split.fold_scores([next(found)[:, rows] for rows in validated]))
+        means.append(split.fold_scores([next(scores)[:, rows] for rows in validated]))
     return np.array(means)
 
 
@@ -97,8 +97,8 @@ def _chosen_words(reader: WordReader, split: HeldOut) -> FloatArray:
 
 def _row(split: HeldOut, scores: FloatArray, words: FloatArray, draws: FloatArray) -> dict[str, Any]:
     truth = np.arange(len(split.tested)) < len(split.test.positive)
-    value, floor = (float(auroc(found, truth)[0]) for found in (scores, words))
-    drawn, floor_drawn = (auroc(found, truth, weights=draws) for found in (scores, words))
+    value, floor = (float(auroc(own, truth)[0]) for own in (scores, words))
+    drawn, floor_drawn = (auroc(own, truth, weights=draws) for own in (scores, words))
     low, high = percentile_interval(drawn)
     gain_low, gain_high = percentile_interval(drawn - floor_drawn)
     return {

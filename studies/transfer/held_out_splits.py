@@ -49,9 +49,9 @@ class HeldOut:
     def fold_scores(self, scores: Sequence[FloatArray]) -> FloatArray:
         """Return the mean inner AUROC (n_penalties,) of one (n_penalties, n_validated) array per fold."""
         folds = []
-        for fold, found in enumerate(scores):
+        for fold, own in enumerate(scores):
             truth = self.harmful[self.train[self.inner == fold]]
-            folds.append([auroc(row, truth)[0] for row in found])
+            folds.append([auroc(row, truth)[0] for row in own])
         return np.mean(folds, axis=0)
 
 

@@ -97,17 +97,17 @@ def matrix_tables(boards: Sequence[Board], reader: Reader, *, floor: Reader | No
     tables = []
     for board in boards:
         kind = board.plan.kind
-        found = _pick(board.plan, cells[kind])
-        low, high = intervals(found[:, 1:]).T
+        values = _pick(board.plan, cells[kind])
+        low, high = intervals(values[:, 1:]).T
         under = None if floor_cells is None else _pick(board.plan, floor_cells[kind])
-        gain = np.full((len(found), 3), np.nan)
+        gain = np.full((len(values), 3), np.nan)
         if under is not None:
-            gain = np.c_[found[:, 0] - under[:, 0], intervals(found[:, 1:] - under[:, 1:])]
+            gain = np.c_[values[:, 0] - under[:, 0], intervals(values[:, 1:] - under[:, 1:])]
         # The diagonal of the columns at this training size: that of the categories where one is held out.
         ceiling = normalised(
-            found[:, 0], _ceilings(board.plan, cells["category" if "category" in kind else kind])
+            values[:, 0], _ceilings(board.plan, cells["category" if "category" in kind else kind])
         )
-        table = _frame(board.plan).assign(auroc=found[:, 0], low=low, high=high, normalised=ceiling)
+        table = _frame(board.plan).assign(auroc=values[:, 0], low=low, high=high, normalised=ceiling)
         table = table.assign(gain=gain[:, 0], gain_low=gain[:, 1], gain_high=gain[:, 2], reader=reader.name)
         layer, position = reader.site
         tables.append(table.assign(layer=layer, position=position, selected=reader.is_selected))

@@ -25,7 +25,7 @@ from filelock import FileLock
 from kill_at_events import killed_at
 
 from unsinter.cache import ActivationStore, CacheError, gc, ls, verify
-from unsinter.cache.atomic import held
+from unsinter.cache.atomic import file_lock
 from unsinter.cache.references import read_references
 
 ROWS = row_keys(32)
@@ -293,12 +293,12 @@ def test_a_lock_whose_folder_goes_while_it_is_made_is_tried_anew(tmp_path, monke
         return acquire(lock, *arguments, **options)
 
     monkeypatch.setattr(FileLock, "acquire", disturbed)
-    with held(tmp_path / "locks" / "x.lock", wait=True) as is_mine:
+    with file_lock(tmp_path / "locks" / "x.lock", wait=True) as is_mine:
         assert is_mine
     assert not errors
 
 
 def test_a_file_where_the_folder_of_a_lock_should_be_is_named(tmp_path):
     (tmp_path / "locks").write_text("")
-    with pytest.raises(CacheError, match="locks"), held(tmp_path / "locks" / "x.lock", wait=True):
+    with pytest.raises(CacheError, match="locks"), file_lock(tmp_path / "locks" / "x.lock", wait=True):
         pass

@@ -90,8 +90,8 @@ def reasoning_spans(text: str) -> list[Span]:
     began with the text; the last such marker counts. Markers in code are words about markers and are left
     alone.
     """
-    if found := _STRIPPED_FINAL.search(text):
-        return [found.span()]
+    if final := _STRIPPED_FINAL.search(text):
+        return [final.span()]
     if _STRIPPED_ONLY.search(text):
         return [(0, len(text))]
     markers = list(_markers(text))
@@ -141,13 +141,13 @@ def open_marker(text: str) -> str | None:
 
     Asked of a rendered prompt, it says that the response starts inside its reasoning.
     """
-    held: list[str] = []
+    opened: list[str] = []
     for marker in _markers(text):
         if marker.role == "open":
-            held.append(marker.text)
+            opened.append(marker.text)
         elif marker.role in ("close", "answer"):
-            held = held[:-1] if marker.role == "close" else []
-    return held[-1] if held else None
+            opened = opened[:-1] if marker.role == "close" else []
+    return opened[-1] if opened else None
 
 
 def is_marker(token: str) -> bool:

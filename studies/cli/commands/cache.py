@@ -15,16 +15,16 @@ def ls_verb() -> Table:
     root = default_root()
     rows = [
         (
-            held.key[:12],
-            held.model,
-            f"{held.rows:,}",
-            _span(held.layers),
-            ", ".join(held.positions),
-            held.dtype,
-            size_text(held.n_bytes),
-            ", ".join(str(study) for study in held.studies) or "none",
+            entry.key[:12],
+            entry.model,
+            f"{entry.rows:,}",
+            _span(entry.layers),
+            ", ".join(entry.positions),
+            entry.dtype,
+            size_text(entry.n_bytes),
+            ", ".join(str(study) for study in entry.studies) or "none",
         )
-        for held in ls(root)
+        for entry in ls(root)
     ]
     header = ("key", "model", "rows", "layers", "positions", "dtype", "size", "needed by")
     return f"{root}: {len(rows)} models", header, rows
@@ -58,7 +58,7 @@ def gc_verb(
     root = default_root()
     only = None if shown is None else {candidate.path for candidate in shown.candidates}
     report = gc(root, dry_run=not remove, quarantined=quarantined, only=only)
-    rows = [(str(found.path), size_text(found.n_bytes), found.reason) for found in report.candidates]
+    rows = [(str(entry.path), size_text(entry.n_bytes), entry.reason) for entry in report.candidates]
     lines = [f"{folder}: in use by a running process; left alone" for folder in report.in_use]
     lines += [
         f"{note}: a note of an earlier version that names what is not stored; all of its folder is kept"

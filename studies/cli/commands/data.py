@@ -46,37 +46,37 @@ class CheckRequest:
     strip_wrapper: bool = False
 
 
-def check_verb(asked: CheckRequest) -> list[Table]:
+def check_verb(request: CheckRequest) -> list[Table]:
     """Validate records and say what they hold and which questions they can answer."""
-    for path in filter(None, (*asked.data, asked.responses, asked.prompts)):
+    for path in filter(None, (*request.data, request.responses, request.prompts)):
         check_run_file(expand_home(path), error=StudyError)
-    studies = [path for path in asked.data if path.suffix.lower() in (".yaml", ".yml")]
-    report = _check_study(asked, studies[0]) if studies else _check_files(asked)
+    studies = [path for path in request.data if path.suffix.lower() in (".yaml", ".yml")]
+    report = _check_study(request, studies[0]) if studies else _check_files(request)
     tables: list[Table] = list(check_tables(report))
     if report.notes:
         tables.append(("worth knowing", ("note",), [(note,) for note in report.notes]))
     return tables
 
 
-def _check_files(asked: CheckRequest) -> CheckReport:
-    declared = dict.fromkeys(map(expand_home, asked.all_harmful), True)
-    for path in map(expand_home, asked.all_harmless):
+def _check_files(request: CheckRequest) -> CheckReport:
+    declared = dict.fromkeys(map(expand_home, request.all_harmful), True)
+    for path in map(expand_home, request.all_harmless):
         if declared.setdefault(path, False):
             raise StudyError(f"{path} is named by --all-harmful and by --all-harmless; name it once.")
     return check_data(
-        asked.data,
-        prompts=[asked.prompts] if asked.prompts else [],
-        responses=[asked.responses] if asked.responses else [],
-        columns=parse_columns(asked.columns),
+        request.data,
+        prompts=[request.prompts] if request.prompts else [],
+        responses=[request.responses] if request.responses else [],
+        columns=parse_columns(request.columns),
         all_harmful=declared,
-        near_copies=_near_copies(asked),
+        near_copies=_near_copies(request),
     )
 
 
-def _check_study(asked: CheckRequest, path: Path) -> CheckReport:
+def _check_study(request: CheckRequest, path: Path) -> CheckReport:
     """Check the records that a study file names, read as the study reads them."""
-    others = (asked.data[1:], asked.responses, asked.prompts, asked.columns, asked.all_harmful)
-    if any(others) or asked.all_harmless or asked.strip_wrapper or asked.near_copies is not None:
+    others = (request.data[1:], request.responses, request.prompts, request.columns, request.all_harmful)
+    if any(others) or request.all_harmless or request.strip_wrapper or request.near_copies is not None:
         raise StudyError(
             f"{path} is a study file, which says all there is to say of its records; give it alone."
         )
@@ -89,17 +89,17 @@ def _check_study(asked: CheckRequest, path: Path) -> CheckReport:
         responses,
         files=[file for file in files if file[2]],
         near_copies=study.prompts.near_copies,
-        asked=OwnQuestions.of(study),
+        beside=OwnQuestions.of(study),
     )
 
 
-def _near_copies(asked: CheckRequest) -> NearCopies:
-    if asked.near_copies is None:
-        return NearCopies(strip_wrapper=asked.strip_wrapper)
-    if not 0 < asked.near_copies <= 1:
-        raise StudyError(f"--near-copies must be above 0 and at most 1, got {asked.near_copies:g}.")
+def _near_copies(request: CheckRequest) -> NearCopies:
+    if request.near_copies is None:
+        return NearCopies(strip_wrapper=request.strip_wrapper)
+    if not 0 < request.near_copies <= 1:
+        raise StudyError(f"--near-copies must be above 0 and at most 1, got {request.near_copies:g}.")
     return NearCopies(
-        threshold=asked.near_copies, word_threshold=asked.near_copies, strip_wrapper=asked.strip_wrapper
+        threshold=request.near_copies, word_threshold=request.near_copies, strip_wrapper=request.strip_wrapper
     )
 
 
@@ -169,7 +169,7 @@ def label_tables(report: LabelReport) -> list[Table]:
         tables.append(("wording of the refusals", ("W", "rows"), [(name, f"{n:,}") for name, n in wordings]))
     if report.overall is not None:
         agreements = [*report.by_model.items(), ("all", report.overall)]
-        rows = [_agreement_row(name, found) for name, found in agreements]
+        rows = [_agreement_row(name, agreement) for name, agreement in agreements]
         header = ("model", "rows", "accuracy", "kappa", "macro-F1", "confusions (gold > ours)")
         tables.append(("agreement with gold labels", header, rows))
     if report.undecided:
@@ -183,18 +183,18 @@ def label_tables(report: LabelReport) -> list[Table]:
     return tables
 
 
-def _agreement_row(name: str, found: Agreement) -> tuple[str, ...]:
+def _agreement_row(name: str, agreement: Agreement) -> tuple[str, ...]:
     confusions = [
         (n, f"{gold} > {ours} {n}")
-        for gold, row in found.confusion.items()
+        for gold, row in agreement.confusion.items()
         for ours, n in row.items()
         if n and gold != ours
     ]
     return (
         name,
-        f"{found.n:,}",
-        f"{found.accuracy:.3f} [{found.low:.3f}, {found.high:.3f}]",
-        "-" if found.kappa is None else f"{found.kappa:.3f}",
-        f"{found.macro_f1:.3f}",
+        f"{agreement.n:,}",
+        f"{agreement.accuracy:.3f} [{agreement.low:.3f}, {agreement.high:.3f}]",
+        "-" if agreement.kappa is None else f"{agreement.kappa:.3f}",
+        f"{agreement.macro_f1:.3f}",
         ", ".join(text for _, text in sorted(confusions, reverse=True)),
     )

@@ -39,7 +39,7 @@ def forecast_study(path: Path, *, overrides: Sequence[str] = ()) -> list[Table]:
             weights=shape.n_parameters * _ITEM[dtype],
             batch=batch_bytes(config.get_text_config().to_dict(), item=_ITEM[dtype]),
         )
-        found = forecast(
+        prediction = forecast(
             study,
             shape,
             memory,
@@ -53,7 +53,7 @@ def forecast_study(path: Path, *, overrides: Sequence[str] = ()) -> list[Table]:
             f"{study.name} on {source.name}: {shape.n_parameters / 1e9:.2f} B parameters in {dtype}, "
             f"{len(prompts):,} prompts; {device.name} measured at {device.flops / 1e12:.2g} TFLOP/s"
         )
-        tables.append((title, ("what", "predicted, within a factor of three"), found.lines()))
+        tables.append((title, ("what", "predicted, within a factor of three"), prediction.lines()))
     return tables
 
 

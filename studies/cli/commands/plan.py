@@ -33,7 +33,7 @@ class PlanRequest:
     pair: str | None = None
 
 
-def plan_verb(asked: PlanRequest) -> Table:
+def plan_verb(request: PlanRequest) -> Table:
     """Return a row per planted truth: how often a study of this size calls it right, wrong or not at all.
 
     Raises
@@ -42,10 +42,10 @@ def plan_verb(asked: PlanRequest) -> Table:
         have.
     """
     about = ""
-    if asked.study is not None or asked.pair is not None:
-        asked, about = _with_cells(asked)
-    by_n = asked.n is not None and asked.phi is not None
-    if (asked.cells is None) != by_n or (asked.cells and (asked.n, asked.phi) != (None, None)):
+    if request.study is not None or request.pair is not None:
+        request, about = _with_cells(request)
+    by_n = request.n is not None and request.phi is not None
+    if (request.cells is None) != by_n or (request.cells and (request.n, request.phi) != (None, None)):
         raise StudyError(
             "give the prompts per cell, as --cells 300,40,40,300 (both factors, the first only, the second "
             "only, neither; of D-R: harmful and refused, harmful and answered, harmless and refused, "
@@ -53,19 +53,19 @@ def plan_verb(asked: PlanRequest) -> Table:
         )
     try:
         plan = Plan(
-            cells=parse_cells(asked.cells) if asked.cells else None,
-            n=asked.n,
-            phi=asked.phi,
-            auc=asked.auc,
-            d=asked.d,
-            n_categories=asked.n_categories,
-            n_worlds=asked.n_worlds,
-            seed=asked.seed,
+            cells=parse_cells(request.cells) if request.cells else None,
+            n=request.n,
+            phi=request.phi,
+            auc=request.auc,
+            d=request.d,
+            n_categories=request.n_categories,
+            n_worlds=request.n_worlds,
+            seed=request.seed,
         )
-        rows = plan_table(plan, n_jobs=asked.n_jobs)
+        rows = plan_table(plan, n_jobs=request.n_jobs)
     except (ValueError, TypeError) as error:
         raise StudyError(str(error)) from error
-    size = f"cells {asked.cells}" if asked.cells else f"n {asked.n}, phi {asked.phi:g}"
+    size = f"cells {request.cells}" if request.cells else f"n {request.n}, phi {request.phi:g}"
     title = (
         f"{about}{size}: verdicts on {plan.n_worlds} planted worlds each, best AUROC {plan.auc:g}, d {plan.d}"
     )
@@ -74,45 +74,49 @@ def plan_verb(asked: PlanRequest) -> Table:
         title,
         header,
         [
-            (row.world, row.truth, *map(_told, (row.right, row.wrong, row.undetermined)), row.reason)
+            (row.world, row.truth, *map(_share_text, (row.right, row.wrong, row.undetermined)), row.reason)
             for row in rows
         ],
     )
 
 
-def _with_cells(asked: PlanRequest) -> tuple[PlanRequest, str]:
+def _with_cells(request: PlanRequest) -> tuple[PlanRequest, str]:
     """Return the request with the cells that a pair of a study has in its records, and their name."""
-    if asked.study is None or asked.pair is None or (asked.cells, asked.n, asked.phi) != (None, None, None):
+    if (
+        request.study is None
+        or request.pair is None
+        or (request.cells, request.n, request.phi) != (None, None, None)
+    ):
         raise StudyError("--study and --pair go together, and take the place of --cells, --n and --phi.")
-    study = load_study(asked.study)
+    study = load_study(request.study)
     try:
-        check_pairs([asked.pair], (), study.targets)
+        check_pairs([request.pair], (), study.targets)
     except ValueError as error:
-        raise StudyError(f"{asked.study}: {error}.") from error
+        raise StudyError(f"{request.study}: {error}.") from error
     dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
     answers = dataset.recorded.get(study.responses.model or "") if study.responses else None
-    needing = [name for name in asked.pair.split("-") if definition_of(name).needs_answers]
+    needing = [name for name in request.pair.split("-") if definition_of(name).needs_answers]
     if needing and answers is None:
         raise StudyError(
-            f"{asked.study}: the labels of {needing[0]} are made when the study runs (no responses.path); "
+            f"{request.study}: the labels of {needing[0]} are made when the study runs (no responses.path); "
             "give --cells."
         )
     contrasts, left_out = study_pairs(
         dataset,
         answers or [None] * len(dataset.prompts),
-        study.separation.model_copy(update={"pairs": (asked.pair,)}),
+        study.separation.model_copy(update={"pairs": (request.pair,)}),
         targets=study.targets,
         is_present=np.ones(len(dataset.prompts), dtype=bool),
     )
     if not contrasts:
-        reason = left_out.get(asked.pair, "its labels are not among the study's targets")
-        raise StudyError(f"{asked.study}: the pair {asked.pair} has nothing to plan: {reason}.")
+        reason = left_out.get(request.pair, "its labels are not among the study's targets")
+        raise StudyError(f"{request.study}: the pair {request.pair} has nothing to plan: {reason}.")
     fullest = max(contrasts, key=lambda contrast: min(contrast.pair.groups_per_cell().values()))
     counts = fullest.pair.groups_per_cell()
     cells = ",".join(str(counts[name]) for name in CELLS)
-    about = f"{asked.pair} ({fullest.first_class}, {fullest.second_class}), groups in "
-    return replace(asked, cells=cells), about
+    about = f"{request.pair} ({fullest.first_class}, {fullest.second_class}), groups in "
+    return replace(request, cells=cells), about
 
 
-def _told(share: Share) -> str:
+def _share_text(share: Share) -> str:
     return f"{share.value:.0%} [{share.low:.0%}, {share.high:.0%}]"

@@ -50,24 +50,26 @@ class RunRequest:
     storage: str | None = None
 
 
-def run_verb(asked: RunRequest, *, progress: Progress) -> RunOutcome:
+def run_verb(request: RunRequest, *, progress: Progress) -> RunOutcome:
     """Run a study file, or the embedded study."""
-    if asked.demo == (asked.study_file is not None):
+    if request.demo == (request.study_file is not None):
         raise StudyError("name a study file or give --demo, one of the two.")
-    if asked.n_jobs < 1 and asked.n_jobs != -1:
-        raise StudyError(f"--jobs takes a number of workers from 1, or -1 for all cores; got {asked.n_jobs}.")
-    study = load_study(asked.study_file or demo_study_file(), overrides=asked.overrides)
-    folder = expand_home(asked.out) if asked.out else Path("runs") / study.name
+    if request.n_jobs < 1 and request.n_jobs != -1:
+        raise StudyError(
+            f"--jobs takes a number of workers from 1, or -1 for all cores; got {request.n_jobs}."
+        )
+    study = load_study(request.study_file or demo_study_file(), overrides=request.overrides)
+    folder = expand_home(request.out) if request.out else Path("runs") / study.name
     _check_can_be_folder(folder)
-    if asked.storage is not None:
+    if request.storage is not None:
         from unsinter.studies.probing.tuning.storage import check_storage_url
 
-        check_storage_url(asked.storage)
+        check_storage_url(request.storage)
     settings = Settings(
         folder=folder,
         cache_root=default_root(),
-        n_jobs=asked.n_jobs,
-        storage=asked.storage,
+        n_jobs=request.n_jobs,
+        storage=request.storage,
         progress=progress,
     )
     summary = run_study(study, settings)

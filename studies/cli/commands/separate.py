@@ -67,7 +67,9 @@ def separate_verb(
         raise SeparationError(f"{run / 'verdicts.parquet'} {unknown}")
     verdicts = _only(_only(verdicts, "model", model, run), "pair", pair, run)
     models = list(dict.fromkeys(verdicts["model"]))
-    lines = [said for _, told in separation_answers(verdicts, results, models) for said in told]
+    lines = [
+        sentence for _, sentences in separation_answers(verdicts, results, models) for sentence in sentences
+    ]
     tables = [*map_screens(verdicts), *evidence_screens(verdicts, results)]
     if contrasts:
         tables += contrast_screens(verdicts, results)

@@ -82,6 +82,6 @@ def _matrices(
         raise TransferError(f"{run} holds no transfer of kind {kind}; {holds}.")
     if transfer is not None:
         parts = with_target(transfer).groupby(["model", "target", "kind"], sort=False)
-        for (model, target, found), part in parts:
-            if kind in (None, found):
-                yield str(model), matrix_name(str(model), str(found), str(target)), part
+        for (model, target, own_kind), part in parts:
+            if kind in (None, own_kind):
+                yield str(model), matrix_name(str(model), str(own_kind), str(target)), part

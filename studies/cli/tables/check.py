@@ -111,7 +111,12 @@ def _missing(report: CheckReport) -> Table:
 
 def _associations(report: CheckReport) -> Table:
     rows: list[Key] = [
-        (found.pair, found.model or "", found.measure, "-" if found.value is None else f"{found.value:.2f}")
-        for found in report.associations
+        (
+            association.pair,
+            association.model or "",
+            association.measure,
+            "-" if association.value is None else f"{association.value:.2f}",
+        )
+        for association in report.associations
     ]
     return "Labels that go together", ("labels", "model", "measure", "value"), rows

@@ -41,7 +41,7 @@ def evidence_screens(verdicts: pd.DataFrame, results: pd.DataFrame | None) -> li
             ("first, second", *(_factors(row) for row, _ in picked.values())),
             ("site", *(f"layer {row['layer']}, {row['position']}" for row, _ in picked.values())),
             ("why this site", *(how for _, how in picked.values())),
-            *((name, *(told[name] for told in texts.values())) for name in next(iter(texts.values()))),
+            *((name, *(cells[name] for cells in texts.values())) for name in next(iter(texts.values()))),
             ("reason", *(str(row["reason"]) for row, _ in picked.values())),
         ]
         title = f"{model}: evidence at one site per pair; AUROC with 95 % bands, together over all sites"
@@ -59,9 +59,9 @@ def contrast_screens(verdicts: pd.DataFrame, results: pd.DataFrame | None) -> li
         rows = []
         for (first, second), part in own.groupby(["first_class", "second_class"], sort=False):
             row, _ = chosen_site(part, results)
-            told = evidence_texts(row)
+            cells = evidence_texts(row)
             rows.append(
-                (f"{first} / {second}", _counts(part), told["verdict"], *(told[name] for name in names))
+                (f"{first} / {second}", _counts(part), cells["verdict"], *(cells[name] for name in names))
             )
         header = ("first / second class", "sites", "chosen site", "A", "B", "O first", "O second")
         tables.append((f"{model}: {pair}, each class against the rest", header, rows))

@@ -48,7 +48,9 @@ def summary_tables(summary: Mapping[str, Any]) -> list[Table]:
     if unlabelled:
         tables.append(("answers without a label", ("model", "why", "prompts"), unlabelled))
     if cut := [
-        [name, said] for name, model in summary["models"].items() if (said := model.get("cut_answers"))
+        [name, sentence]
+        for name, model in summary["models"].items()
+        if (sentence := model.get("cut_answers"))
     ]:
         tables.append(("answers cut too early", ("model", "what would do"), cut))
     silent = [

@@ -105,11 +105,11 @@ class Ledger:
             self.storage.set_trial_state_values(trial_id, TrialState.FAIL)
 
     def _first(self, states: tuple[TrialState, ...]) -> dict[int, FrozenTrial]:
-        found: dict[int, FrozenTrial] = {}
+        trials: dict[int, FrozenTrial] = {}
         for trial in self.storage.get_all_trials(self.study_id, deepcopy=False):
             if trial.state in states and _PLACE in trial.user_attrs:
-                found.setdefault(trial.user_attrs[_PLACE], trial)
-        return dict(sorted(found.items()))
+                trials.setdefault(trial.user_attrs[_PLACE], trial)
+        return dict(sorted(trials.items()))
 
 
 def seconds_of(trial: FrozenTrial) -> float:

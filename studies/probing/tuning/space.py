@@ -122,11 +122,11 @@ def next_batch(space: Space, finished: Sequence[FrozenTrial], *, seed: int) -> l
         ]
     )
     known = [space.candidate(trial.params) for trial in finished]
-    asked: list[int] = []
+    numbers: list[int] = []
     for _ in range(space.tuning.batch):
-        asked.append(_ask_new(study, space, known))
-        known.append(space.candidate(study.trials[asked[-1]].params))
-    return [study.trials[number] for number in asked]
+        numbers.append(_ask_new(study, space, known))
+        known.append(space.candidate(study.trials[numbers[-1]].params))
+    return [study.trials[number] for number in numbers]
 
 
 def _ask_new(study: optuna.Study, space: Space, known: Sequence[Candidate]) -> int:

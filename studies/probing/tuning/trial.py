@@ -78,7 +78,12 @@ class Fitted:
 
 
 def run_trial(
-    X: FloatArray, candidate: Candidate, given: TrainingRows, bars: Sequence[float], *, is_last: bool = False
+    X: FloatArray,
+    candidate: Candidate,
+    training: TrainingRows,
+    bars: Sequence[float],
+    *,
+    is_last: bool = False,
 ) -> TrialResult:
     """Score a candidate on the inner folds of X (n_train, d_model), fold by fold.
 
@@ -88,20 +93,20 @@ def run_trial(
     is_last : keep the out-of-fold scores; otherwise they stay empty.
     """
     started = time.perf_counter()
-    penalties = penalties_of(candidate, given)
+    penalties = penalties_of(candidate, training)
     values: list[float] = []
     by_fold, scores_by_fold = [], []
     # One thread per trial: sums in another order differ in their last bits, and so might the choice.
     with threadpool_limits(limits=1):
-        conditions = candidate.conditions(groups=given.groups, seed=given.seed)
+        conditions = candidate.conditions(groups=training.groups, seed=training.seed)
         solver = _shared_solver(X, candidate, conditions)
-        for fold, bar in zip(given.folds, bars, strict=True):
-            task = given.task_without(fold)
+        for fold, bar in zip(training.folds, bars, strict=True):
+            task = training.task_without(fold)
             (fitted,) = fit_candidate(
                 X, candidate, tasks=[task], penalties=penalties, conditions=conditions, solver=solver
             )
-            unseen = given.inner == fold
-            by_fold.append([_score(given.target, s[unseen], unseen) for s in fitted.scores])
+            unseen = training.inner == fold
+            by_fold.append([_score(training.target, s[unseen], unseen) for s in fitted.scores])
             scores_by_fold.append(fitted.scores[:, unseen])
             values.append(float(np.mean(by_fold, axis=0).max()))
             if max(values) < bar:
@@ -111,14 +116,14 @@ def run_trial(
     return TrialResult(
         values=values,
         penalty=penalties[best] if candidate.family.has_penalty else NAN,
-        out_of_fold=_together(scores_by_fold, best, given) if is_last else np.empty(0),
+        out_of_fold=_together(scores_by_fold, best, training) if is_last else np.empty(0),
         seconds=time.perf_counter() - started,
     )
 
 
-def penalties_of(candidate: Candidate, given: TrainingRows) -> Sequence[float]:
+def penalties_of(candidate: Candidate, training: TrainingRows) -> Sequence[float]:
     """Return the penalties a trial tries; one that nothing reads where the family has none."""
-    return given.penalties if candidate.family.has_penalty else given.penalties[:1]
+    return training.penalties if candidate.family.has_penalty else training.penalties[:1]
 
 
 def fit_candidate(
@@ -192,8 +197,8 @@ def _score(target: Target, scores: FloatArray, unseen: NDArray[np.bool_]) -> flo
     return float(score(target, scores, target.labels[unseen])[0])
 
 
-def _together(scores_by_fold: list[FloatArray], best: int, given: TrainingRows) -> FloatArray:
-    out_of_fold = np.empty((len(given.inner), *scores_by_fold[0].shape[2:]))
-    for fold, scores in zip(given.folds, scores_by_fold, strict=True):
-        out_of_fold[given.inner == fold] = scores[best]
+def _together(scores_by_fold: list[FloatArray], best: int, training: TrainingRows) -> FloatArray:
+    out_of_fold = np.empty((len(training.inner), *scores_by_fold[0].shape[2:]))
+    for fold, scores in zip(training.folds, scores_by_fold, strict=True):
+        out_of_fold[training.inner == fold] = scores[best]
     return out_of_fold

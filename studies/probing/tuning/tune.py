@@ -84,19 +84,19 @@ def tune(
     ------
     TuningError : the storage cannot be opened.
     """
-    rows, given = plan.rows, _training_rows(plan)
-    space = _space(read, sites, given, rows, tuning)
-    digest = TUNING.key(_parts(given, space, store.content))
+    rows, training = plan.rows, _training_rows(plan)
+    space = _space(read, sites, training, rows, tuning)
+    digest = TUNING.key(_parts(training, space, store.content))
     with _quiet(), open_storage(store.storage, store.folder) as opened:
         ledger = Ledger.open(opened, f"{store.name}-{digest[:16]}")
-        finished = _fill(ledger, space, given, lambda site: read(*site)[rows.train], workers)
+        finished = _fill(ledger, space, training, lambda site: read(*site)[rows.train], workers)
     kept = list(finished.items())[: tuning.trials]
     best, trial = max(
         ((place, trial) for place, trial in kept if trial.state is TrialState.COMPLETE),
         key=lambda item: (item[1].value, -item[0]),
     )
     return Tuned(
-        fit=_refit(read, plan, space.candidate(trial.params), given, best),
+        fit=_refit(read, plan, space.candidate(trial.params), training, best),
         trials=pd.DataFrame(
             [_row(place, trial, space) for place, trial in kept],
             columns=[column for column in TRIALS if column not in ("model", "target")],
@@ -107,7 +107,7 @@ def tune(
 def _fill(
     ledger: Ledger,
     space: Space,
-    given: TrainingRows,
+    training: TrainingRows,
     read_train: Callable[[Site], Any],
     workers: Workers,
 ) -> dict[int, FrozenTrial]:
@@ -122,8 +122,8 @@ def _fill(
             return finished
         if (start := missing[0] // size * size) != planned_for:
             before = [finished[place] for place in range(start)]
-            planned = next_batch(space, before, seed=given.seed)
-            bars = pruning_bars(before if space.tuning.pruning else [], n_folds=len(given.folds))
+            planned = next_batch(space, before, seed=training.seed)
+            bars = pruning_bars(before if space.tuning.pruning else [], n_folds=len(training.folds))
             planned_for = start
         batch = {start + i: trial for i, trial in enumerate(planned) if start + i < budget}
         claims = ledger.claim(batch, n_jobs)
@@ -132,7 +132,8 @@ def _fill(
             continue
         candidates = [space.candidate(batch[claim.place].params) for claim in claims]
         results = Parallel(n_jobs=min(len(claims), n_jobs))(
-            delayed(run_trial)(read_train(candidate.site), candidate, given, bars) for candidate in candidates
+            delayed(run_trial)(read_train(candidate.site), candidate, training, bars)
+            for candidate in candidates
         )
         for claim, result in zip(claims, results, strict=True):
             is_pruned = max(result.values) < bars[len(result.values) - 1]
@@ -156,25 +157,27 @@ def _groups(plan: SitePlan) -> NDArray[Any]:
     return np.arange(len(plan.weights)) if plan.groups is None else np.asarray(plan.groups)
 
 
-def _space(read: ReadSite, sites: Sequence[Site], given: TrainingRows, rows: Rows, tuning: Tuning) -> Space:
-    smallest = min(int((given.inner != fold).sum()) for fold in given.folds)
+def _space(
+    read: ReadSite, sites: Sequence[Site], training: TrainingRows, rows: Rows, tuning: Tuning
+) -> Space:
+    smallest = min(int((training.inner != fold).sum()) for fold in training.folds)
     return make_space(sites, tuning, n_rows=smallest, d_model=read(*sites[0]).shape[1])
 
 
-def _parts(given: TrainingRows, space: Space, content: Mapping[str, Any]) -> dict[str, Any]:
+def _parts(training: TrainingRows, space: Space, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that the trials depend on; a larger budget goes on with the same trials."""
     return {
         "content": dict(content),
-        "labels": given.target.labels,
-        "classes": list(given.target.classes),
-        "weights": given.weights,
-        "inner": given.inner,
-        "groups": given.groups.astype(str),
-        "penalties": list(given.penalties),
+        "labels": training.target.labels,
+        "classes": list(training.target.classes),
+        "weights": training.weights,
+        "inner": training.inner,
+        "groups": training.groups.astype(str),
+        "penalties": list(training.penalties),
         "layers": {position: list(layers) for position, layers in space.layers.items()},
         "reductions": list(space.reductions),
         "space": space.tuning.model_copy(update={"trials": 0}),
-        "seed": given.seed,
+        "seed": training.seed,
         # Left out where every choice is the study's, so that trials of earlier runs keep their digest.
         **({"own spaces": own} if (own := spaces_of_their_own(space.tuning.families)) else {}),
     }
@@ -184,16 +187,18 @@ def _refit(
     read: ReadSite,
     plan: SitePlan,
     candidate: Candidate,
-    given: TrainingRows,
+    training: TrainingRows,
     number: int,
 ) -> SiteFit:
     """Fit the best candidate on all training rows, with its controls; here the held-out rows are opened."""
     X, rows = read(*candidate.site), plan.rows
-    result = run_trial(X[rows.train], candidate, given, [float("-inf")] * len(given.folds), is_last=True)
-    penalties = penalties_of(candidate, given) if np.isnan(result.penalty) else [result.penalty]
+    result = run_trial(
+        X[rows.train], candidate, training, [float("-inf")] * len(training.folds), is_last=True
+    )
+    penalties = penalties_of(candidate, training) if np.isnan(result.penalty) else [result.penalty]
     with threadpool_limits(limits=1):
         tasks = tasks_of(plan)
-        conditions = candidate.conditions(groups=_groups(plan), seed=given.seed)
+        conditions = candidate.conditions(groups=_groups(plan), seed=training.seed)
         fitted = fit_candidate(
             X, candidate, tasks=list(tasks.values()), penalties=penalties, conditions=conditions
         )
@@ -206,7 +211,7 @@ def _refit(
         inner_score=result.values[-1],
         scores=probe.scores[0][rows.test],
         layers=probe.layers[0],
-        operation=choose_operation(given.target, result.out_of_fold, given.target.codes),
+        operation=choose_operation(training.target, result.out_of_fold, training.target.codes),
         controls=site_controls(plan, {name: fit.scores[0] for name, fit in fits.items()}),
         converged=bool(probe.converged[0]),
         examples=np.asarray(X[rows.test[:N_EXAMPLES]], dtype=np.float32),

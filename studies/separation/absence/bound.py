@@ -27,7 +27,7 @@ def tested_absence(
     X: FloatArray,
     family: RowFamily,
     used: SiteFit,
-    asked: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
+    absences: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
     rule: Rule,
 ) -> list[Evidence]:
     """Return each evidence with the bounds and the non-linear areas of the factors that it calls absent.
@@ -35,13 +35,13 @@ def tested_absence(
     Parameters
     ----------
     X : (n, d) activations of the family's rows at this site.
-    asked : places of contrasts, their evidence, and the factors.
+    absences : places of contrasts, their evidence, and the factors.
     """
     order = used.order
     sites = coordinates(in_float32_range(X)[order])
     folds = metric_folds(sites, family.kind_columns[order], used.folds[0][order])
-    found = []
-    for place, evidence, factors in asked:
+    tested = []
+    for place, evidence, factors in absences:
         contrast, effects = family.contrasts[place], used.effects[place]
         assert effects is not None
         changes: dict[str, Estimate] = {}
@@ -65,8 +65,8 @@ def tested_absence(
             hidden = _hidden(sites, used, contrast, blocks, rule, second=second)
             changes[f"hidden_{factor}"] = Estimate(hidden, NAN, NAN)
             changes[f"nonlinear_{factor}"] = _nonlinear(sites, used, contrast, rule, second=second)
-        found.append(replace(evidence, **changes))
-    return found
+        tested.append(replace(evidence, **changes))
+    return tested
 
 
 def _hidden(
@@ -84,7 +84,7 @@ def _hidden(
     effect = contrast.effect_design.of(order).weights(np.arange(len(order)))[0 if second else 1]
     # The tested factor's own cells stay in: taken out, they would set the true labels off from shuffled ones.
     other = (contrast.z if second else contrast.w)[order, None].astype(np.float64)
-    beyond = rows_beyond(sites, np.hstack([contrast.held[order], other]), effect, rows)
+    beyond = rows_beyond(sites, np.hstack([contrast.fixed_columns[order], other]), effect, rows)
     labels = (contrast.w if second else contrast.z)[order]
     return hidden_code(beyond, labels[rows], blocks[rows], strata[order][rows], seed=rule.seed)
 
@@ -101,7 +101,7 @@ def _nonlinear(
         strata=strata[order],
         groups=used.groups[order],
         folds=used.folds[0][order],
-        held=contrast.held[order],
+        fixed_columns=contrast.fixed_columns[order],
         axis=contrast.effect_design.of(order).weights(np.arange(len(order)))[0 if second else 1],
     )
     return nonlinear_area(sites, rows, level=rule.level)

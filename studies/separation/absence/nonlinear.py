@@ -27,7 +27,7 @@ class FactorRows:
     ----------
     labels, other : (n,) 0 or 1, of the factor that is tested and of the other one.
     strata, groups, folds : (n,) codes.
-    held : (n, q) columns whose linear part is taken out of the activations.
+    fixed_columns : (n, q) columns whose linear part is taken out of the activations.
     axis : (n,) weights of rows in the effect of the other factor. What lies along that effect is left out: a
         factor that moves the same axis, or is told by errors in the other's label, is not one of its own.
     """
@@ -37,7 +37,7 @@ class FactorRows:
     strata: NDArray[np.intp]
     groups: NDArray[np.intp]
     folds: NDArray[np.intp]
-    held: FloatArray
+    fixed_columns: FloatArray
     axis: FloatArray
 
 
@@ -50,7 +50,7 @@ def nonlinear_area(sites: Coordinates, rows: FactorRows, *, level: float) -> Est
     term: it reads radii. Targets are centred within blocks on the training rows; folds are those of whole
     groups.
     """
-    P = _components(sites, rows.held, torch.as_tensor(rows.axis) @ sites.Y)
+    P = _components(sites, rows.fixed_columns, torch.as_tensor(rows.axis) @ sites.Y)
     blocks = np.unique(np.stack([rows.other, rows.strata], axis=1), axis=0, return_inverse=True)[1]
     areas = [
         _area_within(
@@ -80,9 +80,9 @@ def _scores(
     return scores
 
 
-def _components(sites: Coordinates, held: FloatArray, effect: Tensor) -> Tensor:
-    """Return leading whitened components (n, p) of what ``held`` leaves, across an effect."""
-    residual, _ = least_squares(torch.as_tensor(held), sites.Y)
+def _components(sites: Coordinates, columns: FloatArray, effect: Tensor) -> Tensor:
+    """Return leading whitened components (n, p) of what ``columns`` leaves, across an effect."""
+    residual, _ = least_squares(torch.as_tensor(columns), sites.Y)
     metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
     n, p = residual.shape
     kept = min(p, max(_LEAST_COMPONENTS, n // _ROWS_PER_COMPONENT))

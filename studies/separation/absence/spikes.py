@@ -53,14 +53,14 @@ class MetricFold(NamedTuple):
 
 def metric_folds(sites: Coordinates, kinds: FloatArray, folds: NDArray[np.intp]) -> list[MetricFold]:
     """Return the metrics of the folds (n,) of one split; ``kinds`` as in ``cross_validated_effects``."""
-    found = []
+    made = []
     for fold in range(int(folds.max()) + 1):
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         residual, _ = least_squares(torch.as_tensor(kinds[train]), sites.Y[train])
         metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
         unseen, leverage = least_squares(torch.as_tensor(kinds[test]), sites.Y[test])
-        found.append(MetricFold(train, test, metric, unseen / (1 - leverage).clamp_min(0.05).sqrt()[:, None]))
-    return found
+        made.append(MetricFold(train, test, metric, unseen / (1 - leverage).clamp_min(0.05).sqrt()[:, None]))
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +145,8 @@ def _effects(
 ) -> Tensor:
     """Return the effect (n_spikes, p) of each drawing of the labels, all else held fixed."""
     other = (design.z if second else design.w)[rows, None]
-    held = [other, design.held[rows], (design.held_second if second else design.held_first)[rows]]
-    H = torch.as_tensor(np.hstack(held))
+    fixed = [other, design.fixed_columns[rows], (design.fixed_second if second else design.fixed_first)[rows]]
+    H = torch.as_tensor(np.hstack(fixed))
     drawn, _ = least_squares(H, torch.as_tensor(labels[:, rows].T))
     weights = drawn / drawn.square().sum(dim=0).clamp_min(1e-12)
     return weights.T @ Y[rows]

@@ -119,8 +119,8 @@ class CellMeans:
 
         ``solved`` is the mean difference (d,) times the inverse of the metric, which is taken as fixed.
         """
-        found = solved - (self.means @ solved) @ direction.change @ self.solved
-        return found - (difference @ direction.v) * direction.back
+        result = solved - (self.means @ solved) @ direction.change @ self.solved
+        return result - (difference @ direction.v) * direction.back
 
     def pull(self, direction: Direction, along: Tensor, turned: Tensor) -> Tensor:
         """Return how each training row (n,) changes a mean difference along the unit direction.

@@ -36,14 +36,14 @@ class Comparison:
 
         That is the inverse variance of an AUROC under chance.
         """
-        found = {}
+        weights = {}
         for block in np.unique(self.blocks[self.blocks >= 0]):
             n1 = int((self.positive & (self.blocks == block)).sum())
             n0 = int((~self.positive & (self.blocks == block)).sum())
             if n1 and n0:
-                found[int(block)] = n1 * n0 / (n1 + n0)
-        total = sum(found.values())
-        return {block: weight / total for block, weight in found.items()}
+                weights[int(block)] = n1 * n0 / (n1 + n0)
+        total = sum(weights.values())
+        return {block: weight / total for block, weight in weights.items()}
 
     def row_weights(self) -> FloatArray:
         """Return the weight of each row (n,) in the mean difference of positives and negatives."""

@@ -61,7 +61,7 @@ class Contrast:
         return {name: value[self.rows] for name, value in self.pair.held_fixed().items()}
 
     @cached_property
-    def held(self) -> FloatArray:
+    def fixed_columns(self) -> FloatArray:
         """An intercept and the columns (n, q) of all that is held fixed."""
         if self.strata is None and not self.covariates:
             return np.ones((len(self.rows), 1))
@@ -75,9 +75,9 @@ class Contrast:
             z=z,
             w=w,
             cells=self.cells,
-            held=self.held,
-            held_first=self._finer_columns(self.pair.first_within),
-            held_second=self._finer_columns(self.pair.second_within),
+            fixed_columns=self.fixed_columns,
+            fixed_first=self._finer_columns(self.pair.first_within),
+            fixed_second=self._finer_columns(self.pair.second_within),
         )
 
     def fixed_by(self, factor: NDArray[np.integer], least: float) -> list[str]:
@@ -98,18 +98,18 @@ class Contrast:
     def designs(self) -> list[Design]:
         """Return what directions are fitted to and tested by: one, or one per factor where labels are
         finer."""
-        asked = self.comparisons()
+        comparisons = self.comparisons()
         if not self.is_finer:
-            return [Design(cells=self.cells, strata=self.strata, comparisons=asked)]
-        found = []
+            return [Design(cells=self.cells, strata=self.strata, comparisons=comparisons)]
+        made = []
         for finer, own in (
-            (self.pair.first_within, [c for c in asked if c.probe != SECOND]),
-            (self.pair.second_within, [c for c in asked if c.probe == SECOND]),
+            (self.pair.first_within, [c for c in comparisons if c.probe != SECOND]),
+            (self.pair.second_within, [c for c in comparisons if c.probe == SECOND]),
         ):
-            held = [*([] if self.strata is None else [self.strata]), *self._own(finer)]
-            strata = self._combined(*held) if held else None
-            found.append(Design(cells=self.cells, strata=strata, comparisons=own))
-        return found
+            codes = [*([] if self.strata is None else [self.strata]), *self._own(finer)]
+            strata = self._combined(*codes) if codes else None
+            made.append(Design(cells=self.cells, strata=strata, comparisons=own))
+        return made
 
     def plain_design(self) -> Design:
         """Return a design that compares nothing."""
@@ -132,7 +132,7 @@ class Contrast:
         given_w, given_z = self.blocks(second=False), self.blocks(second=True)
         mixed = np.where(z != w, self._blocks(np.zeros_like(z)), -1)
         like = np.where(z == w, self._blocks(np.zeros_like(z)), -1)
-        asked = (
+        rows = (
             ("a", FIRST, z, given_w),
             ("b", SECOND, w, given_z),
             ("mixed_first", FIRST, z, mixed),
@@ -144,7 +144,7 @@ class Contrast:
         )
         return [
             Comparison(name=name, probe=probe, positive=np.asarray(truth == 1), blocks=blocks)
-            for name, probe, truth, blocks in asked
+            for name, probe, truth, blocks in rows
         ]
 
     def _finer_columns(self, finer: NDArray[np.generic] | None) -> FloatArray:

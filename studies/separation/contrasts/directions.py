@@ -79,7 +79,7 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
     Double differences over cells: arXiv:2603.05773.
     """
     x = torch.as_tensor(np.asarray(X, dtype=np.float32))
-    found = [
+    fits = [
         CrossFit(
             np.empty((len(PROBES), len(x)), dtype=np.float32),
             np.zeros((len(design.comparisons), len(x)), dtype=np.float32),
@@ -93,7 +93,7 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
         differences = _differences(designs, held_out, unseen)
         fitted = _fit(metric, [design.indicators(kept) for design in designs], seen, differences)
         turned, wanted = [], []
-        for design, fit, (means, difference, solved) in zip(designs, found, fitted, strict=True):
+        for design, fit, (means, difference, solved) in zip(designs, fits, fitted, strict=True):
             directions = [means.direction(probe) for probe in PROBES]
             V = torch.stack([direction.v for direction in directions])
             fit.scores[:, held_out] = (unseen @ V.T.float() - (V @ means.centre).float()).T.numpy()
@@ -109,7 +109,7 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
             for column, (fit, place, means, direction) in enumerate(wanted):
                 pull = means.pull(direction, along[:, column], turned[column]) / damping
                 fit.pull[place, kept] += pull.numpy()
-    return found
+    return fits
 
 
 def _differences(designs: Sequence[Design], held_out: NDArray[np.bool_], unseen: Tensor) -> list[Tensor]:

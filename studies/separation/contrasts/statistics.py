@@ -17,12 +17,12 @@ def area_statistics(fits: Sequence[CrossFit], contrast: Contrast) -> dict[str, S
     """Return the areas by name for every site; one without rows to compare is left out."""
     scores = np.stack([fit.scores for fit in fits])
     pull = np.stack([fit.pull for fit in fits])
-    found = {}
+    statistics = {}
     for place, comparison in enumerate(contrast.comparisons()):
         area = held_fixed_area(scores[:, comparison.probe], pull[:, place], comparison)
         if area is not None:
-            found[comparison.name] = area
-    return found
+            statistics[comparison.name] = area
+    return statistics
 
 
 def bit_statistics(
@@ -36,11 +36,11 @@ def bit_statistics(
     folds : (n,) folds of the two arms.
     """
     scores = np.stack([fit.scores for fit in fits])
-    found = {}
+    statistics = {}
     for name, probe, truth, other in (
         ("bits_first", FIRST, contrast.z, contrast.w),
         ("bits_second", SECOND, contrast.w, contrast.z),
     ):
         known = np.column_stack([*text[probe], other])
-        found[name] = mean_statistic(bits_beyond(known, scores[:, probe], truth, folds))
-    return found
+        statistics[name] = mean_statistic(bits_beyond(known, scores[:, probe], truth, folds))
+    return statistics

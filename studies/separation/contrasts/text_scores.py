@@ -87,7 +87,7 @@ def _by_floor(
 
 def _by_length(texts: list[str], designs: Sequence[Design], folds: NDArray[np.intp]) -> list[FloatArray]:
     lengths = np.array([[len(text), len(text.split())] for text in texts], dtype=np.float64)
-    found: list[FloatArray] = []
+    by_fold: list[FloatArray] = []
     for design in designs:
         scores = np.empty((2, len(texts)))
         for place, codes in enumerate((design.cells < 2, design.cells % 2 == 0)):
@@ -97,5 +97,5 @@ def _by_length(texts: list[str], designs: Sequence[Design], folds: NDArray[np.in
                 share = tree.fit(lengths[train], codes[train]).predict_proba(lengths[test])[:, 1]
                 clipped = np.clip(share, 0.5 / _LEAF, 1 - 0.5 / _LEAF)
                 scores[place, test] = np.log(clipped / (1 - clipped))
-        found.append(scores)
-    return found
+        by_fold.append(scores)
+    return by_fold

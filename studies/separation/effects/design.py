@@ -21,17 +21,17 @@ class EffectDesign:
     ----------
     z, w : (n,) codes of the factors, 0 or 1, or where labels err the probability of 1.
     cells : (n,) places in ``CELLS``, as observed.
-    held : (n, q) columns held fixed in every contrast, an intercept among them.
-    held_first, held_second : (n, q) further columns held fixed for the effect of the first, or second,
+    fixed_columns : (n, q) columns held fixed in every contrast, an intercept among them.
+    fixed_first, fixed_second : (n, q) further columns held fixed for the effect of the first, or second,
         factor.
     """
 
     z: FloatArray
     w: FloatArray
     cells: NDArray[np.intp]
-    held: FloatArray
-    held_first: FloatArray
-    held_second: FloatArray
+    fixed_columns: FloatArray
+    fixed_first: FloatArray
+    fixed_second: FloatArray
 
     def of(self, rows: NDArray[np.intp]) -> "EffectDesign":
         """Return the design over some rows, or over rows in another order."""
@@ -42,22 +42,22 @@ class EffectDesign:
 
         The effect of z, of w, then the differences between cells of ``_CELLS`` with all else held fixed.
         """
-        z, w, held = self.z[rows, None], self.w[rows, None], self.held[rows]
-        first = _solved(np.hstack([z, w, held, self.held_first[rows]]))[:1]
-        second = _solved(np.hstack([w, z, held, self.held_second[rows]]))[:1]
-        means = _solved(np.hstack([np.eye(4)[self.cells[rows]], held[:, 1:]]))[:4]
+        z, w, fixed = self.z[rows, None], self.w[rows, None], self.fixed_columns[rows]
+        first = _solved(np.hstack([z, w, fixed, self.fixed_first[rows]]))[:1]
+        second = _solved(np.hstack([w, z, fixed, self.fixed_second[rows]]))[:1]
+        means = _solved(np.hstack([np.eye(4)[self.cells[rows]], fixed[:, 1:]]))[:4]
         return np.concatenate([first, second, _CELLS @ means])
 
     def without_held(self, rows: NDArray[np.intp], values: FloatArray) -> FloatArray:
         """Return values (n_rows,) less what is held fixed explains, cells adjusted for."""
-        columns = np.hstack([np.eye(4)[self.cells[rows]], self.held[rows][:, 1:]])
+        columns = np.hstack([np.eye(4)[self.cells[rows]], self.fixed_columns[rows][:, 1:]])
         return np.asarray(values - columns[:, 4:] @ (_solved(columns)[4:] @ values))
 
     def shares_left(self) -> tuple[float, float]:
         """Return the share of the variance of z, and of w, that the other and all held leave unexplained."""
         return (
-            _left(self.z, np.hstack([self.w[:, None], self.held, self.held_first])),
-            _left(self.w, np.hstack([self.z[:, None], self.held, self.held_second])),
+            _left(self.z, np.hstack([self.w[:, None], self.fixed_columns, self.fixed_first])),
+            _left(self.w, np.hstack([self.z[:, None], self.fixed_columns, self.fixed_second])),
         )
 
 

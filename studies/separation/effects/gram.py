@@ -80,7 +80,7 @@ def cross_validated_effects(
     units : (n,) code of the group and kind of a row: rows of one unit weigh alike in every contrast.
     """
     n, designs, folds = len(sites.Y), splits.designs, splits.folds
-    found = [
+    results = [
         Effects(
             values=np.zeros(len(FORMS)),
             influence=np.zeros((len(FORMS), n)),
@@ -98,14 +98,14 @@ def cross_validated_effects(
             one = _OneFold.of(sites, moments, K, train, test, torch.as_tensor(units))
             share = 1.0 / (n_folds * len(folds))
             weights = splits.of(number, fold)
-            one.add(found, designs, weights, share=share, n_splits=len(folds), with_axis=number == 0)
+            one.add(results, designs, weights, share=share, n_splits=len(folds), with_axis=number == 0)
     # A pair of rows counts where a split parts it: in most splits, so that averaging evens its weight out.
     n_folds = int(folds.max()) + 1
     evened = (1 + 1 / ((n_folds - 1) * len(folds))) * (n_folds - 1) / n_folds
-    for effects in found:
+    for effects in results:
         effects.pairs *= evened
         effects.pairs_alone *= evened
-    return found
+    return results
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,7 +161,7 @@ class _OneFold:
 
     def add(
         self,
-        found: Sequence[Effects],
+        results: Sequence[Effects],
         designs: Sequence[EffectDesign],
         P: Sequence[tuple[FloatArray, FloatArray]],
         *,
@@ -177,17 +177,17 @@ class _OneFold:
         along_test, along_train = (self.unseen @ V_train.T).numpy(), (self.seen @ V_test.T).numpy()
         products = torch.einsum("jp,kp->jk", D_test, V_train).numpy()
         promised = (V_train * D_train).sum(dim=1).numpy()
-        for place, (effects, design, (p_test, p_train)) in enumerate(zip(found, designs, P, strict=True)):
+        for place, (effects, design, (p_test, p_train)) in enumerate(zip(results, designs, P, strict=True)):
             own = slice(5 * place, 5 * place + 5)
             root = self._root(along_test[:, own], promised[own])
-            held, kept = root[:, None] * p_test, root[:, None] * p_train
+            unseen, kept = root[:, None] * p_test, root[:, None] * p_train
             self._add_forms(
                 effects,
                 share * np.outer(root, root) * products[own, own],
-                (share * held, share * kept),
+                (share * unseen, share * kept),
                 (along_test[:, own] * root, along_train[:, own] * root),
             )
-            self._add_pairs(effects, share**2 * n_splits, held, kept)
+            self._add_pairs(effects, share**2 * n_splits, unseen, kept)
             if with_axis:
                 effects.axes[:, test] = self._axes(design, V_train[own])
 
@@ -209,8 +209,8 @@ class _OneFold:
                 effects.influence[place, rows.numpy()] += (p[i] * x[:, j] + p[j] * x[:, i]) / 2
 
     def _add_pairs(self, effects: Effects, factor: float, p_test: FloatArray, p_train: FloatArray) -> None:
-        held, kept = self._monomials(p_test, self.unit_test), self._monomials(p_train, self.unit_train)
-        sums = factor * (held @ self.squares @ kept.T).double().numpy()
+        unseen, kept = self._monomials(p_test, self.unit_test), self._monomials(p_train, self.unit_train)
+        sums = factor * (unseen @ self.squares @ kept.T).double().numpy()
         effects.pairs += sums[:3, :3]
         effects.pairs_alone += np.diag(sums)[3:]
 

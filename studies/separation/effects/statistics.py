@@ -41,8 +41,8 @@ def effect_statistics(sites: Sequence[Effects]) -> dict[str, EffectStatistic]:
     linear: dict[str, tuple[FloatArray, FloatArray]] = {}
     with np.errstate(divide="ignore", invalid="ignore"):
         for name, function in _FUNCTIONS.items():
-            found = [function(*row[:3]) for row in values]
-            linear[name] = np.array([f[0] for f in found]), np.array([f[1] for f in found])
+            parts = [function(*row[:3]) for row in values]
+            linear[name] = np.array([f[0] for f in parts]), np.array([f[1] for f in parts])
     statistics = {name: _delta_method(sites, value, gradient) for name, (value, gradient) in linear.items()}
     for place, name in enumerate(FORMS[3:]):
         statistics[name] = EffectStatistic(

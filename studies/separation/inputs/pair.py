@@ -117,10 +117,10 @@ class Pair:
 
     def held_fixed(self) -> dict[str, NDArray[np.generic]]:
         """Return what is held fixed beside the category, by name: the covariates, and the length of texts."""
-        held = dict(self.covariates)
+        fixed = dict(self.covariates)
         if isinstance(self.text, list):
-            held["length"] = text_length(self.text)
-        return held
+            fixed["length"] = text_length(self.text)
+        return fixed
 
     @property
     def errors_are_known(self) -> bool:

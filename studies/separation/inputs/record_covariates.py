@@ -20,12 +20,12 @@ def record_covariates(prompts: Sequence[PromptRecord]) -> dict[str, NDArray[np.o
 
     Only what takes several values can be held fixed.
     """
-    found = {}
+    covariates = {}
     for name, fields in _FIELDS.items():
         values = np.array([_first_known(prompt, fields) for prompt in prompts], dtype=object)
         if len(set(values)) > 1:
-            found[name] = values
-    return found
+            covariates[name] = values
+    return covariates
 
 
 def _first_known(prompt: PromptRecord, fields: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ _FINER = {"C-W": (True, True), "D-topic": (True, False)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PairContrast:
     """One contrast of a pair: a class of each factor against the rest.
 
     Attributes
@@ -62,7 +62,7 @@ def study_pairs(
     targets: Sequence[str | OwnTarget],
     is_present: NDArray[np.bool_],
     embedding: FloatArray | None = None,
-) -> tuple[list[Asked], dict[str, Reason]]:
+) -> tuple[list[PairContrast], dict[str, Reason]]:
     """Return every contrast that the study asks for, and why a pair has none.
 
     A class is set against the rest if it occurs in ``min_groups`` groups. Wording counts where the model
@@ -83,7 +83,7 @@ def study_pairs(
         "embedding": embedding,
         "covariates": record_covariates(dataset.prompts),
     }
-    found: list[Asked] = []
+    made: list[PairContrast] = []
     left_out: dict[str, Reason] = {}
     for name in settings.pairs:
         if not set(name.split("-")) <= factors.keys():
@@ -92,13 +92,13 @@ def study_pairs(
         if isinstance(contrasts, Reason):
             left_out[name] = contrasts
         else:
-            found += contrasts
-    return found, left_out
+            made += contrasts
+    return made, left_out
 
 
 def _contrasts(
     name: str, factors: Mapping[str, "_Factor"], settings: Separation, shared: Mapping[str, Any]
-) -> list[Asked] | Reason:
+) -> list[PairContrast] | Reason:
     """Return the contrasts of one pair, or why it has none; ``shared`` is what all pairs are made with."""
     first, _, second = name.partition("-")
     z, w = factors[first].labels, factors[second].labels
@@ -114,7 +114,7 @@ def _contrasts(
     each = {side: _one_or_each(factors[side], known, shared["groups"], needed) for side in (first, second)}
     if rare := [side for side, classes in each.items() if not classes]:
         return Reason("no-frequent-class", factor=rare[0], needed=needed)
-    found = []
+    made = []
     for z_class, w_class in product(each[first], each[second]):
         pair = Pair(
             name=name,
@@ -128,8 +128,10 @@ def _contrasts(
             w_sure=settings.sure_of(second),
             **shared,
         )
-        found.append(Asked(name=name, first_class=z_class, second_class=w_class, pair=pair, cramers_v=v))
-    return found
+        made.append(
+            PairContrast(name=name, first_class=z_class, second_class=w_class, pair=pair, cramers_v=v)
+        )
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +149,12 @@ def _factors(
     is_present: NDArray[np.bool_],
 ) -> dict[str, _Factor]:
     """Return what pairs are made of, by name: the study's targets and the topic."""
-    found = {TOPIC: _Factor(labels=np.where(is_present, dataset.topics, ""))}
+    factors = {TOPIC: _Factor(labels=np.where(is_present, dataset.topics, ""))}
     for target in targets:
         labels = all_labels(target, dataset.prompts, responses)
         positive = positive_of(target, labels)
-        found[target_name(target)] = _Factor(labels=np.where(is_present, labels, ""), positive=positive)
-    return found
+        factors[target_name(target)] = _Factor(labels=np.where(is_present, labels, ""), positive=positive)
+    return factors
 
 
 def _one_or_each(factor: _Factor, known: NDArray[np.bool_], groups: Names, min_groups: int) -> list[str]:

@@ -39,7 +39,7 @@ def site_evidence_bands(
     text : (2, n_readers, n) scores of the text alone; None where no text was given.
     """
     fits: list[CrossFit] = [fit for site in here if (fit := site.fits[place]) is not None]
-    effects: list[Effects] = [found for site in here if (found := site.effects[place]) is not None]
+    effects: list[Effects] = [effect for site in here if (effect := site.effects[place]) is not None]
     groups = here[0].groups
     bands = _effect_bands(effects, groups, rule, level) | _area_bands(
         fits, contrast, text, here[0], rule, level

@@ -94,12 +94,12 @@ def _family(places: list[int], contrasts: list[Contrast], rule: Rule) -> RowFami
     cells = np.stack([contrast.cells for contrast in contrasts], axis=1)
     _, kinds = np.unique(cells, axis=0, return_inverse=True)
     kinds = np.asarray(kinds.reshape(-1), dtype=np.intp)
-    held = max((contrast.held for contrast in contrasts), key=lambda columns: columns.shape[1])
+    fixed = max((contrast.fixed_columns for contrast in contrasts), key=lambda columns: columns.shape[1])
     return RowFamily(
         members=places,
         contrasts=contrasts,
         kinds=kinds,
-        kind_columns=np.hstack([np.ones((len(kinds), 1)), level_columns(kinds), held[:, 1:]]),
+        kind_columns=np.hstack([np.ones((len(kinds), 1)), level_columns(kinds), fixed[:, 1:]]),
         copies=text_copies(contrasts[0].pair.text, contrasts[0].rows, contrasts[0].groups),
         folds=deal_groups(contrasts[0].groups, kinds, n_folds=rule.n_folds, seed=rule.seed),
         order=np.arange(len(kinds)),

@@ -77,8 +77,8 @@ def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) ->
         likeness = white[rows] @ white.T
         likeness[group[rows][:, None] == group[None]] = -torch.inf
         nearest[rows] = likeness.argmax(dim=1)
-        found = torch.nonzero(likeness > least)
-        pairs.append(found + torch.tensor([start, 0]))
+        alike = torch.nonzero(likeness > least)
+        pairs.append(alike + torch.tensor([start, 0]))
     return Kinship(nearest.numpy(), torch.cat(pairs).numpy(), n_dimensions)
 
 

@@ -92,7 +92,7 @@ def _agreeing_factors(
     """Return the factors whose labels travel along with likeness across groups, and how far they do."""
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    found = {}
+    excesses = {}
     for name, labels, second in (("first", contrast.z, False), ("second", contrast.w, True)):
         excess = excess_agreement(
             labels[order],
@@ -102,5 +102,5 @@ def _agreeing_factors(
             seed=rule.seed,
         )
         if excess is not None:
-            found[name] = excess
-    return found
+            excesses[name] = excess
+    return excesses

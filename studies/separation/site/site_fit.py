@@ -82,11 +82,11 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
             sites, family, kept, effects, Likeness(groups=groups, nearest=nearest), rule
         )
     fitted = iter(zip(fits, effects, leaks, strict=True))
-    found = [(None, None, obstacle) if obstacle else next(fitted) for obstacle in obstacles]
+    results = [(None, None, obstacle) if obstacle else next(fitted) for obstacle in obstacles]
     return SiteFit(
-        fits=[None if leak else fit for fit, _, leak in found],
-        effects=[None if leak else effect for _, effect, leak in found],
-        obstacles=[leak for _, _, leak in found],
+        fits=[None if leak else fit for fit, _, leak in results],
+        effects=[None if leak else effect for _, effect, leak in results],
+        obstacles=[leak for _, _, leak in results],
         groups=groups,
         order=order,
         folds=splits.folds,

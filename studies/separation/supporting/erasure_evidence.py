@@ -89,8 +89,8 @@ def erasure_evidence(
     weights = observed_and_drawn(groups, n_draws=n_draws, seed=seed)
     held_fixed = {"first": 2 * folds + codes["second"], "second": 2 * folds + codes["first"]}
     areas = {
-        (erased, factor): auroc(found, codes[factor], weights=weights, strata=held_fixed[factor])
-        for (erased, factor), found in scores.items()
+        (erased, factor): auroc(own, codes[factor], weights=weights, strata=held_fixed[factor])
+        for (erased, factor), own in scores.items()
     }
     return _evidence(areas)
 

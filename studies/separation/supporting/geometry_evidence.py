@@ -123,15 +123,15 @@ def _disattenuated(
         )
         for start in range(1, len(weights), _BLOCK)
     ]
-    found = from_draws(np.concatenate([value, *blocks]))
+    estimate = from_draws(np.concatenate([value, *blocks]))
     n_noise = int(np.isnan(np.concatenate(blocks)).sum())
-    return Estimate(found.value) if n_noise > 0.05 * (len(weights) - 1) else found
+    return Estimate(estimate.value) if n_noise > 0.05 * (len(weights) - 1) else estimate
 
 
 def _around_value(draws: FloatArray) -> Estimate:
-    found = from_draws(draws)
-    shift = found.value - float(np.nanmedian(draws[1:]))
-    return Estimate(found.value, max(found.low + shift, -1.0), min(found.high + shift, 1.0))
+    estimate = from_draws(draws)
+    shift = estimate.value - float(np.nanmedian(draws[1:]))
+    return Estimate(estimate.value, max(estimate.low + shift, -1.0), min(estimate.high + shift, 1.0))
 
 
 def _null(

@@ -48,17 +48,17 @@ def decide(evidence: Evidence, labels: Labels, rule: Rule) -> Decision:
     there = {factor: _length(evidence, factor).low > rule.present for factor in _OTHER}
     if not all(np.isfinite(_length(evidence, factor).value) for factor in _OTHER):
         return Decision("undetermined", Reason("nothing-to-compare"))
-    found = None
+    decision = None
     if all(there.values()):
-        found = _two_axes(evidence, rule) or _one_axis(evidence, labels, rule)
+        decision = _two_axes(evidence, rule) or _one_axis(evidence, labels, rule)
     for factor, other in _OTHER.items():
-        if found is None and there[factor]:
-            found = _nothing_beyond(evidence, factor, other, labels, rule)
-    if found is None and all(_is_absent(_length(evidence, factor), rule) for factor in _OTHER):
-        found = Decision("neither", Reason("neither", **PLACES), ("first", "second"))
-    if found is None:
+        if decision is None and there[factor]:
+            decision = _nothing_beyond(evidence, factor, other, labels, rule)
+    if decision is None and all(_is_absent(_length(evidence, factor), rule) for factor in _OTHER):
+        decision = Decision("neither", Reason("neither", **PLACES), ("first", "second"))
+    if decision is None:
         return Decision("undetermined", _why(evidence, rule))
-    return _beyond_text(found, evidence, rule)
+    return _beyond_text(decision, evidence, rule)
 
 
 def contradiction(evidence: Evidence, absent: tuple[Factor, ...], rule: Rule) -> Reason | None:
@@ -132,19 +132,19 @@ def _nothing_beyond(
     return Decision("not-apart", Reason("nothing-off-axis", **names), (other,))
 
 
-def _beyond_text(found: Decision, evidence: Evidence, rule: Rule) -> Decision:
+def _beyond_text(decision: Decision, evidence: Evidence, rule: Rule) -> Decision:
     """Return the decision, or why the text alone may explain it: what is read must be read beyond the
     text."""
     claimed: tuple[Factor, ...] = ("first", "second")
-    if found.verdict in ("first-only", "second-only", "neither", "not-apart"):
-        claimed = tuple(factor for factor in claimed if factor not in found.absent)
+    if decision.verdict in ("first-only", "second-only", "neither", "not-apart"):
+        claimed = tuple(factor for factor in claimed if factor not in decision.absent)
     missing: dict[Factor, Estimate] = {}
     for factor in claimed:
         bits: Estimate = getattr(evidence, f"bits_{factor}")
         if np.isfinite(bits.value) and not bits.low > rule.least_bits:
             missing[factor] = bits
     if not missing:
-        return found
+        return decision
     return Decision("undetermined", _no_bits(missing))
 
 

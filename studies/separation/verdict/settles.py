@@ -47,11 +47,11 @@ def _times_needed(evidence: Evidence, rule: Rule) -> float | None:
     if all(there.values()):
         if evidence.angle.value > _LIKELY_TWO_AXES:
             lengths = (evidence.beyond_first, evidence.beyond_second, evidence.mixed, evidence.like)
-            asked = [_above(length, rule.present) for length in (first, second, *lengths)]
-            return _largest([*asked, _above(evidence.angle, rule.least_angle)])
+            times = [_above(length, rule.present) for length in (first, second, *lengths)]
+            return _largest([*times, _above(evidence.angle, rule.least_angle)])
         if evidence.angle.value < _LIKELY_ONE_AXIS:
-            asked = [_above(length, rule.present) for length in (first, second)]
-            return _largest([*asked, _below(evidence.angle, rule.most_angle)])
+            times = [_above(length, rule.present) for length in (first, second)]
+            return _largest([*times, _below(evidence.angle, rule.most_angle)])
         return None
     parts = [
         _above(length, rule.present) if there[name] else _below(length, rule.absent)

@@ -77,8 +77,10 @@ def test_a_heading_in_words_ends_an_answer_too(with_template):
         (template("\n", "", ""), "where its chat template ends a turn cannot be told"),
         (template(" # ", "", ""), "with '#' alone, which answers hold too"),
         (
-            "{% for m in messages %}{% if m['role'] != 'user' %}{{ raise_exception('users') }}{% endif %}"
-            "{{ m['content'] }}{% endfor %}",
+            (
+                "{% for m in messages %}{% if m['role'] != 'user' %}{{ raise_exception('users') }}{% endif %}"
+                "{{ m['content'] }}{% endfor %}"
+            ),
             "where its chat template ends a turn cannot be told",
         ),
     ],

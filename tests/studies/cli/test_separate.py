@@ -39,8 +39,11 @@ def test_a_finished_run_shows_answers_maps_evidence_and_reasons_and_writes_figur
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
     for part in (
-        'Detection is represented apart from the refusal decision at 9 of 14 sites of the model "detached" '
-        "(shared at none",
+        (
+            "Detection is represented apart from the refusal decision at 9 of 14 sites of the model "
+            '"detached" '
+            "(shared at none"
+        ),
         'Nothing is said of detection and the refusal decision in the model "sintered": undetermined at all',
         "no causal claim is made",
         "void: still read at .710",

@@ -208,9 +208,9 @@ def test_check_asks_for_as_many_groups_as_the_study_does():
     ]  # fmt: skip
     answers = {}
     for needed in (5, 30):
-        asked = OwnQuestions(min_groups=needed, targets=(TARGET,), pairs=("x-D", "x-R"))
+        beside = OwnQuestions(min_groups=needed, targets=(TARGET,), pairs=("x-D", "x-R"))
         report = check_records(
-            prompts, asked=asked, near_copies=NearCopies(threshold=1.0, word_threshold=None)
+            prompts, beside=beside, near_copies=NearCopies(threshold=1.0, word_threshold=None)
         )
         answers[needed] = {question.name: question.answerable for question in report.questions}
         assert all(row.own["x"] in "ab" for row in report.prompts)

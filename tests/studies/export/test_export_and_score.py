@@ -22,7 +22,7 @@ from unsinter.probes.files.exported import ProbeFileError
 from unsinter.studies.cli.commands.export import ExportRequest, export_verb
 from unsinter.studies.planted import model_folder
 from unsinter.studies.run.run import run_study
-from unsinter.studies.scoring.inputs import GivenText
+from unsinter.studies.scoring.inputs import InputText
 from unsinter.studies.scoring.score import ScoreRequest, score_texts, score_verb
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.run_options import Settings, silent
@@ -163,14 +163,14 @@ def test_scores_of_texts_are_those_of_their_extracted_activations(probe_file):
     X = read_site(
         model, render([(str(i), t) for i, t in enumerate(texts)], model), layer=2, position="template_end"
     )
-    found = score_texts(probe, model, [GivenText(row=i, id=None, text=t) for i, t in enumerate(texts)])
+    found = score_texts(probe, model, [InputText(row=i, id=None, text=t) for i, t in enumerate(texts)])
     np.testing.assert_allclose([line.scores[0] for line in found], probe.scores(X), atol=1e-4)
 
 
 def test_the_model_is_loaded_in_the_probes_own_dtype(tmp_path, probe_file):
     probe, model = load_probe(probe_file), load_model(model_folder("detached"), dtype="bfloat16")
     with pytest.raises(ProbeFileError, match=r"in bfloat16, the probe's in float32 \(load it in float32\)"):
-        score_texts(probe, model, [GivenText(row=1, id=None, text="one")])
+        score_texts(probe, model, [InputText(row=1, id=None, text="one")])
     facts = {name: probe.card[name] for name in ("target", "layer", "position", "template")}
     half = replace(probe, card={**facts, "model": {"name": "half", **model.identity}})
     save_probe(tmp_path / "half.safetensors", half, examples=read_examples(probe_file)[0])
@@ -182,10 +182,10 @@ def test_the_model_is_loaded_in_the_probes_own_dtype(tmp_path, probe_file):
 def test_text_is_rendered_as_the_study_rendered_its_prompts(probe_file):
     model, probe = load_model(model_folder("detached"), dtype="float32"), load_probe(probe_file)
     bare = replace(probe, card={**probe.card, "template": "raw"})
-    (found,) = score_texts(bare, model, [GivenText(row=1, id=None, text="one two")])
+    (found,) = score_texts(bare, model, [InputText(row=1, id=None, text="one two")])
     X = read_site(model, render([("0", "one two")], model, template="raw"), layer=2, position="template_end")
     assert abs(found.scores[0] - probe.scores(X)[0]) < 1e-5
-    (in_chat,) = score_texts(probe, model, [GivenText(row=1, id=None, text="one two")])
+    (in_chat,) = score_texts(probe, model, [InputText(row=1, id=None, text="one two")])
     assert abs(found.scores[0] - in_chat.scores[0]) > 1e-2
 
 
@@ -242,7 +242,7 @@ def test_a_probe_of_an_answers_token_cannot_score_a_prompt(probe_file):
     answering = replace(probe, card={**probe.card, "position": "response_2"})
     model = load_model(model_folder("detached"), dtype="float32")
     with pytest.raises(ProbeFileError, match="reads 'response_2', a token of the answer"):
-        score_texts(answering, model, [GivenText(row=1, id=None, text="one")])
+        score_texts(answering, model, [InputText(row=1, id=None, text="one")])
 
 
 def test_the_command_line_exports_and_scores_standard_input(finished, tmp_path, unsinter):

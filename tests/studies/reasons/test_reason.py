@@ -93,11 +93,11 @@ def test_every_code_has_words_whose_forms_use_no_other_field(code):
 def test_the_words_are_whole_for_whatever_numbers(code, data):
     reason = data.draw(reasons_of_code(code))
     for form in FORMS:
-        text = reason.said(form).replace("a {brace}", "a brace")
+        text = reason.in_form(form).replace("a {brace}", "a brace")
         assert text.strip()
         assert not {"{", "}", "!"} & set(text)
         assert "None" not in text
-    assert reason == reason.said("full") == f"{reason}"
+    assert reason == reason.in_form("full") == f"{reason}"
     assert isinstance(reason, str)
 
 
@@ -128,7 +128,7 @@ def test_a_reason_goes_through_rows_json_and_pickle_and_stays_what_it_is(reason)
     ]
     for other in copies:
         assert (other, other.code, other.values) == (reason, reason.code, reason.values)
-        assert [other.said(form) for form in FORMS] == [reason.said(form) for form in FORMS]
+        assert [other.in_form(form) for form in FORMS] == [reason.in_form(form) for form in FORMS]
 
 
 def test_a_reason_comes_back_from_another_process():

@@ -72,28 +72,38 @@ def lines_of(*arguments, **keywords):
         ("separable", "Detached: detection is apart from the wording in m (layer 1, template_end)."),
         (
             "shared",
-            "Sintered: detection and the wording are one thing to a linear probe in m "
-            "(layer 1, template_end).",
+            (
+                "Sintered: detection and the wording are one thing to a linear probe in m "
+                "(layer 1, template_end)."
+            ),
         ),
         (
             "first-only",
-            "Only detection: the wording is not read once detection is held fixed, in m "
-            "(layer 1, template_end).",
+            (
+                "Only detection: the wording is not read once detection is held fixed, in m "
+                "(layer 1, template_end)."
+            ),
         ),
         (
             "second-only",
-            "Only the wording: detection is not read once the wording is held fixed, in m "
-            "(layer 1, template_end).",
+            (
+                "Only the wording: detection is not read once the wording is held fixed, in m "
+                "(layer 1, template_end)."
+            ),
         ),
         (
             "neither",
-            "Neither: neither detection nor the wording is read once the other is held fixed, in m "
-            "(layer 1, template_end).",
+            (
+                "Neither: neither detection nor the wording is read once the other is held fixed, in m "
+                "(layer 1, template_end)."
+            ),
         ),
         (
             "not-apart",
-            "Not apart: beyond detection nothing of the wording is read in m (layer 1, template_end); it is "
-            "absent, or it is detection read with errors.",
+            (
+                "Not apart: beyond detection nothing of the wording is read in m (layer 1, template_end); "
+                "it is absent, or it is detection read with errors."
+            ),
         ),
         ("undetermined", f"Open: is detection apart from the wording in m? {FEW}."),
     ],
@@ -105,8 +115,10 @@ def test_each_verdict_is_one_sentence_with_its_site(verdict, said):
 def test_sites_that_say_something_else_are_counted_with_what_they_say():
     rows = site_rows("m", "D-R", ["undetermined", "shared", "neither", "separable", "separable"])
     assert lines_of(rows) == [
-        "Detached: detection is apart from the decision to refuse in m (layer 4, template_end; 2 of 5 sites "
-        "say so; 1 says sintered; 1 says neither)."
+        (
+            "Detached: detection is apart from the decision to refuse in m (layer 4, template_end; 2 of 5 "
+            "sites say so; 1 says sintered; 1 says neither)."
+        )
     ]
 
 
@@ -119,9 +131,11 @@ def test_an_open_answer_tells_why_what_settles_it_and_what_other_sites_say():
         settles="about 40 more groups that are harmless and refused",
     )
     assert lines_of(rows) == [
-        "Open: is detection apart from the decision to refuse in m? The refusal decision is read by a "
-        "non-linear probe only; about 40 more groups that are harmless and refused (2 of 3 sites say "
-        "detached)."
+        (
+            "Open: is detection apart from the decision to refuse in m? The refusal decision is read by a "
+            "non-linear probe only; about 40 more groups that are harmless and refused (2 of 3 sites say "
+            "detached)."
+        )
     ]
 
 
@@ -130,8 +144,10 @@ def test_models_that_say_the_same_share_a_line_and_sites_are_added():
         row for m in "ab" for row in site_rows(m, "D-R", ["undetermined", *["separable"] * (2 + (m == "b"))])
     ]
     assert lines_of(rows) == [
-        "Detached: detection is apart from the decision to refuse in both models (layers 2 and 3, "
-        "template_end; 5 of 7 sites say so)."
+        (
+            "Detached: detection is apart from the decision to refuse in both models (layers 2 and 3, "
+            "template_end; 5 of 7 sites say so)."
+        )
     ]
 
 
@@ -139,8 +155,10 @@ def test_reasons_that_differ_by_numbers_only_are_one_line():
     rows = [row for m, n in (("a", 12), ("b", 7)) for row in
             site_rows(m, "D-R", ["undetermined"], reason=few(n))]  # fmt: skip
     assert lines_of(rows) == [
-        "Open: is detection apart from the decision to refuse in both models? "
-        "Too few independent groups that are refused."
+        (
+            "Open: is detection apart from the decision to refuse in both models? "
+            "Too few independent groups that are refused."
+        )
     ]
 
 
@@ -296,8 +314,10 @@ def test_models_whose_targets_lack_classes_by_other_numbers_share_a_line():
     for model, part in parts.items():
         evidence.summary["models"][model] |= part
     assert [str(line) for line in answer_lines(evidence)] == [
-        "Open: is detection apart from the decision to refuse in both models? "
-        "R needs two classes with enough independent groups; no class has."
+        (
+            "Open: is detection apart from the decision to refuse in both models? "
+            "R needs two classes with enough independent groups; no class has."
+        )
     ]
 
 

@@ -70,11 +70,17 @@ def test_the_answer_stands_in_numbers_with_what_it_does_not_show(full_page):
     over = top.index('In the model "sintered", over all categories: wording is told')
     assert over < top.index("Detection is represented apart")
     for said in (
-        'Detection is represented apart from the refusal decision at 9 of 14 sites of the model "detached" '
-        "(shared at none;",
+        (
+            "Detection is represented apart from the refusal decision at 9 of 14 sites of the model "
+            '"detached" '
+            "(shared at none;"
+        ),
         "At layer 5, template_end (chosen in training for D): separable.",
-        'Nothing is said of detection and the refusal decision in the model "sintered": undetermined at all '
-        "14 sites (12 ",
+        (
+            'Nothing is said of detection and the refusal decision in the model "sintered": undetermined at '
+            "all "
+            "14 sites (12 "
+        ),
         LIMITS,
     ):
         assert said in top

@@ -41,13 +41,13 @@ LAST = "At layer {}, template_end (the deepest layer; none was chosen in trainin
     [
         (
             {"separable": 9, "undetermined": 5},
-            "Detection is represented apart from the refusal decision at 9 of 14 sites of m (shared at none; "
-            "undetermined at 5: few rows).",
+            ("Detection is represented apart from the refusal decision at 9 of 14 sites of m (shared at "
+            "none; undetermined at 5: few rows)."),
         ),
         (
             {"shared": 3, "separable": 2},
-            "Detection and the refusal decision are one quantity to a linear probe at 3 of 5 sites "
-            "of m (apart at 2).",
+            ("Detection and the refusal decision are one quantity to a linear probe at 3 of 5 sites "
+            "of m (apart at 2)."),
         ),
         (
             {"separable": 2, "shared": 2},
@@ -55,23 +55,23 @@ LAST = "At layer {}, template_end (the deepest layer; none was chosen in trainin
         ),
         (
             {"first-only": 4, "neither": 1},
-            "Detection can be read with the other held fixed, the refusal decision cannot, at 4 of 5 "
+            ("Detection can be read with the other held fixed, the refusal decision cannot, at 4 of 5 "
             "sites of m "
-            "(apart at none; shared at none; neither read at 1).",
+            "(apart at none; shared at none; neither read at 1)."),
         ),
         (
             {"second-only": 1},
-            "The refusal decision can be read with the other held fixed, detection cannot, at 1 of 1 "
+            ("The refusal decision can be read with the other held fixed, detection cannot, at 1 of 1 "
             "sites of m "
-            "(apart at none; shared at none).",
+            "(apart at none; shared at none)."),
         ),
         (
             {"neither": 2, "first-only": 1, "second-only": 1, "undetermined": 1},
-            "Neither detection nor the refusal decision can be read with the other held fixed at 2 "
+            ("Neither detection nor the refusal decision can be read with the other held fixed at 2 "
             "of 5 sites of m "
             "(apart at none; shared at none; only detection at 1; only the refusal decision at 1; "
             "undetermined at "
-            "1: few rows).",
+            "1: few rows)."),
         ),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",

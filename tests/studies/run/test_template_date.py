@@ -15,7 +15,7 @@ from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeFileError
 from unsinter.studies.run.run import run_study
 from unsinter.studies.scoring.generation import MonitorError
-from unsinter.studies.scoring.inputs import GivenText
+from unsinter.studies.scoring.inputs import InputText
 from unsinter.studies.scoring.monitor import ProbeMonitor
 from unsinter.studies.scoring.score import ScoreRequest, score_texts, score_verb
 from unsinter.studies.study.file import StudyError, load_study
@@ -48,7 +48,7 @@ def finished(dated_folder, write_study, tmp_path):
 
 
 def given(text="how do i bake bread"):
-    return [GivenText(row=1, id=None, text=text)]
+    return [InputText(row=1, id=None, text=text)]
 
 
 def test_the_day_stands_in_study_summary_card_and_scores(finished, dated, dated_folder, tmp_path):

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from unsinter.features.records.record import RecordError
-from unsinter.studies.scoring.inputs import given_texts
+from unsinter.studies.scoring.inputs import input_texts
 from unsinter.studies.study.file import StudyError
 
 
 def texts_of(file, *, stdin=b"", dash=None, texts=()):
-    return given_texts(texts, file=None if file is None else str(file), dash=dash, stdin=io.BytesIO(stdin))
+    return input_texts(texts, file=None if file is None else str(file), dash=dash, stdin=io.BytesIO(stdin))
 
 
 def test_texts_of_the_command_line_keep_their_order_and_line_breaks():

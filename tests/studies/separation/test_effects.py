@@ -20,7 +20,7 @@ def design_of(z, w, held=None):
     held = nothing if held is None else held
     return EffectDesign(
         z=z.astype(float), w=w.astype(float), cells=(1 - z) * 2 + (1 - w),
-        held=np.hstack([np.ones((n, 1)), held]), held_first=nothing, held_second=nothing,
+        fixed_columns=np.hstack([np.ones((n, 1)), held]), fixed_first=nothing, fixed_second=nothing,
     )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def folds_of(n, rng, *, n_folds=5, n_splits=2):
 
 def effects_of(X, z, w, rng, *, held=None, n_splits=2, groups=None):
     design = design_of(z, w, held)
-    kinds = np.hstack([np.eye(4)[design.cells], design.held[:, 1:]])
+    kinds = np.hstack([np.eye(4)[design.cells], design.fixed_columns[:, 1:]])
     folds = folds_of(len(z), rng, n_splits=n_splits)
     units = np.arange(len(z)) if groups is None else groups * 4 + design.cells
     (effects,) = cross_validated_effects(coordinates(X), kinds, SplitWeights([design], folds), units)
@@ -81,7 +81,7 @@ def by_hand(Y, design, kinds, split):
     for fold in range(n_folds):
         parts = []
         for rows in (np.flatnonzero(split == fold), np.flatnonzero(split != fold)):
-            z, w, held = design.z[rows], design.w[rows], design.held[rows]
+            z, w, held = design.z[rows], design.w[rows], design.fixed_columns[rows]
             slopes = np.linalg.lstsq(np.column_stack([z, w, held]), Y[rows], rcond=None)[0][:2]
             H = np.column_stack([np.eye(4)[design.cells[rows]], held[:, 1:]])
             both, first, second, neither = np.linalg.lstsq(H, Y[rows], rcond=None)[0][:4]

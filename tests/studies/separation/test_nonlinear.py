@@ -23,7 +23,7 @@ def read_second(X, z, w, strata=None, groups=None):
         FactorRows(
             labels=w,
             other=z,
-            held=contrast.held,
+            fixed_columns=contrast.fixed_columns,
             strata=np.zeros(n, dtype=np.intp) if strata is None else strata,
             groups=groups,
             folds=groups % 5,
@@ -121,7 +121,7 @@ def test_without_two_values_inside_a_block_nothing_is_known(noise):
         FactorRows(
             labels=w,
             other=z,
-            held=np.ones((100, 1)),
+            fixed_columns=np.ones((100, 1)),
             strata=strata,
             groups=np.arange(100),
             folds=np.arange(100) % 5,

@@ -6,7 +6,7 @@ import pytest
 from unsinter.studies.data.estimate import Estimate
 from unsinter.studies.reasons.reason import Reason, as_written
 from unsinter.studies.separation.inputs.pair import Pair
-from unsinter.studies.separation.inputs.study_pairs import Asked
+from unsinter.studies.separation.inputs.study_pairs import PairContrast
 from unsinter.studies.separation.supporting.site_evidence import SiteEvidence
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
 from unsinter.studies.separation.verdict_rows import verdict_rows
@@ -19,7 +19,7 @@ VARIOUS = str(Reason("various-groups"))
 
 def asked(name, first, second):
     pair = Pair(name=name, z=ONES, w=ONES, groups=np.arange(4))
-    return Asked(name=name, first_class=first, second_class=second, pair=pair, cramers_v=0.3)
+    return PairContrast(name=name, first_class=first, second_class=second, pair=pair, cramers_v=0.3)
 
 
 def verdict(call, *, a=0.9, reason=SEEN, transfer=0.9, layer=2):
