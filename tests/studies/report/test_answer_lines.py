@@ -335,7 +335,7 @@ def test_every_list_of_verdicts_holds_every_verdict(repository):
     verdicts = set(get_args(Verdict))
     assert set(LOOKS) == set(SENTENCES) == verdicts
     assert set(LEADS) == set(SHORT) == verdicts - {"undetermined"}
-    listed = VERDICTS["verdict"].replace(" or ", ", ").split(", ")
+    listed = VERDICTS["verdict"].meaning.replace(" or ", ", ").split(", ")
     assert listed == list(LOOKS)
 
 
