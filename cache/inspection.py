@@ -122,7 +122,7 @@ class Inspection:
             sound = canonical(identity) == raw and identity_key(identity) == self.folder.path.name
         except FileNotFoundError:
             sound = not (was_in_being and self.folder.manifest.exists())
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, OverflowError, TypeError, AttributeError, RecursionError):
             sound = False
         if not sound:
             text = (

@@ -85,7 +85,7 @@ class Inventory:
         try:
             table = json.loads(data)
             inventory = cls(folder=folder, files=_entries(table["files"]), about=_about(table["about"]))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedFileError(path, CHANGED) from error
         # Byte for byte, so that nothing in the file can stand for anything but what was sealed.
         if inventory.encoded() != data:

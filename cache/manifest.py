@@ -142,7 +142,7 @@ def _decode(raw: bytes, path: Path) -> dict[str, Entry]:
         if table["manifest"]["identity"] != path.parent.name:
             raise ValueError("identity")
         return {name: _entry(entry) for name, entry in table["manifest"]["shards"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CacheError(
             f"{path}: the index is damaged or another folder's; run `unsinter cache verify --rebuild` to "
             "set it aside and write it again from the shards themselves: no row is lost."

@@ -29,7 +29,11 @@ class Reference:
         """Whether the study's folder is gone; a folder that cannot be looked at may be there."""
         try:
             return not self.study.exists()
-        except (OSError, ValueError):  # a name that no file can have: what it needs stays, rather than goes
+        except (
+            OSError,
+            ValueError,
+            OverflowError,
+        ):  # a name that no file can have: what it needs stays, rather than goes
             return False
 
     def is_doubtful(self, manifest: Manifest) -> bool:
@@ -84,7 +88,7 @@ def read_references(folder: Folder) -> list[Reference]:
             continue  # removed meanwhile
         except OSError as error:
             raise unreadable(error, file) from error
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CacheError(
                 f"{file}: this note of what a study needs is damaged; move it away and run that study "
                 "again, which writes it anew."

@@ -154,7 +154,7 @@ def read_header(path: Path, descriptor: int, n_bytes: int) -> ShardHeader:
         expected = header.n_bytes
         if not (type(header.identity_key) is type(header.payload_sha256) is str and header.d_model >= 0):
             raise ValueError("identity, digest or width")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(path, "its header is not one that this cache writes") from error
     if n_bytes != expected:
         raise damaged(

@@ -3,8 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,15 @@ class ExtractionOptions:
             )
 
 
+class NamedOptions(TypedDict, total=False):
+    """Fields of `ExtractionOptions` by name."""
+
+    token_budget: int | None
+    on_too_long: Literal["error", "drop"]
+    padding_side: Literal["right", "left"]
+    progress: Callable[[int, int], None] | None
+
+
 def default_budget(model: ChatModel) -> int:
     """Return padded tokens per batch where the caller names none."""
     return _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
@@ -109,14 +118,17 @@ def extract(
     layers: Sequence[int] | Literal["all"],
     positions: Sequence[str],
     options: ExtractionOptions | None = None,
+    **named: Unpack[NamedOptions],
 ) -> Extraction:
     """Fill ``store`` with the residual stream of every rendered prompt at the asked layers and positions.
 
     Layer 0 is the embedding output, l the output of block l before any final norm. Only what the store lacks
     is computed. Everything that can be refused is refused before the first forward pass, except non-finite
     activations. Raises ExtractionError, PositionError or PaddingError.
+
+    Fields of `ExtractionOptions` may be given by name too; they replace those of ``options``.
     """
-    how = options or ExtractionOptions()
+    how = replace(options or ExtractionOptions(), **named)
     asked_layers = _check_layers(model, layers)
     asked_positions = tuple(dict.fromkeys(positions))
     if not asked_positions:

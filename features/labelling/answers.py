@@ -34,7 +34,7 @@ class AnswerFolder:
             answer = record["answer"]
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, OverflowError, KeyError, TypeError):
             logger.warning("%s is damaged and will be replaced", path)
             return None
         return answer if isinstance(answer, str) and record.get("key") == path.stem else None

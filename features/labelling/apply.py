@@ -106,7 +106,7 @@ def _refuse_other_output(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             row.items() <= made.items() and len(made) > len(row)
             for row, made in zip(rows, stored, strict=True)
         )
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, OverflowError, TypeError, AttributeError, RecursionError):
         is_ours = False
     if not is_ours:
         raise _in_the_way(out)

@@ -126,7 +126,7 @@ def _parse(text: str, *, where: str) -> RefusalModel:
         known = (table["format"], tuple(table["classes"]))
         n_classes = len(REFUSAL_CLASSES)
         shapes = {model.intercept.shape, *(row.shape for row in model.coefficients.values())}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ValueError(f"{where} is not a refusal model ({error!r}); train it again.") from error
     if known != (_FORMAT, REFUSAL_CLASSES) or shapes != {(n_classes,)}:
         raise ValueError(

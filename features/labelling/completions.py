@@ -35,7 +35,7 @@ def bare_address(url: str) -> str:
     try:
         parts = httpx2.URL(url)
         urlsplit(url).port  # noqa: B018  # raises for what the library lets through until it connects
-    except (httpx2.InvalidURL, ValueError):
+    except (httpx2.InvalidURL, ValueError, OverflowError):
         parts = None
     if parts is None or parts.scheme not in ("http", "https") or not parts.host:
         raise JudgeError(
@@ -49,7 +49,7 @@ def asked_wait(reply: Reply, *, otherwise: float) -> float:
     """Return the seconds that a server asks to wait, a minute at most."""
     try:
         return min(max(0.0, float(reply.headers["retry-after"])), _LONGEST_WAIT)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return min(otherwise, _LONGEST_WAIT)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ChatModel
@@ -31,6 +31,13 @@ class TemplateInput:
 
     system: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class NamedInput(TypedDict, total=False):
+    """Fields of `TemplateInput` by name."""
+
+    system: str | None
+    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,13 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, checked_date
 from unsinter.features.rendering.framing import (
     Frame,
+    NamedInput,
     RenderError,
     TemplateChoice,
     TemplateInput,
@@ -53,17 +55,19 @@ def render(
     beside: TemplateInput | None = None,
     responses: Mapping[str, str] | None = None,
     date: str | None = None,
+    **named: Unpack[NamedInput],
 ) -> list[RenderedPrompt]:
     """Render (id, text) pairs in order; with ``responses`` (by id) the response's tokens follow the prompt's.
 
     ``template`` is "chat", "raw" (the tokenizer's own special tokens, once) or "auto": chat where the
-    tokenizer has a template, raw for encoders. ``beside`` goes to the chat template. A template that reads
+    tokenizer has a template, raw for encoders. ``beside`` goes to the chat template; its fields may be given
+    by name too. A template that reads
     the clock is shown ``date``, a day as 2024-07-26, and `DEFAULT_DATE` unless one is named: never today.
     Raises RenderError, naming the prompt's id, for anything that cannot be located exactly, and ClockError
     for a date that is none.
     """
     pinned = DEFAULT_DATE if date is None else checked_date(date)
-    beside = beside or TemplateInput()
+    beside = replace(beside or TemplateInput(), **named)
     frame = make_frame(model, template=template, system=beside.system, options=beside.options, date=pinned)
     if frame.dates_shown and date is None:
         logger.warning(

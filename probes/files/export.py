@@ -114,7 +114,7 @@ def load_probe(path: Path | str) -> ProbeWeights:
         same = np.allclose(
             probe.scores(examples), expected, rtol=_SELF_TEST_TOLERANCE, atol=_SELF_TEST_TOLERANCE
         )
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProbeFileError(
             f"{path}: not a probe with its card beside it ({error}); export it again."
         ) from error

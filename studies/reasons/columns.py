@@ -30,7 +30,7 @@ def row_reason(row: Mapping[str, Any]) -> Reason:
     try:
         numbers = json.loads(row["reason_numbers"])
         reason = Reason.from_json({"code": row["reason_code"], "numbers": numbers})
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return as_written(text)
     return reason if str(reason) == text else as_written(text)
 

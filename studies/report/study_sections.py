@@ -160,7 +160,7 @@ def _every_trial(trials: pd.DataFrame) -> Grid:
 def _parameters(text: Any) -> str:
     try:
         values = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return str(text)
     return ", ".join(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"

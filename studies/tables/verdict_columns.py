@@ -3,18 +3,23 @@
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
 
 VERDICTS: Columns = {
-    "model": text("name of the model in the study file"),
+    "model": text("name of the model in the study file", needed=True),
     "pair": text(
-        "D-R (all rows), D-W and C-W (refused rows), D-topic (rows with a topic), or one of the study's own"
+        "D-R (all rows), D-W and C-W (refused rows), D-topic (rows with a topic), or one of the study's own",
+        needed=True,
     ),
-    "first": text("the first factor: D, C or another target"),
-    "second": text("the second factor: R, W, topic or another target"),
+    "first": text("the first factor: D, C or another target", needed=True),
+    "second": text("the second factor: R, W, topic or another target", needed=True),
     "first_class": text("the class that is told from the rest; `all` in the summary of several contrasts"),
     "second_class": text("the same of the second factor"),
-    "is_summary": flag("True: the pair's verdict at this site; a pair with one contrast has only this row"),
-    "layer": whole("as in results"),
-    "position": text("as in results"),
-    "verdict": text("separable, shared, first-only, second-only, neither, not-apart or undetermined"),
+    "is_summary": flag(
+        "True: the pair's verdict at this site; a pair with one contrast has only this row", needed=True
+    ),
+    "layer": whole("as in results", needed=True),
+    "position": text("as in results", needed=True),
+    "verdict": text(
+        "separable, shared, first-only, second-only, neither, not-apart or undetermined", needed=True
+    ),
     "reason": text("in words: why nothing can be said, or what was seen"),
     "reason_code": text("the same as a code; reasons of one code differ by their numbers and names"),
     "reason_short": text("the same in words without numbers: equal for reasons that differ by these only"),

@@ -16,9 +16,10 @@ from unsinter.studies.tables.columns import VERDICTS
 
 @pytest.fixture(scope="session")
 def few_prompts():
-    """Every second twin pair of the demo's prompts, so that a study takes seconds."""
+    """Every second twin pair of five categories of the demo's prompts, so that a study takes seconds."""
     prompts = demo_prompts(seed=0)
-    kept = sorted({p["group"] for p in prompts})[::2]
+    categories = sorted({p["category"] for p in prompts if p["category"]})[:5]
+    kept = sorted({p["group"] for p in prompts if p["category"] in categories})[::2]
     return [p for p in prompts if p["group"] in set(kept)]
 
 

@@ -9,12 +9,13 @@ import pytest
 from unsinter.studies import Run
 from unsinter.studies.cli.commands.separate import SeparationError, separate_verb
 from unsinter.studies.reasons.columns import REASON_DATA
-from unsinter.studies.report.run_data import NEEDED, READABLE, ReportError, read_evidence
+from unsinter.studies.report.run_data import READABLE, ReportError, read_evidence
 from unsinter.studies.report.write import render_report
 from unsinter.studies.tables.columns import VERDICTS
+from unsinter.studies.tables.run_tables import RUN_TABLES
 
 SHOWN = [name for name in VERDICTS if name not in REASON_DATA]
-NAMED = NEEDED["verdicts"].split()
+NAMED = RUN_TABLES["verdicts"].needed
 """Without these a row says nothing of any pair at any site."""
 
 LATER = [*SHOWN[SHOWN.index("distance_first") : SHOWN.index("hidden_second") + 1], "settles"]
