@@ -23,7 +23,7 @@ from unsinter.studies.report import ReportError, layer_sections, write_page, wri
 from unsinter.studies.report.figures import as_id, page_figure
 from unsinter.studies.report.run_data import read_evidence
 from unsinter.studies.study.file import StudyError
-from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER
+from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER, with_target
 
 BAD = [
     *("../../../x", "/etc/x", "a/b", "..", ".hidden", "a\\b", "a\nb", "m\n", "\x1b[2J", "x" * 300, "a\0b"),
@@ -35,7 +35,7 @@ BAD = [
 def run(full_run, tmp_path):
     copy = shutil.copytree(full_run, tmp_path / "planted")
     for table, columns in (("transfer", TRANSFER), ("held_out", HELD_OUT), ("cross_model", CROSS_MODEL)):
-        rows = pd.read_parquet(copy / f"{table}.parquet").reindex(columns=list(columns))
+        rows = with_target(pd.read_parquet(copy / f"{table}.parquet")).reindex(columns=list(columns))
         rows.to_parquet(copy / f"{table}.parquet", index=False)
     return copy
 
