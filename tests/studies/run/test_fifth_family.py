@@ -12,7 +12,7 @@ from tuning_world import SIGNAL, SITES, World
 from unsinter.probes.families.family import Range
 from unsinter.probes.families.registry import registered
 from unsinter.probes.files.export import load_probe
-from unsinter.studies.cli.commands.export import export_verb
+from unsinter.studies.cli.commands.export import ExportRequest, export_verb
 from unsinter.studies.probing.sweep import SitePlan, fit_sites
 from unsinter.studies.probing.types import chosen, score
 from unsinter.studies.run.run import run_study
@@ -45,14 +45,14 @@ def test_a_study_of_a_fifth_family_is_run_tuned_reported_and_exported(
     assert all(0 <= yaml.safe_load(params)["shrink"] <= 0.9 for params in trials["params"])
     assert "nearest centroid" in (run / "report.html").read_text(encoding="utf-8")
 
-    asked = {"target": "D", "model": None, "layer": None, "position": None, "family": None, "tuned": False}
-    export_verb(run, **asked, formats="safetensors,sklearn", out=tmp_path / "out")
+    request = ExportRequest(run=run, target="D", formats="safetensors,sklearn", out=tmp_path / "out")
+    export_verb(request)
     (file,) = (tmp_path / "out").glob("*-nearest_centroid/probe.safetensors")
     probe = load_probe(file)
     assert probe.card["score_unit"] == "score units"
     assert probe.has_probabilities  # calibrated in the study
     with pytest.raises(StudyError, match="a nearest_centroid probe has no form 'onnx'"):
-        export_verb(run, **asked, formats="onnx", out=tmp_path / "out")
+        export_verb(replace(request, formats="onnx"))
 
 
 def test_a_study_file_may_name_it_while_it_is_registered_only(write_study):

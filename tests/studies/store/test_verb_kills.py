@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from unsinter.cache.inventory import Inventory, files_below
 from unsinter.probes.files.export import load_probe
 from unsinter.studies.cli.commands import separate, transfer
-from unsinter.studies.cli.commands.export import export_verb
+from unsinter.studies.cli.commands.export import ExportRequest, export_verb
 from unsinter.studies.cli.commands.report import report_verb
 from unsinter.studies.report import write
 from unsinter.studies.report.run_data import read_evidence
@@ -33,9 +33,8 @@ Call = Callable[[Path], object]
 def export(run: Path, *, out: Path | None = None, formats: str = FORMATS) -> None:
     """`unsinter export RUN --target D --format ...`."""
     export_verb(
-        run, target="D", model=None, layer=2, position="template_end", family=None, tuned=False,
-        formats=formats, out=out,
-    )  # fmt: skip
+        ExportRequest(run=run, target="D", layer=2, position="template_end", formats=formats, out=out)
+    )
 
 
 CALLS: Mapping[str, Call] = {
