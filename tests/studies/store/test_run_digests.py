@@ -189,7 +189,7 @@ def test_nothing_is_written_through_a_link_that_leads_out_of_a_run(run, tmp_path
 def test_a_figure_that_fails_leaves_every_table_the_summary_and_a_report_that_says_so(
     finished, run, monkeypatch
 ):
-    def fail(*_):
+    def fail(*_, **__):
         raise ValueError("no such glyph")
 
     monkeypatch.setattr(run_outputs, "layer_curves", fail)
