@@ -8,12 +8,21 @@ import pytest
 
 from unsinter.features.labelling.rules import find_moves, wording_of
 from unsinter.studies.across_categories.table import ACROSS
+from unsinter.studies.planted import demo_prompts
 from unsinter.studies.run.run import run_study
 from unsinter.studies.study.file import load_study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.tables.columns import VERDICTS
 
 OPENINGS = ("I'm sorry, but I can't help with that.", "As an AI, I am not able to do that.")
+
+
+@pytest.fixture(scope="module")
+def few_prompts():
+    """Every second twin pair of all categories: a verdict takes more rows than a score does."""
+    prompts = demo_prompts(seed=0)
+    kept = set(sorted({p["group"] for p in prompts})[::2])
+    return [p for p in prompts if p["group"] in kept]
 
 
 @pytest.fixture(scope="module")
