@@ -8,6 +8,8 @@ import re
 import pyarrow.parquet as pq
 import pytest
 
+from unsinter.cache.inventory import INVENTORY
+
 TIMED = re.compile(
     rb'("(?:seconds|time|datetime_start|datetime_complete|worker_id|worker)": ?)(?:[-+0-9.e]+|"[^"]*")'
     rb'|(the run took |<td data-name="time">)[0-9]+ (?:s|min|h)'
@@ -18,6 +20,10 @@ TIMED = re.compile(
 def without_times(path):
     """Return the bytes of a file with each time replaced by a word; of trials, without their seconds."""
     raw = path.read_bytes()
+    if (
+        path.name == INVENTORY
+    ):  # the digests in it are those of files with their times; the files are here too
+        return re.sub(rb'"[0-9a-f]{64}"', b'"SHA-256"', raw)
     if path.name == "trials.parquet":
         stream = io.BytesIO()
         pq.write_table(pq.read_table(io.BytesIO(raw)).drop_columns("seconds"), stream)
