@@ -150,10 +150,10 @@ def test_a_site_that_somebody_picked_is_called_that(tmp_path):
 
 
 def test_a_model_on_this_disk_is_not_named_by_its_path(tmp_path):
-    facts = make_facts(SUMMARY, ROW, path="/home/someone/models/tiny", template="auto")
+    facts = make_facts(SUMMARY, ROW, path="/somewhere/private/models/tiny", template="auto")
     folder = export_site(tmp_path, make_site(), facts)[0].parent
     assert all(
-        "/home/someone" not in path.read_text() for path in (folder / "README.md", folder / "probe.json")
+        "/somewhere/private" not in path.read_text() for path in (folder / "README.md", folder / "probe.json")
     )
 
 
