@@ -1,6 +1,8 @@
 """Which rows are computed, in what order, and what is refused before anything is stored."""
 
 import logging
+from dataclasses import fields
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from unsinter.cache.store import ActivationStore
 from unsinter.features.extract import selfcheck
-from unsinter.features.extract.extraction import ExtractionError, ExtractionOptions, extract
+from unsinter.features.extract.extraction import ExtractionError, ExtractionOptions, NamedOptions, extract
 from unsinter.features.extract.forward import Reader, make_reader
 from unsinter.features.extract.selfcheck import PaddingError
 from unsinter.features.model.hooks import read_stream
@@ -422,3 +424,17 @@ def test_the_self_check_pads_even_where_nearly_all_rows_are_of_one_length(llama,
         options=ExtractionOptions(padding_side="left"),
     )
     assert found.deviation.n_rows == 4
+
+
+def test_options_by_name_are_those_of_the_object_and_replace_them(llama, rows, tiny):
+    by_name = set(get_type_hints(NamedOptions))
+    assert by_name == {field.name for field in fields(ExtractionOptions)}
+    seen = []
+    extract(
+        llama, rows, tiny.store(), layers=[1], positions=["template_end"],
+        options=ExtractionOptions(token_budget=10_000, progress=lambda *_: seen.append("object")),
+        token_budget=1, progress=lambda done, total: seen.append(done),
+    )  # fmt: skip
+    assert len(seen) == len({row.key for row in rows})  # a row a batch, told by name
+    with pytest.raises(ExtractionError, match="padding_side right or left; got 'error', 'middle'"):
+        extract(llama, rows, tiny.store(), layers=[1], positions=POSITIONS, padding_side="middle")

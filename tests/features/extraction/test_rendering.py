@@ -120,6 +120,8 @@ def test_a_system_text_that_holds_a_sentinel_does_not_confuse_the_search(zoo):
     start, end = row.instruction
     assert model.tokenizer.decode(list(row.token_ids[start:end])) == "zebra"
     assert model.tokenizer.decode(list(row.token_ids[:start])).endswith("<|end|>\n<|user|>\n")
+    assert render([("a", "zebra")], model, system="A zebra and a fjord.") == [row]
+    assert render([("a", "zebra")], model) != [row]
 
 
 def test_an_empty_prompt_is_refused_by_id(zoo):

@@ -18,6 +18,7 @@ from safetensors.numpy import load, save_file
 
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.files import whole_files
+from unsinter.probes.files.card_seal import card_text, sealed
 from unsinter.probes.files.export import (
     OUR_FIELDS,
     load_probe,
@@ -204,6 +205,16 @@ def test_facts_that_json_writes_in_another_form_do_not_break_their_own_seal(tmp_
     save_probe(tmp_path / "p.safetensors", make_probe(card=facts), examples=np.ones((1, 5)))
     card = load_probe(tmp_path / "p.safetensors").card
     assert (card["counts"], card["layers"]) == ({"10": "ten", "9": "nine"}, [1, 2])
+
+
+@pytest.mark.parametrize("value", [10**400, [1], "much"])
+def test_a_resealed_card_with_a_threshold_that_is_no_number_is_refused(saved, value):
+    card_file = saved.with_suffix(".json")
+    good = card_file.read_text()
+    card = {name: part for name, part in json.loads(good).items() if name != "card_sha256"}
+    card_file.write_text(card_text(sealed(card | {"threshold": value})))
+    refuses(saved, "threshold|card|number|float")
+    card_file.write_text(good)
 
 
 def test_a_field_added_to_a_card_is_noticed_and_white_space_is_not(saved):
