@@ -43,9 +43,11 @@ MATRIX = tuple(name for name in TRANSFER if name != "target")
 
 
 def with_target(transfer: pd.DataFrame, target: str = "D") -> pd.DataFrame:
-    """Return matrices with the column ``target``; those of earlier runs, which have none, are of D."""
-    if "target" in transfer or "model" not in transfer:
+    """Return matrices with the column ``target``; rows that name none, as those of earlier runs, are of D."""
+    if "model" not in transfer:
         return transfer
+    if "target" in transfer:
+        return transfer.assign(target=transfer["target"].fillna(target))
     made = transfer.copy()
     made.insert(1, "target", target)
     return made

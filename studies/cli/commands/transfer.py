@@ -81,7 +81,7 @@ def _matrices(
         holds = f"it holds {', '.join(there)}" if there else "it holds no matrix"
         raise TransferError(f"{run} holds no transfer of kind {kind}; {holds}.")
     if transfer is not None:
-        parts = with_target(transfer).groupby(["model", "target", "kind"], sort=False, dropna=False)
+        parts = with_target(transfer).groupby(["model", "target", "kind"], sort=False)
         for (model, target, own_kind), part in parts:
             if kind in (None, own_kind):
                 yield str(model), matrix_name(str(model), str(own_kind), str(target)), part
