@@ -129,7 +129,10 @@ def test_a_run_stopped_by_ctrl_c_or_killed_goes_on_and_ends_with_the_tables_of_a
     """Stopped once the first target is done: that step is used, the rest is made."""
     path, stopped = write_study(), tmp_path / "stopped"
     _, unbroken, _ = run_again(path)
-    command = [sys.executable, "-c", "from unsinter.studies.cli import app; app()", "run", str(path)]
+    # A process that a shell puts into the background inherits that SIGINT is ignored.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from unsinter.studies.cli import app; app()"
+    command = [sys.executable, "-c", code, "run", str(path)]
     environment = os.environ | {"UNSINTER_CACHE": str(private_cache)}
     process = subprocess.Popen(
         [*command, "--out", str(stopped)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
