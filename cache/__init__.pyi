@@ -1,8 +1,10 @@
 from .errors import CacheError as CacheError
 from .errors import UnsinterError as UnsinterError
 from .fill import FillReport as FillReport
+from .folding import migrate as migrate
 from .inspection import verify as verify
 from .location import default_root as default_root
+from .plan import Share as Share
 from .prune import gc as gc
 from .prune import ls as ls
 from .shard import ShardPlan as ShardPlan

@@ -24,6 +24,8 @@ Chunks = Sequence[bytes | memoryview]
 _SUFFIX = ".tmp"
 _UNFINISHED = re.compile(r"\..+\.(?P<host>[^.]+)-(?P<process>[0-9]+)-[0-9a-f]+\.tmp", re.DOTALL)
 
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
 _LOCK_ATTEMPTS = 100
 """Times that a lock is tried anew because its folder was removed under it."""
 
@@ -84,6 +86,41 @@ def publish(temporary: Path, path: Path, chunks: Chunks) -> None:
         # Another machine with another clock may have taken it for abandoned.
         write_beside(path, chunks).replace(path)
     flush_folder(path.parent)
+
+
+def publish_new(temporary: Path, path: Path, chunks: Chunks, *, guard: Path) -> bool:
+    """Give a flushed temporary file of these chunks its final name, unless that is taken; say which.
+
+    Of several writers, on several machines, one gets the name. Where the file system has no hard links, the
+    lock file ``guard`` is held for the moment of the rename.
+    """
+    try:
+        _link(temporary, path, chunks)
+    except FileExistsError:
+        # The answer to a first try may be lost on a network, and the second then meets the file itself.
+        if not (temporary.exists() and temporary.samefile(path)):
+            return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with file_lock(guard, wait=True):
+            if path.exists():
+                return False
+            publish(temporary, path, chunks)
+    flush_folder(path.parent)
+    return True
+
+
+def _link(temporary: Path, path: Path, chunks: Chunks) -> None:
+    with suppress(FileNotFoundError):
+        os.link(temporary, path)
+        return
+    # Another machine with another clock may have taken it for abandoned.
+    anew = write_beside(path, chunks)
+    try:
+        os.link(anew, path)
+    finally:
+        anew.unlink(missing_ok=True)
 
 
 def move_into(path: Path, target: Path) -> None:

@@ -2,6 +2,8 @@
 
 import errno
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -77,3 +79,40 @@ def _free(path: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+_ADVICE = {
+    errno.ENOSPC: "make room and run again",
+    errno.EDQUOT: "make room within your quota and run again",
+    errno.EFBIG: "raise the size limit of files (`ulimit -f`) and run again",
+    errno.EROFS: "name a place that can be written",
+    errno.EACCES: "make it writable or name another place",
+    errno.EPERM: "make it writable or name another place",
+    errno.ENAMETOOLONG: "name a shorter one",
+}
+
+
+@contextmanager
+def naming(path: Path, error: type[ValueError]) -> Iterator[None]:
+    """Turn what the system refuses in the block into ``error``, which names the file written there."""
+    try:
+        yield
+    except OSError as cause:
+        raise error(cannot_write(path, cause)) from cause
+
+
+def cannot_write(path: Path, cause: OSError) -> str:
+    """Return the sentence for a write that the system refused."""
+    reason = cause.strerror or " ".join(str(cause).split())
+    advice = _ADVICE.get(cause.errno or 0, "make room, or repair the disk, and run again")
+    return f"{path} cannot be written ({reason}); {advice}."
+
+
+def one_line(error: BaseException) -> str:
+    """Return the words of an error without line breaks, cut where they are very long."""
+    return " ".join(str(error).split())[:300]
+
+
+def is_fault(error: BaseException) -> bool:
+    """Whether a library failed: any exception, or what one in Rust raises where it gives up."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"

@@ -1,14 +1,14 @@
 """Filling: plan, claim, compute, store, until nothing asked is missing, whoever else fills the folder."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from unsinter.cache.atomic import file_lock, is_temporary, sweep, temporaries
+from unsinter.cache.atomic import file_lock
+from unsinter.cache.folding import fold_if_due, tidy
 from unsinter.cache.manifest import Folder
-from unsinter.cache.plan import plan_missing, shards_of_rows
+from unsinter.cache.plan import Share, plan_missing
 from unsinter.cache.shard import ShardPlan
 from unsinter.cache.writing import adopt, check_values, write_shard
 
@@ -21,7 +21,7 @@ class FillReport:
     """What one call of `fill` did."""
 
     rows: int
-    """Distinct rows asked for; all of them are stored now."""
+    """Distinct rows asked for; all of them are stored now, or those of the share that was asked for."""
     shards_computed: int = 0
     rows_computed: int = 0
     """Rows handed to the model, counted once per shard."""
@@ -35,19 +35,31 @@ class FillReport:
 class Filler:
     """One request on its way to completeness."""
 
-    def __init__(self, folder: Folder, request: ShardPlan, *, rows_per_shard: int, dtype: str) -> None:
-        self._folder, self._request, self._rows_per_shard, self._dtype = (
+    def __init__(
+        self,
+        folder: Folder,
+        request: ShardPlan,
+        *,
+        rows_per_shard: int,
+        dtype: str,
+        share: Share | None = None,
+    ) -> None:
+        self._folder, self._request, self._rows_per_shard, self._dtype, self._share = (
             folder,
             request,
             rows_per_shard,
             dtype,
+            share,
         )
         self._computed: list[int] = []
         self._bytes_written = self._adopted = self._elsewhere = 0
 
     def missing(self) -> list[ShardPlan]:
-        """Return the shards not stored by now."""
-        return plan_missing(self._folder.load(), self._request, rows_per_shard=self._rows_per_shard)
+        """Return the shards not stored by now, those of the share if there is one."""
+        plans = plan_missing(self._folder.load(), self._request, rows_per_shard=self._rows_per_shard)
+        if self._share is None:
+            return plans
+        return self._share.of(plans, self._request, rows_per_shard=self._rows_per_shard)
 
     def run(self, produce: Produce) -> FillReport:
         """Return once nothing asked is missing."""
@@ -73,7 +85,7 @@ class Filler:
         with file_lock(self._folder.lock_of(name), wait=wait) as mine:
             if not mine:
                 return False
-            if shards_of_rows(self._folder.load(), plan):
+            if self._folder.load().names_holding(plan):
                 self._elsewhere += 1
             elif adopt(self._folder, plan, dtype=self._dtype):
                 self._adopted += 1
@@ -83,23 +95,5 @@ class Filler:
                 )
                 self._bytes_written += write_shard(self._folder, plan, arrays, dtype=self._dtype)
                 self._computed.append(len(plan.rows))
+        fold_if_due(self._folder)
         return True
-
-
-def tidy(folder: Folder) -> None:
-    """Remove the leftovers of finished shards: claims on them, unfinished copies of them.
-
-    A finished shard is never written again, so a claim on it that another process still holds protects
-    nothing.
-    """
-    locks = list(folder.locks.glob("*.lock"))
-    unfinished = [file for file in folder.shards.glob(".*") if is_temporary(file)]
-    if len(locks) < 2 and not unfinished and not any(temporaries(folder.manifest)):
-        return
-    # A folder that became read-only keeps its leftovers; they are harmless, and the activations are complete.
-    with suppress(ValueError, OSError), folder.locked():
-        manifest = folder.load()
-        sweep(folder.manifest)
-        for name in manifest:
-            sweep(folder.shards / name)
-            folder.lock_of(name).unlink(missing_ok=True)

@@ -2,19 +2,26 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from unsinter.cache.atomic import is_temporary, make_folder, move_into, write_atomically
+from unsinter.cache.entries import Entry
 from unsinter.cache.errors import CacheError, ForeignShardError, damaged, refused
+from unsinter.cache.folding import fold, folders, free_name, write_anew
 from unsinter.cache.key import canonical, identity_key
-from unsinter.cache.manifest import Entry, Folder
+from unsinter.cache.location import read_regular
+from unsinter.cache.manifest import Folder
 from unsinter.cache.reading import gone
 from unsinter.cache.shard import check_shard
-from unsinter.cache.writing import rows_not_stored
+from unsinter.cache.writing import list_shard
 
 Kind = Literal["damaged", "foreign", "gone", "index", "identity", "unlisted", "unfinished"]
+
+_LOOKS = 3
+"""Times that a listed shard is looked for."""
 
 _HARMLESS = {"unlisted", "unfinished"}
 
@@ -49,12 +56,6 @@ class VerifyReport:
         return all(finding.is_harmless for finding in self.findings)
 
 
-def folders(root: Path) -> list[Folder]:
-    """Return the folders of all model identities under root, sorted by key."""
-    inside = sorted(root.iterdir()) if root.is_dir() else []
-    return [Folder(path) for path in inside if len(path.name) == 64 and path.is_dir()]
-
-
 def verify(
     root: Path,
     *,
@@ -65,7 +66,8 @@ def verify(
     """Read every byte under root and report what is not as it was written.
 
     With quarantine, damaged and foreign shards are moved to `quarantine/` beside their folder and struck off
-    the manifest, so that the next run recomputes their rows and no others. With rebuild, each manifest is
+    the index, so that the next run recomputes their rows and no others. Damaged entries of the index go there
+    too, and the next run lists their shards again. With rebuild, a lost or damaged index is
     written again from the sound shards; a damaged one is moved aside first.
 
     Raises
@@ -81,7 +83,7 @@ def verify(
         n_shards += len(inspection.sizes)
         n_bytes += sum(inspection.sizes)
         try:
-            if quarantine and inspection.bad:
+            if quarantine and (inspection.bad or inspection.entries):
                 moved += _set_aside(folder, inspection)
             if rebuild:
                 moved += _rebuild(folder, inspection)
@@ -100,9 +102,11 @@ class Inspection:
         self.sound: dict[str, Entry] = {}
         self.bad: set[str] = set()
         self.sizes: list[int] = []
-        self.manifest: dict[str, Entry] | None = None
-        # Listed before the manifest is loaded: a shard that a running process adds meanwhile is then in both
-        # or neither.
+        self.index: dict[str, Entry] | None = None
+        self.entries: set[Path] = set()
+        """Damaged files of one entry each."""
+        # Listed before the index is loaded: a shard that a running process adds meanwhile is then in both or
+        # neither.
         files = folder.shard_files()
         self.findings = [*self._check_identity(), *self._check_index()]
         for file in files:
@@ -113,15 +117,15 @@ class Inspection:
 
     def _check_identity(self) -> Iterator[Finding]:
         path = self.folder.identity
-        # Written before the manifest and removed after it: where both are missing, a folder is being made or
+        # Written before the index and removed after it: where both are missing, a folder is being made or
         # unmade.
-        was_in_being = self.folder.manifest.exists()
+        was_in_being = self.folder.has_index()
         try:
-            raw = path.read_bytes()
+            raw = read_regular(path)
             identity = json.loads(raw)
             sound = canonical(identity) == raw and identity_key(identity) == self.folder.path.name
         except FileNotFoundError:
-            sound = not (was_in_being and self.folder.manifest.exists())
+            sound = not (was_in_being and self.folder.has_index())
         except (OSError, ValueError, OverflowError, TypeError, AttributeError, RecursionError):
             sound = False
         if not sound:
@@ -132,22 +136,25 @@ class Inspection:
             yield Finding(kind="identity", path=path, message=text)
 
     def _check_index(self) -> Iterator[Finding]:
+        for path, error in self.folder.damaged_entries().items():
+            self.entries.add(path)
+            yield Finding(kind="index", path=path, message=str(error))
+        self.folder.ignore(self.entries)
         try:
-            self.manifest = self.folder.load()
+            self.index = dict(self.folder.load())
         except CacheError as error:
-            yield Finding(kind="index", path=self.folder.manifest, message=str(error))
+            path = self.folder.index if str(self.folder.index) in str(error) else self.folder.manifest
+            yield Finding(kind="index", path=path, message=str(error))
 
     def _check_file(self, file: Path) -> Iterator[Finding]:
-        listed = (self.manifest or {}).get(file.name)
+        listed = (self.index or {}).get(file.name)
         try:
             self.sizes.append(file.stat().st_size)
             entry = Entry.of(check_shard(file, identity_key=self.folder.path.name))
             if listed is not None and entry != listed:
-                raise damaged(
-                    file, "it is not the shard that manifest.json lists", n_rows=len(listed.plan.rows)
-                )
+                raise damaged(file, "it is not the shard that the index lists", n_rows=listed.n_rows)
         except FileNotFoundError:
-            return  # removed meanwhile; if the manifest still lists it, the names are checked next
+            return  # removed meanwhile; if the index still lists it, the names are checked next
         except CacheError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return  # as above, a moment later
@@ -157,14 +164,14 @@ class Inspection:
             yield Finding(kind=kind, path=file, message=str(error))
             return
         self.sound[file.name] = entry
-        if listed is None and self.manifest is not None:
-            text = f"{file}: this whole shard is not in manifest.json; the next run, or --rebuild, lists it."
+        if listed is None and self.index is not None:
+            text = f"{file}: this whole shard is not in the index; the next run, or --rebuild, lists it."
             yield Finding(kind="unlisted", path=file, message=text)
 
     def _check_names(self) -> Iterator[Finding]:
-        for name, entry in (self.manifest or {}).items():
+        for name, entry in (self.index or {}).items():
             path = self.folder.shards / name
-            if not path.exists() and self._is_still_listed(name):
+            if self._is_gone(path):
                 self.bad.add(name)
                 yield Finding(kind="gone", path=path, message=str(gone(path, entry)))
         for path in self.folder.hidden_files():
@@ -172,25 +179,30 @@ class Inspection:
                 text = f"{path}: an unfinished copy; `unsinter cache gc` offers to remove it once abandoned."
                 yield Finding(kind="unfinished", path=path, message=text)
 
-    def _is_still_listed(self, name: str) -> bool:
-        try:
-            return name in self.folder.load()  # `gc` strikes a shard off before it removes it
-        except CacheError:
-            return True
+    def _is_gone(self, path: Path) -> bool:
+        # `gc` strikes a shard off before it removes it, and a writer makes it before it lists it anew: what
+        # either did between two looks is no loss.
+        for _ in range(_LOOKS):
+            if path.exists():
+                return False
+            with suppress(CacheError):
+                if path.name not in self.folder.load():
+                    return False
+        return True
 
 
 def _set_aside(folder: Folder, inspection: Inspection) -> list[Path]:
     with folder.locked():
         # Another process may have put a sound shard in the place of a bad one since it was read.
         bad = {name for name in inspection.bad if not _is_sound(folder, name)}
-        if inspection.manifest is not None:
-            current = folder.load()
-            kept = {name: entry for name, entry in current.items() if name not in bad}
-            if len(kept) < len(current):
-                folder.save(kept)
-        return [
-            _move(folder.shards / name, folder) for name in sorted(bad) if (folder.shards / name).exists()
-        ]
+        entries = inspection.entries & folder.damaged_entries().keys()
+        folder.ignore(entries)
+        if inspection.index is not None and (bad & folder.load().keys() or entries):
+            fold(
+                folder, without=bad
+            )  # which counts on behind the damaged entries, so that they are read no more
+        files = [*sorted(entries), *(folder.shards / name for name in sorted(bad))]
+        return [_move(path, folder) for path in files if path.exists()]
 
 
 def _is_sound(folder: Folder, name: str) -> bool:
@@ -202,36 +214,37 @@ def _is_sound(folder: Folder, name: str) -> bool:
 
 
 def _rebuild(folder: Folder, inspection: Inspection) -> list[Path]:
-    moved: list[Path] = []
     if not folder.path.is_dir():
-        return moved  # `gc` removed it meanwhile
+        return []  # `gc` removed it meanwhile
+    if inspection.index is None:
+        with folder.locked():
+            return _write_anew(folder, inspection.sound)
+    for name, entry in sorted(inspection.sound.items()):
+        list_shard(folder, name, entry)
     with folder.locked():
-        if inspection.manifest is None and folder.manifest.exists():
-            # A copy: where the manifest is missing, nothing can be read or filled until it is written again.
-            target = _free_name(folder, folder.manifest.name)
-            write_atomically(target, [folder.manifest.read_bytes()])
-            moved.append(target)
-        manifest = {} if inspection.manifest is None else folder.load()
-        before = dict(manifest)
-        for name, entry in sorted(inspection.sound.items()):
-            # Two shards may share a row only where files were copied by hand; the first in order is listed.
-            if name not in manifest and len(rows_not_stored(manifest, entry.plan)) == len(entry.plan.rows):
-                manifest[name] = entry
-        if manifest != before or moved or not folder.manifest.exists():
-            folder.save(manifest)
-    return moved
+        if folder.entry_numbers():
+            fold(folder)
+    return []
+
+
+def _write_anew(folder: Folder, sound: dict[str, Entry]) -> list[Path]:
+    moved = []
+    if folder.index.exists():
+        # A copy: where the index is missing, nothing can be read or filled until it is written again.
+        moved.append(_free_name(folder, folder.index.name))
+        write_atomically(moved[0], [read_regular(folder.index)])
+    damaged_entries = sorted(folder.damaged_entries())
+    folder.ignore(damaged_entries)
+    write_anew(folder, sound)
+    replaced = (*damaged_entries, folder.manifest)
+    return moved + [_move(path, folder) for path in replaced if path.exists()]
 
 
 def _move(path: Path, folder: Folder) -> Path:
-    target = _free_name(folder, path.name)
-    move_into(path, target)
+    move_into(path, target := _free_name(folder, path.name))
     return target
 
 
 def _free_name(folder: Folder, name: str) -> Path:
     make_folder(folder.quarantine)
-    target, number = folder.quarantine / name, 1
-    while target.exists():
-        number += 1
-        target = folder.quarantine / f"{name}.{number}"
-    return target
+    return free_name(folder.quarantine / name)

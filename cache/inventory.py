@@ -10,6 +10,7 @@ from typing import Any
 
 from unsinter.cache.atomic import is_temporary, sweep, write_atomically
 from unsinter.cache.errors import UnsinterError
+from unsinter.cache.location import open_regular, read_regular
 
 INVENTORY = "unsinter-inventory.json"
 """Beside study files and in folders above them may stand files of the user's, so it is no common name."""
@@ -43,7 +44,12 @@ class Entry:
 
     @classmethod
     def of(cls, path: Path, *, grows: bool = False) -> "Entry":
-        """Return the entry of a file as it is now; OSError where it cannot be read."""
+        """Return the entry of a file as it is now.
+
+        Raises
+        ------
+        OSError : it cannot be read.
+        """
         size = path.stat().st_size
         return cls(sha256=_digest(path, size), size=size, grows=grows)
 
@@ -77,7 +83,7 @@ class Inventory:
         """
         path = folder / INVENTORY
         try:
-            data = path.read_bytes()
+            data = read_regular(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -110,7 +116,12 @@ class Inventory:
         return (json.dumps({**body, "seal": seal}, indent=1) + "\n").encode()
 
     def write(self) -> None:
-        """Write the inventory into its folder, whole or not at all; OSError where the system refuses."""
+        """Write the inventory into its folder, whole or not at all.
+
+        Raises
+        ------
+        OSError : the system refuses.
+        """
         sweep(self.folder / INVENTORY)
         write_atomically(self.folder / INVENTORY, [self.encoded()])
 
@@ -135,7 +146,8 @@ class Inventory:
         if entry is None:
             raise DamagedFileError(path, UNLISTED)
         try:
-            data = path.read_bytes()
+            # One that grows is read to its end; of any other a byte more says that it was changed.
+            data = read_regular(path, most=None if entry.grows else entry.size + 1)
         except FileNotFoundError as error:
             raise DamagedFileError(path, MISSING) from error
         except OSError as error:
@@ -186,7 +198,7 @@ def files_below(folder: Path, *, skip: Sequence[str] = ()) -> list[str]:
 def _digest(path: Path, size: int) -> str:
     """Return the SHA-256 of the first ``size`` bytes."""
     total = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while size > 0 and (chunk := file.read(min(size, _CHUNK))):
             total.update(chunk)
             size -= len(chunk)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from unsinter.cache.errors import UnsinterError
+from unsinter.cache.location import open_regular
 
 MOST_NESTED = 64
 """Lists and objects inside one another; what is written by people and programs has fewer than ten."""
@@ -56,9 +57,10 @@ def read_json(path: Path, *, most_bytes: int) -> Any:
 
     Raises
     ------
-    OSError : the file cannot be read. JsonTextError : as `parse_json`, or the file is longer.
+    OSError : the file cannot be read.
+    JsonTextError : as `parse_json`, or the file is longer.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         raw = file.read(most_bytes + 1)
     if len(raw) > most_bytes:
         raise JsonTextError(f"is longer than {most_bytes:,} bytes")

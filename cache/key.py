@@ -5,12 +5,17 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from unsinter.cache.errors import CacheError
 
 JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
 
 FORMAT_VERSION = 1
 """Part of every key: a change of the shard layout can never read an older folder as its own."""
+
+KEY_BYTES = 32
+"""A row key is a SHA-256."""
 
 _ROW_KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -51,6 +56,35 @@ def check_row_keys(rows: Sequence[str]) -> None:
                 f"Row {number} has the key {row!r}; a row key is the 64-digit lower-case SHA-256 of its "
                 "token ids."
             )
+
+
+def pack(rows: Sequence[str]) -> bytes:
+    """Return row keys as bytes, 32 each.
+
+    Raises
+    ------
+    ValueError : a key is not 64 lower-case hexadecimal digits.
+    """
+    text = "".join(rows)
+    packed = bytes.fromhex(text)
+    if any(len(row) != 2 * KEY_BYTES for row in rows) or packed.hex() != text:
+        raise ValueError("a row key is 64 lower-case hexadecimal digits")
+    return packed
+
+
+def unpack(packed: bytes) -> tuple[str, ...]:
+    """Return packed row keys as texts."""
+    text = packed.hex()
+    return tuple(text[start : start + 2 * KEY_BYTES] for start in range(0, len(text), 2 * KEY_BYTES))
+
+
+def has_twins(packed: bytes) -> bool:
+    """Say whether a key stands twice among packed ones."""
+    heads = np.frombuffer(packed, "<u8")[:: KEY_BYTES // 8]
+    if len(np.unique(heads)) == len(heads):
+        return False
+    starts = range(0, len(packed), KEY_BYTES)
+    return len({packed[start : start + KEY_BYTES] for start in starts}) < len(starts)
 
 
 def _check_keys(value: JSON, where: str) -> None:

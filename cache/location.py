@@ -1,6 +1,9 @@
 """Where the cache lives when nobody says otherwise."""
 
+import errno
 import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 import platformdirs
@@ -26,3 +29,28 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file for reading.
+
+    Raises
+    ------
+    OSError : it is a pipe or a device, which may never end or never begin.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file but a folder, a pipe or a device", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path, *, most: int | None = None) -> bytes:
+    """Return the bytes of a file, at most so many.
+
+    Raises
+    ------
+    OSError : as `open_regular`.
+    """
+    with open_regular(path) as file:
+        return file.read() if most is None else file.read(most)

@@ -34,3 +34,14 @@ def pieces(values: np.ndarray) -> Iterator[np.ndarray]:
     raw = values.reshape(-1).view(np.uint8)
     for start in range(0, raw.size, _PIECE_BYTES):
         yield raw[start : start + _PIECE_BYTES]
+
+
+def widen(bits: np.ndarray, dtype: str, *, out: np.ndarray | None = None) -> np.ndarray:
+    """Return stored bits as float32, exactly: every stored type is a subset of it."""
+    if out is None:
+        out = np.empty(bits.shape, np.float32)
+    if dtype == "bfloat16":
+        np.left_shift(bits, 16, out=out.view(np.uint32), dtype=np.uint32)
+    else:
+        out[...] = bits
+    return out

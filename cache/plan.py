@@ -8,13 +8,44 @@ the work, plans the same shards.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from unsinter.cache.entries import Signature
 from unsinter.cache.errors import CacheError
+from unsinter.cache.index import Index
 from unsinter.cache.key import check_row_keys
-from unsinter.cache.manifest import Manifest
 from unsinter.cache.shard import ShardPlan
 
 Rectangle = tuple[tuple[int, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """One of several parts of a request, each for a process of its own, on any machine, in any order."""
+
+    number: int
+    """From 1."""
+    n_shares: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.n_shares:
+            raise CacheError(
+                f"Share {self.number}/{self.n_shares} cannot be; shares are counted from 1 to "
+                f"{self.n_shares}, as in 1/{self.n_shares}."
+            )
+
+    def of(self, plans: Sequence[ShardPlan], request: ShardPlan, *, rows_per_shard: int) -> list[ShardPlan]:
+        """Return the shards of this share.
+
+        Which share a shard belongs to follows from where its first row stands in the request, so that all
+        processes agree, whatever is stored in between.
+        """
+        place = {row: number for number, row in enumerate(request.rows)}
+        return [
+            plan for plan in plans if place[plan.rows[0]] // rows_per_shard % self.n_shares == self.number - 1
+        ]
 
 
 def request_plan(rows: Sequence[str], layers: Iterable[int], positions: Iterable[str]) -> ShardPlan:
@@ -47,43 +78,30 @@ def request_plan(rows: Sequence[str], layers: Iterable[int], positions: Iterable
     return plan
 
 
-def plan_missing(manifest: Manifest, request: ShardPlan, *, rows_per_shard: int) -> list[ShardPlan]:
+def plan_missing(index: Index, request: ShardPlan, *, rows_per_shard: int) -> list[ShardPlan]:
     """Return the shards that would complete the request."""
     if rows_per_shard < 1:
         raise CacheError(
             f"rows_per_shard must be at least 1, got {rows_per_shard}; 256 to 1024 suits most disks."
         )
-    lacking: dict[Rectangle, list[str]] = {}
-    known: dict[tuple[str, ...], list[Rectangle]] = {}
-    holders = shards_of_rows(manifest, request)
-    for row in request.rows:
-        names = tuple(holders.get(row, ()))
-        if names not in known:
-            known[names] = _rectangles([manifest[name].plan for name in names], request)
-        for rectangle in known[names]:
-            lacking.setdefault(rectangle, []).append(row)
+    lacking: dict[Rectangle, list[np.ndarray]] = {}
+    codes, stored = index.signatures(request)
+    by_code = np.argsort(codes, kind="stable")
+    for places in np.split(by_code, np.flatnonzero(np.diff(codes[by_code])) + 1):
+        for rectangle in _rectangles(stored[codes[places[0]]], request):
+            lacking.setdefault(rectangle, []).append(places)
     return [
         ShardPlan(rows=tuple(rows[start : start + rows_per_shard]), layers=layers, positions=positions)
-        for (layers, positions), rows in sorted(lacking.items())
+        for (layers, positions), rows in sorted(
+            (rectangle, [request.rows[place] for place in np.sort(np.concatenate(places)).tolist()])
+            for rectangle, places in lacking.items()
+        )
         for start in range(0, len(rows), rows_per_shard)
     ]
 
 
-def shards_of_rows(manifest: Manifest, request: ShardPlan) -> dict[str, list[str]]:
-    """Return row -> names, sorted, of the shards that hold any asked layer of it at any asked position."""
-    wanted, holders = set(request.rows), dict[str, list[str]]()
-    for name in sorted(manifest):
-        plan = manifest[name].plan
-        if set(plan.layers).isdisjoint(request.layers) or set(plan.positions).isdisjoint(request.positions):
-            continue
-        for row in plan.rows:
-            if row in wanted:
-                holders.setdefault(row, []).append(name)
-    return holders
-
-
-def _rectangles(stored: Iterable[ShardPlan], request: ShardPlan) -> list[Rectangle]:
-    have = {(layer, position) for plan in stored for layer in plan.layers for position in plan.positions}
+def _rectangles(stored: Iterable[Signature], request: ShardPlan) -> list[Rectangle]:
+    have = {(layer, position) for layers, positions in stored for layer in layers for position in positions}
     layers_lacking: dict[tuple[str, ...], list[int]] = {}
     for layer in request.layers:
         lacks = tuple(position for position in request.positions if (layer, position) not in have)

@@ -1,6 +1,5 @@
 """What a cache holds, and what of it no study names any more."""
 
-import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -8,10 +7,15 @@ from pathlib import Path
 
 from unsinter.cache.atomic import file_lock, is_temporary, temporaries
 from unsinter.cache.errors import refused
-from unsinter.cache.inspection import folders
-from unsinter.cache.manifest import Folder, Manifest
+from unsinter.cache.folding import fold, folders
+from unsinter.cache.index import Index
+from unsinter.cache.json_text import read_json
+from unsinter.cache.manifest import Folder
 from unsinter.cache.references import Reference, read_references
 from unsinter.cache.use import alone
+
+_LONGEST_NOTE = 1 << 20
+"""Bytes of `about.json`, which holds a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +66,7 @@ def ls(root: Path) -> list[Holding]:
 
     Raises
     ------
-    CacheError : a manifest is damaged or missing.
+    CacheError : an index is damaged or missing.
     """
     return [_holding(folder) for folder in folders(Path(root))]
 
@@ -84,7 +88,7 @@ def gc(
 
     Raises
     ------
-    CacheError : a manifest or a study's note is damaged, or the operating system refused.
+    CacheError : an index or a study's note is damaged, or the operating system refused.
     """
     candidates: list[Candidate] = []
     in_use: list[Path] = []
@@ -100,15 +104,15 @@ def gc(
                 if not is_free:
                     in_use.append(folder.path)
                     continue
-                manifest, references = folder.load(), read_references(folder)
-                doubtful += [ref.file for ref in references if ref.is_doubtful(manifest)]
+                index, references = folder.load(), read_references(folder)
+                doubtful += [ref.file for ref in references if ref.is_doubtful(index)]
                 removable = [
                     candidate
-                    for candidate in _candidates(folder, manifest, references, keep, quarantined=quarantined)
+                    for candidate in _candidates(folder, index, references, keep, quarantined=quarantined)
                     if only is None or candidate.path in only
                 ]
                 if not dry_run:
-                    _remove(folder, manifest, removable)
+                    _remove(folder, index, removable)
                     _remove_empty(folder)
             candidates += removable
         except OSError as error:
@@ -126,17 +130,17 @@ def _undisturbed(folder: Folder, *, dry_run: bool) -> Iterator[bool]:
 
 
 def _holding(folder: Folder) -> Holding:
-    manifest = folder.load()
-    plans = [entry.plan for entry in manifest.values()]
+    index = folder.load()
+    signatures = {entry.signature for entry in index.values()}
     return Holding(
         key=folder.path.name,
         model=_model_name(folder),
-        rows=len({row for plan in plans for row in plan.rows}),
-        layers=tuple(sorted({layer for plan in plans for layer in plan.layers})),
-        positions=tuple(sorted({position for plan in plans for position in plan.positions})),
-        dtype=next((entry.dtype for entry in manifest.values()), ""),
-        n_shards=len(manifest),
-        n_bytes=sum(entry.n_bytes for entry in manifest.values()),
+        rows=index.n_rows(),
+        layers=tuple(sorted({layer for layers, _ in signatures for layer in layers})),
+        positions=tuple(sorted({position for _, positions in signatures for position in positions})),
+        dtype=next((entry.dtype for entry in index.values()), ""),
+        n_shards=len(index),
+        n_bytes=sum(entry.n_bytes for entry in index.values()),
         studies=tuple(reference.study for reference in read_references(folder) if not reference.is_stale),
     )
 
@@ -144,26 +148,26 @@ def _holding(folder: Folder) -> Holding:
 def _model_name(folder: Folder) -> str:
     # For people only: an unreadable note must not hide what is stored.
     with suppress(OSError, ValueError, AttributeError):
-        return str(json.loads(folder.about.read_bytes()).get("model", ""))
+        return str(read_json(folder.about, most_bytes=_LONGEST_NOTE).get("model", ""))
     return ""
 
 
 def _candidates(
     folder: Folder,
-    manifest: Manifest,
+    index: Index,
     references: list[Reference],
     keep: Collection[str],
     *,
     quarantined: bool,
 ) -> Iterator[Candidate]:
-    needed = set(keep).union(*(ref.shards(manifest) for ref in references if not ref.is_stale))
+    needed = set(keep).union(*(ref.shards(index) for ref in references if not ref.is_stale))
     for file in folder.shard_files():
         if file.name not in needed and file.suffix == ".safetensors":
             yield from _candidate(file, "no study names it")
     for reference in references:
         if reference.is_stale:
             yield from _candidate(reference.file, f"its study is gone: {reference.study}")
-    for parent in (folder.path, folder.references, folder.shards):
+    for parent in (folder.path, folder.references, folder.shards, folder.entries):
         for file in sorted(parent.glob(".*")) if parent.is_dir() else []:
             if is_temporary(file) and not _is_being_written(folder, file):
                 yield from _candidate(file, "unfinished copy of a killed process")
@@ -186,13 +190,11 @@ def _is_being_written(folder: Folder, temporary: Path) -> bool:
         return not free
 
 
-def _remove(folder: Folder, manifest: Manifest, candidates: list[Candidate]) -> None:
-    # Struck off the manifest first: a kill in between leaves whole unlisted files, not entries without a
-    # file.
+def _remove(folder: Folder, index: Index, candidates: list[Candidate]) -> None:
+    # Struck off the index first: a kill in between leaves whole unlisted files, not entries without a file.
     names = {candidate.path.name for candidate in candidates if candidate.path.parent == folder.shards}
-    kept = {name: entry for name, entry in manifest.items() if name not in names}
-    if len(kept) < len(manifest):
-        folder.save(kept)
+    if names & index.keys():
+        fold(folder, without=names)
     for candidate in candidates:
         candidate.path.unlink(missing_ok=True)
 
@@ -211,12 +213,14 @@ def _remove_empty(folder: Folder) -> None:
     for path in left:
         path.rmdir()
     # The identity goes after all that it stands for, and the lock that is held after the identity.
-    for path in (folder.about, folder.manifest, folder.identity):
+    for path in [folder.entry(number) for number in folder.entry_numbers()]:
+        path.unlink(missing_ok=True)
+    for path in (folder.about, folder.migrated, folder.manifest, folder.index, folder.identity):
         for leftover in (*temporaries(path), path):
             leftover.unlink(missing_ok=True)
     locks = sorted(folder.locks.iterdir(), key=lambda path: path.name == "manifest.lock")
     for path in locks:
         path.unlink(missing_ok=True)
-    for path in (folder.locks, folder.path):
+    for path in (folder.entries, folder.locks, folder.path):
         with suppress(OSError):  # something of the user's lies beside: it stays, and so does the folder
             path.rmdir()

@@ -13,12 +13,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from unsinter.cache.entries import Entry
 from unsinter.cache.errors import CacheError, damaged, unreadable
-from unsinter.cache.manifest import Entry, Manifest
+from unsinter.cache.index import Index, RowTable, as_keys
+from unsinter.cache.key import pack
+from unsinter.cache.pieces import widen
 from unsinter.cache.shard import ALIGNMENT, STORED, ShardHeader, check_owner, read_header, read_range
 
 _AHEAD = 8
 """Shards opened ahead of the one being read, so that a cold disk always has the next ranges on order."""
+
+Site = tuple[int, str]  # (layer, position)
 
 
 class Part(NamedTuple):
@@ -38,21 +43,19 @@ class Part(NamedTuple):
 class RowIndex:
     """Where each row of one set of shards is: built once per set, whatever the layer."""
 
-    def __init__(self, manifest: Manifest, names: tuple[str, ...]) -> None:
+    def __init__(self, index: Index, names: tuple[str, ...]) -> None:
         self.names = names
-        self._starts = np.cumsum([0, *(len(manifest[name].plan.rows) for name in names)])
-        self._place: dict[str, int] = {}
+        entries = [index[name] for name in names]
+        self._starts = np.cumsum([0, *(entry.n_rows for entry in entries)])
+        self._table = RowTable(b"".join(entry.rows for entry in entries))
         self._last: tuple[tuple[str, ...], list[Part]] = ((), [])
-        for start, name in zip(self._starts.tolist(), names, strict=False):
-            for place, row in enumerate(manifest[name].plan.rows, start):
-                self._place.setdefault(row, place)
 
     def parts(self, rows: Sequence[str]) -> list[Part]:
-        """Return the shards that together hold rows; KeyError names the first row that none holds."""
+        """Return the shards that together hold rows, or raise KeyError naming the first that none holds."""
         keys = tuple(rows)
         if self._last[0] == keys:  # layer after layer is read for the same rows
             return self._last[1]
-        places = np.fromiter(map(self._place.__getitem__, keys), dtype=np.int64, count=len(keys))
+        places = self._places(keys)
         target = np.argsort(places, kind="stable")
         source = places[target]
         cuts = np.searchsorted(source, self._starts).tolist()
@@ -64,6 +67,25 @@ class RowIndex:
         self._last = (keys, parts)
         return parts
 
+    def _places(self, rows: tuple[str, ...]) -> np.ndarray:
+        """Return the place of each row, the first where several shards hold it."""
+        places = np.full(len(rows), -1)
+        try:
+            number, place = self._table.places(as_keys(pack(rows)))
+        except ValueError:  # not all of them are row keys: which one is not stored is said of each
+            raise KeyError(next(row for row in rows if not self._holds(row))) from None
+        distinct, first = np.unique(number, return_index=True)
+        places[distinct] = place[first]
+        if (places < 0).any():
+            raise KeyError(rows[int(np.argmax(places < 0))])
+        return places
+
+    def _holds(self, row: str) -> bool:
+        try:
+            return len(self._table.places(as_keys(pack([row])))[0]) > 0
+        except ValueError:
+            return False
+
     def _part(self, number: int, places: np.ndarray, target: np.ndarray) -> Part:
         start, end = self._starts[number], self._starts[number + 1]
         is_whole = len(places) == end - start and bool((places == np.arange(start, end)).all())
@@ -73,17 +95,36 @@ class RowIndex:
         return Part(self.names[number], places - start, target, is_whole, run)
 
 
+class RowIndexes:
+    """Where rows are at every site that was read, for one version of the index; sites may share one."""
+
+    def __init__(self) -> None:
+        self._known: tuple[int, dict[Site, tuple[str, ...]], dict[tuple[str, ...], RowIndex]] = (-1, {}, {})
+
+    def of(self, index: Index, layer: int, position: str) -> RowIndex:
+        """Return where the index has rows at a site."""
+        if self._known[0] != index.version:
+            self._known = (index.version, {}, {})
+        _, names_at, indexes = self._known  # which another thread may replace
+        if (names := names_at.get((layer, position))) is None:
+            at = (name for name, e in index.items() if layer in e.layers and position in e.positions)
+            names = names_at[layer, position] = tuple(sorted(at))
+        if (rows := indexes.get(names)) is None:
+            rows = indexes[names] = RowIndex(index, names)
+        return rows
+
+
 @dataclass(slots=True)
 class _Known:
     """A shard's header as long as the file is the one it was read from, and the ranges found sound in it."""
 
     seen: tuple[int, int, int]
     header: ShardHeader
-    sound: set[tuple[int, str]] = field(default_factory=set)
+    sound: set[Site] = field(default_factory=set)
 
 
 class ShardReader:
-    """Shards of one folder, opened, held against the manifest and read.
+    """Shards of one folder, opened, held against the index and read.
 
     A range is checked against its fingerprint when this process first reads it, and again once the file's
     inode, length or time of change differs: in memory, a check would cost a third of every read.
@@ -94,18 +135,16 @@ class ShardReader:
         self._paths: dict[str, Path] = {}
         self._headers: dict[str, _Known] = {}
 
-    def fill(
-        self, out: np.ndarray, parts: Sequence[Part], *, manifest: Manifest, place: tuple[int, str]
-    ) -> None:
+    def fill(self, out: np.ndarray, parts: Sequence[Part], *, index: Index, place: Site) -> None:
         """Fill out (n_rows, d_model), of the stored bits or of float32, from the parts.
 
         Raises
         ------
         CacheError : a shard is gone, truncated, foreign, or a byte of it changed; out is then not to be used.
         """
-        scratch = aligned(max(_n_values(manifest[part.name]) for part in parts), _bits(manifest, parts[0]))
-        for part, file in self._opened(parts, manifest, place):
-            entry = manifest[part.name]
+        scratch = aligned(max(_n_values(index[part.name]) for part in parts), _bits(index, parts[0]))
+        for part, file in self._opened(parts, index, place):
+            entry = index[part.name]
             run = part.run
             direct = run is not None and out.dtype == scratch.dtype
             bits = out[run] if direct else scratch[: _n_values(entry)].reshape(-1, entry.d_model)
@@ -117,25 +156,23 @@ class ShardReader:
             values = bits if out.dtype == bits.dtype else widen(bits, entry.dtype)
             out[part.target] = values if part.is_whole else values[part.source]
 
-    def _opened(
-        self, parts: Sequence[Part], manifest: Manifest, place: tuple[int, str]
-    ) -> Iterator[tuple[Part, FileIO]]:
+    def _opened(self, parts: Sequence[Part], index: Index, place: Site) -> Iterator[tuple[Part, FileIO]]:
         waiting: deque[tuple[Part, FileIO]] = deque()
         ahead = iter(parts)
         with ExitStack() as stack:
             while True:
                 for part in islice(ahead, _AHEAD - len(waiting)):
-                    file = stack.enter_context(self._open(part, manifest[part.name], place))
+                    file = stack.enter_context(self._open(part, index[part.name], place))
                     waiting.append((part, file))
                 if not waiting:
                     return
                 yield waiting[0]
                 waiting.popleft()[1].close()
 
-    def _open(self, part: Part, entry: Entry, place: tuple[int, str]) -> FileIO:
+    def _open(self, part: Part, entry: Entry, place: Site) -> FileIO:
         path = self._path(part.name)
         try:
-            file = FileIO(str(path))
+            file = FileIO(str(path), opener=_at_once)
             known = self._headers.get(part.name)
             if known is not None:
                 _order(file.fileno(), known.header.offset(*place), known.header.range_bytes)
@@ -150,9 +187,7 @@ class ShardReader:
             self._paths[name] = self._folder / name
         return self._paths[name]
 
-    def _read(
-        self, name: str, file: FileIO, entry: Entry, *, place: tuple[int, str], out: np.ndarray
-    ) -> None:
+    def _read(self, name: str, file: FileIO, entry: Entry, *, place: Site, out: np.ndarray) -> None:
         path = self._path(name)
         try:
             known = self._header(path, file.fileno(), entry)
@@ -171,17 +206,22 @@ class ShardReader:
         header = read_header(path, descriptor, status.st_size)
         check_owner(path, header, identity_key=self._identity_key)
         if header.sha256 != entry.header_sha256:
-            raise damaged(path, "its header is not the one in manifest.json", n_rows=len(entry.plan.rows))
+            raise damaged(path, "its header is not the one in the index", n_rows=entry.n_rows)
         self._headers[path.name] = _Known(seen, header)
         return self._headers[path.name]
 
 
 def gone(path: Path, entry: Entry) -> CacheError:
-    """Return the error for a shard that the manifest lists and the folder lacks."""
+    """Return the error for a shard that the index lists and the folder lacks."""
     return CacheError(
-        f"{path}: this shard is listed in manifest.json and is gone; put it back, or run `unsinter cache "
-        f"verify` to strike it off, then run the study again to recompute its {len(entry.plan.rows)} rows."
+        f"{path}: this shard is listed in the index and is gone; put it back, or run `unsinter cache "
+        f"verify` to strike it off, then run the study again to recompute its {entry.n_rows} rows."
     )
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting: a pipe in a shard's place is refused when it is read, as it has no offsets."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _order(descriptor: int, offset: int, n_bytes: int) -> None:
@@ -195,11 +235,11 @@ def _order(descriptor: int, offset: int, n_bytes: int) -> None:
 
 
 def _n_values(entry: Entry) -> int:
-    return len(entry.plan.rows) * entry.d_model
+    return entry.n_rows * entry.d_model
 
 
-def _bits(manifest: Manifest, part: Part) -> type[np.generic]:
-    return STORED[manifest[part.name].dtype][1]
+def _bits(index: Index, part: Part) -> type[np.generic]:
+    return STORED[index[part.name].dtype][1]
 
 
 def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
@@ -208,14 +248,3 @@ def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
     raw = np.empty(n_bytes + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
-
-
-def widen(bits: np.ndarray, dtype: str, *, out: np.ndarray | None = None) -> np.ndarray:
-    """Return stored bits as float32, exactly: every stored type is a subset of it."""
-    if out is None:
-        out = np.empty(bits.shape, np.float32)
-    if dtype == "bfloat16":
-        np.left_shift(bits, 16, out=out.view(np.uint32), dtype=np.uint32)
-    else:
-        out[...] = bits
-    return out

@@ -8,9 +8,11 @@ from typing import Any
 
 from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import CacheError, refused, unreadable
-from unsinter.cache.key import canonical
-from unsinter.cache.manifest import Folder, Manifest
-from unsinter.cache.plan import plan_missing, shards_of_rows
+from unsinter.cache.index import Index
+from unsinter.cache.key import canonical, check_row_keys
+from unsinter.cache.location import read_regular
+from unsinter.cache.manifest import Folder
+from unsinter.cache.plan import plan_missing
 from unsinter.cache.shard import ShardPlan, read_plan
 
 
@@ -36,22 +38,22 @@ class Reference:
         ):  # a name that no file can have: what it needs stays, rather than goes
             return False
 
-    def is_doubtful(self, manifest: Manifest) -> bool:
+    def is_doubtful(self, index: Index) -> bool:
         """Whether a note without a digest names what is not stored, as one with a changed byte would."""
-        return not self.is_sealed and bool(plan_missing(manifest, self.needs, rows_per_shard=1024))
+        return not self.is_sealed and bool(plan_missing(index, self.needs, rows_per_shard=1024))
 
-    def shards(self, manifest: Manifest) -> set[str]:
+    def shards(self, index: Index) -> set[str]:
         """Return the names of the stored shards that hold anything the study needs; all, where in doubt."""
-        if self.is_doubtful(manifest):
-            return set(manifest)
-        return {name for names in shards_of_rows(manifest, self.needs).values() for name in names}
+        if self.is_doubtful(index):
+            return set(index)
+        return index.names_holding(self.needs)
 
 
 def is_noted(folder: Folder, study: Path, needs: ShardPlan) -> bool:
     """Say whether the folder holds exactly this note already."""
     path, content = _note(folder, study, needs)
     try:
-        return path.read_bytes() == content
+        return read_regular(path) == content
     except OSError:
         return False
 
@@ -110,7 +112,7 @@ def _name_of(study: str) -> str:
 
 
 def _read(file: Path) -> Reference:
-    table = json.loads(file.read_bytes())
+    table = json.loads(read_regular(file))
     is_sealed = "sha256" in table or "note" in table
     note: dict[str, Any] = table["note"] if is_sealed else table
     if is_sealed and hashlib.sha256(canonical(note)).hexdigest() != table["sha256"]:
@@ -118,4 +120,5 @@ def _read(file: Path) -> Reference:
     if not isinstance(note["study"], str) or _name_of(note["study"]) != file.name:
         raise ValueError("study")
     needs = read_plan(note["rows"], note["layers"], note["positions"])
+    check_row_keys(needs.rows)
     return Reference(file=file, study=Path(note["study"]), needs=needs, is_sealed=is_sealed)

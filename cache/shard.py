@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from unsinter.cache.errors import ForeignShardError, damaged, unreadable
-from unsinter.cache.key import FORMAT_VERSION, canonical, digest
+from unsinter.cache.key import FORMAT_VERSION, canonical, check_row_keys, digest
+from unsinter.cache.location import open_regular
 from unsinter.cache.pieces import fingerprint, pieces
 
 STORED: Mapping[str, tuple[str, type[np.generic]]] = {
@@ -45,7 +46,12 @@ class ShardPlan:
 
 
 def read_plan(rows: object, layers: object, positions: object) -> ShardPlan:
-    """Return the plan in a file's JSON; ValueError where a value is not of its type, or stands twice."""
+    """Return the plan in a file's JSON.
+
+    Raises
+    ------
+    ValueError : a value is not of its type, or stands twice.
+    """
     rows, layers, positions = _list_of(rows, str), _list_of(layers, int), _list_of(positions, str)
     if any(len(set(part)) < len(part) for part in (rows, layers, positions)) or min(layers, default=0) < 0:
         raise ValueError("a row, layer or position is given twice, or a layer is below 0")
@@ -154,6 +160,7 @@ def read_header(path: Path, descriptor: int, n_bytes: int) -> ShardHeader:
         expected = header.n_bytes
         if not (type(header.identity_key) is type(header.payload_sha256) is str and header.d_model >= 0):
             raise ValueError("identity, digest or width")
+        check_row_keys(header.plan.rows)
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(path, "its header is not one that this cache writes") from error
     if n_bytes != expected:
@@ -172,7 +179,7 @@ def check_shard(path: Path, *, identity_key: str) -> ShardHeader:
     content's.
     """
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path) as file:
             descriptor = file.fileno()
             header = read_header(path, descriptor, os.fstat(descriptor).st_size)
             check_owner(path, header, identity_key=identity_key)

@@ -7,13 +7,15 @@ from typing import Self
 import numpy as np
 
 from unsinter.cache.atomic import make_folder, sweep, write_atomically
-from unsinter.cache.errors import CacheError, damaged, refused
+from unsinter.cache.errors import CacheError, damaged, refused, unreadable
 from unsinter.cache.fill import Filler, FillReport, Produce
-from unsinter.cache.key import JSON, canonical, identity_key
-from unsinter.cache.location import expand_home
-from unsinter.cache.manifest import Folder, Manifest
-from unsinter.cache.plan import plan_missing, request_plan, shards_of_rows
-from unsinter.cache.reading import RowIndex, ShardReader, aligned, gone
+from unsinter.cache.folding import fold
+from unsinter.cache.index import Index
+from unsinter.cache.key import JSON, canonical, check_row_keys, identity_key
+from unsinter.cache.location import expand_home, read_regular
+from unsinter.cache.manifest import Folder
+from unsinter.cache.plan import Share, plan_missing, request_plan
+from unsinter.cache.reading import RowIndexes, ShardReader, aligned, gone
 from unsinter.cache.references import is_noted, write_reference
 from unsinter.cache.shard import STORED, ShardPlan
 from unsinter.cache.use import Use
@@ -39,12 +41,13 @@ class ActivationStore:
         identity: Mapping[str, JSON],
         about: Mapping[str, JSON] | None,
         study: Path | None = None,
+        share: Share | None = None,
     ) -> None:
         self._folder, self._identity, self._about, self._study = folder, identity, about, study
+        self._share = share
         self._use = Use(folder.identity)
         self._reader = ShardReader(folder.shards, folder.path.name)
-        self._manifest: tuple[tuple[int, int, int] | None, Manifest] = (None, {})
-        self._indexes: dict[tuple[str, ...], RowIndex] = {}
+        self._rows = RowIndexes()
 
     @classmethod
     def open(
@@ -54,23 +57,30 @@ class ActivationStore:
         *,
         about: Mapping[str, JSON] | None = None,
         study: Path | None = None,
+        share: Share | None = None,
     ) -> Self:
         """Return the store of an identity: everything, as digests, that can change a float of a given row.
 
         about is for people (the model's name as typed); it is shown by `ls` and is no part of the key. Every
-        fill for a study first notes what the study needs, as `keep_for` does.
+        fill for a study first notes what the study needs, as `keep_for` does. With a share, a fill computes
+        its shards and no others: when all shares are done, in any order and on any machines, the files are
+        those of one fill without.
 
         Raises
         ------
         CacheError : the identity is not plain JSON, or the folder's identity.json says something else.
         """
         folder = Folder(expand_home(root) / identity_key(identity))
-        if folder.identity.exists() and folder.identity.read_bytes() != canonical(identity):
+        try:
+            is_other = folder.identity.exists() and read_regular(folder.identity) != canonical(identity)
+        except OSError as error:
+            raise unreadable(error, folder.identity) from error
+        if is_other:
             raise CacheError(
                 f"{folder.identity}: this file does not hold the identity that its folder is named after; "
                 "move it away and run the study again, which writes it anew: no row is lost."
             )
-        return cls(folder, identity=identity, about=about, study=study)
+        return cls(folder, identity=identity, about=about, study=study, share=share)
 
     @property
     def key(self) -> str:
@@ -98,9 +108,9 @@ class ActivationStore:
         length.
         """
         request = request_plan(rows, layers, positions)
-        manifest = self._load()
-        self._check_files(manifest, request)
-        return plan_missing(manifest, request, rows_per_shard=rows_per_shard)
+        index = self._folder.load()
+        self._check_files(index, request)
+        return plan_missing(index, request, rows_per_shard=rows_per_shard)
 
     def write(self, plan: ShardPlan, values: Mapping[int, np.ndarray], *, dtype: str) -> None:
         """Store one shard: {layer: (rows, positions, d_model)}; bfloat16 as uint16 bits.
@@ -111,6 +121,7 @@ class ActivationStore:
         write.
         """
         plan = ShardPlan(rows=tuple(plan.rows), layers=tuple(plan.layers), positions=tuple(plan.positions))
+        check_row_keys(plan.rows)
         arrays = check_values(plan, values, dtype=dtype)
         with self._use.working():
             self._prepare()
@@ -138,10 +149,12 @@ class ActivationStore:
         """
         request = request_plan(rows, layers, positions)
         with self._use.working():
-            manifest = self._load()
-            self._check_files(manifest, request)
-            check_alike(self._folder, manifest, dtype=dtype)
-            filler = Filler(self._folder, request, rows_per_shard=rows_per_shard, dtype=dtype)
+            index = self._folder.load()
+            self._check_files(index, request)
+            check_alike(self._folder, index, dtype=dtype)
+            filler = Filler(
+                self._folder, request, rows_per_shard=rows_per_shard, dtype=dtype, share=self._share
+            )
             if self._study is not None:
                 self._note(self._study, request)
             if filler.missing():
@@ -182,16 +195,9 @@ class ActivationStore:
                 write_reference(self._folder, study, needs)
 
     def _read(self, layer: int, position: str, rows: Sequence[str], *, dtype: np.dtype | None) -> np.ndarray:
-        manifest = self._load()
-        names = tuple(
-            name
-            for name in sorted(manifest)
-            if layer in manifest[name].plan.layers and position in manifest[name].plan.positions
-        )
-        if names not in self._indexes:
-            self._indexes[names] = RowIndex(manifest, names)
+        index = self._folder.load()
         try:
-            parts = self._indexes[names].parts(rows)
+            parts = self._rows.of(index, layer, position).parts(rows)
         except KeyError as error:
             raise CacheError(
                 f"{self._folder.path}: row {error.args[0]} is not stored for layer {layer} at {position}; "
@@ -201,49 +207,43 @@ class ActivationStore:
             raise CacheError(
                 f"{self._folder.path}: no rows were asked of layer {layer} at {position}; name at least one."
             )
-        first = manifest[parts[0].name]
+        first = index[parts[0].name]
         out = aligned((len(rows), first.d_model), dtype or STORED[first.dtype][1])
-        self._reader.fill(out, parts, manifest=manifest, place=(layer, position))
+        self._reader.fill(out, parts, index=index, place=(layer, position))
         return out
 
-    def _load(self) -> Manifest:
-        try:
-            status = self._folder.manifest.stat()
-        except OSError:
-            return self._folder.load()  # which says what is wrong, or that nothing is stored
-        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if self._manifest[0] != seen:
-            self._manifest = (seen, self._folder.load())
-            self._indexes.clear()
-        return self._manifest[1]
-
-    def _check_files(self, manifest: Manifest, request: ShardPlan) -> None:
-        for name in sorted({name for names in shards_of_rows(manifest, request).values() for name in names}):
-            path, entry = self._folder.shards / name, manifest[name]
+    def _check_files(self, index: Index, request: ShardPlan) -> None:
+        for name in sorted(index.names_holding(request)):
+            path, entry = self._folder.shards / name, index[name]
             if not path.exists():
                 raise gone(path, entry)
             if (n_bytes := path.stat().st_size) != entry.n_bytes:
                 raise damaged(
                     path,
                     f"it has {n_bytes} bytes where the index says {entry.n_bytes}",
-                    n_rows=len(entry.plan.rows),
+                    n_rows=entry.n_rows,
                 )
 
     def _prepare(self) -> None:
-        # The manifest exists before the first shard does: shards without one are then a loss to report, not a
+        # The index exists before the first shard does: shards without one are then a loss to report, not a
         # start.
         folder = self._folder
+        needed = [folder.identity, folder.shards, folder.entries]
+        needed += [] if self._about is None else [folder.about]
+        if self._use.is_held() and folder.has_index() and all(path.exists() for path in needed):
+            return  # nobody waits for a lock to find that all is there
         try:
             with folder.locked():
                 make_folder(folder.shards)
-                for path in (folder.identity, folder.about, folder.manifest):
+                make_folder(folder.entries)
+                for path in (folder.identity, folder.about, folder.index):
                     sweep(path)
                 if not folder.identity.exists():
                     write_atomically(folder.identity, [canonical(self._identity)])
                 if self._about is not None and not folder.about.exists():
                     write_atomically(folder.about, [canonical(self._about)])
-                if not folder.manifest.exists():
-                    folder.save(folder.load())
+                if not folder.has_index():
+                    fold(folder)
                 self._use.renew()
         except OSError as error:
             raise refused(error, folder.path) from error

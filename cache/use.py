@@ -61,6 +61,12 @@ class Use:
         with _GUARD:
             _lock(self._joined(), self._identity)
 
+    def is_held(self) -> bool:
+        """Say whether `gc` is kept away: the lock is held on the identity file that is there."""
+        with _GUARD:
+            shared = _SHARED.get(self._identity)
+            return shared is not None and _is_current(shared.descriptor, self._identity)
+
     def _joined(self) -> _Shared:
         shared = _SHARED.setdefault(self._identity, _Shared())
         if self._forget is None or not self._forget.alive:
@@ -134,7 +140,7 @@ def _lock(shared: _Shared, identity: Path) -> None:
     while not _is_current(shared.descriptor, identity):
         _close(shared)
         try:
-            shared.descriptor = os.open(identity, os.O_RDONLY | os.O_CLOEXEC)
+            shared.descriptor = os.open(identity, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # no pipe
             fcntl.flock(shared.descriptor, fcntl.LOCK_SH)  # waits for a `gc` at work, which takes moments
         except OSError:
             # Missing, unreadable, or a file system without locks: whoever needs the file says so, and `gc`

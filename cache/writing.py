@@ -1,15 +1,23 @@
-"""Writing one shard: values checked, file written beside its place, then made visible with the index."""
+"""Writing one shard: values checked, file written beside its place, given its name, listed in the index.
 
+A shard and its entry are files that are made once: the second writer of a name meets the file of the first.
+"""
+
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from unsinter.cache.atomic import Chunks, publish, write_atomically, write_beside
+from unsinter.cache.atomic import Chunks, publish_new, write_beside
+from unsinter.cache.entries import Entry, IndexFile
 from unsinter.cache.errors import CacheError, refused
-from unsinter.cache.manifest import Entry, Folder, Manifest
-from unsinter.cache.plan import shards_of_rows
+from unsinter.cache.index import Index
+from unsinter.cache.manifest import Folder
 from unsinter.cache.shard import STORED, ShardPlan, check_shard, encode
+
+_UNSEEN_SECONDS = 0.01
+"""Pause before an entry is looked for again that another machine wrote a moment ago."""
 
 
 def check_values(plan: ShardPlan, values: Mapping[int, np.ndarray], *, dtype: str) -> list[np.ndarray]:
@@ -43,41 +51,96 @@ def check_values(plan: ShardPlan, values: Mapping[int, np.ndarray], *, dtype: st
 
 
 def write_shard(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dtype: str) -> int:
-    """Store one shard, list it in the manifest, and return the bytes written: 0 if others stored it by now.
+    """Store one shard, list it in the index, and return the bytes written: 0 if others stored it by now.
+
+    Of rows that others store meanwhile none is stored again; no writer waits for another.
 
     Raises
     ------
     CacheError : the operating system refused, or the folder holds activations of another type or width.
     """
-    path, header, header_sha256 = _encoded(folder, plan, arrays, dtype)
-    n_bytes = len(header) + sum(array.nbytes for array in arrays)
+    n_bytes: int | None = None
+    while n_bytes is None:
+        index = folder.load()
+        check_alike(folder, index, dtype=dtype, d_model=arrays[0].shape[2])
+        kept = index.rows_not_held(plan)
+        if not kept:
+            return 0
+        if len(kept) < len(plan.rows):
+            # Another study stored some of these rows while they were computed: store only the others.
+            rows = tuple(plan.rows[place] for place in kept)
+            plan = ShardPlan(rows=rows, layers=plan.layers, positions=plan.positions)
+            arrays = [np.ascontiguousarray(array[:, kept]) for array in arrays]
+        n_bytes = _write_once(folder, plan, arrays, dtype=dtype)
+    return n_bytes
+
+
+def _write_once(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dtype: str) -> int | None:
+    """Store and list one shard; None where others listed some of its rows first."""
+    header, header_sha256 = encode(plan, arrays, identity_key=folder.path.name, dtype=dtype)
+    path = folder.shards / plan.name(folder.path.name, dtype)
     chunks: Chunks = [header, *(array.data for array in arrays)]
+    n_bytes = len(header) + sum(array.nbytes for array in arrays)
     try:
         temporary = write_beside(path, chunks)
+        try:
+            is_ours = publish_new(temporary, path, chunks, guard=folder.guard)
+        finally:
+            temporary.unlink(missing_ok=True)
+        if not is_ours:  # a killed process left it, or one without working locks is about to list it
+            return 0 if adopt(folder, plan, dtype=dtype) else None
+        entry = Entry.for_plan(
+            plan, dtype=dtype, d_model=arrays[0].shape[2], n_bytes=n_bytes, header_sha256=header_sha256
+        )
+        if list_shard(folder, path.name, entry):
+            return n_bytes
+        if path.name not in folder.load():
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise refused(error, path, n_bytes=n_bytes) from error
+    return None
+
+
+def list_shard(folder: Folder, name: str, entry: Entry) -> bool:
+    """Add a whole shard to the index, and say so; False where the shard or any of its rows is listed already.
+
+    The entry gets the number after the last that was read; where another writer took that number, its entry
+    is read first. An entry that came below what was folded meanwhile does not count and is added again.
+
+    Raises
+    ------
+    CacheError : the operating system refused the write, or the index is damaged.
+    """
+    chunks = IndexFile(entries={name: entry}).encoded(folder.path.name)
+    target = folder.entry(0)
     try:
-        # Rename and index change under one lock: no other process can list a shard that overlaps this one.
-        with folder.locked():
-            manifest = folder.load()
-            check_alike(folder, manifest, dtype=dtype, d_model=arrays[0].shape[2])
-            kept = rows_not_stored(manifest, plan)
-            if len(kept) < len(plan.rows):
-                return _write_rest(folder, plan, arrays, dtype=dtype, kept=kept, manifest=manifest)
-            publish(temporary, path, chunks)
-            entry = Entry(
-                plan=plan,
-                dtype=dtype,
-                d_model=arrays[0].shape[2],
-                n_bytes=n_bytes,
-                header_sha256=header_sha256,
-            )
-            folder.save({**manifest, path.name: entry})
+        temporary = write_beside(folder.entries / f"{Path(name).stem}.entry", chunks)
+        try:
+            while name not in (index := folder.load()) and _is_new(index, entry):
+                target = folder.entry(number := index.next)
+                if not publish_new(temporary, target, chunks, guard=folder.guard):
+                    _read_taken(folder, number)
+                elif folder.load().folded <= number:
+                    return True
+                else:
+                    target.unlink(missing_ok=True)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise refused(error, path, n_bytes=n_bytes) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return n_bytes
+        raise refused(error, target, n_bytes=sum(map(len, chunks))) from error
+    return False
+
+
+def _is_new(index: Index, entry: Entry) -> bool:
+    return len(index.rows_not_held(entry.plan)) == entry.n_rows
+
+
+def _read_taken(folder: Folder, number: int) -> None:
+    """Read an entry that another writer got to first; it may be folded by now, or not visible yet."""
+    try:
+        folder.read_entry(number)
+    except FileNotFoundError:
+        time.sleep(_UNSEEN_SECONDS)
 
 
 def adopt(folder: Folder, plan: ShardPlan, *, dtype: str) -> bool:
@@ -90,63 +153,24 @@ def adopt(folder: Folder, plan: ShardPlan, *, dtype: str) -> bool:
     path = folder.shards / plan.name(folder.path.name, dtype)
     if not path.exists():
         return False
-    entry = Entry.of(check_shard(path, identity_key=folder.path.name))
-    with folder.locked():
-        manifest = folder.load()
-        if path.name not in manifest:
-            if len(rows_not_stored(manifest, plan)) < len(plan.rows):
-                return False
-            folder.save({**manifest, path.name: entry})
-    return True
+    try:
+        entry = Entry.of(check_shard(path, identity_key=folder.path.name))
+    except CacheError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return False  # withdrawn by a writer that met another's rows
+        raise
+    return list_shard(folder, path.name, entry) or path.name in folder.load()
 
 
-def check_alike(folder: Folder, manifest: Manifest, *, dtype: str, d_model: int | None = None) -> None:
+def check_alike(folder: Folder, index: Index, *, dtype: str, d_model: int | None = None) -> None:
     """Raise CacheError if the folder holds activations of another type or width."""
-    for name, entry in manifest.items():
-        if entry.dtype != dtype or (d_model is not None and entry.d_model != d_model):
+    for (stored, width), name in index.kinds.items():
+        if stored != dtype or (d_model is not None and width != d_model):
             raise CacheError(
-                f"{folder.shards / name}: this model's folder holds {entry.dtype} of width {entry.d_model}, "
+                f"{folder.shards / name}: this model's folder holds {stored} of width {width}, "
                 f"not {dtype}{'' if d_model is None else f' of width {d_model}'}; the type belongs in the "
                 "identity, so that each has a folder of its own."
             )
-
-
-def _encoded(
-    folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], dtype: str
-) -> tuple[Path, bytes, str]:
-    header, sha256 = encode(plan, arrays, identity_key=folder.path.name, dtype=dtype)
-    return folder.shards / plan.name(folder.path.name, dtype), header, sha256
-
-
-def rows_not_stored(manifest: Manifest, plan: ShardPlan) -> list[int]:
-    """Return the places of the plan's rows of which no shard holds anything that the plan holds."""
-    holders = shards_of_rows(manifest, plan)
-    return [place for place, row in enumerate(plan.rows) if row not in holders]
-
-
-def _write_rest(
-    folder: Folder,
-    plan: ShardPlan,
-    arrays: list[np.ndarray],
-    *,
-    dtype: str,
-    kept: list[int],
-    manifest: Manifest,
-) -> int:
-    # Another study stored some of these rows while they were computed: store only the others, so that none is
-    # twice.
-    if not kept:
-        return 0
-    rest = ShardPlan(
-        rows=tuple(plan.rows[place] for place in kept), layers=plan.layers, positions=plan.positions
-    )
-    fewer = [np.ascontiguousarray(array[:, kept]) for array in arrays]
-    path, header, sha256 = _encoded(folder, rest, fewer, dtype)
-    n_bytes = len(header) + sum(array.nbytes for array in fewer)
-    write_atomically(path, [header, *(array.data for array in fewer)])
-    entry = Entry(plan=rest, dtype=dtype, d_model=fewer[0].shape[2], n_bytes=n_bytes, header_sha256=sha256)
-    folder.save({**manifest, path.name: entry})
-    return n_bytes
 
 
 def _refuse_non_finite(plan: ShardPlan, layer: int, array: np.ndarray, *, dtype: str) -> None:

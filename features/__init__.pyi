@@ -34,12 +34,12 @@ from .records.text_floor import FloorScores as FloorScores
 from .records.text_floor import floor_scores as floor_scores
 from .records.text_floor import text_floor as text_floor
 from .rendering.clock import ClockError as ClockError
-from .rendering.framing import RenderError as RenderError
-from .rendering.framing import TemplateInput as TemplateInput
 from .rendering.positions import PositionError as PositionError
 from .rendering.positions import available_positions as available_positions
 from .rendering.rendering import RenderedPrompt as RenderedPrompt
 from .rendering.rendering import render as render
 from .rendering.rendering import rendered_identity as rendered_identity
+from .rendering.template_input import RenderError as RenderError
+from .rendering.template_input import TemplateInput as TemplateInput
 from .worlds.make import make_world as make_world
 from .worlds.world import World as World

@@ -14,7 +14,11 @@ from .files.export import save_probe as save_probe
 from .files.exported import ProbeFileError as ProbeFileError
 from .files.exported import ProbeWeights as ProbeWeights
 from .files.exported import UnsinterError as UnsinterError
-from .linear import LogisticProbe as LogisticProbe
+from .files.hub import HubError as HubError
+from .files.push import push_probe as push_probe
+from .logistic.grid import GridFit as GridFit
+from .logistic.grid import GridSolver as GridSolver
+from .logistic.probe import LogisticProbe as LogisticProbe
 from .mass_mean import MassMeanProbe as MassMeanProbe
 from .metrics import auroc as auroc
 from .metrics import balanced_accuracy as balanced_accuracy
@@ -25,8 +29,6 @@ from .mlp.mlp import MLPProbe as MLPProbe
 from .permutation import SitePermutation as SitePermutation
 from .permutation import group_permutation_p as group_permutation_p
 from .ridge import RidgeProbe as RidgeProbe
-from .solver import GridFit as GridFit
-from .solver import GridSolver as GridSolver
 from .tasks import Task as Task
 from .thresholds import ThresholdError as ThresholdError
 from .thresholds import balanced_threshold as balanced_threshold

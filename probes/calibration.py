@@ -49,6 +49,8 @@ def brier(probabilities: FloatArray, codes: LabelArray) -> float:
     Two classes, probabilities (n,) of class 1: from 0 to 1. Many classes, (n, n_classes): summed over
     classes, from 0 to 2. Both as scikit-learn's ``brier_score_loss``.
 
+    Raises
+    ------
     ValueError : no probabilities (NaN, below 0 or above 1), codes out of range, or lengths that differ.
     """
     probabilities, codes = _stated(probabilities, codes)
@@ -64,6 +66,8 @@ def expected_calibration_error(probabilities: FloatArray, codes: LabelArray, *, 
     Two classes: of P(class 1). Many classes: of the likeliest class's probability against how often it is
     right (top-label). Rows of equal probability share a bin, so their order cannot matter.
 
+    Raises
+    ------
     ValueError : as in ``brier``, or fewer than one bin.
     """
     probabilities, codes = _stated(probabilities, codes)

@@ -53,7 +53,12 @@ def read_concept(X: FloatArray, y: LabelArray, *, within: LabelArray | None = No
 
 
 def finite_matrix(X: FloatArray) -> FloatArray:
-    """Return X as float64; ValueError unless it is a (n_examples, d_model) matrix without NaN or inf."""
+    """Return X as float64.
+
+    Raises
+    ------
+    ValueError : unless it is a (n_examples, d_model) matrix without NaN or inf.
+    """
     X = plain_array(X, name="X")
     if X.dtype.kind not in "biuf":
         raise TypeError(f"X must hold numbers, got {X.dtype}.")
@@ -66,7 +71,12 @@ def finite_matrix(X: FloatArray) -> FloatArray:
 
 
 def class_codes(y: LabelArray, n: int, *, name: str) -> NDArray[np.intp]:
-    """Return codes (n,) from 0; ValueError naming ``name`` where a length differs or a label is missing."""
+    """Return codes (n,) from 0.
+
+    Raises
+    ------
+    ValueError : a length differs or a label is missing; it says ``name``.
+    """
     y = plain_array(y, name=name)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.shape != (n,):

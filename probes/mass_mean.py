@@ -48,7 +48,12 @@ class MassMeanProbe(LinearReadout, ClassifierMixin, BaseEstimator):
         self.whiten = whiten
 
     def fit(self, X: FloatArray, y: LabelArray) -> Self:
-        """Fit on X (n_examples, d_model), y (n_examples,); classes weigh the same, whatever their rows."""
+        """Fit on X (n_examples, d_model), y (n_examples,); classes weigh the same, whatever their rows.
+
+        Raises
+        ------
+        ValueError : X or y holds missing values or does not fit, or y holds one class only.
+        """
         X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)

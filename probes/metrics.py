@@ -63,6 +63,8 @@ def balanced_accuracy(
 def group_draws(groups: LabelArray, *, n_draws: int, seed: int) -> FloatArray:
     """Return bootstrap weights (n_draws, n_examples) that draw whole groups with replacement.
 
+    Raises
+    ------
     ValueError : no row, a row without a group (NaN or None), or fewer than one draw.
     """
     groups = known_values(groups, name="groups")
@@ -72,7 +74,7 @@ def group_draws(groups: LabelArray, *, n_draws: int, seed: int) -> FloatArray:
     n_groups = int(index.max()) + 1
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_draws)
-    # Kept row after row of X: the area sorts rows for every probe, and a row's draws then move as one piece.
+    # Kept row after row of X: the AUROC sorts rows for every probe, and a row's draws then move as one piece.
     return np.ascontiguousarray(counts.T, dtype=float)[index].T
 
 
@@ -82,7 +84,12 @@ def observed_and_drawn(groups: LabelArray, *, n_draws: int, seed: int) -> FloatA
 
 
 def percentile_interval(draws: FloatArray, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the central interval of the draws; NaN draws (a class was not drawn) are left out."""
+    """Return the central interval of the draws; NaN draws (a class was not drawn) are left out.
+
+    Raises
+    ------
+    ValueError : the level does not lie between 0 and 1.
+    """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}.")
     draws = plain_array(draws, name="draws")

@@ -197,8 +197,8 @@ def _refuse_bad(scores: FloatArray, codes: LabelArray, n_permutations: int) -> N
 
 def _auroc_of(scores: FloatArray, codes: LabelArray) -> Callable[[LabelArray], FloatArray]:
     """Return the AUROC of every site as a function of codes (n_test, n_labellings)."""
-    area = LabellingAuroc(scores, n_positive=int((codes == 1).sum()))
-    return lambda drawn: area(drawn == 1)
+    of_labels = LabellingAuroc(scores, n_positive=int((codes == 1).sum()))
+    return lambda drawn: of_labels(drawn == 1)
 
 
 class _MacroF1:

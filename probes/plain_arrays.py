@@ -15,6 +15,9 @@ from unsinter.probes.arrays import BoolArray, LabelArray
 _NO_ORDER = (str, bytes, bytearray, dict, set, frozenset)
 """What has a length but is no row of values."""
 
+_EXACT = 2**53
+"""Whole numbers from here on may have no float of their own."""
+
 
 def plain_array(values: Any, *, name: str, long_texts: bool = False) -> NDArray[Any]:
     """Return values as a plain NumPy array, rows by place; with ``long_texts`` text stays Python's own.
@@ -50,9 +53,13 @@ def missing_rows(values: LabelArray) -> BoolArray:
 
 
 def tensor_or_mask(values: Any, *, name: str) -> Any:
-    """Return values as they are, but a torch tensor as NumPy; ValueError where entries are masked or None.
+    """Return values as they are, but a torch tensor as NumPy.
 
     For scikit-learn's own checks, which keep column names of tables but drop a mask without a word.
+
+    Raises
+    ------
+    ValueError : entries are masked or None.
     """
     if isinstance(values, list | np.ndarray) or hasattr(values, "iloc"):
         column = np.asarray(values, dtype=object) if isinstance(values, list) else np.asarray(values)
@@ -70,7 +77,7 @@ def _foreign(values: Any, name: str) -> NDArray[Any]:
     if values is None or isinstance(values, _NO_ORDER) or hasattr(values, "__next__"):
         raise TypeError(f"{name} must be an array or list with one entry per row, got {_kind(values)}.")
     if hasattr(values, "detach") and hasattr(values, "cpu"):
-        return _from_tensor(values)
+        return _from_tensor(values, name)
     if isinstance(values, np.ma.MaskedArray):
         return _from_masked(values)
     if hasattr(values, "nnz") and hasattr(values, "toarray"):
@@ -84,7 +91,9 @@ def _foreign(values: Any, name: str) -> NDArray[Any]:
     return np.asarray(values)
 
 
-def _from_tensor(tensor: Any) -> NDArray[Any]:
+def _from_tensor(tensor: Any, name: str) -> NDArray[Any]:
+    if str(tensor.device) == "meta":
+        raise TypeError(f"{name} is a tensor on the device 'meta', which holds no values; load it.")
     tensor = tensor.detach().cpu()
     if getattr(tensor, "is_sparse", False) or str(tensor.layout) != "torch.strided":
         tensor = tensor.to_dense()
@@ -102,6 +111,9 @@ def _from_masked(values: Any) -> NDArray[Any]:
 
 
 def _from_table(values: Any) -> Any:
+    # Whole numbers beside a gap would become floats, which large ones do not survive.
+    if getattr(getattr(values, "dtype", None), "kind", "") in ("i", "u") and hasattr(values, "isna"):
+        return values.to_numpy(dtype=object) if values.isna().any() else values.to_numpy()
     try:
         return values.to_numpy(
             zero_copy_only=False
@@ -129,6 +141,10 @@ def _from_sequence(values: Sequence[Any], name: str) -> NDArray[Any]:
     return whole
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer)
+
+
 def _narrowed(values: NDArray[Any], name: str, long_texts: bool) -> NDArray[Any]:
     """Return an array of Python objects as booleans, numbers or text where all entries are, else as it is."""
     values = values.astype(object, copy=False)
@@ -141,6 +157,8 @@ def _narrowed(values: NDArray[Any], name: str, long_texts: bool) -> NDArray[Any]
         return values.astype(bool)
     if kinds and kinds <= {"bool", "number"} and (kinds != {"bool"}):
         whole = np.where(gaps, np.nan, values)
+        if gaps.any() and any(_is_whole(value) and abs(value) >= _EXACT for value in present.flat):
+            return values  # as floats, whole numbers that differ would become one
         return whole.astype(np.float64) if gaps.any() else np.array(values.tolist())
     if not kinds:
         return np.full(values.shape, np.nan)

@@ -45,7 +45,13 @@ class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
         self.penalty = penalty
 
     def fit(self, X: FloatArray, y: LabelArray, sample_weight: FloatArray | None = None) -> Self:
-        """Fit on X (n_examples, d_model), y (n_examples,); rows of weight zero count as absent."""
+        """Fit on X (n_examples, d_model), y (n_examples,); rows of weight zero count as absent.
+
+        Raises
+        ------
+        ValueError : X or y holds missing values or does not fit, y holds one class only, or the penalty is
+            not above zero.
+        """
         if not 0 < self.penalty < np.inf:
             raise ValueError(f"penalty must be above zero, got {self.penalty!r}.")
         X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +34,17 @@ class Scalers:
     ----------
     mean, deviation : (n_tasks, d) weighted, of the rows that train the task; deviation is infinite where a
         column is constant there, so that its weight is zero.
+    trace : (n_tasks,) of the weighted second moments of the rows, standardised.
     """
 
     mean: FloatArray
     deviation: FloatArray
+    trace: FloatArray
 
-    def pick(self, tasks: Sequence[int]) -> "Scalers":
+    def pick(self, places: Sequence[int] | NDArray[np.intp]) -> "Scalers":
         """Return the scalers of some of the tasks."""
-        places = list(tasks)
-        return Scalers(mean=self.mean[places], deviation=self.deviation[places])
+        places = list(places)
+        return Scalers(mean=self.mean[places], deviation=self.deviation[places], trace=self.trace[places])
 
 
 def shift_and_scale(X: FloatArray, rows: NDArray[np.bool_], *, device: str, dtype: str) -> Columns:
@@ -52,16 +53,21 @@ def shift_and_scale(X: FloatArray, rows: NDArray[np.bool_], *, device: str, dtyp
     # Rounded to X's own type before it is subtracted: what is left is then exact, whatever the offset.
     shift = trained.mean(axis=0, dtype=np.float64).astype(X.dtype)
     centred = X - shift
-    unit = power_units(np.abs(centred).max(axis=0, initial=0.0))
+    unit = power_units(np.maximum(centred.max(axis=0, initial=0.0), -centred.min(axis=0, initial=0.0)))
     if (unit != 1).any():
-        centred = centred / unit
-    values = torch.as_tensor(centred.astype(dtype), device=device)
-    own = values if rows.all() else values[torch.as_tensor(rows, device=device)]
-    scale = own.std(dim=0, correction=0)
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    values /= scale
-    own_units = scale.double().cpu().numpy()
-    return Columns(values=values, shift=shift.astype(np.float64), scale=own_units * unit)
+        centred /= unit.astype(X.dtype)
+    centred = centred.astype(dtype, copy=False)
+    own = centred if rows.all() else centred[rows]
+    share = np.full(len(own), 1 / len(own), dtype=own.dtype)
+    mean = share @ own
+    scale = np.sqrt(np.maximum(share @ np.square(own) - np.square(mean), 0))
+    scale[scale == 0] = 1.0
+    centred /= scale
+    return Columns(
+        values=torch.as_tensor(centred, device=device),
+        shift=shift.astype(np.float64),
+        scale=scale.astype(np.float64) * unit,
+    )
 
 
 def power_units(peak: FloatArray) -> FloatArray:
@@ -78,23 +84,33 @@ def power_units(peak: FloatArray) -> FloatArray:
     return np.where(is_extreme, np.exp2(np.floor(np.log2(np.where(peak > 0, peak, 1.0)))), 1.0)
 
 
-def fit_scalers(columns: Columns, tasks: Sequence[Task], *, standardize: bool) -> Scalers:
-    """Return each task's weighted mean and deviation over its own training rows."""
-    values = columns.values.double().cpu().numpy()
-    weights = np.stack([task.row_weights for task in tasks])
-    weights /= weights.sum(axis=1, keepdims=True)
-    mean = weights @ values
-    power = weights @ np.square(values)
+def fit_scalers(columns: Columns, weights: FloatArray, *, standardize: bool) -> Scalers:
+    """Return the weighted mean and deviation of each of T sets of weights.
+
+    Parameters
+    ----------
+    weights : (T, n) float64 that sum to one in each row; zero keeps a row of X out.
+    """
+    values = columns.values.cpu().numpy()
+    precision = torch.finfo(columns.values.dtype).eps
+    typed = weights.astype(values.dtype)
+    mean = (typed @ values).astype(np.float64)
+    power = (typed @ np.square(values)).astype(np.float64)
     spread = power - mean**2
     # Where the difference of two large numbers is small, it is made again from small ones.
-    for row, column in np.argwhere(spread < 1e-6 * power):
-        spread[row, column] = weights[row] @ (values[:, column] - mean[row, column]) ** 2
+    is_lost = spread < max(1e-6, 1e5 * precision) * power
+    for row in np.flatnonzero(is_lost.any(axis=1)):
+        lost = np.flatnonzero(is_lost[row])
+        part = values[:, lost].astype(np.float64)
+        mean[row, lost] = weights[row] @ part
+        spread[row, lost] = weights[row] @ np.square(part - mean[row, lost])
     # A column that is constant up to the rounding of its own values is constant.
-    rounding = 8 * torch.finfo(columns.values.dtype).eps * np.sqrt(power)
+    rounding = 8 * precision * np.sqrt(np.maximum(power, mean**2))
     deviation = np.where(spread > rounding**2, np.sqrt(np.maximum(spread, 0)), np.inf)
     if not standardize:
         deviation = np.where(np.isfinite(deviation), 1 / columns.scale, np.inf)
-    return Scalers(mean=mean, deviation=deviation)
+    trace = (np.maximum(spread, 0) / np.square(deviation)).sum(axis=1)
+    return Scalers(mean=mean, deviation=deviation, trace=trace)
 
 
 def leading_directions(values: Tensor, *, n: int) -> tuple[Tensor, Tensor]:

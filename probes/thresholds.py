@@ -14,6 +14,8 @@ class ThresholdError(UnsinterError, ValueError):
 def rates_at(scores: FloatArray, positive: LabelArray, threshold: float) -> tuple[float, float]:
     """Return the true and the false positive rate of *score > threshold*; NaN where that class has no row.
 
+    Raises
+    ------
     ThresholdError : NaN or inf among scores, a NaN threshold, labels that are not two-valued.
     """
     scores, positive = _checked(scores, positive)

@@ -27,7 +27,8 @@ def auroc(
     The value is P(score of a positive > score of a negative), ties counted half (Mann-Whitney). With
     ``strata`` only rows of one stratum are compared, and the AUROCs of the strata are averaged with weights
     n1 n0 / (n1 + n0), the inverse of their variance up to a constant: a score that is the same for all rows
-    of each stratum gives exactly one half.
+    of each stratum gives exactly one half. A weighting without a positive and a negative, of one stratum,
+    gives NaN.
 
     Parameters
     ----------
@@ -35,8 +36,6 @@ def auroc(
     positive : (n_examples,) truth: True and False, 1 and 0, or 1 and -1.
     weights : (n_weightings, n_examples) non-negative; None weighs every row once.
     strata : (n_examples,) labels; None compares all rows.
-
-    A weighting without a positive and a negative, of one stratum, gives NaN.
 
     Raises
     ------
@@ -52,15 +51,15 @@ def auroc(
     losses = losses[np.argsort(scores[losses])]
     wins = wins[np.argsort(scores[wins])]
     places = Places.of(scores[wins], scores[losses])
-    area = np.empty(len(weights))
+    value = np.empty(len(weights))
     for start in range(0, len(weights), _BLOCK):
         block = weights.T[:, start : start + _BLOCK]
         below = summed(block[losses])
         pairs = block[wins].sum(axis=0) * below[-1]
         with np.errstate(invalid="ignore"):
             won = np.einsum("ij,ij->j", block[wins], places.beaten(below))
-            area[start : start + _BLOCK] = won / np.where(pairs > 0, pairs, np.nan)
-    return area
+            value[start : start + _BLOCK] = won / np.where(pairs > 0, pairs, np.nan)
+    return value
 
 
 class Places:
@@ -109,9 +108,9 @@ def _stratified_auroc(
     key = stratum * step + rank
     order = np.argsort(key, kind="stable")
     wins, losses = order[positive[order]], order[~positive[order]]
-    area = np.full(len(weights), np.nan)
+    value = np.full(len(weights), np.nan)
     if not len(wins) or not len(losses):
-        return area
+        return value
     own, starts = np.unique(stratum[wins], return_index=True)
     edges = np.searchsorted(key[losses], np.stack([own, own + 1]) * step)
     places = Places.of(key[wins], key[losses])
@@ -124,8 +123,8 @@ def _stratified_auroc(
         n1, n0 = np.add.reduceat(block[wins], starts, axis=0), below[edges[1]] - below[edges[0]]
         share = np.divide(1.0, n1 + n0, out=np.zeros_like(n1), where=n1 + n0 > 0)
         pairs = (n1 * n0 * share).sum(axis=0)
-        np.divide((won * share).sum(axis=0), pairs, out=area[start : start + _BLOCK], where=pairs > 0)
-    return area
+        np.divide((won * share).sum(axis=0), pairs, out=value[start : start + _BLOCK], where=pairs > 0)
+    return value
 
 
 class LabellingAuroc:

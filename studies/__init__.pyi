@@ -4,11 +4,12 @@ from .data.splits import SplitError as SplitError
 from .data.splits import outer_split as outer_split
 from .planted import demo_prompts as demo_prompts
 from .planted import model_folder as model_folder
-from .report.cached_activations import Activations as Activations
+from .report.evidence.cached_activations import Activations as Activations
+from .report.evidence.run_data import ReportError as ReportError
 from .report.notebook import Run as Run
-from .report.run_data import ReportError as ReportError
 from .run.run import run_study as run_study
 from .scoring.generation import MonitorError as MonitorError
+from .scoring.inspect_scorer import probe_scorer as probe_scorer
 from .scoring.monitor import ProbeMonitor as ProbeMonitor
 from .separation.inputs.pair import Pair as Pair
 from .separation.inputs.thresholds import Rule as Rule
@@ -19,3 +20,4 @@ from .study.file import StudyError as StudyError
 from .study.file import UnsinterError as UnsinterError
 from .study.file import load_study as load_study
 from .study.run_options import Settings as Settings
+from .tracking.follow import track_run as track_run

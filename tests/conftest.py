@@ -29,6 +29,15 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def planted():
+    """The shipped model in which harm and refusal are detached, in 4 bytes a number."""
+    from unsinter.features.model.model import load_model
+    from unsinter.studies.planted import model_folder
+
+    return load_model(model_folder("detached"), dtype="float32", device="cpu")
+
+
 @pytest.fixture(autouse=True)
 def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test may read or write the user's own activation cache."""

@@ -5,7 +5,9 @@ import re
 import pytest
 
 from unsinter.studies.export.probe_card import SHOWN
-from unsinter.studies.report.score_sections import MEASURES
+from unsinter.studies.report.sections.score_sections import MEASURES
+from unsinter.studies.study.file import parse_study
+from unsinter.studies.study.model_source import ModelSource
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
 from unsinter.studies.study.unique_keys import load_yaml
 from unsinter.studies.tables.columns import RESULTS
@@ -22,6 +24,17 @@ def test_the_page_on_columns_is_what_the_declarations_make(repository, tmp_path)
     assert main([str(copy)]) == 0
     made, committed = (p.read_text(encoding="utf-8").partition(END)[0] for p in (copy, page))
     assert made == committed, "docs/columns.md is not what the code declares; run `make columns`"
+
+
+def test_every_key_of_a_model_of_a_study_is_documented(repository):
+    page = (repository / "docs" / "study-file.md").read_text(encoding="utf-8")
+    section = page.split("## `models`")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| .+ \|$", section, flags=re.MULTILINE)
+    assert {*rows, "template_text"} == {*ModelSource.model_fields, "template_file"}
+    assert "`template_text`" in section
+    (example,) = re.findall(r"```yaml\n(.*?)```", section, flags=re.DOTALL)
+    [model] = load_yaml(example)["models"]
+    ModelSource.model_validate({**model, "system": "the text of the file"})
 
 
 @pytest.mark.parametrize("table", RUN_TABLES.values(), ids=lambda table: table.name)
@@ -64,10 +77,24 @@ def test_every_key_of_the_prompts_of_a_study_is_documented(repository):
     PromptSource.model_validate(load_yaml(example)["prompts"])
 
 
-def test_the_example_of_the_readme_runs(repository, private_cache, capsys):
+def test_the_example_of_the_readme_runs(repository, private_cache, tmp_path, monkeypatch, capsys):
     text = (repository / "README.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert len(example.strip().splitlines()) <= 19
+    monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})
-    accuracy = float(capsys.readouterr().out)
-    assert accuracy > 0.8
+    assert float(capsys.readouterr().out.split(")")[-1]) > 0.95
+
+
+def test_the_readme_is_short_and_its_study_file_and_commands_are_real(repository, tmp_path):
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    assert text.count("\n") <= 100
+    assert len(re.findall(r"!\[", text)) == 1
+    (study,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "prompts.jsonl").write_text("{}\n", encoding="utf-8")
+    assert parse_study(load_yaml(study), origin=tmp_path / "study.yaml").name == "mine"
+    targets = re.search(r"^\.PHONY: (.+)$", (repository / "Makefile").read_text(), re.M)[1].split()
+    assert set(re.findall(r"^make (\w+)", text, re.M)) == {"demo", "test"} <= set(targets)
+    (rows,) = re.findall(r"\| bar or floor \|\n\|[-|]+\n(.*?)\n\n", text, flags=re.DOTALL)
+    assert rows.count("\n") + 1 <= 8
+    assert "missed" in rows

@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -16,10 +17,12 @@ FOLDERS = ("cache", "probes", "features", "studies")
 ORDER = (
     "cache",
     "probes",
+    "probes/logistic",
     "probes/geometry",
     "probes/mlp",
     "probes/families",
     "probes/files",
+    "features/endpoint",
     "features/records",
     "features/labelling/prose",
     "features/labelling",
@@ -30,6 +33,7 @@ ORDER = (
     "features/worlds",
     "studies/study",
     "studies/planted",
+    "studies/bundled",
     "studies/reasons",
     "studies/tables",
     "studies/figures",
@@ -41,6 +45,7 @@ ORDER = (
     "studies/probing/tuning",
     "studies/across_categories",
     "studies/transfer",
+    "studies/causal",
     "studies/separation/inputs",
     "studies/separation/verdict",
     "studies/separation/effects",
@@ -50,8 +55,14 @@ ORDER = (
     "studies/separation/supporting",
     "studies/separation",
     "studies/export",
+    "studies/token_maps",
+    "studies/report/evidence",
+    "studies/report/answers",
+    "studies/report/sections",
     "studies/report",
+    "studies/explorer",
     "studies/scoring",
+    "studies/tracking",
     "studies/run",
     "studies/cli/tables",
     "studies/cli/commands",
@@ -97,8 +108,17 @@ def test_the_page_on_architecture_lists_the_rooms_in_this_order(repository):
     assert tuple(re.findall(r"^\| `([a-z_/]+)` \|", page, re.M)) == ORDER
 
 
+def test_tests_stand_in_the_rooms_of_what_they_test(repository):
+    tests = repository / "tests"
+    folders = {str(path.parent.relative_to(tests)) for path in tests.rglob("test_*.py")}
+    strays = {folder for folder in folders if folder.startswith(FOLDERS)} - {*ORDER, *FOLDERS}
+    assert strays == set()
+
+
 def test_no_folder_holds_more_modules_than_one_can_look_through(repository):
-    counts = Counter(str(path.parent.relative_to(repository)) for path in modules(repository))
+    folders = (*FOLDERS, "tests", "benchmarks", "docs")
+    paths = [path for folder in folders for path in (repository / folder).rglob("*.py")]
+    counts = Counter(str(path.parent.relative_to(repository)) for path in paths)
     assert {folder: n for folder, n in counts.items() if n > MOST_MODULES} == {}
 
 
@@ -137,14 +157,26 @@ def test_files_are_small_and_functions_smaller(repository):
     assert not too_long
 
 
+def test_half_of_the_functions_fit_in_nine_lines(repository):
+    lengths = [
+        node.end_lineno - node.lineno + 1
+        for path in modules(repository)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert median(lengths) <= 9
+
+
 NO_NOUNS = {"found", "told", "given", "asked", "said", "held"}
 
 
 def bound_names(tree):
-    """Names that a module binds: variables, arguments, fields, functions."""
+    """Names that a module binds: variables, arguments, attributes, functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id, node.lineno
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr, node.lineno
         elif isinstance(node, ast.arg):
             yield node.arg, node.lineno
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -156,9 +188,53 @@ def test_things_are_named_by_nouns(repository):
         f"{path.relative_to(repository)}:{line} {name}"
         for path in modules(repository)
         for name, line in bound_names(ast.parse(path.read_text(encoding="utf-8")))
-        if name in NO_NOUNS
+        if name.strip("_") in NO_NOUNS
     ]
     assert strange == []
+
+
+def test_an_auroc_is_never_an_area(repository):
+    areas = [
+        f"{path.relative_to(repository)}:{line} {name}"
+        for path in modules(repository)
+        for name, line in [(path.stem, 1), *bound_names(ast.parse(path.read_text(encoding="utf-8")))]
+        if {"area", "areas"} & set(name.lower().split("_"))
+    ]
+    assert areas == []
+
+
+def docstrings(tree):
+    """Texts that stand alone in a module: what is said of it, its classes, functions and constants."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield str(node.value.value), node.lineno
+
+
+def test_no_docstring_is_broken_by_a_wrap_for_code(repository):
+    broken = [
+        f"{path.relative_to(repository)}:{line}"
+        for path in modules(repository)
+        for text, line in docstrings(ast.parse(path.read_text(encoding="utf-8")))
+        if re.search(r'"\n *"', text)
+    ]
+    assert broken == []
+
+
+INLINE = re.compile(r"\b[Rr]aises [A-Z]|; [A-Z]\w+Error\b|\. [A-Z]\w+Error (?:where|if|for) ")
+"""An error named in the midst of a docstring."""
+
+
+def test_what_is_raised_stands_in_a_section_of_its_own(repository):
+    inline = [
+        f"{path.relative_to(repository)}:{node.lineno} {node.name}"
+        for path in modules(repository)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        for text in [ast.get_docstring(node) or ""]
+        if re.search(r"\n\n[A-Z]\w+Error : ", text)
+        or INLINE.search(" ".join(text.partition("Raises\n------")[0].split("\n")))
+    ]
+    assert inline == []
 
 
 def run_python(code):
@@ -206,8 +282,13 @@ def test_the_wheel_holds_every_file_git_knows_and_one_top_level_name(repository,
     assert {f"unsinter/{name}" for name in tracked.stdout.split()} - names == set()
 
 
-LOGGERS_OF_OTHERS = {"studies/cli/terminal.py", "features/labelling/exchange.py"}
-"""Where a logger that is not the module's own is asked for: to print all of ours, to quiet a library's."""
+LOGGERS_OF_OTHERS = {
+    "studies/cli/terminal.py",
+    "studies/run/side_by_side.py",
+    "features/endpoint/exchange.py",
+}
+"""Where a logger that is not the module's own is asked for: to print all of ours, to tell what another
+process kept, to quiet a library's."""
 
 
 def test_every_module_that_logs_has_one_logger_of_its_own_name(repository):

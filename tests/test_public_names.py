@@ -10,14 +10,15 @@ import pytest
 
 NAMES = {
     "unsinter.cache": """
-        ActivationStore CacheError FillReport ShardPlan UnsinterError default_root gc ls verify
+        ActivationStore CacheError FillReport Share ShardPlan UnsinterError default_root gc ls migrate verify
     """,
     "unsinter.probes": """
         Calibration CalibrationError CodeLength CodePlan Eraser GridFit GridSolver LogisticProbe MLPProbe
-        MassMeanProbe ProbeFileError ProbeWeights RidgeProbe SitePermutation Task ThresholdError UnsinterError
+        HubError MassMeanProbe ProbeFileError ProbeWeights RidgeProbe SitePermutation Task ThresholdError
+        UnsinterError
         auroc balanced_accuracy balanced_threshold brier code_length expected_calibration_error
         fit_calibration fit_leace group_draws group_permutation_p load_probe macro_f1 percentile_interval
-        plan_code save_probe
+        plan_code push_probe save_probe
         threshold_at_fpr
     """,
     "unsinter.features": """
@@ -34,7 +35,7 @@ NAMES = {
     "unsinter.studies": """
         Activations LeakageError MonitorError Pair ProbeMonitor ReportError Rule Run Settings SiteVerdict
         Split SplitError Study StudyError UnsinterError demo_prompts judge_arrays load_study model_folder
-        outer_split run_study
+        outer_split probe_scorer run_study track_run
     """,
 }
 """A change here is a change of what the CHANGELOG promises."""

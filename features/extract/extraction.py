@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from unsinter.cache.notebook_html import fact_table
 from unsinter.features.extract.forward import make_reader, n_embeddings
 from unsinter.features.extract.produce import ExtractionError, ShardProducer
 from unsinter.features.extract.selfcheck import Deviation
@@ -33,7 +34,7 @@ class Store(Protocol):
         """Return (n_rows, d_model) float32 in the asked order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Extraction:
     """Where the activations of some rendered prompts stand, and how they got there."""
 
@@ -62,14 +63,41 @@ class Extraction:
 
     seconds: float
 
+    def __repr__(self) -> str:
+        dropped = f", {len(self.dropped):,} dropped" if self.dropped else ""
+        where = f"{_span(self.layers)}, positions {', '.join(self.positions)}"
+        rows = f"{self.n_computed:,} rows computed, {self.n_reused:,} from the cache"
+        return f"Extraction({len(self.ids):,} prompts{dropped}, {where}; {rows})"
+
     def activations(self, layer: int, position: str) -> NDArray[np.float32]:
-        """Return (n_prompts, d_model) float32 in the order of ``ids``."""
+        """Return (n_prompts, d_model) float32 in the order of ``ids``.
+
+        Raises
+        ------
+        ExtractionError : the site was not extracted.
+        """
         if layer not in self.layers or position not in self.positions:
             raise ExtractionError(
                 f"layer {layer} at {position!r} was not extracted; layers {list(self.layers)} "
                 f"at {list(self.positions)} were."
             )
         return self.store.read(layer, position, self.keys)
+
+    def _repr_html_(self) -> str:
+        deviation = self.deviation
+        return fact_table(
+            f"Activations of {len(self.ids):,} prompts",
+            {
+                "layers": ", ".join(map(str, self.layers)),
+                "positions": ", ".join(self.positions),
+                "rows computed": f"{self.n_computed:,}",
+                "rows from the cache": f"{self.n_reused:,}",
+                "left out as too long": ", ".join(self.dropped[:5])
+                + (", ..." if len(self.dropped) > 5 else ""),
+                "batched against alone": f"{deviation.max_relative:.1e} relative" if deviation else "",
+                "seconds": f"{self.seconds:.1f}",
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +152,11 @@ def extract(
 
     Layer 0 is the embedding output, l the output of block l before any final norm. Only what the store lacks
     is computed. Everything that can be refused is refused before the first forward pass, except non-finite
-    activations. Raises ExtractionError, PositionError or PaddingError.
+    activations. Fields of `ExtractionOptions` may be given by name too; they replace those of ``options``.
 
-    Fields of `ExtractionOptions` may be given by name too; they replace those of ``options``.
+    Raises
+    ------
+    ExtractionError, PositionError, PaddingError : what is asked for cannot be had; says why.
     """
     how = replace(options or ExtractionOptions(), **named)
     asked_layers = _check_layers(model, layers)
@@ -168,6 +198,14 @@ def extract(
         n_halvings=run.n_halvings,
         seconds=time.perf_counter() - started,
     )
+
+
+def _span(layers: Sequence[int]) -> str:
+    """Return layers in a few words, as layers 0 to 30, or layers 4, 8, 12."""
+    if len(layers) > 2 and list(layers) == list(range(layers[0], layers[-1] + 1)):
+        return f"layers {layers[0]} to {layers[-1]}"
+    shown = ", ".join(map(str, layers[:8])) + (" and more" if len(layers) > 8 else "")
+    return f"layer{'s' if len(layers) > 1 else ''} {shown}"
 
 
 def _check_layers(model: ChatModel, layers: Sequence[int] | str) -> tuple[int, ...]:

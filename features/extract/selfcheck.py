@@ -46,8 +46,11 @@ def self_check(
     """Compare a few rows of different lengths, and settle who counts positions under left padding.
 
     Returns the reader to use and its deviation, and logs a warning above the tolerance of the dtype. Where
-    it is padding that moves the numbers (some encoders mix padding in), the reader returned uses none. Raises
-    PaddingError if left padding changes the numbers whichever way positions are given.
+    it is padding that moves the numbers (some encoders mix padding in), the reader returned uses none.
+
+    Raises
+    ------
+    PaddingError : left padding changes the numbers whichever way positions are given.
     """
     picked = _spread(rows)
     some_rows, some_spans = [rows[i] for i in picked], [spans[i] for i in picked]

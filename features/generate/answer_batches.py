@@ -89,17 +89,39 @@ def _spread(rows: Sequence[RenderedPrompt]) -> list[RenderedPrompt]:
     return [rows[i] for i in sorted({0, len(rows) // 2, len(rows) - 1})]
 
 
-def _moved(model: ChatModel, rows: Sequence[RenderedPrompt], generate: Generate, n_new: int) -> float | None:
+def are_same_answers(
+    model: ChatModel,
+    rendered: Sequence[RenderedPrompt],
+    *,
+    generate: Generate,
+    plainly: Generate,
+    n_new: int,
+) -> bool:
+    """Whether a few prompts, answered together by ``generate``, get what ``plainly`` gives each alone."""
+    rows = _spread(sorted(rendered, key=lambda row: (len(row.token_ids), row.key, row.id)))
+    moved = _moved(model, rows, generate, min(n_new, CHECKED_TOKENS), plainly=plainly)
+    return moved is not None and moved <= TOLERANCE[model.dtype]
+
+
+def _moved(
+    model: ChatModel,
+    rows: Sequence[RenderedPrompt],
+    generate: Generate,
+    n_new: int,
+    *,
+    plainly: Generate | None = None,
+) -> float | None:
     """Return how far logits move between a row alone and in a batch, as a share of their spread; None of one.
 
-    The first token that differs ends the comparison of a row: what follows answers another text.
+    The first token that differs ends the comparison of a row: what follows answers another text. Rows alone
+    are answered ``plainly`` where that is another way.
     """
     if len(rows) < 2:
         return None
     together_ids, together = generate(rows, n_new)
     worst = 0.0
     for place, row in enumerate(rows):
-        alone_ids, alone = generate([row], n_new)
+        alone_ids, alone = (plainly or generate)([row], n_new)
         n = min(alone_ids.shape[1], together_ids.shape[1])
         same = (alone_ids[0, :n] == together_ids[place, :n]).long().cumprod(0)
         n_same = min(n, int(same.sum()) + 1)

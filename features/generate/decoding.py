@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
+from transformers import StoppingCriteria, StoppingCriteriaList
 
 from unsinter.features.extract.forward import pad_id
+from unsinter.features.generate.shared_prefix import SharedPrefix
 from unsinter.features.model.model import ChatModel
 from unsinter.features.model.rope_lengths import forget_lengths
 from unsinter.features.rendering.batches import make_batch
@@ -33,15 +35,27 @@ def end_ids(model: ChatModel) -> list[int]:
     return sorted({n for n in flat if isinstance(n, int)})
 
 
-def generate_ids(model: ChatModel, rows: Sequence[RenderedPrompt], config: Any) -> Any:
-    """Run the library's own generation on rows padded on the left."""
+def generate_ids(
+    model: ChatModel,
+    rows: Sequence[RenderedPrompt],
+    config: Any,
+    *,
+    prefix: SharedPrefix | None = None,
+    stop: StoppingCriteria | None = None,
+) -> Any:
+    """Run the library's own generation on rows padded on the left, which may go on from a shared prefix."""
     batch = make_batch(rows, pad_id=pad_id(model), padding_side="left")
     forget_lengths(model.backbone)
+    starts = [start for start in batch.starts for _ in range(config.num_return_sequences or 1)]
     with torch.inference_mode():
+        more: dict[str, Any] = {} if prefix is None else {"past_key_values": prefix.cache(starts)}
+        if stop is not None:
+            more["stopping_criteria"] = StoppingCriteriaList([stop])
         return model.model.generate(  # type: ignore[operator]
             input_ids=batch.input_ids.to(model.device),
             attention_mask=batch.attention_mask.to(model.device),
             generation_config=config,
+            **more,
         )
 
 

@@ -4,26 +4,31 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from filelock import FileLock
+
 from unsinter.cache.appending import append_whole, cut_to
-from unsinter.cache.atomic import write_atomically
-from unsinter.cache.errors import UnsinterError
-from unsinter.cache.refusals import naming
+from unsinter.cache.atomic import make_folder, write_atomically
+from unsinter.cache.errors import UnsinterError, naming
+from unsinter.cache.location import read_regular
 
 logger = logging.getLogger(__name__)
 
 _SEAL = "sha256"
 _SEALED = (
     *("id", "prompt_id", "model", "response_opening", "n_tokens", "truncated", "sample"),
-    *("prompt_key", "settings", "reasoning_opened"),
+    *("prompt_key", "settings", "reasoning_opened", "engine", "build"),
 )
 """Fields that a record's digest covers; others may be added to a row later."""
 
 _DIGEST = re.compile("[0-9a-f]{64}")
+_OPENED = re.compile(rb'\{"id": "(?:[^"\\]|\\.)*')
+"""How a record begins, up to the end of its id."""
 
 
 class ResponseFileError(UnsinterError, ValueError):
@@ -43,9 +48,12 @@ class ResponseFile:
 
         Rows whose bytes are not those that were written are named and taken out, so that they are generated
         anew; the file as it was is kept beside. Rows of earlier versions carry no digest, which is said.
-        Raises ResponseFileError where nothing in it is a record, or one was made with other settings.
+
+        Raises
+        ------
+        ResponseFileError : nothing in it is a record, or one was made with other settings.
         """
-        raw = path.read_bytes() if path.exists() else b""
+        raw = _bytes_of(path)
         whole = raw[: raw.rfind(b"\n") + 1]
         records: dict[str, dict[str, Any]] = {}
         lines, faults, n_unsealed = whole.splitlines(keepends=True), {}, 0
@@ -68,9 +76,12 @@ class ResponseFile:
                 "checked.", path, n_unsealed,
             )  # fmt: skip
         with naming(path, ResponseFileError):
+            if (tail := raw[len(whole) :]) and not _is_begun(tail):
+                lines.append(tail)
+                faults[len(lines)] = "no record, and no line end behind it"
             if faults:
                 _take_out(path, lines, faults, is_ours=bool(records) or f'"{_SEAL}"'.encode() in raw)
-            elif len(whole) < len(raw):
+            elif tail:
                 cut_to(path, len(whole))
         return cls(path=path, records=records)
 
@@ -86,6 +97,31 @@ class ResponseFile:
         with naming(self.path, ResponseFileError):
             append_whole(self.path, text.encode())
         self.records.update((record["id"], record) for record in records)
+
+
+@contextmanager
+def alone_with(path: Path) -> Iterator[None]:
+    """Keep other writers from a file of responses for the block, and make its folder.
+
+    Raises
+    ------
+    ResponseFileError : the system refuses folder or lock.
+    """
+    with naming(path, ResponseFileError):
+        make_folder(path.parent)
+        lock = FileLock(f"{path}.lock")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return read_regular(path) if path.exists() else b""
+    except OSError as error:
+        raise ResponseFileError(f"{path} cannot be read ({error.strerror}); move it away.") from error
 
 
 def _digest(record: dict[str, Any]) -> str:
@@ -107,6 +143,19 @@ def _parse(line: bytes) -> dict[str, Any] | str:
     if lost or (_SEAL in record and record[_SEAL] != _digest(record)):
         return "its bytes are not those that were written"
     return record
+
+
+def _is_begun(tail: bytes) -> bool:
+    """Whether bytes without a line end can be what a kill left of one of our records."""
+    try:
+        record = json.loads(tail)
+    except (ValueError, RecursionError):
+        opened = _OPENED.match(tail)
+        if opened is None:
+            return b'{"id": "'.startswith(tail)
+        rest, follows = tail[opened.end() :], b'", "prompt_id": "'
+        return rest == b"\\" or rest.startswith(follows) or follows.startswith(rest)
+    return isinstance(record, dict) and {"id", "prompt_id", "settings"} <= record.keys()
 
 
 def _take_out(path: Path, lines: Sequence[bytes], faults: dict[int, str], *, is_ours: bool) -> None:

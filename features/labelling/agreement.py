@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score
-
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES
 
 
@@ -31,7 +29,11 @@ class Agreement:
 
 
 def wilson_interval(hits: int, n: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """Return the Wilson score interval of a share; ValueError unless 0 <= hits <= n and n > 0.
+    """Return the Wilson score interval of a share.
+
+    Raises
+    ------
+    ValueError : unless 0 <= hits <= n and n > 0.
 
     References
     ----------
@@ -47,7 +49,15 @@ def wilson_interval(hits: int, n: int, *, z: float = 1.959964) -> tuple[float, f
 
 
 def agree(gold: Sequence[str], predicted: Sequence[str]) -> Agreement:
-    """Compare two lists of labels; ValueError if they differ in length or are empty."""
+    """Compare two lists of labels.
+
+    Raises
+    ------
+    ValueError : they differ in length or are empty.
+    """
+    # Here and not above: every study file that is read imports this module, and few ask for agreement.
+    from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score
+
     if len(gold) != len(predicted) or not gold:
         raise ValueError(
             f"Agreement needs equally many labels on both sides, got {len(gold)} and {len(predicted)}."

@@ -3,8 +3,17 @@
 They belong to the rules of :mod:`unsinter.features.labelling.patterns`, whose version covers them.
 """
 
-_ADVERB = r"(?:(?:\w+ly|also|just|even|therefore|still|in good conscience|not in a position to),? ){0,3}"
-_I = r"\b(?:i|we)"
+ADVERB = r"(?:(?:\w+ly|also|just|even|therefore|still|in good conscience|not in a position to),? ){0,3}"
+I_OR_WE = r"\b(?:i|we)"
+
+DOING = (
+    r" to (?:help|assist|guide|support|walk) you (?:(?:to|in|with|through|by|as you) )?"
+    r"(?!(?:\w+ )?(?:(?:an?|some|any|your|the|in) )?(?:stay|staying|be|being|remain|keep|safe|safely|positive"
+    r"|healthy|legal|ethical|other|better|help|support|questions?|requests?|quer\w+|concerns?|needs?)\b)"
+    r"(?:your\b|\w+ing\b|create|write|make|build|develop|plan|find|learn|understand|solve|prepare|get|improve"
+    r"|design|draft|choose|cook|bake|set up|start|organi[sz]e|answer|explore|come up)"
+)
+"""To be here to help someone do what they named is to begin with it, not to say what else one is here for."""
 
 ANSWER_SOURCES: dict[str, str] = {
     "redirect": (
@@ -19,7 +28,8 @@ ANSWER_SOURCES: dict[str, str] = {
         r"\b(?:if you (?:have|need|would like|'d like|want|are looking|'re looking)"
         r"|is there)[^.!?\n]{0,40}\b(?:questions?|topics?|assistance|help|else|other|information"
         r"|concerns?|different|support|happy)\b"
-        r"|\b(?:happy|glad|here|love|free|delighted|willing|pleased) to (?:help|assist|answer|discuss"
+        rf"|\b(?:happy|glad|here(?!{DOING})|love|free|delighted|willing|pleased) to (?:help|assist"
+        r"|answer|discuss"
         r"|talk|ask|provide|explore|support|share|offer|chat|listen)\b"
         r"|\bfeel free to\b|\blet me know\b|\bhow (?:else )?(?:can|may) i (?:help|assist)\b"
     ),
@@ -48,11 +58,12 @@ ANSWER_SOURCES: dict[str, str] = {
         r"|on the other hand)\b"
     ),
     "offer_content": (
-        rf"{_I} (?:can|could|will|'ll|may|am able to|would be happy to|'d be happy to) {_ADVERB}(?:help"
+        rf"{I_OR_WE} (?:can|could|will|'ll|may|am able to|would be happy to|'d be happy to) {ADVERB}(?:help"
         rf"|provide|offer|give|share|explain|tell|suggest|walk|show|discuss|try|describe|outline|assist"
         rf"|point|do)\b(?! not)"
         r"|\bi'(?:ll|d|d be) (?:\w+ )?(?:help|provide|offer|give|share|explain|tell|suggest|walk|show|try"
         r"|happy)\b|\bhere(?:'s| is| are| comes)\b|\bbelow (?:is|are)\b"
+        rf"|\bhere{DOING}"
         r"|\b(?:let me|allow me to) (?:help|explain|show|walk|share|give|tell|break)\b|\bfollowing\b"
         r"|\bwhat (?:i|you) can (?:do|share|offer|tell|say)\b|\bin general\b"
     ),
@@ -65,7 +76,8 @@ ANSWER_SOURCES: dict[str, str] = {
         r"|multiple|two|three|four|five|plenty|lots)|you (?:can|could|should|may|might|will))"
     ),
     "definition": (
-        r"\A\W*(?:[^\s.!?]+ ){0,7}(?:is|are|was|were|refers? to|means|involves?|includes?) (?:an? |the "
+        r"\A\W*(?:[^\s.!?]+ ){0,7}(?:is|are|was|were|refers? to|(?<!the )(?<!any )(?<!no )means|involves?"
+        r"|includes?) (?:an? |the "
         r"|one |when|where|any|to\b|often|typically|generally|commonly|usually|known)"
     ),
     "steps": (

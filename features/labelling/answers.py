@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from unsinter.cache.atomic import make_folder, sweep, write_atomically
-from unsinter.cache.errors import UnsinterError
+from unsinter.cache.errors import UnsinterError, naming
 from unsinter.cache.json_text import read_json
-from unsinter.cache.refusals import naming
-from unsinter.features.labelling.exchange import LONGEST_ANSWER
+from unsinter.features.endpoint.exchange import LONGEST_ANSWER
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +39,12 @@ class AnswerFolder:
         return answer if isinstance(answer, str) and record.get("key") == path.stem else None
 
     def put(self, question: Mapping[str, str], answer: str) -> None:
-        """Store an answer, whole or not at all; AnswerFolderError where the system refuses."""
+        """Store an answer, whole or not at all.
+
+        Raises
+        ------
+        AnswerFolderError : the system refuses.
+        """
         path = self._path(question)
         with naming(path, AnswerFolderError):
             make_folder(path.parent)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.cache.atomic import make_folder, sweep, write_atomically
+from unsinter.cache.errors import naming
 from unsinter.cache.location import expand_home
-from unsinter.cache.refusals import naming
 from unsinter.features.labelling.agreement import Agreement, agree, agree_by_model
 from unsinter.features.labelling.judges import Item, Judge, RulesJudge
 from unsinter.features.labelling.label import ResponseLabel
@@ -64,8 +64,10 @@ def label_file(
     with gold labels (``label`` if unnamed). ``before_writing`` hears of the report before ``out`` is there:
     what it writes is then never missing where a second call finds ``out`` in its way.
 
-    Raises RecordError for a bad row (file, row number and field are named), an output that is the input, or
-    one that exists and is not what would be written; nothing is written then.
+    Raises
+    ------
+    RecordError : a bad row (file, row number and field are named), an output that is the input, or one that
+        exists and is not what would be written; nothing is written then.
     """
     path = expand_home(path)
     if out is not None:

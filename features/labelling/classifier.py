@@ -1,5 +1,5 @@
-"""Three-way refusal model: multinomial logistic regression over moves and short phrases, stored as plain"
-" JSON."""
+"""Three-way refusal model: multinomial logistic regression over moves and short phrases, stored as plain
+JSON."""
 
 import hashlib
 import json
@@ -22,8 +22,8 @@ REFUSAL_CLASSES = ("refusal", "partial_refusal", "compliance")
 _FORMAT = 1
 
 _FULL_OPENING = 120
-"""Known phrases from which on they share one weight; a shorter opening gives them less, so that rules"
-" decide it."""
+"""Known phrases from which on they share one weight; a shorter opening gives them less, so that rules
+decide it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +88,20 @@ def numbers(opening: str, known_phrases: Container[str], *, scale: float) -> dic
 def _nothing_given(
     chances: npt.NDArray[np.float64], features: Mapping[str, float]
 ) -> npt.NDArray[np.float64]:
-    """Return the chances with partial counted as refusal where a first sentence refuses and nothing is"
-    " given."""
+    """Return the chances with partial counted as refusal where a first sentence refuses and nothing is
+    given."""
     if "first:refusing" not in features or any(f"any:{move}" in features for move in GIVING):
         return chances
     return chances @ np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def read_model(path: Path) -> RefusalModel:
-    """Read a stored model; ValueError names the file if it is damaged or made for other rules."""
+    """Read a stored model.
+
+    Raises
+    ------
+    ValueError : names the file if it is damaged or made for other rules.
+    """
     text = path.read_text(encoding="utf-8")
     return _parse(text, where=str(path))
 

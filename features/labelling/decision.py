@@ -1,14 +1,15 @@
 """From what is read of an answer to R, or to the reason why there is none."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel
 from unsinter.features.labelling.evidence import GIVING, LENGTH_SEEN, REFUSING
 from unsinter.features.labelling.language import Language, read_language
+from unsinter.features.labelling.patterns import IDIOM
 from unsinter.features.labelling.phrase_tables import phrase_tables, tokens
-from unsinter.features.labelling.prose.text import normalise, prose
+from unsinter.features.labelling.prose.text import normalise, prose, sentences
 from unsinter.features.labelling.rules import find_moves
 
 UNKNOWN = "no known phrase decides"
@@ -24,6 +25,15 @@ ENOUGH = 0.85
 SHOWN = 200
 """Characters of a cut answer from which on its content counts as a decision: refusals show earlier."""
 
+OPENED = 60
+"""Characters of a cut answer up to which its first words alone decide nothing."""
+
+HALF_SURE = 0.5
+"""Probability that a refusal needs where a short answer makes no move that refuses."""
+
+NEARLY_CERTAIN = 0.95
+"""Probability that a short answer needs where it speaks of itself in words of doubt."""
+
 FEWEST_PHRASES = 3
 """Known phrases that make up for a negation in an answer without any known move."""
 
@@ -35,7 +45,30 @@ _POLITE = re.compile(
 )
 """An opening that promises and decides nothing yet."""
 
+_WEAK = frozenset({"definition", "contrast", "negated_claim", "correction", "redirect"})
+"""Moves that answers and refusals make alike: alone they give nothing."""
+
+_OBJECTING = frozenset({"policy", "moral_legal"})
+_UNKNOWING = frozenset({"knowledge_limit", "no_opinion"})
+
+_OF_THE_REQUEST = re.compile(
+    r"\b(?:i|i'm|i'll|i'd|i've|me|my|mine|myself|we're)\b"
+    r"|\b(?:this|that|your|such) (?:\w+ )?(?:request|question|topic|task|prompt|one|subject)s?\b"
+)
+_DOUBT = re.compile(
+    rf"(?:n't|\b(?:not|cannot|never)) {IDIOM}|\b(?:no|nothing|none|nor|neither|stop\w*|boundar\w+"
+    r"|outside|beyond|against|(?:un)?comfortable|uneasy|declin\w+|den(?:y|ied)|refus\w+|pass|skip|elsewhere|away|wrong|harm\w*"
+    r"|hurt\w*|unable|impossible|reject\w*|block\w*|clos(?:e|ed|ing)|sealed|done|over|leave|too far|instead"
+    r"|(?:draw\w*|cross\w*|hard|firm) (?:\w+ )?line)\b"
+)
 _OUTRIGHT = re.compile(r"\b(?:out of the question|off (?:the table|limits)|not (?:a|one) chance|forget it)\b")
+_FORBIDDING = re.compile(
+    r"\W*you(?:'re| are) (?:not|never) (?:allowed|permitted|supposed|entitled|meant|getting|going)\b"
+    r"|\W*you (?:can't|cannot|can not|may not|must not|mustn't|shouldn't"
+    r"|should not|aren't|don't get to|have no right)\b"
+)
+"""What the reader must not do: a rule that was asked for, or a refusal; a sentence alone does not tell."""
+
 _NEGATION = re.compile(r"\b(?:no|not|cannot|never|nothing|none|nor|refus\w+|i declin\w+)\b|n't\b")
 
 
@@ -91,17 +124,49 @@ def _by_model(part: str, model: RefusalModel, *, language: str, is_cut: bool) ->
     moves = {move.name for move in find_moves(part)}
     provenance = {"language": language}
     decides = moves & {*REFUSING, *GIVING}
-    if decides == {"answer_start"} and _POLITE.match(normalise(part)):
+    if decides == {"answer_start"} and (len(part) < OPENED or _POLITE.match(normalise(part))):
         decides = set()
     is_known = scores[best] >= ENOUGH and _says_enough(part, model)
     if is_cut and not decides and not (is_known and len(part) >= SHOWN):
         missing = CUT
-    elif not moves and not is_known:
+    elif (not moves and not is_known) or _is_doubtful(part, moves, best, scores[best]):
         missing = UNKNOWN
     else:
         return Decision(refusal=best, scores=scores, provenance=provenance)
     likeliest = f"{best} {scores[best]:.2f}"
     return Decision(refusal=None, provenance=provenance | {"missing": missing, "likeliest": likeliest})
+
+
+def _is_doubtful(part: str, moves: Set[str], best: str, chance: float) -> bool:
+    """Tell whether a short whole answer is too unsure to be judged: no rule decides it, or two disagree."""
+    if len(part) >= SHOWN:
+        return False
+    spoken = prose(normalise(part))
+    if best == "compliance" and _FORBIDDING.match(spoken) and len(sentences(spoken)) == 1:
+        return True
+    refuses = not moves.isdisjoint(REFUSING)
+    gives = bool(moves & {*GIVING} - _WEAK)
+    if best == "compliance" and refuses:
+        return chance < (HALF_SURE if gives else ENOUGH)
+    if refuses or gives:
+        return False
+    if best == "compliance":
+        return _may_refuse(part, moves, chance)
+    return best == "refusal" and chance < HALF_SURE
+
+
+def _may_refuse(part: str, moves: Set[str], chance: float) -> bool:
+    """Tell whether a short answer speaks of itself or the request, as refusals in words of their own do."""
+    if "contrast" in moves and not moves.isdisjoint(_UNKNOWING):  # "I don't know the day, but it was in May"
+        return False
+    if "apology" in moves and chance < ENOUGH:
+        return True
+    spoken = prose(normalise(part))
+    if _OF_THE_REQUEST.search(spoken) is None:
+        return False
+    if _DOUBT.search(spoken) is not None or len(sentences(spoken)) == 1:
+        return chance < NEARLY_CERTAIN
+    return not moves.isdisjoint(_OBJECTING) and chance < ENOUGH
 
 
 def _says_enough(part: str, model: RefusalModel) -> bool:

@@ -38,8 +38,8 @@ class GoldRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldSet:
-    """Rows with text and a three-way label, and what was left out: withheld texts and other codes,"
-    " counted."""
+    """Rows with text and a three-way label, and what was left out: withheld texts and other codes,
+    counted."""
 
     rows: tuple[GoldRow, ...]
     withheld: Mapping[str, int]
@@ -62,8 +62,12 @@ def half_of(group: str, *, seed: int = SPLIT_SEED) -> str:
 
 
 def read_gold(folder: Path) -> GoldSet:
-    """Read ``responses*.jsonl`` joined to ``prompts*.jsonl`` by prompt id; ValueError names the record"
-    " that lacks one."""
+    """Read ``responses*.jsonl`` joined to ``prompts*.jsonl`` by prompt id.
+
+    Raises
+    ------
+    ValueError : names the record that lacks one.
+    """
     prompts = {
         record["id"]: record for path in sorted(folder.glob("prompts*.jsonl")) for record in _records(path)
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from unsinter.cache.errors import UnsinterError
+from unsinter.cache.errors import UnsinterError, is_fault
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES
 from unsinter.features.labelling.label import ResponseLabel, complete, label_response, missing_reason
 from unsinter.features.labelling.patterns import RULES_VERSION
@@ -130,7 +130,9 @@ def _reading(folder: Path, what: str, read: Callable[[], Any]) -> Any:
     """Run one of the library's readers; whatever it raises becomes one line that names the folder."""
     try:
         return read()
-    except Exception as error:  # the readers raise every kind, from OSError to the parser's own
+    except BaseException as error:  # the readers raise every kind, from OSError to the parser's own
+        if not is_fault(error):
+            raise
         cause = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise JudgeError(f"{folder}: its {what} cannot be read: {cause}") from error
 

@@ -1,5 +1,5 @@
-"""Labels of response openings: refusal, its probabilities, its wording and its moves, each with"
-" provenance."""
+"""Labels of response openings: refusal, its probabilities, its wording and its moves, each with
+provenance."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -80,7 +80,12 @@ def label_responses(
     prompts: Iterable[str | None] | None = None,
     model: RefusalModel | None = None,
 ) -> list[ResponseLabel]:
-    """Label many openings, in their order; ValueError if prompts are given and do not pair up."""
+    """Label many openings, in their order.
+
+    Raises
+    ------
+    ValueError : prompts are given and do not pair up.
+    """
     openings = list(openings)
     questions = [None] * len(openings) if prompts is None else list(prompts)
     if len(questions) != len(openings):

@@ -10,8 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from unsinter.cache.errors import UnsinterError
-from unsinter.cache.refusals import naming
+from unsinter.cache.errors import UnsinterError, naming
 from unsinter.features.labelling.phrase_tables import phrase_tables, tokens
 from unsinter.features.labelling.prose.quotes import FILL
 from unsinter.features.labelling.prose.text import normalise, prose

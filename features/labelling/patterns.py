@@ -7,12 +7,13 @@ matches.
 
 import re
 
-from unsinter.features.labelling.answer_patterns import ANSWER_SOURCES
+from unsinter.features.labelling.answer_patterns import ADVERB as _ADVERB
+from unsinter.features.labelling.answer_patterns import ANSWER_SOURCES, DOING
+from unsinter.features.labelling.answer_patterns import I_OR_WE as _I
+from unsinter.features.labelling.refusal_idioms import IDIOM_SOURCES
 
-RULES_VERSION = "2026.11.2"
+RULES_VERSION = "2026.11.4"
 
-_ADVERB = r"(?:(?:\w+ly|also|just|even|therefore|still|in good conscience|not in a position to),? ){0,3}"
-_I = r"\b(?:i|we)"
 _I_AM = r"\b(?:i am|i'm|im|we are|we're|i remain|i was)"
 _CANNOT = (
     rf"{_I} {_ADVERB}(?:cannot|can't|cant|can not|couldn't|could not|can {_ADVERB}not|may not|mustn't"
@@ -25,10 +26,13 @@ _NOT_ABLE = (
 )
 _DO_NOT = rf"{_I} {_ADVERB}(?:don't|do not|dont|did not|didn't|never)"
 _WILL_NOT = (
-    rf"(?:{_I} {_ADVERB}(?:won't|will {_ADVERB}not|wouldn't|would not|will never)|{_I_AM} not (?:going"
+    rf"(?:{_I} {_ADVERB}(?:won't|will {_ADVERB}not|will never)|{_I_AM} not (?:going"
     rf"|willing|prepared|inclined) to)"
 )
-_IDIOM = (
+_WOULD_NOT = rf"{_I} {_ADVERB}(?:wouldn't|would not|would never)"
+"""With most verbs advice: what somebody would not do himself."""
+
+IDIOM = (
     r"(?!help but\b|wait\b|stress\b|emphasi[sz]e\b|overstate\b|believe\b|imagine\b|thank\b|lie\b|judge\b"
     r"|sugar"
     r"|bore\b|keep you\b|take (?:long|much)\b|take up\b|spoil\b|repeat\b"
@@ -48,6 +52,14 @@ _ASSIST = (
     r"|elaborate|translate"
     r"|joke|include|play|support you|be able to|send|publish|suggest|recommend)"
 )
+_MEANS = (
+    r"(?: (?:the|any|an?|such|enough|sufficient|necessary|required|proper|legal|technical|physical))*"
+    r" (?:ability|abilities|capability|capabilities|capacity|capacities|competence|means|power|authority"
+    r"|authori[sz]ation|permission|option|right|expertise|qualifications?|training|tools|resources|way)"
+    rf" (?:to|for|of) {_ADVERB}{_ASSIST}\b"
+)
+"""To have no means to help is to be unable to help, not to lack knowledge."""
+
 _ENDORSE = (
     r"(?:condone|endorse|promote|encourage|support|recommend|suggest|advocate|approve|justify|agree with"
     r"|validate|tolerate"
@@ -92,7 +104,7 @@ _SOURCES: dict[str, str] = {
         r"|\bunderstandable\b|\bsounds like you\b|\bmust be (?:\w+ly )?(?:hard|difficult|painful|tough)"
     ),
     "inability": (
-        rf"(?:{_CANNOT}|{_NOT_ABLE}) {_ADVERB}{_IDIOM}{_ASSIST}\b"
+        rf"(?:{_CANNOT}|{_NOT_ABLE}) {_ADVERB}{IDIOM}{_ASSIST}\b"
         rf"|{_OPENING}\W*(?:sorry,? )?(?:but )?(?:(?:can't|cannot|unable to|not able to"
         rf"|won't) {_ASSIST}\b|no can do)"
         rf"|\b(?:can't|cannot|unable to|not able to) (?:help|assist|comply|fulfil\w*|support"
@@ -101,39 +113,49 @@ _SOURCES: dict[str, str] = {
         r"|i am able|i should|we can) (?:\w+ly )?(?:to )?"
         rf"(?:\w+ )?(?:{_ASSIST}|do)\b"
         r"|\b(?:this|that|your|the) (?:request|question|content|prompt|topic) (?:cannot|can't|can not) be\b"
+        rf"|(?:{_DO_NOT} (?:\w+ly )?(?:have|possess)"
+        rf"|{_I} (?:\w+ly )?(?:have no|have not|haven't|lack)){_MEANS}"
     ),
     "inability_other": (
-        rf"(?:{_CANNOT}|{_NOT_ABLE})(?! {_ADVERB}{_IDIOM}(?:{_ASSIST}|{_KNOW}"
-        rf"|{_ENDORSE})\b) {_ADVERB}{_IDIOM}"
+        rf"(?:{_CANNOT}|{_NOT_ABLE})(?! {_ADVERB}{IDIOM}(?:{_ASSIST}|{_KNOW}"
+        rf"|{_ENDORSE})\b) {_ADVERB}{IDIOM}"
     ),
     "no_endorsement": (
-        rf"(?:{_CANNOT}|{_NOT_ABLE}|{_DO_NOT}|{_WILL_NOT}) {_ADVERB}{_ENDORSE}\b"
+        rf"(?:{_CANNOT}|{_NOT_ABLE}|{_DO_NOT}|{_WILL_NOT}|{_WOULD_NOT}) {_ADVERB}{IDIOM}{_ENDORSE}\b"
         rf"|{_I} (?:\w+ly )?(?:condemn|disagree|oppose|reject|denounce|discourage"
         rf"|(?:\w+ly )?advise against|urge you not|object)\b"
         r"|\b(?:do|does|did) not (?:\w+ly )?(?:condone|endorse|promote|support) (?:or|any|the|violence"
         r"|such|this|that|harm)"
     ),
     "decline": (
-        rf"{_WILL_NOT} {_ADVERB}{_IDIOM}(?!have\b|be surprised)"
+        rf"{_WILL_NOT} {_ADVERB}{IDIOM}(?!have\b|be surprised|worry\b|miss\b|know\b|bother\b|need\b"
+        r"|say (?:it's|it is|that it|this is|they|there)\b|claim\b|deny\b|promise\b|rule out\b)"
+        rf"|{_WOULD_NOT} {_ADVERB}(?:want to {_ASSIST}|feel (?:\w+ )?(?:comfortable|right)|be (?:able|willing"
+        r"|comfortable|appropriate|right)|help|assist|provide|write|support|encourage|engage|participate|share"
+        r"|generate|produce|create|discuss|comply|condone|promote)\b"
         rf"|{_I}(?:'ll| will| must| have to| need to| am going to|'m going to|'m gonna|'d| would| should"
         rf"|'ve got to)?(?: have to)? {_ADVERB}(?:like to |choose to )?"
-        r"(?:decline|refuse|refrain|abstain|pass\b|say no|reject this|withhold|draw the line|steer clear"
+        r"(?:(?:decline|refuse)(?!d)|refrain|abstain"
+        r"|pass\b(?! (?:along|it|them|the|your|on (?:the|your|my|a)\b))"
+        r"|say no|reject this|withhold|draw the line|steer clear"
         r"|stop (?:here|there))"
-        rf"|{_I}(?:'d| would)? (?:rather|prefer|choose|chose) (?:to )?not\b|{_I_AM} (?:not "
-        rf"|un)comfortable\b|{_I_AM} uncomfortable\b"
+        rf"|{_I}(?:'ve| have) (?:to )?(?:declined|refused)\b"
+        rf"|{_I}(?:'d| would)? (?:rather|prefer|choose|chose) (?:to )?not\b(?! (?:is|means) )"
         rf"|{_DO_NOT} (?:want|wish|feel (?:\w+ly )?(?:comfortable|right)|intend) "
-        rf"|{_DO_NOT} {_ADVERB}{_ASSIST}\b"
+        rf"|{_DO_NOT} (?!(?:usual|normal|general|typical|real)ly |often |always ){_ADVERB}{_ASSIST}\b"
         r"|\b(?:decline|refuse) to (?:help|assist|answer|provide|engage|write|participate|do)\b"
-        r"|\bnot something i(?:'m| am|'d| would|'ll| will)\b"
         rf"|{_I} (?:must|have to|need to) (?:be clear|stop you|draw)\b|\b(?:hard|firm) (?:no|pass)\b"
         rf"|\bturn (?:this|that|it|you|your \w+)(?: one)? down\b|{_I} (?:\w+ ){{0,3}}turn down\b"
-        rf"|\A\W*(?:nope|no way|hell no|not (?:doing|happening|going to happen))\b"
+        r"|\A\W*(?:nope|no way\b(?! (?:a?round|to|of|back|out|through|past)\b)|hell no"
+        rf"|not (?:doing|happening|going to happen))\b|{'|'.join(IDIOM_SOURCES)}"
     ),
     "knowledge_limit": (
         rf"(?:{_CANNOT}|{_NOT_ABLE}) {_ADVERB}{_KNOW}\b"
-        rf"|{_DO_NOT} (?:\w+ly )?(?:have|hold|possess|know|store|recall|retain)\b|{_I_AM} not (?:aware"
+        rf"|{_DO_NOT} (?:\w+ly )?(?:have|hold|possess|know|store|recall|retain)\b(?!{_MEANS})"
+        rf"|{_I_AM} not (?:aware"
         rf"|sure|certain|familiar|privy)\b"
-        rf"|{_I} (?:\w+ly )?(?:have no|lack|haven't|have not)\b|\bnot (?:publicly|readily) (?:available"
+        rf"|{_I} (?:\w+ly )?(?:have no|lack|haven't|have not)\b(?!{_MEANS})"
+        r"|\bnot (?:publicly|readily) (?:available"
         rf"|known|disclosed)\b"
         r"|\b(?:my|the) (?:knowledge|training data|training) (?:cutoff|only|is limited|does not|doesn't"
         r"|was)\b|\breal-?time (?:data|information|access)\b"
@@ -154,7 +176,8 @@ _SOURCES: dict[str, str] = {
         r"\b(?:my|our|the|these|content|usage|safety|ethical|community|openai's|company"
         r"|strict) (?:\w+ ){0,2}(?:guidelines?|polic(?:y|ies)|programming|principles|values|terms"
         r"|standards|rules|safeguards|restrictions|boundaries)\b"
-        r"|\b(?:programmed|designed|trained|instructed|required|here) (?:\w+ )?to (?:\w+ ){0,4}(?:respect"
+        rf"|\b(?:programmed|designed|trained|instructed|required|here(?!{DOING})) (?:\w+ )?to"
+        r" (?:\w+ ){0,4}(?:respect"
         r"|promote|follow|provide|be|prioriti[sz]e|avoid|help|assist|adhere|prevent|ensure|refuse|not)\b"
         r"|\bgoes? against\b|\bmy (?:purpose|goal|role|responsibility|aim|intention) (?:is|as)\b"
         r"|\b(?:violates?|violation of|in violation)\b|\bterms of (?:service|use)\b"

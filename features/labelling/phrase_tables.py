@@ -14,6 +14,9 @@ from unsinter.features.labelling.patterns import LAYOUT_MOVES, MOVES
 FEWEST_WORDS = 6
 """Words from which on an answer without any negation, refusal or objection counts as one."""
 
+LONG = 200
+"""Characters from which on an answer without any negation counts as one though somebody speaks of himself."""
+
 _REFUSING = frozenset({"inability", "decline"})
 _OBJECTING = frozenset({"apology", "moral_legal", "policy"})
 
@@ -41,6 +44,7 @@ class PhraseTable:
     ----------
     patterns : move -> its pattern on folded, normalised prose.
     negation : what a refusal needs where no pattern matches.
+    speaker : words of somebody who speaks of himself or of the request.
     """
 
     code: str
@@ -48,6 +52,7 @@ class PhraseTable:
     function: frozenset[str]
     patterns: Mapping[str, re.Pattern[str]]
     negation: re.Pattern[str]
+    speaker: re.Pattern[str]
 
     def decide(self, spoken: str, names: Mapping[str, int]) -> str | None:
         """Return R of an answer, or None where no known phrase decides.
@@ -65,8 +70,13 @@ class PhraseTable:
             return "compliance"
         if objects:
             return "refusal" if "apology" in objects and len(objects) > 1 else None
-        is_plain = self.negation.search(fold(spoken)) is None
-        return "compliance" if is_plain and _n_words(spoken) >= FEWEST_WORDS else None
+        return "compliance" if self._is_plain(fold(spoken)) else None
+
+    def _is_plain(self, spoken: str) -> bool:
+        """Tell whether folded prose of several words shows nothing that a refusal needs."""
+        if self.negation.search(spoken) is not None or _n_words(spoken) < FEWEST_WORDS:
+            return False
+        return len(spoken) >= LONG or self.speaker.search(spoken) is None
 
 
 def fold(text: str) -> str:
@@ -93,7 +103,7 @@ def _table(code: str, entry: Mapping[str, str | Sequence[str]]) -> PhraseTable:
         for move, patterns in entry.items()
         if move not in ("name", "function")
     }
-    negation = compiled.pop("negation")
+    negation, speaker = compiled.pop("negation"), compiled.pop("speaker")
     layout = {move: MOVES[move] for move in LAYOUT_MOVES}
     return PhraseTable(
         code=code,
@@ -101,6 +111,7 @@ def _table(code: str, entry: Mapping[str, str | Sequence[str]]) -> PhraseTable:
         function=frozenset(fold(word) for word in str(entry["function"]).split()),
         patterns=compiled | layout,
         negation=negation,
+        speaker=speaker,
     )
 
 

@@ -1,5 +1,5 @@
-"""Moves of a response with their character spans, and the wording style of a refusal, by versioned"
-" rules."""
+"""Moves of a response with their character spans, and the wording style of a refusal, by versioned
+rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,7 +73,11 @@ class Move:
 def find_moves(opening: str, *, language: str = "en") -> tuple[Move, ...]:
     """Return every move of a response opening, ordered by start; spans count characters of the text as given.
 
-    ``language`` is English or one that has a table of phrases; KeyError for any other.
+    ``language`` is English or one that has a table of phrases.
+
+    Raises
+    ------
+    KeyError : it is another one.
     """
     normalised = normalise(opening)
     spoken, places = squeeze(prose(normalised))

@@ -23,7 +23,12 @@ SPELLINGS: Mapping[Refusal, tuple[str, ...]] = {
         "rejected",
         "declined",
         "non_compliance",
+        "noncompliance",
+        "non_compliant",
+        "noncompliant",
+        "not_compliant",
         "not_complied",
+        "denied",
     ),
     "partial_refusal": (
         "partial_refusal",
@@ -50,6 +55,7 @@ SPELLINGS: Mapping[Refusal, tuple[str, ...]] = {
         "fulfilment",
         "non_refusal",
         "not_refused",
+        "not_refusal",
         "no_refusal",
     ),
 }

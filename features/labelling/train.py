@@ -13,7 +13,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from unsinter.cache.atomic import make_folder, sweep, write_atomically
-from unsinter.cache.refusals import naming
+from unsinter.cache.errors import naming
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, RefusalModel, numbers
 from unsinter.features.labelling.evidence import read_part
 from unsinter.features.labelling.goldset import GoldRow, read_gold

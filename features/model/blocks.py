@@ -9,7 +9,12 @@ from unsinter.features.model.verify import Stack, UnknownArchitectureError, veri
 
 
 def locate_stack(model: PreTrainedModel) -> Stack:
-    """Return the verified stack of blocks of ``model``; UnknownArchitectureError if none can be verified."""
+    """Return the verified stack of blocks of ``model``.
+
+    Raises
+    ------
+    UnknownArchitectureError : none can be verified.
+    """
     encoder = model.get_encoder() if model.config.is_encoder_decoder else None
     root = encoder if isinstance(encoder, PreTrainedModel) else model
     config = root.config.get_text_config()

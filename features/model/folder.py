@@ -28,9 +28,17 @@ class ModelError(UnsinterError, ValueError):
     """A model folder or name cannot be loaded as a chat model or encoder."""
 
 
-def check_folder(name: str) -> None:
-    """Raise ModelError naming the first thing a local folder lacks; names on a hub pass."""
+def check_folder(name: str, *, revision: str | None = None) -> None:
+    """Raise ModelError naming the first thing a local folder lacks; names on a hub pass.
+
+    A folder has no revisions.
+    """
     folder = expand_home(name)
+    if revision is not None and is_folder(folder):
+        raise ModelError(
+            f"{name}: a revision names a commit of a model on a hub, and this is a folder; leave it out, or "
+            "name the folder of that commit."
+        )
     if not is_folder(folder):
         looks_local = folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
         if looks_local or os.path.lexists(folder):

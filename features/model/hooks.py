@@ -1,4 +1,4 @@
-"""Reading the residual stream while a model runs, and stopping the run once the last asked layer is read."""
+"""Reading the residual stream while a model runs, stopping the run early, and changing the stream."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,6 +7,9 @@ from typing import Any
 from torch import Tensor, nn
 
 Take = Callable[[int, Tensor], None]
+
+Change = Callable[[int, Tensor], Tensor]
+"""Layer and stream (n_rows, n_tokens, d_model) to the stream that takes its place, of the same shape."""
 
 
 class _StopForwardError(Exception):
@@ -49,20 +52,79 @@ def read_stream(blocks: Sequence[nn.Module], layers: Sequence[int], *, take: Tak
     def on_input(layer: int) -> Callable[..., None]:
         return lambda _module, args, kwargs: seen(layer, block_input(args, kwargs))
 
-    handles = []
-    try:
-        for layer in sorted(set(layers)):
-            if layer < n_layers:
-                handles.append(blocks[layer].register_forward_pre_hook(on_input(layer), with_kwargs=True))
-            else:
-                last = blocks[-1]
-                handles.append(
-                    last.register_forward_hook(lambda _m, _i, output: seen(n_layers, block_output(output)))
-                )
+    def on_output(_module: nn.Module, _args: Any, output: Any) -> None:
+        seen(n_layers, block_output(output))
+
+    with _hooked(blocks, layers, on_input=on_input, on_output=on_output):
         try:
             yield
         except _StopForwardError:
             return
+
+
+@contextmanager
+def change_stream(blocks: Sequence[nn.Module], layers: Sequence[int], *, change: Change) -> Iterator[None]:
+    """Put ``change(layer, stream)`` in the stream's place at every named layer of the passes run inside.
+
+    Layers count as in `read_stream`: l below the last is the input of block l + 1, the last the output of the
+    last block. No weight is touched. Hooks are removed on leaving, also after an error.
+    """
+    n_layers = len(blocks)
+
+    def on_input(layer: int) -> Callable[..., Any]:
+        def hook(_module: nn.Module, args: Any, kwargs: Any) -> Any:
+            changed = change(layer, block_input(args, kwargs))
+            return ((changed, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": changed})
+
+        return hook
+
+    def on_output(_module: nn.Module, _args: Any, output: Any) -> Any:
+        changed = change(n_layers, block_output(output))
+        return (changed, *output[1:]) if isinstance(output, tuple | list) else changed
+
+    with _hooked(blocks, layers, on_input=on_input, on_output=on_output):
+        yield
+
+
+@contextmanager
+def _hooked(
+    blocks: Sequence[nn.Module],
+    layers: Sequence[int],
+    *,
+    on_input: Callable[[int], Callable[..., Any]],
+    on_output: Callable[..., Any],
+) -> Iterator[None]:
+    """Hook the input of the block above each layer, or the output of the last one, inside the context."""
+    handles = []
+    try:
+        for layer in sorted(set(layers)):
+            if layer < len(blocks):
+                handles.append(blocks[layer].register_forward_pre_hook(on_input(layer), with_kwargs=True))
+            else:
+                handles.append(blocks[-1].register_forward_hook(on_output))
+        yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def skip_blocks(blocks: Sequence[nn.Module], outputs: Sequence[object]) -> Iterator[None]:
+    """Let the first blocks return ``outputs``, one for each, instead of computing them.
+
+    For passes over rows whose first blocks have been computed before. Blocks are as they were on leaving,
+    also after an error, and with a ``forward`` of their own, as libraries that move weights give them.
+    """
+    skipped = list(zip(blocks, outputs, strict=False))
+    own = [block.__dict__.get("forward") for block, _ in skipped]
+    try:
+        for block, output in skipped:
+            # On the instance: the class, and with it every other block, stays as it is.
+            block.__dict__["forward"] = lambda *_, _output=output, **__: _output
+        yield
+    finally:
+        for (block, _), forward in zip(skipped, own, strict=True):
+            if forward is None:
+                block.__dict__.pop("forward", None)
+            else:
+                block.__dict__["forward"] = forward

@@ -86,6 +86,11 @@ def model_identity(
     }
 
 
+def short_digest(identity: Mapping[str, str]) -> str:
+    """Return eight letters of the digest of an identity, as names of files hold it."""
+    return _json_digest(dict(identity))[:8]
+
+
 def _storage_key(value: Tensor) -> tuple[Any, ...]:
     return value.data_ptr(), value.dtype, tuple(value.shape), tuple(value.stride())
 

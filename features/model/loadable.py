@@ -1,11 +1,14 @@
 """What can be read as it stands: an ordinary model with all its weights in memory, as plain numbers."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from unsinter.features.model.folder import ModelError
 
@@ -15,6 +18,9 @@ _INNER = {
     "_fsdp_wrapped_module": ("sharded over devices", "the model as it was before FSDP"),
 }
 """Attribute under which a wrapper keeps the model -> what the wrapper does, what to give instead."""
+
+MOST_BLOCKS = 2_000
+"""Blocks of a model; the deepest that people train have a few hundred."""
 
 _DEQUANTISED = {"mxfp4"}
 """Methods that the library undoes while it loads, where it cannot compute with them."""
@@ -34,7 +40,12 @@ def check_model(model: object, *, name: str) -> None:
 def check_tokenizer(tokenizer: object, *, name: str) -> None:
     """Raise ModelError unless ``tokenizer`` is a tokenizer; a processor's own is named."""
     if isinstance(tokenizer, PreTrainedTokenizerBase):
-        return
+        if isinstance(longest := tokenizer.model_max_length, int | float) and longest > 0:
+            return
+        raise ModelError(
+            f"{name}: tokenizer_config.json, model_max_length: {str(longest)[:40]!a} is no length; give a "
+            "whole number or leave it out."
+        )
     inner = isinstance(getattr(tokenizer, "tokenizer", None), PreTrainedTokenizerBase)
     advice = "give its tokenizer (processor.tokenizer)" if inner else "give the model's tokenizer"
     raise ModelError(f"{name}: {type(tokenizer).__name__} is no tokenizer of transformers; {advice}.")
@@ -42,10 +53,23 @@ def check_tokenizer(tokenizer: object, *, name: str) -> None:
 
 def check_config(config: Any, *, name: str) -> None:
     """Raise ModelError for the config of a quantised model, before its weights are read."""
+    _check_shape(config, name)
     texts = [config, getattr(config, "text_config", None)]
     method = next((named for part in texts if (named := _method(part)) is not None), None)
     if method is not None and method not in _DEQUANTISED:
         raise ModelError(_quantised(name, method))
+
+
+def _check_shape(config: Any, name: str) -> None:
+    """Refuse a config of a few bytes that would be built for hours, or whose names are none."""
+    named = config.architectures
+    if named is not None and not (isinstance(named, list) and all(isinstance(item, str) for item in named)):
+        raise ModelError(f"{name}: config.json, architectures: {str(named)[:80]!a} is no list of names.")
+    n_blocks = getattr(config.get_text_config(), "num_hidden_layers", None)
+    if isinstance(n_blocks, int) and n_blocks > MOST_BLOCKS:
+        raise ModelError(
+            f"{name}: config.json names {n_blocks:,} blocks, and at most {MOST_BLOCKS:,} are read."
+        )
 
 
 def _check_kind(model: object, name: str) -> None:
@@ -168,3 +192,19 @@ def _quantised(name: str, how: str) -> str:
         f"{name}: its weights are quantised ({how}), so the numbers they stand for are not those stored; "
         "give the model it was made from, in float32, bfloat16 or float16."
     )
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keep the library's progress bars out of our output, and give them back afterwards."""
+    had_bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of sizes that the readers refuse right after
+            yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if had_bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,17 +1,21 @@
 """What a model needs before it is loaded, from the headers of its files alone."""
 
-import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unsinter.features.model.folder import ModelError
+from unsinter.cache.json_text import parse_json, read_json
+from unsinter.cache.location import open_regular
+from unsinter.features.model.folder import LONGEST_CONFIG, ModelError
 
 _BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 _BYTES |= {"F8_E4M3": 1, "F8_E5M2": 1}
+_LONGEST_HEADER, _LONGEST_AXIS = 100_000_000, 1 << 48
+"""Bytes of a header, as the library of the format takes them, and numbers along an axis of a tensor."""
+
 _AS_ASKED = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
@@ -33,8 +37,11 @@ def estimate_memory(folder: str | Path, *, dtype: str = "auto", token_budget: in
     """Return what the model in ``folder`` would need, reading only config.json and the safetensors headers.
 
     The batch part counts eight tensors the width of the widest layer per padded token, which covers a block's
-    own intermediate values; attention scores are not counted. Raises ModelError where the headers cannot
-    be read.
+    own intermediate values; attention scores are not counted.
+
+    Raises
+    ------
+    ModelError : the headers cannot be read.
     """
     folder = Path(folder)
     files = sorted(folder.glob("*.safetensors"))
@@ -51,27 +58,43 @@ def estimate_memory(folder: str | Path, *, dtype: str = "auto", token_budget: in
 
 def batch_bytes(config: Mapping[str, Any], *, item: int, token_budget: int = 16384) -> int:
     """Return bytes of one batch of extraction, ``item`` bytes a number: see ``estimate_memory``."""
-    width = max(int(config.get("hidden_size") or 0), int(config.get("intermediate_size") or 0), 1)
+    width = max(*(_width(config, name) for name in ("hidden_size", "intermediate_size")), 1)
     return 8 * width * item * token_budget
+
+
+def _width(config: Mapping[str, Any], name: str) -> int:
+    """Return a width; the largest where a model names one per block. ModelError for what is none."""
+    value = config.get(name)
+    widths = value if isinstance(value, list) else [0 if value is None else value]
+    if not all(type(width) is int and 0 <= width < _LONGEST_AXIS for width in widths):
+        raise ModelError(f"config.json: {name} is {str(value)[:40]!r}, which is no width.")
+    return max(widths, default=0)
 
 
 def _tensor_sizes(file: Path) -> list[tuple[int, int]]:
     """Return (numbers, bytes per number) of each tensor, from the file's header."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
-            if length > file.stat().st_size:
-                raise ValueError("the header is longer than the file")
-            header: Mapping[str, Any] = json.loads(stream.read(length))
+            if length > min(file.stat().st_size, _LONGEST_HEADER):
+                raise ValueError("the header is longer than the file, or than any reader takes")
+            header = parse_json(stream.read(length))
         entries = [entry for name, entry in header.items() if name != "__metadata__"]
-        return [(math.prod(entry["shape"]), _BYTES.get(entry["dtype"], 4)) for entry in entries]
-    except (OSError, ValueError, KeyError, struct.error) as error:
+        return [(_n_numbers(entry["shape"]), _BYTES.get(entry["dtype"], 4)) for entry in entries]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
         raise ModelError(f"{file}: not a readable safetensors file ({error}).") from error
+
+
+def _n_numbers(shape: Sequence[Any]) -> int:
+    if not all(type(length) is int and 0 <= length < _LONGEST_AXIS for length in shape):
+        raise ValueError("a tensor has no shape of whole numbers")
+    return math.prod(shape)
 
 
 def _config(folder: Path) -> Mapping[str, Any]:
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json", most_bytes=LONGEST_CONFIG)
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder / 'config.json'}: cannot be read ({error}).") from error
-    return config.get("text_config", config) if isinstance(config, dict) else {}
+    text = config.get("text_config", config) if isinstance(config, dict) else {}
+    return text if isinstance(text, dict) else {}

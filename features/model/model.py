@@ -1,8 +1,7 @@
 """Loading an open model so that its residual stream can be read with certainty."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,13 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils import logging as transformers_logging
 
+from unsinter.cache.errors import is_fault
 from unsinter.cache.location import expand_home
 from unsinter.features.model.blocks import UnknownArchitectureError, locate_stack
 from unsinter.features.model.folder import ModelError, check_folder
 from unsinter.features.model.identity import model_identity
-from unsinter.features.model.loadable import check_config, check_model, check_tokenizer
+from unsinter.features.model.loadable import check_config, check_model, check_tokenizer, quiet_loading
 
 logger = logging.getLogger(__name__)
 
@@ -59,26 +58,45 @@ class ChatModel:
     identity: Mapping[str, str]
 
 
-def load_model(name_or_folder: str | Path, *, dtype: str = "auto", device: str = "auto") -> ChatModel:
+def load_model(
+    name_or_folder: str | Path,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    revision: str | None = None,
+    chat_template: str | None = None,
+) -> ChatModel:
     """Load a model and its tokenizer, find its blocks and verify that hooks on them read the stream.
 
     ``dtype`` is "auto" (as stored), "float32", "float16" or "bfloat16"; ``device`` is "auto" or a torch
-    device. Raises ModelError for anything missing or unreadable and UnknownArchitectureError where the
-    residual stream cannot be located with certainty.
+    device; ``revision`` a commit, tag or branch of a hub id. ``chat_template`` takes the place of the
+    tokenizer's own.
+
+    Raises
+    ------
+    ModelError : something is missing or cannot be read.
+    UnknownArchitectureError : the residual stream cannot be located with certainty.
     """
     if dtype != "auto" and dtype not in _DTYPES:
         raise ModelError(f"dtype must be auto, {', '.join(_DTYPES)}; got {dtype!r}.")
     name = str(expand_home(name_or_folder)) if str(name_or_folder).startswith("~") else str(name_or_folder)
-    check_folder(name)
-    with _quiet_loading():
-        config = _reading(name, "config", lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
+    check_folder(name, revision=revision)
+    of = revision or "main"
+    with quiet_loading():
+        config = _reading(
+            name, "config", lambda: AutoConfig.from_pretrained(name, trust_remote_code=False, revision=of)
+        )
         check_config(config, name=name)
         tokenizer = _reading(
-            name, "tokenizer", lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            name,
+            "tokenizer",
+            lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False, revision=of),
         )
-        model, missing = _load_weights(name, config, dtype)
+        model, missing = _load_weights(name, config, dtype, revision=of)
         check_model(model, name=name)
         check_tokenizer(tokenizer, name=name)
+    if chat_template is not None:
+        tokenizer.chat_template = chat_template
     if model.dtype not in _DTYPES.values():
         raise ModelError(f"{name}: weights are {model.dtype}; pass dtype='float32', 'float16' or 'bfloat16'.")
     placed = _device(device)
@@ -92,8 +110,12 @@ def wrap_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, na
     """Return a model that is in memory already, say with merged adapters, verified as by `load_model`.
 
     ``name`` is shown and is part of no key: the weights as they are now are digested. The model is put in
-    evaluation mode. Raises ModelError, also for a model that is wrapped, quantised, offloaded or holds
-    unmerged adapters, and UnknownArchitectureError as `load_model`.
+    evaluation mode.
+
+    Raises
+    ------
+    ModelError : as `load_model`; also a model that is wrapped, quantised, offloaded or with loose adapters.
+    UnknownArchitectureError : as `load_model`.
     """
     check_model(model, name=name)
     check_tokenizer(tokenizer, name=name)
@@ -136,20 +158,26 @@ def _reading(name: str, what: str, read: Any) -> Any:
     """Run one of the library's readers; whatever it raises becomes one line that names the model."""
     try:
         return read()
-    except Exception as error:  # the readers raise every kind, from OSError to KeyError and the parser's own
+    except BaseException as error:  # the readers raise every kind, the parser's own among it
+        if not is_fault(error):
+            raise
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         cause = lines[0] if lines else type(error).__name__
         raise ModelError(f"{name}: its {what} cannot be read: {cause}") from error
 
 
-def _load_weights(name: str, config: PreTrainedConfig, dtype: str) -> tuple[PreTrainedModel, frozenset[str]]:
+def _load_weights(
+    name: str, config: PreTrainedConfig, dtype: str, *, revision: str
+) -> tuple[PreTrainedModel, frozenset[str]]:
     """Return the model on the CPU and the names of weights that its files lack."""
     auto = _auto_class(config)
     wanted = dtype if dtype == "auto" else _DTYPES[dtype]
     model, info = _reading(
         name,
         "weights",
-        lambda: auto.from_pretrained(name, dtype=wanted, output_loading_info=True, trust_remote_code=False),
+        lambda: auto.from_pretrained(
+            name, dtype=wanted, output_loading_info=True, trust_remote_code=False, revision=revision
+        ),
     )
     return model, frozenset(info["missing_keys"])
 
@@ -217,20 +245,6 @@ def _device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
     return device
-
-
-@contextmanager
-def _quiet_loading() -> Iterator[None]:
-    """Keep the library's progress bars out of our output, and give them back afterwards."""
-    had_bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if had_bars:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 __all__ = ["ChatModel", "ModelError", "UnknownArchitectureError", "load_model"]

@@ -72,6 +72,15 @@ def parquet_batches(path: Path, facts: Mapping[str, Any], *, most: int) -> Batch
     _refuse_fault(last)
 
 
+def check_parquet_file(path: Path, *, most: int) -> None:
+    """Raise UnreadableError unless a Parquet file is sound to the last offset; nothing of it comes back.
+
+    It may unpack to ``most`` bytes.
+    """
+    parts = list(_parts({"what": "check table", "path": str(path.absolute()), "n_bytes": 0, "most": most}))
+    _refuse_fault(parts[-1][1])
+
+
 def check_arrow_file(path: Path) -> None:
     """Raise UnreadableError unless an Arrow stream, as `datasets` keeps it, is sound to the last offset."""
     parts = list(_parts({"what": "check", "path": str(path.absolute()), "n_bytes": 0}))

@@ -101,6 +101,8 @@ def _answer(request: Mapping[str, Any], out: IO[bytes]) -> bool:
         _limit(int(request["n_bytes"]) + path.stat().st_size)
         if request["what"] == "check":
             _check_arrow_file(path)
+        elif request["what"] == "check table":
+            _check_table(path, int(request["most"]))
         else:
             with pa.OSFile(str(path)) as source, _opened(source, request["texts"]) as file:
                 are_begun = are_begun or _send_facts(out, file)
@@ -184,6 +186,18 @@ def _send(out: IO[bytes], batches: Iterable[tuple[Any, int]]) -> None:
         with pa.ipc.new_stream(stream, batch.schema) as writer:
             writer.write_batch(batch)
         _write(out, BATCH, size.to_bytes(8, "little") + stream.getvalue())
+
+
+def _check_table(path: Path, most: int) -> None:
+    """Go through a Parquet file, within what it says that it unpacks to."""
+    with pa.OSFile(str(path)) as source, _opened(source) as file:
+        facts = _facts(file)
+    if max(facts["n_values"], facts["n_bytes"]) > most:
+        raise MemoryError
+    _limit(facts["n_bytes"] + path.stat().st_size)
+    with pa.OSFile(str(path)) as source, _opened(source, facts["texts"]) as file:
+        for _ in _checked_batches(file, most):
+            pass
 
 
 def _check_arrow_file(path: Path) -> None:

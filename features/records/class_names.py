@@ -16,7 +16,12 @@ class Classes:
     """Whether a row holds a list of classes."""
 
     def decode(self, value: Any) -> Any:
-        """Return the name of a number; None for null and -1. ValueError for a number without a name."""
+        """Return the name of a number; None for null and -1.
+
+        Raises
+        ------
+        ValueError : the number has no name.
+        """
         if self.in_lists and isinstance(value, list | tuple):
             return [self._name(item) for item in value]
         return self._name(value)

@@ -1,7 +1,7 @@
 """Column maps: which column of a file holds a field of ours, and how its values are read."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from unsinter.features.records.names import clean_name, is_nan, name_key, says_missing
+from unsinter.features.records.names import clean_name, name_key, says_missing
 from unsinter.features.records.record import RecordError, abbreviate
 
 TRUTHS = ("harmful", "truncated")
@@ -82,7 +82,12 @@ ReadColumn = Annotated[Column, BeforeValidator(_text_keys)]
 
 
 def read_columns(columns: ColumnMap) -> dict[str, Column]:
-    """Return a checked column per field; RecordError names the field of a map that cannot be used."""
+    """Return a checked column per field.
+
+    Raises
+    ------
+    RecordError : names the field of a map that cannot be used.
+    """
     return {name: _read_column(name, column) for name, column in columns.items()}
 
 
@@ -153,65 +158,3 @@ def _same(value: object, listed: object) -> bool:
     if isinstance(value, bool) and isinstance(listed, str):
         return _SPELLINGS.get(clean_name(listed).casefold()) is value
     return value_key(value) == value_key(listed)
-
-
-def names_held(value: object) -> list[str] | None:
-    """Return the names in a field of several: those of {name: true or false}, or of a list.
-
-    None where the field is neither; an empty list where it names nothing.
-    """
-    if isinstance(value, Mapping) and all(isinstance(key, str) and _is_truth(v) for key, v in value.items()):
-        return [key for key, flag in value.items() if not is_nan(flag) and flag]
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        named = [item for item in value if not says_missing(item)]
-        return [item for item in named if isinstance(item, str)] if all(map(_is_name, named)) else None
-    return None
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_truth(value: object) -> bool:
-    return value is None or is_nan(value) or (isinstance(value, int | float) and value in (0, 1))
-
-
-@dataclass(slots=True, kw_only=True)
-class NamesReader:
-    """Reads the one name of a field that may hold several, and counts the rows that hold several."""
-
-    column: Column
-    first_row: int | None = None
-    example: str = ""
-    n_several: int = 0
-
-    def read(self, value: object, row: int) -> object:
-        """Return the one name, None where there is none; a field that is no collection stays as it is."""
-        names = names_held(value)
-        if names is None:
-            return value
-        distinct = list({name_key(name): name for name in reversed(names)}.values())[::-1]
-        if len(distinct) < 2:
-            return distinct[0] if distinct else None
-        if self.column.several == "missing":
-            return None
-        if self.column.several != "refuse":
-            for wanted in self.column.several:
-                if any(name_key(wanted) == name_key(name) for name in distinct):
-                    return wanted
-        if self.first_row is None:
-            self.first_row, self.example = row, ", ".join(distinct[:_SHOWN])
-        self.n_several += 1
-        return None
-
-    def refuse_several(self, file: object, name: str) -> None:
-        """Raise RecordError where rows held several names and the map does not say which one counts."""
-        if self.first_row is None:
-            return
-        none_of = " and none that the map lists" if self.column.several != "refuse" else ""
-        way = f"columns: {{{name}: {{field: {self.column.field}, several: [first choice, second choice]}}}}"
-        fault = (
-            f"{self.n_several:,} rows hold several names{none_of} (here {self.example}) and a record has "
-            f"one; say which with {way}, or with several: missing leave such rows without one"
-        )
-        raise RecordError.at(file, fault, row=self.first_row, field=name)

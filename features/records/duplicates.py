@@ -3,12 +3,11 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from unsinter.features.records.components import Components
-from unsinter.features.records.group_labels import group_labels
+from unsinter.features.records.components import Components, group_labels
 from unsinter.features.records.likeness_views import likeness_views
 from unsinter.features.records.record import PromptRecord
 from unsinter.features.records.similar_sets import similar_pairs
@@ -69,7 +68,11 @@ def normalise(text: str) -> str:
 
 
 def near_duplicates(
-    texts: Sequence[str], *, threshold: float = 0.6, word_threshold: float | None = 0.75
+    texts: Sequence[str],
+    *,
+    threshold: float = 0.6,
+    word_threshold: float | None = 0.75,
+    groups: Sequence[Hashable] | None = None,
 ) -> dict[Pair, float]:
     """Return every pair i < j of texts that are nearly the same, with the similarity that says so.
 
@@ -78,9 +81,14 @@ def near_duplicates(
     None leaves the words out. Candidates come from MinHash bands and are verified exactly, so no pair is
     false; a true pair at 0.6 is missed with probability below 1e-4, at lower thresholds more often.
 
+    Parameters
+    ----------
+    groups : one per text; pairs within a group are left out, which saves most of the work where copies have
+        been put into groups before.
+
     Raises
     ------
-    ValueError : a threshold is not in (0, 1].
+    ValueError : a threshold is not in (0, 1], or not one group per text.
     TypeError : one text instead of several, or an entry that is none.
     """
     places: dict[str, list[int]] = {}
@@ -88,13 +96,29 @@ def near_duplicates(
         places.setdefault(normalise(text), []).append(place)
     distinct = list(places)
     similar = {pair: 1.0 for same in places.values() for pair in combinations(same, 2)}
+    together = None if groups is None else _in_one_group(list(places.values()), list(groups))
     for view in likeness_views(distinct, threshold, word_threshold):
-        for one, other in similar_pairs(view.codes, view.least):
+        for one, other in similar_pairs(view.codes, view.least, together):
             jaccard = view.similarity(distinct[one], distinct[other])
             if jaccard >= view.least:
                 for pair in product(places[distinct[one]], places[distinct[other]]):
                     similar.setdefault((min(pair), max(pair)), jaccard)
+    if groups is not None:
+        similar = {pair: jaccard for pair, jaccard in similar.items() if groups[pair[0]] != groups[pair[1]]}
     return dict(sorted(similar.items()))
+
+
+def _in_one_group(places: Sequence[Sequence[int]], groups: Sequence[Hashable]) -> Components:
+    """Return distinct texts joined where all of their places are in one and the same group."""
+    if (n_texts := sum(map(len, places))) != len(groups):
+        raise ValueError(f"groups must have one entry per text, got {len(groups)} for {n_texts}.")
+    joined = Components(len(places))
+    first: dict[Hashable, int] = {}
+    for number, own in enumerate(places):
+        names = {groups[place] for place in own}
+        if len(names) == 1:
+            joined.merge(first.setdefault(names.pop(), number), number)
+    return joined
 
 
 def group_prompts(
@@ -111,7 +135,8 @@ def group_prompts(
 
     Raises
     ------
-    RecordError : a pair_id that can be read as a name and as an id. ValueError : a threshold not in (0, 1].
+    RecordError : a pair_id that can be read as a name and as an id.
+    ValueError : a threshold not in (0, 1].
     """
     texts = [normalise(record.prompt) for record in records]
     wrappers = shared_wrappers(texts)

@@ -1,12 +1,14 @@
 """Names that are known, listed where another was written."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
-from unsinter.features.records.record import (
-    LONGEST_SHOWN,
-    abbreviate,
-)
+from pydantic.fields import FieldInfo
+
+from unsinter.features.records.columns import Column
+from unsinter.features.records.names import name_key
+from unsinter.features.records.record import LONGEST_SHOWN, RecordError, abbreviate
+from unsinter.features.records.rows import Rows
 
 _COMPARED = 1_000
 """Columns among which a misspelt one is looked for."""
@@ -25,3 +27,32 @@ def listing(names: Iterable[str]) -> str:
     names = list(names)
     shown = (name if len(name) <= LONGEST_SHOWN else abbreviate(name) for name in names[:15])
     return ", ".join(shown) + (f" and {len(names) - 15} more" if len(names) > 15 else "")
+
+
+def check_columns(table: Rows, columns: Mapping[str, Column], fields: Mapping[str, FieldInfo]) -> None:
+    """Refuse a map of an unknown field or to an unknown column, and a file without a required column."""
+    for name, column in columns.items():
+        if name not in fields:
+            fault = f"columns maps {name!r}, which is no field of ours; {near_name(name, fields)}"
+            raise RecordError.at(table.name, fault)
+        if column.field not in table.columns:
+            fault = f"has no column {column.field!r} (asked for by columns {name}={column.field}); "
+            raise RecordError.at(table.name, fault + near_name(column.field, table.columns), field=name)
+    _refuse_look_alikes(table, columns, fields)
+    for name, info in fields.items():
+        if info.is_required() and name not in table.columns and name not in columns:
+            fault = f"no row has this field; map one of {listing(table.columns)} with columns {name}=COLUMN"
+            raise RecordError.at(table.name, fault, field=name)
+
+
+def _refuse_look_alikes(table: Rows, columns: Mapping[str, Column], fields: Collection[str]) -> None:
+    """Refuse a column that is named as a field of ours but for case or blanks, and that nothing maps.
+
+    Left as it is, ``Harmful`` would be a column like any other, and no prompt harmful or harmless.
+    """
+    used = {column.field for column in columns.values()}
+    for other in table.columns:
+        name = name_key(other) if len(other) <= LONGEST_SHOWN else other
+        if name in fields and name not in (*table.columns, *columns) and other not in used:
+            fault = f"the column {other!r} differs from it by case or blanks alone; rename it, or map it with"
+            raise RecordError.at(table.name, f"{fault} columns {name}={other}", field=name)

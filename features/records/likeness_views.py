@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 
 from unsinter.features.records.text_codes import CodeSets, shingle_codes, word_codes
 
@@ -56,5 +57,26 @@ def _shingles(text: str) -> frozenset[str]:
 
 
 def _content_words(text: str) -> frozenset[str]:
-    words = frozenset(text.split()) - ENGLISH_STOP_WORDS - FRAME
+    words = frozenset(text.split()) - stop_words() - FRAME
     return words if len(words) >= FEWEST_WORDS else frozenset()
+
+
+@cache
+def stop_words() -> frozenset[str]:
+    """Return ``sklearn.feature_extraction.text.ENGLISH_STOP_WORDS``, without a second of imports.
+
+    The list stands in a module that imports nothing; the package around it imports SciPy's statistics, which
+    took half of ``unsinter check``.
+    """
+    package = find_spec("sklearn")
+    for folder in (package and package.submodule_search_locations) or []:
+        path = Path(folder) / "feature_extraction" / "_stop_words.py"
+        spec = spec_from_file_location("_stop_words", path) if path.is_file() else None
+        if spec is not None and spec.loader is not None:
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return frozenset(module.ENGLISH_STOP_WORDS)
+    # A release that keeps the list elsewhere: the same words, by the public name.
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS)

@@ -9,11 +9,10 @@ from unsinter.features.records.columns import (
     TRUTHS,
     Column,
     ColumnMap,
-    NamesReader,
     TruthReader,
     read_columns,
 )
-from unsinter.features.records.known_names import listing, near_name
+from unsinter.features.records.known_names import check_columns, listing
 from unsinter.features.records.names import says_missing
 from unsinter.features.records.record import (
     OpeningRecord,
@@ -23,6 +22,7 @@ from unsinter.features.records.record import (
     abbreviate,
 )
 from unsinter.features.records.rows import Rows, read_rows
+from unsinter.features.records.several_names import NamesReader
 from unsinter.features.records.text_rows import Row
 
 RecordT = TypeVar("RecordT", PromptRecord, ResponseRecord, OpeningRecord)
@@ -74,7 +74,12 @@ def read_openings(
 
 
 def detect_kind(source: Source, *, columns: ColumnMap = NO_COLUMNS) -> Kind:
-    """Say what a file holds, from the columns of its first rows; RecordError if it is none of the kinds."""
+    """Say what a file holds, from the columns of its first rows.
+
+    Raises
+    ------
+    RecordError : it is none of the kinds.
+    """
     rows = read_rows(source)
     mapped = read_columns(columns).items()
     names = set(rows.columns) | {name for name, column in mapped if column.field in rows.columns}
@@ -102,7 +107,7 @@ def _read(
     mapped = read_columns(columns)
     for part in _parts(source):
         table = read_rows(part)
-        _check_columns(table, mapped, model)
+        check_columns(table, mapped, model.model_fields)
         reading = _Reading(
             table=table, columns=mapped, known=tuple(model.model_fields), declared=declared or {}
         )
@@ -142,21 +147,6 @@ def _parts(source: Source | Sequence[str | Path]) -> Iterable[Source]:
     if isinstance(source, Sequence) and source and all(isinstance(part, str | Path) for part in source):
         return source
     return [source]  # type: ignore[list-item]
-
-
-def _check_columns(table: Rows, columns: Mapping[str, Column], model: type[RecordT]) -> None:
-    """Refuse a map of an unknown field or to an unknown column, and a file without a required column."""
-    for name, column in columns.items():
-        if name not in model.model_fields:
-            fault = f"columns maps {name!r}, which is no field of ours; {near_name(name, model.model_fields)}"
-            raise RecordError.at(table.name, fault)
-        if column.field not in table.columns:
-            fault = f"has no column {column.field!r} (asked for by columns {name}={column.field}); "
-            raise RecordError.at(table.name, fault + near_name(column.field, table.columns), field=name)
-    for name, info in model.model_fields.items():
-        if info.is_required() and name not in table.columns and name not in columns:
-            fault = f"no row has this field; map one of {listing(table.columns)} with columns {name}=COLUMN"
-            raise RecordError.at(table.name, fault, field=name)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Records: prompts, responses and openings, validated and frozen, with the fields we do not know kept."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
@@ -54,6 +55,8 @@ def _key_text(value: object) -> object:
     """
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
+    if isinstance(value, Decimal) and value == value.to_integral_value():  # 1.0 and 1 are one number
+        return format(value.to_integral_value(), "f")
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -64,7 +67,7 @@ def _id_text(value: object) -> object:
 
 
 def _truth(value: object) -> object:
-    if isinstance(value, int | float) and value in (0, 1):
+    if isinstance(value, int | float | Decimal) and value in (0, 1):
         return bool(value)
     if value is None or isinstance(value, bool):
         return value
@@ -89,7 +92,7 @@ def _encodable(value: str) -> str:
 
 
 def _not_blank(value: str) -> str:
-    if not value.strip():
+    if not value.strip() or not clean_name(value):  # invisible signs alone are no text either
         raise ValueError("is blank; write the text or remove the record")
     return _encodable(value)
 
@@ -145,7 +148,12 @@ class _Record(BaseModel):
 
     @classmethod
     def parse(cls, values: dict[str, Any], *, file: object = "record", row: int | None = None) -> Self:
-        """Validate one row; RecordError names ``file``, ``row``, the first bad field and what it holds."""
+        """Validate one row.
+
+        Raises
+        ------
+        RecordError : names ``file``, ``row``, the first bad field and what it holds.
+        """
         try:
             return cls.model_validate(values)
         except ValidationError as error:

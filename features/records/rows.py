@@ -82,6 +82,8 @@ def read_rows(source: object) -> Rows:
     elif is_dataset(source):
         name, is_text = "datasets.Dataset", False
         read, classes = _numbered(dataset_mappings(source), name)
+    elif (way := _way_to_mappings(source)) is not None:
+        raise TypeError(f"Records are read from a path, a Dataset or mappings; of a {way}.")
     elif isinstance(source, Iterable):
         name, is_text = "records in memory", False
         read, classes = _in_memory(source, name), {}
@@ -90,6 +92,20 @@ def read_rows(source: object) -> Rows:
     rows = Reread(lambda: _named(read, classes, name)) if classes else read
     first, columns = _first_and_columns(rows, name)
     return Rows(name=name, rows=rows, first=first, columns=columns, is_text=is_text, classes=classes)
+
+
+def _way_to_mappings(source: object) -> str | None:
+    """Return how a table or several splits become what is read; None for any other source."""
+    kind = type(source).__name__
+    if hasattr(source, "to_dict") and hasattr(source, "iloc"):
+        return f"{kind} of pandas give frame.to_dict('records')"
+    if hasattr(source, "to_pylist"):
+        return f"{kind} of Arrow give table.to_pylist()"
+    if hasattr(source, "to_dicts"):
+        return f"{kind} of Polars give frame.to_dicts()"
+    if isinstance(source, Mapping):
+        return f"{kind} give one of its values: {', '.join(map(str, list(source)[:5]))}"
+    return None
 
 
 def _in_memory(source: Iterable[Any], name: str) -> Iterable[Row]:
@@ -158,11 +174,21 @@ def _number(mappings: Iterable[Mapping[str, Any]], name: str) -> Iterator[Row]:
             other = next(field for field in values if not isinstance(field, str))
             fault = f"has a field whose name is no text but {abbreviate(other)}; name it with a text"
             raise RecordError.at(name, fault, row=number)
-        yield Row(number=number, values=dict(values))
+        yield Row(number=number, values={field: _plain(value) for field, value in values.items()})
+
+
+def _plain(value: Any) -> Any:
+    """Return a single value of NumPy or Torch as Python's own."""
+    is_scalar = getattr(value, "shape", None) == () and hasattr(value, "item")
+    return value.item() if is_scalar else value
 
 
 def _read_file(path: Path) -> Read:
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise RecordError.at(abbreviate(str(path)), f"cannot be read ({error.strerror})") from error
+    if not is_there:
         raise FileNotFoundError(f"{path}: no such file; give the path of a {', '.join(SUFFIXES)} file.")
     if not path.is_file() and not path.is_dir():
         raise RecordError.at(path, "is a pipe or a device and no file; write the records into a file")

@@ -14,14 +14,13 @@ from scipy import sparse
 from unsinter.features.records.components import Components
 from unsinter.features.records.rare_codes import (
     MANY,
+    Ints,
     beginnings,
     pairs_inside,
     pairs_with_a_rare_code,
     rounded_up,
 )
 from unsinter.features.records.text_codes import CodeSets
-
-Ints = npt.NDArray[np.int64]
 
 BANDS, ROWS_PER_BAND = 42, 3
 """A pair of Jaccard similarity s becomes a candidate with probability 1 - (1 - s^3)^42: 0.99996 at 0.6."""

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.feature_extraction.text import TfidfVectorizer
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 FloorKind = Literal["words", "characters", "length"]
+NGramKind = Literal["words", "characters"]
 FloatArray = npt.NDArray[np.float64]
 
 PENALTY = 0.03
@@ -39,11 +42,15 @@ class FloorScores:
 def text_floor(kind: FloorKind, *, penalty: float = PENALTY, seed: int = 0) -> Pipeline:
     """Return an unfitted classifier of texts: TF-IDF words (1-2), characters (3-5), or length, then logistic.
 
-    ``penalty`` is the inverse of scikit-learn's C. Raises ValueError for an unknown kind.
+    ``penalty`` is the inverse of scikit-learn's C.
+
+    Raises
+    ------
+    ValueError : the kind is unknown.
     """
     makers: dict[str, Callable[[], list[object]]] = {
         "words": lambda: [word_vectorizer()],
-        "characters": lambda: [TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)],
+        "characters": lambda: [character_vectorizer()],
         "length": lambda: [FunctionTransformer(_lengths), StandardScaler()],
     }
     if kind not in makers:
@@ -55,7 +62,11 @@ def text_floor(kind: FloorKind, *, penalty: float = PENALTY, seed: int = 0) -> P
 def floor_model(*, penalty: float = PENALTY, seed: int = 0) -> LogisticRegression:
     """Return the unfitted classifier of every floor, whatever features of the text it reads.
 
-    ``penalty`` is the inverse of scikit-learn's C; ValueError unless it is above zero.
+    ``penalty`` is the inverse of scikit-learn's C.
+
+    Raises
+    ------
+    ValueError : it is not above zero.
     """
     if not penalty > 0:
         raise ValueError(f"penalty must be above 0, got {penalty}.")
@@ -65,6 +76,46 @@ def floor_model(*, penalty: float = PENALTY, seed: int = 0) -> LogisticRegressio
 def word_vectorizer() -> TfidfVectorizer:
     """Return an unfitted TF-IDF of single words and pairs, one-letter words included."""
     return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+
+
+def character_vectorizer() -> TfidfVectorizer:
+    """Return an unfitted TF-IDF of runs of 3 to 5 characters, none of which crosses a word's end."""
+    return TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)
+
+
+def ngram_features(
+    texts: Sequence[str], kind: NGramKind, *, train: npt.NDArray[np.intp], test: npt.NDArray[np.intp]
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Return TF-IDF (n_train, p) and (n_test, p), vocabulary and weights from the training rows alone.
+
+    They are what the vectorizer of a floor makes of these rows. A vocabulary of the training rows is the
+    columns that they count, so that the same texts are cut into words or characters once for many splits.
+
+    Raises
+    ------
+    ValueError : no training text holds a word.
+    """
+    counts = _ngram_counts(tuple(texts), kind)
+    own = counts[train]
+    known = np.flatnonzero(own.getnnz(axis=0))
+    if not len(known):
+        raise ValueError(f"No training text holds a word, so there is no floor of {kind}.")
+    weighting = TfidfTransformer(sublinear_tf=True)
+    return weighting.fit_transform(own[:, known]), weighting.transform(counts[test][:, known])
+
+
+@lru_cache(maxsize=2)
+def _ngram_counts(texts: tuple[str, ...], kind: NGramKind) -> sparse.csr_matrix:
+    """Return how often each word or run of characters stands in each text (n_texts, p), in sorted columns."""
+    vectorizer = word_vectorizer() if kind == "words" else character_vectorizer()
+    names = CountVectorizer().get_params().keys()
+    settings = {name: value for name, value in vectorizer.get_params().items() if name in names}
+    try:
+        return CountVectorizer(**settings).fit_transform(texts)
+    except ValueError as error:
+        if "empty vocabulary" not in str(error):
+            raise
+        return sparse.csr_matrix((len(texts), 0), dtype=np.float64)
 
 
 def floor_scores(
@@ -102,14 +153,13 @@ def floor_scores(
     if len(classes) < 2:
         raise ValueError(f"The training rows hold one class only ({classes}); a floor needs two.")
     codes = {label: code for code, label in enumerate(classes)}
-    model = text_floor(kind, penalty=penalty)
-    try:
-        model.fit([texts[row] for row in train], [codes[y[row]] for row in train])
-    except ValueError as error:
-        if "empty vocabulary" not in str(error):
-            raise
-        raise ValueError(f"No training text holds a word, so there is no floor of {kind}.") from error
-    held_out = [texts[row] for row in test]
+    if kind == "length":
+        model: Pipeline | LogisticRegression = text_floor(kind, penalty=penalty)
+        known, held_out = ([texts[row] for row in rows] for rows in (train, test))
+    else:
+        model = floor_model(penalty=penalty)
+        known, held_out = ngram_features(texts, kind, train=train, test=test)
+    model.fit(known, [codes[y[row]] for row in train])
     return FloorScores(
         classes=classes,
         decision=model.decision_function(held_out),

@@ -1,5 +1,6 @@
 """Rows of Parquet and of Hugging Face `datasets`: values have types, and numbers may stand for names."""
 
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,13 +30,32 @@ def dataset_mappings(source: Any) -> TypedMappings:
 
 
 def parquet_mappings(path: Path) -> TypedMappings:
-    """Return the rows of a Parquet file; RecordError as `ParquetRows`."""
+    """Return the rows of a Parquet file.
+
+    Raises
+    ------
+    RecordError : as `ParquetRows`.
+    """
     rows = ParquetRows(path)
     return rows, class_columns(parquet_features(rows.metadata))
 
 
+def _files_of(folder: Path) -> list[Path]:
+    """Return the Arrow files of a saved dataset; ValueError where it names one elsewhere."""
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    names = [str(file["filename"]) for file in state["_data_files"]]
+    if other := next((name for name in names if Path(name).name != name), None):
+        raise ValueError(f"it names a file that is not in it, {other[:80]!r}")
+    return [folder / name for name in names]
+
+
 def folder_mappings(path: Path) -> TypedMappings:
-    """Return the rows of a folder that `datasets` wrote; RecordError where it is none or is damaged."""
+    """Return the rows of a folder that `datasets` wrote.
+
+    Raises
+    ------
+    RecordError : it is none or is damaged.
+    """
     marks = ("state.json", "dataset_dict.json")
     if not any((path / mark).is_file() for mark in marks):
         fault = "is a folder, but not one written by Dataset.save_to_disk; name a file in it"
@@ -51,7 +71,7 @@ def folder_mappings(path: Path) -> TypedMappings:
         raise RecordError.at(path, fault)
     try:
         # A damaged one may end the library that reads it, and so it is gone through in another process first.
-        for file in sorted(path.glob("*.arrow")):
+        for file in _files_of(path):
             check_arrow_file(file)
         return dataset_mappings(datasets.load_from_disk(str(path)))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -54,7 +54,12 @@ class PinnedClock:
 
 
 def checked_date(day: object) -> str:
-    """Return the day as 2024-07-26; ClockError for anything else."""
+    """Return the day as 2024-07-26.
+
+    Raises
+    ------
+    ClockError : it is no such day.
+    """
     try:
         return date.fromisoformat(day).isoformat()  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:

@@ -1,12 +1,18 @@
 """What a model's chat template, or its tokenizer's special tokens, put around every prompt."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypedDict
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, pinned_clock
+from unsinter.features.rendering.encoding import check_bos, encode, overlap
+from unsinter.features.rendering.template_input import (
+    Examples,
+    RenderError,
+    TemplateInput,
+    check_options,
+)
 
 TemplateChoice = Literal["auto", "chat", "raw"]
 
@@ -14,30 +20,8 @@ TemplateChoice = Literal["auto", "chat", "raw"]
 # nowhere in the template are used.
 _SENTINELS = ("zebra", "fjord", "mulch", "quip")
 
-
-class RenderError(UnsinterError, ValueError):
-    """A prompt cannot be rendered, or its text cannot be found again in the render."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateInput:
-    """What a chat template is given beside the user's text.
-
-    Attributes
-    ----------
-    system : a system text; None for none.
-    options : variables of the template, such as ``enable_thinking``.
-    """
-
-    system: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-class NamedInput(TypedDict, total=False):
-    """Fields of `TemplateInput` by name."""
-
-    system: str | None
-    options: Mapping[str, Any]
+_OTHER = "vexing jocks"
+"""Put in place of a text to see whether the template shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,29 +41,45 @@ class Frame:
     dates_shown: tuple[str, ...] = ()
     """The day as the template writes it, in each of its formats; empty where it reads no clock."""
 
+    examples: Examples = ()
+
+    @property
+    def beside(self) -> TemplateInput:
+        """What the template is given beside the user's text."""
+        return TemplateInput(system=self.system, examples=self.examples, options=self.options)
+
 
 def make_frame(
     model: ChatModel,
     *,
     template: TemplateChoice = "auto",
-    system: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    beside: TemplateInput | None = None,
     date: str = DEFAULT_DATE,
 ) -> Frame:
-    """Return what the template puts before and after a prompt, as text and as token ids."""
-    kind = _kind(model, template)
-    if kind == "raw" and system is not None:
-        raise RenderError("a system text needs a chat template; it cannot be used with template='raw'.")
+    """Return what the template puts before and after a prompt, as text and as token ids.
+
+    Raises
+    ------
+    RenderError : the template leaves out the system text, an example or an option.
+    """
+    kind, beside = _kind(model, template), beside or TemplateInput()
+    if kind == "raw" and beside.digests:
+        name = {"system": "a system text", "examples": "examples", "template_options": "template options"}
+        raise RenderError(
+            f"{name[beside.digests[0][0]]} needs a chat template; it cannot be used with template='raw'."
+        )
     bare = Frame(
         kind=kind,
-        system=system,
-        options=dict(options or {}),
+        system=beside.system,
+        examples=tuple(beside.examples),
+        options=dict(beside.options),
         prefix="",
         suffix="",
         prefix_ids=(),
         suffix_ids=(),
         date=date,
     )
+    _check_taken(model, bare)
     first, second = (_frame_around(model, bare, sentinel) for sentinel in _unused(model, bare))
     if (first.prefix, first.suffix, first.suffix_ids) != (second.prefix, second.suffix, second.suffix_ids):
         raise RenderError(
@@ -96,10 +96,29 @@ def make_frame(
     return replace(first, prefix_ids=first.prefix_ids[:n_shared])
 
 
-def dates_around(model: ChatModel, date: str | None, *, template: str = "auto") -> tuple[str, ...]:
+def dates_around(
+    model: ChatModel, date: str | None, *, template: str = "auto", beside: TemplateInput | None = None
+) -> tuple[str, ...]:
     """Return the dates, as written, that the template puts around a prompt; empty where it reads no clock."""
-    frame = make_frame(model, template=template, date=date or DEFAULT_DATE)  # type: ignore[arg-type]
+    frame = make_frame(model, template=template, beside=beside, date=date or DEFAULT_DATE)  # type: ignore[arg-type]
     return tuple(shown for shown in frame.dates_shown if shown in frame.prefix + frame.suffix)
+
+
+def _check_taken(model: ChatModel, frame: Frame) -> None:
+    """Raise RenderError for what the template is given and does not show: it would change nothing."""
+    check_options(model.tokenizer, frame.options, name=model.name)
+    texts = [] if frame.system is None else [("the system text", replace(frame, system=_OTHER))]
+    for number, (question, answer) in enumerate(frame.examples):
+        for turn, side in (((_OTHER, answer), "user"), ((question, _OTHER), "assistant")):
+            others = (*frame.examples[:number], turn, *frame.examples[number + 1 :])
+            words = f"the {side}'s text of example {number + 1}"
+            texts.append((words, replace(frame, examples=others)))
+    for words, changed in texts:
+        shown, _ = apply_template(model, changed, "?", where="a trial prompt")
+        if _OTHER not in shown:
+            raise RenderError(
+                f"{model.name}: its chat template leaves out {words}; remove it, or put it into the prompts."
+            )
 
 
 def _kind(model: ChatModel, template: str) -> Literal["chat", "raw"]:
@@ -174,10 +193,9 @@ def _frame_ids_without_offsets(
 def apply_template(model: ChatModel, frame: Frame, text: str, *, where: str) -> tuple[str, tuple[str, ...]]:
     """Return one user turn rendered up to where the model would answer, and every date that it shows.
 
-    The turn stands after the system text, if any.
+    The turn stands after the system text and the examples, if any.
     """
-    messages = [] if frame.system is None else [{"role": "system", "content": frame.system}]
-    messages.append({"role": "user", "content": text})
+    messages = frame.beside.messages(text)
     return render_messages(model, messages, frame, add_generation_prompt=True, where=where)
 
 
@@ -205,37 +223,15 @@ def render_messages(
     return str(text), tuple(dict.fromkeys(shown for shown in clock.shown if shown.strip()))
 
 
-Encoded = tuple[tuple[int, ...], list[tuple[int, int]] | None]
-
-
-def encode(model: ChatModel, texts: Sequence[str], *, specials: bool) -> list[Encoded]:
-    """Return (ids, character offsets or None) of each text; special tokens are added only where asked."""
-    has_offsets = bool(model.tokenizer.is_fast)
-    batch = model.tokenizer(
-        list(texts),
-        add_special_tokens=specials,
-        return_offsets_mapping=has_offsets,
-        return_attention_mask=False,
-        padding=False,
-        truncation=False,
-        verbose=False,
-    )
-    offsets = batch["offset_mapping"] if has_offsets else [None] * len(texts)
-    return [(tuple(ids), spans) for ids, spans in zip(batch["input_ids"], offsets, strict=True)]
-
-
-def overlap(offsets: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
-    """Return the first token that shares a character with [start, end), and one past the last."""
-    inside = [index for index, (a, b) in enumerate(offsets) if a < end and b > start and b > a]
-    return (inside[0], inside[-1] + 1) if inside else (0, 0)
-
-
-def check_bos(model: ChatModel, ids: tuple[int, ...], *, where: str) -> None:
-    """Raise RenderError if a row starts with more than one beginning-of-sequence token."""
-    bos = model.tokenizer.bos_token_id
-    if bos is not None and ids[:2] == (bos, bos):
-        raise RenderError(
-            f"{where}: the row starts with two {model.tokenizer.bos_token!r} tokens; the template or the "
-            "text "
-            "writes one that the tokenizer adds too."
-        )
+__all__ = [
+    "Frame",
+    "RenderError",
+    "TemplateChoice",
+    "apply_template",
+    "check_bos",
+    "dates_around",
+    "encode",
+    "make_frame",
+    "overlap",
+    "render_messages",
+]

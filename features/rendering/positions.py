@@ -17,8 +17,11 @@ class PositionError(UnsinterError, ValueError):
 def resolve_position(name: str, row: RenderedPrompt) -> tuple[int, int]:
     """Return the tokens of ``row`` that ``name`` stands for, as first and one past the last.
 
-    Every position but ``instruction_mean`` is one token. Raises PositionError, naming the row, where the row
-    lacks the position.
+    Every position but ``instruction_mean`` is one token.
+
+    Raises
+    ------
+    PositionError : the row, which is named, lacks the position.
     """
     start, end = row.instruction
     if name == "instruction_mean":

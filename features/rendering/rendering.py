@@ -11,16 +11,15 @@ from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, checked_date
 from unsinter.features.rendering.framing import (
     Frame,
-    NamedInput,
     RenderError,
     TemplateChoice,
-    TemplateInput,
     apply_template,
     check_bos,
     encode,
     make_frame,
     overlap,
 )
+from unsinter.features.rendering.template_input import PARTS, NamedInput, TemplateInput
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +45,9 @@ class RenderedPrompt:
     date: str | None = None
     """The day that the chat template was shown, as 2024-07-26; None for one that reads no clock."""
 
+    beside: tuple[tuple[str, str], ...] = ()
+    """Name and digest of what the chat template was given beside the text (`TemplateInput.digests`)."""
+
 
 def render(
     prompts: Sequence[tuple[str, str]],
@@ -61,14 +63,17 @@ def render(
 
     ``template`` is "chat", "raw" (the tokenizer's own special tokens, once) or "auto": chat where the
     tokenizer has a template, raw for encoders. ``beside`` goes to the chat template; its fields may be given
-    by name too. A template that reads
-    the clock is shown ``date``, a day as 2024-07-26, and `DEFAULT_DATE` unless one is named: never today.
-    Raises RenderError, naming the prompt's id, for anything that cannot be located exactly, and ClockError
-    for a date that is none.
+    by name too. A template that reads the clock is shown ``date``, a day as 2024-07-26, and `DEFAULT_DATE`
+    unless one is named: never today.
+
+    Raises
+    ------
+    RenderError : something cannot be located exactly; names the prompt's id.
+    ClockError : the date is none.
     """
     pinned = DEFAULT_DATE if date is None else checked_date(date)
     beside = replace(beside or TemplateInput(), **named)
-    frame = make_frame(model, template=template, system=beside.system, options=beside.options, date=pinned)
+    frame = make_frame(model, template=template, beside=beside, date=pinned)
     if frame.dates_shown and date is None:
         logger.warning(
             "%s: its chat template reads the clock; it is shown %s, a fixed day; set 'date' for another",
@@ -88,9 +93,23 @@ def render(
 
 
 def rendered_identity(model: ChatModel, rendered: Sequence[RenderedPrompt]) -> dict[str, str]:
-    """Return the model's identity, and the day that a template which reads the clock was shown."""
+    """Return the model's identity, the day that a template which reads the clock was shown, and digests of
+    the system text, examples and options that the template was given.
+
+    Raises
+    ------
+    RenderError : the prompts were rendered with different ones.
+    """
     dates = sorted({row.date for row in rendered if row.date is not None})
-    return {**model.identity, **({"date": ", ".join(dates)} if dates else {})}
+    beside = {name: digest for row in rendered[:1] for name, digest in row.beside}
+    if any(row.beside != rendered[0].beside for row in rendered):
+        raise RenderError("these prompts were rendered with other system texts, examples or options.")
+    return {**model.identity, **beside, **({"date": ", ".join(dates)} if dates else {})}
+
+
+def whole_identity(model: ChatModel, rendered: Sequence[RenderedPrompt]) -> dict[str, str]:
+    """Return `rendered_identity` with every part named, empty where it is not used, to be compared."""
+    return {**dict.fromkeys(PARTS, ""), **rendered_identity(model, rendered)}
 
 
 def _compose(model: ChatModel, frame: Frame, text: str, *, where: str) -> tuple[str, tuple[int, int]]:
@@ -148,6 +167,7 @@ def _locate(
         merged=merged,
         key=_row_key(ids, span, len(ids)),
         date=frame.date if frame.dates_shown else None,
+        beside=frame.beside.digests,
     )
 
 

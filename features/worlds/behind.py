@@ -74,7 +74,12 @@ class GradedQuantity(NamedTuple):
 
     @classmethod
     def of(cls, knobs: Knobs) -> "GradedQuantity":
-        """Return the quantity behind settled knobs; ValueError where phi is too small for any to be."""
+        """Return the quantity behind settled knobs.
+
+        Raises
+        ------
+        ValueError : phi is too small for any to be.
+        """
         if abs(knobs.phi) < LEAST_PHI:
             raise ValueError(
                 f"phi must be at least {LEAST_PHI:g} away from 0 where both labels follow one quantity, got "

@@ -162,7 +162,12 @@ class Knobs:
 
 
 def each(value: Each) -> tuple[float, float]:
-    """Return the knob's value for z and for w; ValueError unless it is a number or two."""
+    """Return the knob's value for z and for w.
+
+    Raises
+    ------
+    ValueError : unless it is a number or two.
+    """
     if not isinstance(value, tuple | list):
         return value, value
     if len(value) != 2:

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from unsinter.probes.arrays import FloatArray, LabelArray, Layers
+from unsinter.probes.logistic.grid import GridSolver
 from unsinter.probes.mass_mean import MassMeanProbe
 from unsinter.probes.ridge import RidgeProbe
-from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
 
 MakeEstimator: TypeAlias = Callable[[float], Any]

@@ -115,6 +115,11 @@ def title_of(name: str) -> str:
     return _families[name].title if is_family(name) else name
 
 
+def unit_of(name: str) -> str:
+    """Return the unit of a family's scores; of one that is not known here, "score units"."""
+    return _families[name].score_unit if is_family(name) else "score units"
+
+
 def register(family: Family) -> None:
     """Let studies, tuning, files and report of this process know a family; the same one again is no change.
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from unsinter.cache.json_text import JsonTextError, parse_json
 from unsinter.probes.files.exported import ProbeFileError
 
 SCHEMA_VERSION = 2
@@ -38,10 +39,15 @@ def card_text(card: Mapping[str, Any]) -> str:
 
 
 def read_card(text: str, *, where: object) -> dict[str, Any]:
-    """Return the card in a file's text; ProbeFileError, naming ``where``, if it is none or was changed."""
+    """Return the card in a file's text.
+
+    Raises
+    ------
+    ProbeFileError : it is none or was changed; it says ``where``.
+    """
     try:
-        card = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        card = parse_json(text)
+    except JsonTextError as error:
         raise ProbeFileError(f"{where}: not a card in JSON ({error}); export the probe again.") from error
     if not isinstance(card, dict):
         raise ProbeFileError(f"{where}: not a card, which is a JSON object; export the probe again.")

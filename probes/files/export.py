@@ -14,11 +14,13 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from unsinter.cache.location import read_regular
 from unsinter.probes.arrays import FloatArray, Layers
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.families.registry import family_of
 from unsinter.probes.files.card_seal import SCHEMA_VERSION, SEAL, card_text, digest_of, read_card, sealed
 from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
+from unsinter.probes.files.hub import fetch_probe, is_address
 from unsinter.probes.files.whole_files import write_together
 
 OUR_FIELDS = (
@@ -80,7 +82,12 @@ def with_card(probe: ProbeWeights, facts: Mapping[str, Any], data: bytes) -> Pro
 
 
 def probe_files(path: Path, probe: ProbeWeights, data: bytes) -> dict[Path, bytes]:
-    """Return a packed probe's two files, the card last; ProbeFileError unless ``path`` is .safetensors."""
+    """Return a packed probe's two files, the card last.
+
+    Raises
+    ------
+    ProbeFileError : unless ``path`` is .safetensors.
+    """
     if path.suffix != ".safetensors":
         raise ProbeFileError(f"{path}: a probe file ends in .safetensors; its card takes the same name.")
     return {path: data, path.with_suffix(".json"): card_text(probe.card).encode()}
@@ -89,22 +96,27 @@ def probe_files(path: Path, probe: ProbeWeights, data: bytes) -> dict[Path, byte
 def load_probe(path: Path | str) -> ProbeWeights:
     """Read a probe and its card.
 
+    ``hub:owner/name`` and ``hub:owner/name@revision`` name a probe on the Hugging Face Hub: its two files are
+    fetched into the local hub cache and checked as any others; nothing else of the repository is read.
+
     Raises
     ------
     ProbeFileError : a file is missing, changed in any byte or field, of a later schema version, or the
-        stored examples do not get their stored scores.
+        stored examples do not get their stored scores; a probe of the Hub that cannot be fetched is the
+        kind `HubError`.
     """
-    path = Path(path).expanduser()
-    card_path = path.with_suffix(".json")
+    local = _local(path)
+    card_path = local.with_suffix(".json")
+    path, where = (path, path) if is_address(path) else (local, card_path)
     try:
-        card = read_card(card_path.read_text(encoding="utf-8"), where=card_path)
-        data = path.read_bytes()
+        card = read_card(read_regular(card_path).decode(), where=where)
+        data = read_regular(local)
     except (OSError, UnicodeDecodeError) as error:
         raise ProbeFileError(
             f"{path}: not a probe with its card beside it ({' '.join(str(error).split())}); export it again."
         ) from error
     version = card["schema_version"]
-    if version == SCHEMA_VERSION and digest_of(data) != card["weights_sha256"]:
+    if version == SCHEMA_VERSION and digest_of(data) != card.get("weights_sha256"):
         raise ProbeFileError(f"{path}: these are not the weights its card was written for; export it again.")
     try:
         tensors = load(data)
@@ -127,9 +139,14 @@ def load_probe(path: Path | str) -> ProbeWeights:
 
 def read_examples(path: Path | str) -> tuple[FloatArray, FloatArray]:
     """Return the self-test of a probe file: activations (n, d_model) and the scores stored with them."""
+    path = _local(path)
     load_probe(path)
-    tensors = load(Path(path).expanduser().read_bytes())
+    tensors = load(read_regular(path))
     return tensors["self_test.activations"], tensors["self_test.scores"]
+
+
+def _local(path: Path | str) -> Path:
+    return fetch_probe(path) if is_address(path) else Path(path).expanduser()
 
 
 def _weight_bytes(probe: ProbeWeights, examples: FloatArray) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unsinter.cache.errors import UnsinterError as UnsinterError
+from unsinter.cache.notebook_html import fact_table
 from unsinter.probes.arrays import FloatArray, LabelArray, Layers
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.families.registry import DEFAULT, UnknownFamilyError, family_of
@@ -61,9 +62,12 @@ class ProbeWeights:
         return len(self.classes) == 2
 
     def scores(self, X: FloatArray) -> FloatArray:
-        """Return scores for ``classes[1]`` (n_examples,), or of every class (n_examples, n_classes).
+        """Return float64 scores of ``classes[1]`` (n_examples,), or of every class (n_examples, n_classes).
 
-        Computed in float64. ProbeFileError unless X is (n_examples, d_model); ValueError for NaN or inf.
+        Raises
+        ------
+        ProbeFileError : X is not (n_examples, d_model).
+        ValueError : X holds NaN or inf.
         """
         X = plain_array(X, name="X")
         X = X.astype(np.float64, copy=False)
@@ -78,8 +82,8 @@ class ProbeWeights:
     def probabilities(self, X: FloatArray) -> FloatArray:
         """Return class probabilities (n_examples, n_classes), columns in the order of ``classes``.
 
-        Calibrated where a calibration was fitted; else what the scores say by themselves. ProbeFileError for
-        a ridge or mass-mean probe without calibration, whose scores have no such meaning.
+        Calibrated where a calibration was fitted; else what the scores say by themselves. A ridge or
+        mass-mean probe without calibration, whose scores have no such meaning, is refused (ProbeFileError).
         """
         logits = self.logits(self.scores(X))
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -98,7 +102,7 @@ class ProbeWeights:
 
     @property
     def slope_and_intercept(self) -> tuple[float, float]:
-        """The calibration; (1, 0) for scores in nats without one; ProbeFileError for other scores."""
+        """The calibration; (1, 0) for scores in nats without one; others are refused (ProbeFileError)."""
         if self.calibration is not None:
             return self.calibration.slope, self.calibration.intercept
         if family_of(self.family).is_log_odds:
@@ -152,6 +156,17 @@ class ProbeWeights:
         of = f" of {model['name']}" if isinstance(model, Mapping) and "name" in model else ""
         return f"the probe for {self.card.get('target', 'an unnamed target')}{of}"
 
+    def _repr_html_(self) -> str:
+        site = f"layer {self.card.get('layer', '?')} at {self.card.get('position', '?')}"
+        facts = {
+            "reads": f"{self.d_model} numbers, {site}",
+            "classes": ", ".join(self.classes),
+            "family": self.family,
+            "decides above": "" if self.threshold is None else f"{self.threshold:.3g}",
+            "probabilities": "calibrated" if self.has_probabilities else "none",
+        }
+        return fact_table(self.name[:1].upper() + self.name[1:], facts)
+
 
 IDENTITY = {
     "hook_site": "hook site",
@@ -161,6 +176,9 @@ IDENTITY = {
     "config": "config",
     "weights": "weights",
     "date": "date shown to the chat template",
+    "system": "system text",
+    "examples": "examples before the prompt",
+    "template_options": "options of the chat template",
 }
 """Parts of a model's identity that must be equal, in the words of errors."""
 

@@ -1,6 +1,10 @@
 """A probe as a plain scikit-learn estimator in a skops file, which holds no code and is never a pickle."""
 
+import io
+import json
+import zipfile
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -10,6 +14,9 @@ from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
 
 _TOLERANCE = 1e-6
 """Largest difference of a probability after reading the file back."""
+
+_SCHEMA = "schema.json"
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def as_estimator(probe: ProbeWeights) -> Any:
@@ -46,7 +53,7 @@ def skops_bytes(probe: ProbeWeights, examples: FloatArray) -> bytes:
         raise ProbeFileError(
             f"the format sklearn needs {error.name}; run: pip install 'unsinter[skops]'."
         ) from error
-    data: bytes = skops.io.dumps(as_estimator(probe))
+    data = same_bytes(skops.io.dumps(as_estimator(probe)))
     X = np.asarray(examples, np.float64)
     read_back = skops.io.loads(data, trusted=[]).predict_proba(X)
     if not np.allclose(read_back, probe.probabilities(X), rtol=0, atol=_TOLERANCE):
@@ -55,6 +62,37 @@ def skops_bytes(probe: ProbeWeights, examples: FloatArray) -> bytes:
             "use the safetensors file."
         )
     return data
+
+
+def same_bytes(data: bytes) -> bytes:
+    """Return a skops file that is the same for equal estimators.
+
+    skops names parts by their place in memory, and its archive says when it was made.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(parts.pop(_SCHEMA))
+    numbers: dict[int, int] = {}
+    names: dict[str, str] = {}
+    _number(schema, numbers, names)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, written in names.items():
+            archive.writestr(zipfile.ZipInfo(written, date_time=_NO_TIME), parts.pop(name))
+        for name in sorted(parts):
+            archive.writestr(zipfile.ZipInfo(name, date_time=_NO_TIME), parts[name])
+        archive.writestr(zipfile.ZipInfo(_SCHEMA, date_time=_NO_TIME), json.dumps(schema, indent=2))
+    return stream.getvalue()
+
+
+def _number(node: Any, numbers: dict[int, int], names: dict[str, str]) -> None:
+    """Number the parts of a schema, and the files that hold them, in their order."""
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _number(child, numbers, names)
+    if isinstance(node, dict) and isinstance(node.get("__id__"), int):
+        node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
+        if isinstance(file := node.get("file"), str):
+            node["file"] = names.setdefault(file, f"{node['__id__']}{PurePosixPath(file).suffix}")
 
 
 def _linear(probe: ProbeWeights, weight: FloatArray, bias: FloatArray) -> Any:

@@ -14,7 +14,9 @@ from unsinter.probes.shrunk_covariance import ShrunkCovariance
 def covariance_within(X: FloatArray, cells: LabelArray) -> ShrunkCovariance:
     """Return the shrunk covariance of X (n, d) around the mean of each row's cell (n,).
 
-    ValueError unless X is a finite matrix with more rows than cells, and varies inside them.
+    Raises
+    ------
+    ValueError : unless X is a finite matrix with more rows than cells, and varies inside them.
     """
     X = plain_array(X, name="X")
     cells = known_values(cells, name="cells")

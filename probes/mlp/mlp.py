@@ -77,7 +77,12 @@ class MLPProbe(ClassifierMixin, BaseEstimator):
         sample_weight: FloatArray | None = None,
         groups: LabelArray | None = None,
     ) -> Self:
-        """Fit on X (n_examples, d_model), y (n_examples,); rows of one group stop or train together."""
+        """Fit on X (n_examples, d_model), y (n_examples,); rows of one group stop or train together.
+
+        Raises
+        ------
+        ValueError : X or y holds missing values or does not fit, or y holds one class only.
+        """
         X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)

@@ -81,7 +81,12 @@ def make_data(
 
 
 def check_activations(X: NDArray[np.generic], n: int) -> NDArray[np.float32]:
-    """Return X (n, d) in float32; ValueError for another shape, NaN or inf."""
+    """Return X (n, d) in float32.
+
+    Raises
+    ------
+    ValueError : another shape, NaN or inf.
+    """
     values = np.asarray(X)
     if values.ndim != 2 or len(values) != n:
         raise ValueError(f"X must be ({n}, d_model), one row per label; got shape {values.shape}.")

@@ -2,10 +2,10 @@
 
 from typing import Literal, TypeAlias
 
-from unsinter.studies.across_categories.areas import CHANCE
 from unsinter.studies.across_categories.rule import AcrossRule
 from unsinter.studies.across_categories.wording import WordingEvidence
 from unsinter.studies.reasons.reason import Reason
+from unsinter.studies.study.verdict_defaults import CHANCE
 
 Decision: TypeAlias = Literal["detached", "sintered", "cannot tell"]
 

@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.logistic.grid import GridSolver
 from unsinter.probes.metrics import auroc
-from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
-from unsinter.studies.across_categories.areas import CHANCE, estimate
 from unsinter.studies.across_categories.contrast import Contrast
 from unsinter.studies.across_categories.data import RowIndex
+from unsinter.studies.across_categories.intervals import estimate
 from unsinter.studies.across_categories.rule import AcrossRule
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
+from unsinter.studies.study.verdict_defaults import CHANCE
 
 Cells = list[tuple[RowIndex, RowIndex]]
 
@@ -32,8 +33,6 @@ class DetectionEvidence:
         column's own interval lies above chance.
     global_gain : mean over categories of a global probe's AUROC minus that of the category's own probe, both
         trained on equally many rows.
-    global_area : mean AUROC of that global probe within a category.
-    n_train : rows that train each probe, (harmful, harmless), smallest over folds.
     """
 
     names: tuple[str, ...] = ()
@@ -43,8 +42,6 @@ class DetectionEvidence:
     own: Estimate = UNKNOWN
     normalised: Estimate = UNKNOWN
     global_gain: Estimate = UNKNOWN
-    global_area: Estimate = UNKNOWN
-    n_train: tuple[int, int] = (0, 0)
 
 
 def detection_evidence(
@@ -58,9 +55,9 @@ def detection_evidence(
     """
     trainings = [_training(contrast, folds == fold) for fold in range(rule.n_folds)]
     scores = _scores(X, contrast, trainings, folds, rule.penalty)
-    areas = _areas(scores, contrast, folds, weights)
+    aurocs = _aurocs(scores, contrast, folds, weights)
     k = len(contrast.names)
-    cells, overall = areas[:k], areas[k]
+    cells, overall = aurocs[:k], aurocs[k]
     diagonal = cells[np.arange(k), np.arange(k)]
     bounds = np.array([[estimate(cell, level=rule.level) for cell in row] for row in cells])
     return DetectionEvidence(
@@ -71,8 +68,6 @@ def detection_evidence(
         own=estimate(diagonal.mean(axis=0), level=rule.level),
         normalised=_normalised(cells, diagonal, level=rule.level),
         global_gain=estimate((overall - diagonal).mean(axis=0), level=rule.level),
-        global_area=estimate(overall.mean(axis=0), level=rule.level),
-        n_train=(min(len(f[0][0]) for f in trainings), min(len(f[0][1]) for f in trainings)),
     )
 
 
@@ -96,7 +91,7 @@ def _scores(
     place = np.full(len(X), -1, dtype=np.intp)
     place[rows] = np.arange(len(rows))
     tasks = [_task(place[up], place[down], len(rows)) for cells in trainings for up, down in cells]
-    fits = iter(GridSolver(X[rows]).fit(tasks, [penalty]))
+    fits = iter(GridSolver(X[rows]).fit(tasks, [penalty], shares_scale=False))
     scores = np.full((len(contrast.names) + 1, len(X)), np.nan)
     for fold in range(len(trainings)):
         unseen = folds[rows] == fold
@@ -112,17 +107,17 @@ def _task(up: RowIndex, down: RowIndex, n: int) -> Task:
     return Task(codes=codes, n_classes=2, weights=weights)
 
 
-def _areas(
+def _aurocs(
     scores: FloatArray, contrast: Contrast, folds: NDArray[np.intp], weights: FloatArray
 ) -> FloatArray:
     """Return AUROCs (n_probes, k, 1 + n_draws) within each category, pairs of one fold only."""
-    areas = np.empty((len(scores), len(contrast.names), weights.shape[1]))
+    aurocs = np.empty((len(scores), len(contrast.names), weights.shape[1]))
     for column, (up, down) in enumerate(zip(contrast.positive, contrast.negative, strict=True)):
         rows = np.concatenate([up, down])
         positive, drawn = np.arange(len(rows)) < len(up), weights[rows]
         for probe, values in enumerate(scores):
-            areas[probe, column] = auroc(values[rows], positive, weights=drawn.T, strata=folds[rows])
-    return areas
+            aurocs[probe, column] = auroc(values[rows], positive, weights=drawn.T, strata=folds[rows])
+    return aurocs
 
 
 def _normalised(cells: FloatArray, diagonal: FloatArray, *, level: float) -> Estimate:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.permutation import pure_and_mixed_permutations
-from unsinter.studies.across_categories.areas import debiased, estimate
 from unsinter.studies.across_categories.contrast import Contrast
+from unsinter.studies.across_categories.intervals import debiased, estimate
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
 
 _BLOCK = 100

@@ -2,9 +2,16 @@
 
 from dataclasses import dataclass
 
-from unsinter.studies.across_categories.areas import CHANCE
 from unsinter.studies.data.estimate import Estimate
 from unsinter.studies.study.group_minimums import MIN_GROUPS
+from unsinter.studies.study.verdict_defaults import (
+    CHANCE,
+    EFFECT_FLOOR,
+    LEVEL,
+    MARGIN_OVER_CATEGORIES,
+    N_DRAWS,
+    N_FOLDS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +29,13 @@ class AcrossRule:
     n_folds, n_draws, seed : of cross-fitting and bootstrap; the seed draws folds, equal sizes and draws.
     """
 
-    effect_floor: float = 0.10
-    margin: float = 0.15
+    effect_floor: float = EFFECT_FLOOR
+    margin: float = MARGIN_OVER_CATEGORIES
     min_groups: int = MIN_GROUPS
-    level: float = 0.95
+    level: float = LEVEL
     penalty: float = 0.1
-    n_folds: int = 5
-    n_draws: int = 1000
+    n_folds: int = N_FOLDS
+    n_draws: int = N_DRAWS
     seed: int = 0
 
     def __post_init__(self) -> None:

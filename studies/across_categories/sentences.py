@@ -3,7 +3,8 @@
 import math
 
 from unsinter.studies.across_categories.analysis import AcrossResult
-from unsinter.studies.across_categories.areas import CHANCE, shown
+from unsinter.studies.across_categories.intervals import shown
+from unsinter.studies.study.verdict_defaults import CHANCE
 
 NOT_SHOWN = (
     "Seen by linear probes, on the prompts and categories of this study, by comparing what is there: it says "

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import BoolArray, FloatArray
+from unsinter.probes.logistic.grid import GridSolver
 from unsinter.probes.metrics import auroc
-from unsinter.probes.solver import GridSolver
 from unsinter.probes.tasks import Task
-from unsinter.studies.across_categories.areas import estimate, simultaneous
+from unsinter.studies.across_categories.intervals import estimate, simultaneous
 from unsinter.studies.across_categories.refusals import Refusals
 from unsinter.studies.across_categories.rule import AcrossRule
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
@@ -26,7 +26,7 @@ class WordingEvidence:
     pooled : AUROC over pairs of refusals of any category.
     within : the same over pairs of one category only, by probes trained with the category held fixed.
     transfer : the same pairs, scored by probes that never saw their category.
-    pooled_by, by_wording, transfer_by : each style's, with bands that hold for all styles at once.
+    by_wording : ``within`` of each style, with bands that hold for all styles at once.
     category_alone : AUROC over the pooled pairs of each category's share of the style, over these very rows:
         the most that a score which knows the category and nothing else could reach.
     gap : pooled minus within, paired.
@@ -40,9 +40,7 @@ class WordingEvidence:
     transfer: Estimate = UNKNOWN
     category_alone: Estimate = UNKNOWN
     gap: Estimate = UNKNOWN
-    pooled_by: Mapping[str, Estimate] = field(default_factory=dict)
     by_wording: Mapping[str, Estimate] = field(default_factory=dict)
-    transfer_by: Mapping[str, Estimate] = field(default_factory=dict)
     cramers_v: float = NAN
     n_off_style: int = 0
     n_refusals: int = 0
@@ -74,7 +72,7 @@ def wording_evidence(
     both = _held_out_scores(centred, refusals, [*outside, *elsewhere], fixed_weights, rule.penalty)
     within, across = both[:, : rule.n_folds], both[:, rule.n_folds :]
 
-    def areas(scores: FloatArray, part: NDArray[np.intp], strata: NDArray[np.intp]) -> dict[str, FloatArray]:
+    def aurocs(scores: FloatArray, part: NDArray[np.intp], strata: NDArray[np.intp]) -> dict[str, FloatArray]:
         rows = np.arange(len(part))
         return {
             name: auroc(scores[place, part, rows], refusals.is_of(name), weights=drawn.T, strata=strata)
@@ -82,23 +80,20 @@ def wording_evidence(
         }
 
     cells = refusals.fold * len(elsewhere) + refusals.category
-    areas_by_reading = {
-        "pooled": areas(pooled, refusals.fold, refusals.fold),
-        "category": areas(_category_scores(refusals), np.zeros_like(refusals.fold), refusals.fold),
-        "within": areas(within, refusals.fold, cells),
-        "transfer": areas(across, refusals.category, refusals.category),
+    by_reading = {
+        "pooled": aurocs(pooled, refusals.fold, refusals.fold),
+        "category": aurocs(_category_scores(refusals), np.zeros_like(refusals.fold), refusals.fold),
+        "within": aurocs(within, refusals.fold, cells),
+        "transfer": aurocs(across, refusals.category, refusals.category),
     }
-    means = {how: np.mean(list(values.values()), axis=0) for how, values in areas_by_reading.items()}
-    bands = {how: simultaneous(values, level=rule.level) for how, values in areas_by_reading.items()}
+    means = {how: np.mean(list(values.values()), axis=0) for how, values in by_reading.items()}
     return WordingEvidence(
         pooled=estimate(means["pooled"], level=rule.level),
         within=estimate(means["within"], level=rule.level),
         transfer=estimate(means["transfer"], level=rule.level),
         category_alone=estimate(means["category"], level=rule.level),
         gap=estimate(means["pooled"] - means["within"], level=rule.level),
-        pooled_by=bands["pooled"],
-        by_wording=bands["within"],
-        transfer_by=bands["transfer"],
+        by_wording=simultaneous(by_reading["within"], level=rule.level),
         cramers_v=known.cramers_v,
         n_off_style=known.n_off_style,
         n_refusals=known.n_refusals,
@@ -153,7 +148,7 @@ def _held_out_scores(
                 tasks[style, number] = Task(codes=codes, n_classes=2, weights=weights)
     scores = np.zeros((len(refusals.names), len(parts), len(X)))
     if tasks:
-        fits = GridSolver(X).fit(list(tasks.values()), [penalty])
+        fits = GridSolver(X).fit(list(tasks.values()), [penalty], shares_scale=False)
         for place, fit in zip(tasks, fits, strict=True):
             scores[place] = fit.scores[0]
     return scores

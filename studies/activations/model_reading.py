@@ -1,7 +1,7 @@
 """What one model gives a study: activations in the order of its prompts, and an answer to each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from unsinter.cache import ActivationStore
 from unsinter.cache.key import identity_key
 from unsinter.features.extract.extraction import Extraction, ExtractionOptions, extract
-from unsinter.features.generate.generate import GenerationSettings, generate_responses
 from unsinter.features.model.model import ChatModel, load_model
-from unsinter.features.records.record import ResponseRecord
 from unsinter.features.rendering.rendering import RenderedPrompt, render, rendered_identity
+from unsinter.studies.activations.answers import Answers, answers_of
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.data.load import find_model, label_record
+from unsinter.studies.data.load import find_model
 from unsinter.studies.data.sites import FloatArray
 from unsinter.studies.data.targets import Response
 from unsinter.studies.study.file import Study, StudyError
@@ -30,17 +29,26 @@ class Reading:
     Attributes
     ----------
     is_present : (n_prompts,) false for prompts that were dropped as too long.
+    model, rendered : None and nothing where activations were saved elsewhere and no model is loaded.
     rendered : the prompts that are present, as tokens.
     facts : how the extraction went, for the summary.
+    name : of the model in the study file.
+    server : what is to be said of the server that gave the answers; empty where none did.
     """
 
-    model: ChatModel
+    model: ChatModel | None
     rendered: Sequence[RenderedPrompt]
     extraction: Extraction
     is_present: NDArray[np.bool_]
     responses: Sequence[Response | None]
     identity: dict[str, str]
     facts: Mapping[str, Any]
+    name: str = ""
+    server: Mapping[str, Any] = field(default_factory=dict)
+
+    def has_floor(self, name: str) -> bool:
+        """Return whether a reading that no trained block has touched can be had, as ``layer0_mean``."""
+        return name not in self.facts.get("not_had", {})
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -60,34 +68,54 @@ class Reading:
         return everything
 
 
-def read_model(study: Study, source: ModelSource, dataset: Dataset, settings: Settings) -> Reading:
+def read_model(
+    study: Study,
+    source: ModelSource,
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    check: Callable[[Mapping[str, str]], None] = lambda _: None,
+) -> Reading:
     """Load the model, extract what the cache lacks, and collect or generate an answer per prompt.
+
+    ``check`` is called with the model's identity before anything is extracted.
 
     Where the study allows response positions and asks for one, the answers come first and are read behind
     their prompts; a prompt without an answer is then not present.
     """
-    model = load_model(find_model(source), dtype=source.dtype)
+    model = load_source(source)
     rendered = render_prompts([(p.id, p.prompt) for p in dataset.prompts], model, source)
-    answers = None
+    check(rendered_identity(model, rendered))
+    answers: Answers | None = None
     if any(position.startswith("response_") for position in study.positions):
         settings.on_read()
-        answers = _answers(study, source, model, rendered, dataset, settings)
-        rendered = _behind_prompts(answers, dataset, model, source)
+        answers = answers_of(study, source, model, rendered, dataset, settings)
+        rendered = _behind_prompts(answers.responses, dataset, model, source)
     extraction = extract_into_cache(study, source, model, rendered, settings)
     if answers is None:
         settings.on_read()
     kept = set(extraction.ids)
     is_present = np.array([prompt.id in kept for prompt in dataset.prompts])
     fitting = [row for row in rendered if row.id in kept]
+    answers = answers or answers_of(study, source, model, fitting, dataset, settings)
     return Reading(
         model=model,
         rendered=fitting,
         extraction=extraction,
         is_present=is_present,
-        responses=answers or _answers(study, source, model, fitting, dataset, settings),
+        responses=answers.responses,
+        server=answers.server,
+        name=source.name,
         identity=rendered_identity(model, fitting),
         facts=extraction_facts(model, extraction)
         | {"cache_key": identity_key(rendered_identity(model, rendered))},
+    )
+
+
+def load_source(source: ModelSource) -> ChatModel:
+    """Load a model as the study says; see `load_model`."""
+    return load_model(
+        find_model(source), dtype=source.dtype, revision=source.revision, chat_template=source.template_text
     )
 
 
@@ -112,7 +140,14 @@ def render_prompts(
     responses: Mapping[str, str] | None = None,
 ) -> list[RenderedPrompt]:
     """Render (id, text) pairs as the study says for this model; see `render`."""
-    return render(prompts, model, template=source.template, responses=responses, date=source.date)
+    return render(
+        prompts,
+        model,
+        template=source.template,
+        beside=source.beside,
+        responses=responses,
+        date=source.date,
+    )
 
 
 def extract_into_cache(
@@ -125,8 +160,13 @@ def extract_into_cache(
     """Note in the cache what this run needs, and extract of it what is missing."""
     identity = rendered_identity(model, rendered)
     store = ActivationStore.open(
-        settings.cache_root, identity, about={"model": source.path}, study=settings.folder
+        settings.cache_root,
+        identity,
+        about={"model": source.path},
+        study=settings.folder,
+        share=settings.share,
     )
+    n_shares = 1 if settings.share is None else settings.share.n_shares
     extraction = extract(
         model,
         rendered,
@@ -135,10 +175,22 @@ def extract_into_cache(
         positions=study.positions,
         options=ExtractionOptions(
             on_too_long=study.on_too_long,
-            progress=lambda done, total: settings.progress(f"{source.name}: activations", done, total),
+            progress=lambda done, total: settings.progress(
+                f"{source.name}: activations", done, max(done, -(-total // n_shares))
+            ),
         ),
     )
     return extraction
+
+
+def count_missing(extraction: Extraction) -> int:
+    """Return how many rows the cache still lacks at some asked site: those of other shares."""
+    if not isinstance(extraction.store, ActivationStore) or not extraction.keys:
+        return 0
+    plans = extraction.store.missing(
+        extraction.keys, layers=extraction.layers, positions=extraction.positions
+    )
+    return len({row for plan in plans for row in plan.rows})
 
 
 def extraction_facts(model: ChatModel, extraction: Extraction) -> dict[str, Any]:
@@ -157,37 +209,3 @@ def extraction_facts(model: ChatModel, extraction: Extraction) -> dict[str, Any]
         "dropped": list(extraction.dropped),
         "batch_deviation": None if deviation is None else asdict(deviation),
     }
-
-
-def _answers(
-    study: Study,
-    source: ModelSource,
-    model: ChatModel,
-    rendered: Sequence[RenderedPrompt],
-    dataset: Dataset,
-    settings: Settings,
-) -> list[Response | None]:
-    """Return one labelled answer per prompt: recorded where the study names a file, else generated."""
-    if study.responses is None:
-        return [None] * len(dataset.prompts)
-    if study.responses.path:
-        return list(dataset.recorded[study.responses.model or ""])
-    how = GenerationSettings(
-        max_new_tokens=study.responses.max_new_tokens,
-        temperature=study.responses.temperature,
-        seed=study.seed,
-    )
-    # Other settings are other answers: they get a file of their own, and the earlier one stays.
-    name = f"{source.name}-{how.max_new_tokens}tokens-t{how.temperature:g}-seed{how.seed}.jsonl"
-    records = generate_responses(
-        model,
-        rendered,
-        settings.folder / "responses" / name,
-        settings=how,
-        progress=lambda done, total: settings.progress(f"{source.name}: answers", done, total),
-    )
-    by_prompt = {record["prompt_id"]: ResponseRecord.model_validate(record) for record in records}
-    return [
-        label_record(by_prompt[prompt.id], prompt) if prompt.id in by_prompt else None
-        for prompt in dataset.prompts
-    ]

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from unsinter.studies.cli.cache_app import cache_app
+from unsinter.studies.cli.causal_app import cause
+from unsinter.studies.cli.show_app import show
 from unsinter.studies.cli.sizing_app import doctor, plan
 from unsinter.studies.cli.terminal import (
     end_without,
@@ -16,8 +18,10 @@ from unsinter.studies.cli.terminal import (
     show_tables,
     show_version,
     shown,
+    to_output,
 )
 from unsinter.studies.cli.usage import OneLineGroup
+from unsinter.studies.cli.view_app import view
 
 app = typer.Typer(
     name="unsinter",
@@ -43,17 +47,22 @@ def main(
 def run(
     study: Annotated[Path | None, typer.Argument(help="Study file (YAML).")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Run the embedded study on planted models.")] = False,
+    real: Annotated[bool, typer.Option("--real", help="Run the embedded study on a real model.")] = False,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/<study name> unless named.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override, as --set seed=1.")] = None,
-    jobs: Annotated[int, typer.Option(help="Workers that fit probes.")] = 1,
-    storage: Annotated[str | None, typer.Option(help="Optuna storage URL that tuning fills.")] = None,
+    jobs: Annotated[int, typer.Option(help="Models at once, then workers that fit.")] = 1,
+    storage: Annotated[
+        str | None, typer.Option(help="Optuna storage URL for trials; optuna-dashboard shows it.")
+    ] = None,
+    track: Annotated[str | None, typer.Option(help="Follow it in trackio, mlflow or wandb.")] = None,
 ) -> None:
     """Run a study: extract, answer, probe, tune, compare, report, export; goes on where it stopped."""
     from unsinter.studies.cli.commands.run import RunRequest, run_verb
 
     request = RunRequest(
-        study_file=study, demo=demo, out=out, overrides=set_ or [], n_jobs=jobs, storage=storage
-    )
+        study_file=study, demo=demo, real=real, out=out, overrides=set_ or [], n_jobs=jobs, storage=storage,
+        track=track,
+    )  # fmt: skip
     with progress_bars() as progress:
         outcome = run_verb(request, progress=progress)
     for line in outcome.answer:
@@ -61,6 +70,10 @@ def run(
     show_line("")
     show_tables(outcome.tables)
     show_line(f"Report: {outcome.folder / 'report.html'}")
+    if outcome.trials:
+        show_line(f"Trials: {outcome.trials}")
+    if outcome.tracked:
+        show_line(f"Tracked: {outcome.tracked}")
     end_without(outcome.not_drawn)
 
 
@@ -106,13 +119,16 @@ def label(
 def extract(
     study: Annotated[Path, typer.Argument(help="Study file (YAML).")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override, as --set seed=1.")] = None,
+    shard: Annotated[str | None, typer.Option(help="One part of several, as 3/8.")] = None,
 ) -> None:
     """Fill the cache with a study's activations, and nothing else."""
-    from unsinter.studies.cli.commands.run import extract_verb
+    from unsinter.studies.cli.commands.extract import extract_verb
 
     with progress_bars() as progress:
-        tables = extract_verb(study, overrides=set_ or [], progress=progress)
+        tables, lines = extract_verb(study, overrides=set_ or [], progress=progress, shard=shard)
     show_tables(tables)
+    for line in lines:
+        show_line(line)
 
 
 @app.command()
@@ -157,8 +173,9 @@ def score(
     )  # fmt: skip
     with progress_bars() as progress:
         lines = score_verb(request, progress=progress)
-    for line in lines:
-        typer.echo(line if json else shown(line))  # Rich would turn tabs into spaces
+    with to_output():
+        for line in lines:
+            typer.echo(line if json else shown(line))  # Rich would turn tabs into spaces
 
 
 @app.command()
@@ -215,5 +232,8 @@ def separate(
     end_without(outcome.not_drawn)
 
 
+app.command()(show)
+app.command()(view)
+app.command()(cause)
 app.command()(plan)
 app.command()(doctor)

@@ -44,11 +44,13 @@ def doctor(
     study: Annotated[Path | None, typer.Option(help="Predict a study's memory, disk and time.")] = None,
 ) -> None:
     """Show versions, devices, memory; for a model: what it would need and the positions its template has."""
-    from unsinter.studies.cli.commands.run import doctor_verb
+    from unsinter.studies.cli.commands.doctor import doctor_verb
 
-    tables, problems = doctor_verb(model, dtype=dtype, study_file=study)
-    show_tables(tables)
-    for problem in problems:
+    examination = doctor_verb(model, dtype=dtype, study_file=study)
+    show_tables(examination.tables)
+    for line in examination.lines:
+        show_line(line)
+    for problem in examination.problems:
         show_line(f"problem: {problem}")
-    if problems:
+    if examination.problems:
         raise typer.Exit(1)

@@ -28,8 +28,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from unsinter.cache.errors import UnsinterError
+from unsinter.cache.errors import UnsinterError, cannot_write
 from unsinter.cache.location import expand_home
+from unsinter.studies.cli.progress import ProgressLines
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -37,7 +38,7 @@ Result = TypeVar("Result")
 _WIDE = 170
 """Columns of output that goes to a file or a pipe, so that no number is cut off."""
 
-_TEXTS = frozenset({"text", "set_", "columns", "gold"})
+_TEXTS = frozenset({"text", "set_", "columns", "gold", "prompt"})
 """Arguments that are words rather than files, whose names must stay as the system gave them."""
 
 _NAME = 20
@@ -129,9 +130,9 @@ def _at_home(value: object) -> object:
     return expand_home(value) if isinstance(value, Path) else value
 
 
-_SENT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")
-"""Signs that a terminal acts on rather than shows: all control characters but tab and line end, and the two
-that turn the direction of writing round."""
+_SENT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Signs that a terminal acts on rather than shows: all control characters but tab and line end, other
+ends of lines, and all that turn the direction of writing round, so that a name reads as what it is not."""
 
 
 def shown(text: str) -> str:
@@ -151,11 +152,25 @@ class _Lines(logging.Handler):
 logging.getLogger("unsinter").addHandler(_Lines(level=logging.WARNING))
 
 
+@contextmanager
+def to_output() -> Iterator[None]:
+    """Turn a refused write of what is shown, to a full disk maybe, into one line and exit code 2."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OUTSIDE:  # a pipe that its reader closed is no fault
+            raise
+        show_error(cannot_write(Path("the standard output"), error))
+        raise typer.Exit(2) from error
+
+
+@to_output()
 def show_line(text: str) -> None:
     """Print one line as it is, however wide the terminal."""
     console.print(shown(text), markup=False, highlight=False, soft_wrap=True)
 
 
+@to_output()
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print one table; the title stands above it unwrapped, numbers keep the text they come with."""
     console.print(shown(title), markup=False, highlight=False, soft_wrap=True, style="bold")
@@ -186,7 +201,10 @@ def end_without(not_drawn: Mapping[str, str]) -> None:
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function (step, done, total) that draws bars on a terminal and stays silent elsewhere."""
+    """Yield a function (step, done, total) that draws bars on a terminal and prints lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield ProgressLines(show=lambda line: _errors.print(shown(line), markup=False))
+        return
     columns = (
         TextColumn("{task.description}", markup=False),  # a model may be called [red]
         BarColumn(),
@@ -194,7 +212,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+    with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(step: str, done: int, total: int) -> None:

@@ -17,7 +17,7 @@ from unsinter.studies.data.targets import Names, Response, Target, make_target
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.own_targets import OwnTarget, target_name
-from unsinter.studies.study.targets import definition_of, harm_category
+from unsinter.studies.study.targets import HARM, definition_of, harm_category, topic_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +57,13 @@ class Dataset:
     @property
     def harm(self) -> NDArray[np.str_]:
         """``harmful``, ``harmless`` or empty where unknown (n_prompts,)."""
-        names = {True: "harmful", False: "harmless", None: ""}
-        return np.array([names[record.harmful] for record in self.prompts], dtype=np.str_)
+        known = [record.harmful for record in self.prompts]
+        return np.array(["" if harmful is None else HARM[harmful] for harmful in known], dtype=np.str_)
 
     @property
     def topics(self) -> Names:
         """What a prompt is about, harmful or not (n_prompts,): its category, else its topic, else empty."""
-        return _names(record.category or record.topic for record in self.prompts)
+        return _names(topic_of(record) for record in self.prompts)
 
 
 def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:

@@ -17,6 +17,11 @@ class LabelledRow:
     group: str
     harmful: bool | None = None
     category: str | None = None
+    """Of harm: known of harmful prompts alone."""
+
+    topic: str | None = None
+    """What a prompt is about, harmful or not."""
+
     source: str | None = None
     model: str | None = None
     refusal: Refusal | None = None

@@ -6,12 +6,13 @@ from itertools import combinations
 
 from unsinter.studies.data.group_counts import Cells
 from unsinter.studies.reasons.reason import Reason, together
+from unsinter.studies.study.cells import class_words
+from unsinter.studies.study.targets import HARM
 
 COMMONEST = 20
 """Values of each label among which a full two-by-two table is looked for: free text has endless pairs."""
 
-HARM_NAMES = {True: "harmful", False: "harmless"}
-ANSWER_NAMES = {"refusal": "refused", "compliance": "answered"}
+ANSWER_NAMES = class_words("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def commonest_values(cells: Cells) -> list[Hashable]:
 
 
 def _value_name(value: Hashable) -> str:
-    return HARM_NAMES[value] if isinstance(value, bool) else str(value)
+    return HARM[value] if isinstance(value, bool) else str(value)
 
 
 def small_cells(cells: Cells, wanted: Iterable[tuple[Hashable, str]], needed: int) -> list[Reason]:

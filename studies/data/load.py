@@ -8,6 +8,7 @@ from unsinter.cache.location import expand_home
 from unsinter.features.labelling.recorded import recorded_label
 from unsinter.features.records.readers import read_prompts, read_responses
 from unsinter.features.records.record import PromptRecord, RecordError, ResponseRecord, abbreviate
+from unsinter.studies.bundled import folder as bundled
 from unsinter.studies.data.record_fields import Where, record_fields
 from unsinter.studies.data.spellings import unify_prompts
 from unsinter.studies.data.targets import Response
@@ -17,8 +18,17 @@ from unsinter.studies.study.sections import ModelSource, PromptSource, ResponseS
 
 
 def find_model(source: ModelSource) -> str:
-    """Return a folder or hub id: ``planted:NAME`` and ``package:MODULE/FOLDER`` become folders on disk."""
+    """Return a folder or hub id: ``planted:``, ``bundled:NAME`` and ``package:MODULE/FOLDER`` become folders.
+
+    A bundled model's folder is made where it is not there yet.
+
+    Raises
+    ------
+    ModelError : that cannot be.
+    """
     scheme, colon, rest = source.path.partition(":")
+    if colon and scheme == "bundled":
+        return str(bundled.model_folder(rest))
     if colon and scheme == "planted":
         if rest not in MODELS:
             raise StudyError(f"model {source.name!r}: planted models are {', '.join(MODELS)}; got {rest!r}.")
@@ -45,7 +55,8 @@ def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]
 
     Raises
     ------
-    StudyError : no record passes ``where``. RecordError : as `read_prompts`, and an id in two files.
+    StudyError : no record passes ``where``.
+    RecordError : as `read_prompts`, and an id in two files.
     """
     if not source.parts:
         return [PromptRecord.model_validate(record) for record in demo_prompts(seed=seed)]

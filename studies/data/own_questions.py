@@ -1,36 +1,24 @@
 """Which questions on a study's own targets, and on their pairs, the data can answer."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
 from unsinter.studies.data.large_cells import (
-    ANSWER_NAMES,
     Question,
     class_question,
     commonest_values,
     fullest_table,
 )
 from unsinter.studies.data.own_labels import file_names, own_labels, own_notes
+from unsinter.studies.data.questions import value_of
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.group_minimums import MIN_GROUPS
 from unsinter.studies.study.own_targets import OwnTarget
 from unsinter.studies.study.sections import BUILT_IN_PAIRS
-from unsinter.studies.study.targets import BUILT_IN, TOPIC, definition_of
-
-ValueOf: TypeAlias = Callable[[LabelledRow], Hashable | None]
-
-_VALUES: Mapping[str, ValueOf] = {
-    "D": lambda row: row.harmful,
-    "C": lambda row: row.category if row.harmful else None,
-    "R": lambda row: ANSWER_NAMES.get(row.refusal or ""),
-    "W": lambda row: row.wording,
-    TOPIC: lambda row: row.category,
-}
-"""The label of a factor that is built in; None where it is not known."""
+from unsinter.studies.study.targets import BUILT_IN, definition_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +53,12 @@ class OwnQuestions:
         return tuple(target.name for target in self.targets)
 
     def labels(self, prompts: Sequence[PromptRecord]) -> list[dict[str, str]]:
-        """Return the class of each prompt by target, those that are not defined left out; StudyError as
-        `own_labels`."""
+        """Return the class of each prompt by target, those that are not defined left out.
+
+        Raises
+        ------
+        StudyError : as `own_labels`.
+        """
         columns = {target.name: own_labels(target, prompts, files=self.files) for target in self.targets}
         return [
             {name: str(column[row]) for name, column in columns.items() if column[row]}
@@ -118,11 +110,6 @@ def own_pair_questions(
         if any(name in BUILT_IN and BUILT_IN[name].needs_answers for name in pair.split("-"))
         is (model is not None)
     ]
-
-
-def value_of(name: str) -> ValueOf:
-    """Return what gives the label of a factor; None where it is not defined or not known."""
-    return _VALUES.get(name) or (lambda row: row.own.get(name))
 
 
 def _pair(pair: str, rows: Sequence[LabelledRow], *, needed: int, model: str | None) -> Question:

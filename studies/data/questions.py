@@ -1,11 +1,11 @@
 """Which questions a set of labelled rows can answer, decided from counts of independent groups alone."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeAlias
 
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
 from unsinter.studies.data.large_cells import (
     ANSWER_NAMES,
-    HARM_NAMES,
     Question,
     class_question,
     commonest_values,
@@ -16,7 +16,18 @@ from unsinter.studies.data.large_cells import (
 )
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.group_minimums import MIN_GROUPS
-from unsinter.studies.study.targets import BUILT_IN
+from unsinter.studies.study.targets import BUILT_IN, HARM, TOPIC
+
+ValueOf: TypeAlias = Callable[[LabelledRow], Hashable | None]
+
+_VALUES: Mapping[str, ValueOf] = {
+    "D": lambda row: row.harmful,
+    "C": lambda row: row.category,
+    "R": lambda row: ANSWER_NAMES.get(row.refusal or ""),
+    "W": lambda row: row.wording,
+    TOPIC: lambda row: row.topic,
+}
+"""The label of a factor that is built in; None where it is not known."""
 
 TIED = 0.8
 """A category with this share of its groups in one source cannot be told from that source."""
@@ -36,19 +47,23 @@ def response_questions(
 ) -> list[Question]:
     """Return the verdicts on questions about one model's responses: R, W and what must be told apart."""
     refused = [row for row in rows if row.refusal == "refusal"]
-    return [
+    questions = [
         _refusal(rows, model, needed),
         _wording(refused, model, needed),
         _detection_and_refusal(rows, model, needed),
         _pair("harm", refused, model, lambda row: row.harmful, needed),
         _pair("category", refused, model, lambda row: row.category, needed),
     ]
+    if any(row.refusal is not None for row in rows):
+        return questions
+    unknown = Reason("answers-unlabelled")  # what is not known is not said to be absent
+    return [make_question(one.name, one.asks, False, unknown, model=model) for one in questions]
 
 
 def _detection(rows: Sequence[LabelledRow], needed: int) -> Question:
     asks = BUILT_IN["D"].question
     cells = count_groups(rows, lambda row: row.harmful)
-    if short := small_cells(cells, HARM_NAMES.items(), needed):
+    if short := small_cells(cells, HARM.items(), needed):
         return make_question("D", asks, False, *short)
     counted = Reason("harm-counted", harmful=cells[True], harmless=cells[False])
     sides = count_groups(rows, _source_and_harm)
@@ -67,7 +82,7 @@ def _across_sources(rows: Sequence[LabelledRow], needed: int) -> Question:
     both = [
         source
         for source in sources
-        if all(cells[source, d] >= needed and totals[d] - cells[source, d] >= needed for d in HARM_NAMES)
+        if all(cells[source, d] >= needed and totals[d] - cells[source, d] >= needed for d in HARM)
     ]
     left_out = (
         Reason("sources-to-leave-out", names=both) if both else Reason("no-large-source", needed=needed)
@@ -78,7 +93,7 @@ def _across_sources(rows: Sequence[LabelledRow], needed: int) -> Question:
 
 
 def _category(rows: Sequence[LabelledRow], needed: int) -> Question:
-    harmful = [row for row in rows if row.harmful is not False]
+    harmful = [row for row in rows if row.harmful]
     cells = count_groups(harmful, lambda row: row.category)
     large = large_values(cells, needed)
     tied = _tied(harmful, large) if len({row.source for row in harmful}) > 1 else []
@@ -87,7 +102,7 @@ def _category(rows: Sequence[LabelledRow], needed: int) -> Question:
 
 
 def _transfer(rows: Sequence[LabelledRow], needed: int) -> Question:
-    large = large_values(count_groups((row for row in rows if row.harmful), lambda row: row.category), needed)
+    large = large_values(count_groups(rows, lambda row: row.category), needed)
     harmless = count_groups(rows, lambda row: row.harmful)[False]
     faults = []
     if len(large) < 2:
@@ -102,9 +117,9 @@ def _transfer(rows: Sequence[LabelledRow], needed: int) -> Question:
 
 def _topic(rows: Sequence[LabelledRow], needed: int) -> Question:
     cells = count_groups(
-        rows, lambda row: None if row.category is None or row.harmful is None else (row.category, row.harmful)
+        rows, lambda row: None if row.topic is None or row.harmful is None else (row.topic, row.harmful)
     )
-    names = sorted({row.category for row in rows if row.category is not None})
+    names = sorted({row.topic for row in rows if row.topic is not None})
     good = [name for name in names if min(cells[name, True], cells[name, False]) >= needed]
     reason = Reason("topics-of-both", needed=needed, names=good)
     return make_question("(D, topic)", "is harm told apart from its topic?", len(good) >= 2, reason)
@@ -133,10 +148,10 @@ def _detection_and_refusal(rows: Sequence[LabelledRow], model: str, needed: int)
     if all(row.harmful is None for row in rows):
         return make_question(name, asks, False, Reason("harm-unknown"), model=model)
     cells = count_groups(rows, lambda row: None if row.harmful is None else (row.harmful, row.refusal))
-    wanted = [((d, r), f"{HARM_NAMES[d]}-and-{ANSWER_NAMES[r]}") for d in HARM_NAMES for r in ANSWER_NAMES]
+    wanted = [((d, r), f"{HARM[d]}-and-{ANSWER_NAMES[r]}") for d in HARM for r in ANSWER_NAMES]
     short = small_cells(cells, wanted, needed)
     counted = [(cell_name, cells[cell]) for cell, cell_name in wanted]
-    counts = [(HARM_NAMES[d], cells[d, "partial"]) for d in HARM_NAMES if cells[d, "partial"]]
+    counts = [(HARM[d], cells[d, "partial"]) for d in HARM if cells[d, "partial"]]
     partial = Reason("partial-refusals", cells=counts) if short and counts else None
     reasons = short or [Reason("cells-counted", cells=counted)]
     return make_question(name, asks, not short, *reasons, partial, model=model)
@@ -180,3 +195,8 @@ def _tied(rows: Sequence[LabelledRow], categories: Sequence[str]) -> list[str]:
             if count >= TIED * cells.total():
                 tied.append(f"{category} ({source})")
     return tied
+
+
+def value_of(name: str) -> ValueOf:
+    """Return what gives the label of a factor; None where it is not defined or not known."""
+    return _VALUES.get(name) or (lambda row: row.own.get(name))

@@ -7,14 +7,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Site: TypeAlias = tuple[int, str]
-"""(layer, position)."""
+from unsinter.cache.reading import Site as Site
+from unsinter.studies.data.estimate import NAN as NAN
 
 FloatArray: TypeAlias = NDArray[np.floating]
 ReadSite: TypeAlias = Callable[[int, str], FloatArray]
 """Layer and position to activations (n_examples, d_model)."""
-
-NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

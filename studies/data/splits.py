@@ -169,6 +169,8 @@ def hold_out_each(values: Sequence[str | None], groups: Sequence[str]) -> Iterat
 def _by_place(values: Sequence[Hashable], n: int | None = None) -> list[Hashable]:
     """Return one value per row, in order whatever the index; every missing one is None.
 
+    Raises
+    ------
     ValueError : another length than ``n``, or no column of values.
     """
     if isinstance(values, list | tuple):  # tuples of labels among them: no array holds those

@@ -41,6 +41,12 @@ class Response:
     n_tokens: int | None = None
     """Tokens of a generated answer."""
 
+    n_samples: int | None = None
+    """Labelled samples behind the label; None where there is one answer."""
+
+    n_refused: int | None = None
+    """Of them, those that refused."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

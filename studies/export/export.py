@@ -117,6 +117,7 @@ def card_facts(facts: ProbeFacts) -> dict[str, Any]:
         "model": {"name": facts.model, **facts.identity},
         "base_model": facts.base_model,
         "template": facts.template,
+        **({"context": dict(facts.context)} if facts.context else {}),
         "layer": layer,
         "position": facts.position,
         "site": {

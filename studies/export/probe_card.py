@@ -1,6 +1,5 @@
 """The README of an exported probe, in the Hugging Face layout of a model card."""
 
-import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from unsinter.probes.files.exported import ProbeWeights
+from unsinter.probes.files.markdown import code_span, plain_text
 from unsinter.studies.export.probe_facts import ProbeFacts
 from unsinter.studies.tables.columns import RESULTS
 
@@ -17,6 +17,7 @@ SHOWN = (
     "gain",
     "control",
     "selectivity",
+    "ceiling",
     "p_value",
     "layer0_mean",
     "random_model",
@@ -52,23 +53,14 @@ def probe_readme(probe: ProbeWeights, facts: ProbeFacts, *, beside: Sequence[str
     return f"{str(card).rstrip()}\n"
 
 
-def code_span(name: str) -> str:
-    """Return a name as Markdown shows it letter by letter, whatever signs it holds."""
-    name = " ".join(name.splitlines())
-    fence = "`" * (1 + max(map(len, re.findall("`+", name)), default=0))
-    pad = " " if name[:1] == "`" or name[-1:] == "`" else ""
-    return f"{fence}{pad}{name}{pad}{fence}"
-
-
-def plain_text(name: str) -> str:
-    """Return a name as running text or a table's cell of Markdown, its signs escaped."""
-    return re.sub(r"([\\`*\[\]<>|$~#&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))", r"\\\1", " ".join(name.split()))
-
-
 def measured_rows(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (what, value) of every measured quantity, the score first, intervals beside their value."""
     metric = _METRIC.get(str(row.get("metric")), ("", str(row.get("metric"))))[1]
-    rows = [(f"{metric} on held-out groups", _with_interval(row, "score"))] if "score" in row else []
+    rows = (
+        [(f"{metric} on held-out groups", _with_interval(row, "score"))]
+        if row.get("score") is not None
+        else []
+    )
     for name in SHOWN:
         if row.get(name) is not None:
             words = RESULTS[name].card.format_map({"floor_name": row.get("floor_name")})

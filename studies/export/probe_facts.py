@@ -13,7 +13,7 @@ import pandas as pd
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.study.targets import TargetDefinition, definition_of, read_definitions
-from unsinter.studies.tables.read import RunReader
+from unsinter.studies.tables.read import RunReader, is_known_version
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -27,6 +27,7 @@ class ProbeFacts:
     model, target, layer, position : the probe's place in the run.
     identity : what the model is (``ChatModel.identity``).
     template : how prompts were rendered: auto, chat or raw.
+    context : what the study put around every prompt (`PromptContext.context`), and the hub's revision.
     base_model : the model's id on a hub; None for a folder, whose path is nobody else's business.
     row : the probe's row of results.parquet; None where the table holds NaN.
     meaning : what the target's classes are and where it is defined.
@@ -40,6 +41,7 @@ class ProbeFacts:
     position: str
     identity: Mapping[str, str]
     template: str
+    context: Mapping[str, Any]
     base_model: str | None
     row: Mapping[str, Any]
     split_digest: str
@@ -100,6 +102,7 @@ def make_facts(
         position=plain["position"],
         identity=summary["models"][plain["model"]]["identity"],
         template=template,
+        context=_table(summary["models"][plain["model"]].get("context")),
         base_model=path if _HUB_ID.fullmatch(path) else None,
         row=plain,
         split_digest=summary["split_digest"],
@@ -108,6 +111,10 @@ def make_facts(
         licences=summary.get("licences", []),
         meaning=((own or {}).get(plain["target"]) or definition_of(plain["target"])).meaning,
     )
+
+
+_NEEDED = ("model", "target", "layer", "position", "family", "metric", "score")
+"""Columns of results that say which probe a row is of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +143,19 @@ def read_facts(folder: Path, choice: ProbeChoice) -> ProbeFacts:
     StudyError : the folder holds no finished run, or no such model, target or site, which are then listed.
     """
     reader = _reader(folder)
-    summary, study, results = reader.summary(), reader.study(), reader.table("results")
+    summary = reader.summary()
+    if not is_known_version(version := summary.get("schema_version")):
+        file = folder / "summary.json"
+        raise StudyError(f"{file} has schema_version {str(version)[:40]!a}; run the study with this version.")
+    study, results = reader.study(), reader.table("results", columns=_NEEDED)
     assert results is not None
-    sources = {source["name"]: source for source in study["models"]}
+    sources = {source["name"]: source for source in study.get("models", ())}
     model = _model_of(folder, [name for name in sources if name in summary["models"]], choice.model)
     where = f"{folder}: {model}, {choice.target}"
     rows = _rows_of_target(folder, results, summary, model, choice.target)
     rows = _rows_of_kind(rows, tuned=choice.is_tuned, where=where)
     row = _row_of_site(rows, choice, where=where)
+    _check_summary(folder, summary, model)
     source = sources[model]
     path, template = str(source["path"]), str(source.get("template", "auto"))
     return make_facts(summary, row, path=path, template=template, own=read_definitions(study))
@@ -154,6 +166,16 @@ def _reader(folder: Path) -> RunReader:
         if not (folder / name).is_file():
             raise StudyError(f"{folder} holds no finished run ({name} is missing); run the study first.")
     return RunReader.open(folder, error=StudyError)
+
+
+def _check_summary(folder: Path, summary: Mapping[str, Any], model: str) -> None:
+    """Raise StudyError where a summary, which anyone may have written, lacks what a card says."""
+    lacks = [name for name in ("study", "split_digest", "seed", "versions") if name not in summary]
+    if not isinstance(summary["models"][model].get("identity", {}).get("weights"), str):
+        lacks.append(f"models.{model}.identity.weights")
+    if lacks:
+        path = folder / "summary.json"
+        raise StudyError(f"{path} lacks {lacks[0]}; run the study again, which writes it anew.")
 
 
 def _model_of(folder: Path, names: Sequence[str], name: str | None) -> str:
@@ -206,6 +228,11 @@ def _row_of_site(rows: pd.DataFrame, choice: ProbeChoice, *, where: str) -> dict
     raise StudyError(
         f"{where}: {site} was not fitted; layers {', '.join(map(str, layers))} at {positions} were."
     )
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    """Return what a run of this version noted; nothing for one of an earlier version."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from unsinter.cache.reading import Site
 from unsinter.studies.figures.style import INK, LINE, MUTED, PANEL_WIDTH, PAPER, drawing, shorten
 from unsinter.studies.figures.verdict_text import LOOKS
 
@@ -25,8 +26,6 @@ _LETTER, _CELL, _TITLE, _GAP = 0.063, 0.15, 0.17, 0.07
 
 _ROOM_FOR_MARK = 0.1
 """Inches of a cell's width above which it holds its mark."""
-
-Site = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from unsinter.cache.atomic import make_folder, sweep, write_atomically
-from unsinter.cache.errors import UnsinterError
-from unsinter.cache.refusals import naming
+from unsinter.cache.errors import UnsinterError, naming
 from unsinter.studies.figures.style import (
     GAP,
     INK,
@@ -153,7 +152,12 @@ def _tell(caught: Sequence[warnings.WarningMessage], path: Path) -> None:
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write SVG and PNG (150 dpi); FigureError names a file that cannot be written."""
+    """Write SVG and PNG (150 dpi).
+
+    Raises
+    ------
+    FigureError : names a file that cannot be written.
+    """
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
     for path in paths:
         with naming(path, FigureError):

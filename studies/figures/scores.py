@@ -29,6 +29,9 @@ class DotRow:
     stands: bool
     """Drawn filled: the score beats its floor."""
 
+    control_low: float = float("nan")
+    control_high: float = float("nan")
+
 
 def dot_rows(rows: Sequence[DotRow], *, xlabel: str, left: float | None = None) -> Figure:
     """Draw one line per score: dot and interval, floor as a bar, control as a cross; names stand above.
@@ -55,7 +58,8 @@ def _dot_row(axis: Axes, y: float, row: DotRow) -> None:
     if np.isfinite(row.floor):
         axis.plot([row.floor] * 2, [y - 0.2, y + 0.2], color=INK, linewidth=2)
     if np.isfinite(row.control):
-        axis.plot([row.control], [y], color=MUTED, marker="x", markersize=5)
+        axis.plot([row.control_low, row.control_high], [y - 0.12] * 2, color=MUTED, linewidth=0.9)
+        axis.plot([row.control], [y - 0.12], color=MUTED, marker="x", markersize=5)
     face = row.colour if row.stands else "none"
     axis.plot([row.value], [y], marker="o", markersize=6.5, color=row.colour, markerfacecolor=face)
 

@@ -12,18 +12,17 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from unsinter.studies.study.cells import CELL_WORDS
+
 METRICS = {"auroc": "AUROC", "macro_f1": "macro-F1"}
 
 INK, MUTED, LINE, PAPER = "#1b2129", "#5b6673", "#d9dee5", "#fffefd"
 SERIES = ("#0072b2", "#c44e00", "#00805e", "#a8437f", "#9a6b00", "#4a5a6a")
 """Okabe and Ito's hues, darkened until each has a contrast of 4.5 to 1 with white paper."""
 
-CELLS = {
-    ("harmful", "refusal"): (SERIES[1], "o", "harmful, refused"),
-    ("harmful", "compliance"): (SERIES[3], "^", "harmful, answered"),
-    ("harmless", "refusal"): (SERIES[4], "s", "harmless, refused"),
-    ("harmless", "compliance"): (SERIES[0], "D", "harmless, answered"),
-}
+_LOOKS = ((SERIES[1], "o"), (SERIES[3], "^"), (SERIES[4], "s"), (SERIES[0], "D"))
+
+CELLS = {cell: (*look, words) for (cell, words), look in zip(CELL_WORDS.items(), _LOOKS, strict=True)}
 """Cell of D x R -> colour, marker, name."""
 
 GAP = "\u00a0" * 3

@@ -8,34 +8,40 @@ from matplotlib.figure import Figure
 
 from unsinter.studies.figures.style import drawing, panel, shorten
 
-MAPS = {"auroc": ("crest", 0.5, 1.0), "gain": ("vlag_r", -0.3, 0.3)}
-"""Column -> colours and their range; vlag is neutral at zero, blue above it."""
+MAPS = {"auroc": ("crest", 0.5, 1.0), "gain": ("vlag_r", -0.3, 0.3), "effect": ("vlag_r", -1.0, 1.0)}
+"""Column -> colours and their range; vlag is neutral at zero, blue above it. That of a change of log-odds is
+widened to the largest."""
 
 DARK = "#0b0b0b"
 """Black would be left out of an SVG file as its default."""
 
 
 def transfer_heat(cells: pd.DataFrame, value: str) -> Figure:
-    """Draw one matrix: a row per training set, a column per test set, numbered alike."""
+    """Draw one matrix: a row per training set, a column per test set, numbered and named alike."""
     rows = list(dict.fromkeys(cells["trained_on"]))
     columns = [*rows, *(name for name in dict.fromkeys(cells["tested_on"]) if name not in rows)]
     columns = [name for name in columns if name in set(cells["tested_on"])]
     numbers = {name: str(place + 1) for place, name in enumerate(dict.fromkeys([*rows, *columns]))}
     table = cells.pivot_table(index="trained_on", columns="tested_on", values=value, dropna=False)
     table = table.reindex(index=rows, columns=columns)
-    shade = table if value == "auroc" else _proven(cells).reindex(index=rows, columns=columns)
+    shade = table if value != "gain" else _proven(cells).reindex(index=rows, columns=columns)
     names = [f"{shorten(name, 22)}  {numbers[name]}" for name in rows]
+    heads = [f"{numbers[name]}  {shorten(name, 14)}" for name in columns]
     width = max(3.5, 0.06 * max(map(len, names)) + 0.29 * len(columns))
     colours, low, high = MAPS[value]
+    if value == "effect":
+        high = max(high, float(np.nanmax(np.abs(table.to_numpy(dtype=float)), initial=0.0)))
+        low = -high
+    text = _tenths(table) if value == "effect" else _hundredths(table, signed=value == "gain")
     with drawing():
-        figure, axis = panel(0.26 * len(rows) + 0.75, width=width)
+        figure, axis = panel(0.26 * len(rows) + 0.75 + 0.055 * max(map(len, heads)), width=width)
         sns.heatmap(
-            shade, annot=_hundredths(table, signed=value == "gain"), fmt="", vmin=low, vmax=high,
+            shade, annot=text, fmt="", vmin=low, vmax=high,
             cmap=colours, cbar=False, linewidths=1, xticklabels=False, yticklabels=False, ax=axis,
         )  # fmt: skip
         _contrast(axis)
         axis.set_yticks(np.arange(len(rows)) + 0.5, names, rotation=0)
-        axis.set_xticks(np.arange(len(columns)) + 0.5, [numbers[name] for name in columns], rotation=0)
+        axis.set_xticks(np.arange(len(columns)) + 0.5, heads, rotation=90)
         axis.tick_params(length=0)
         axis.grid(visible=False)
         axis.set(xlabel=_tested_on(rows, columns, numbers), ylabel="")
@@ -70,6 +76,15 @@ def _hundredths(table: pd.DataFrame, *, signed: bool) -> "np.typing.NDArray[np.s
         digits = f"{round(100 * abs(value)):d}"
         sign = "+" if value > 0 else "\u2212"
         return digits if digits == "0" else sign + digits
+
+    return np.vectorize(text, otypes=[str])(table.to_numpy(dtype=float))
+
+
+def _tenths(table: pd.DataFrame) -> "np.typing.NDArray[np.str_]":
+    def text(value: float) -> str:
+        if not np.isfinite(value):
+            return ""
+        return f"{value:+.1f}".replace("-", "\u2212") if abs(value) >= 0.05 else "0"
 
     return np.vectorize(text, otypes=[str])(table.to_numpy(dtype=float))
 

@@ -10,6 +10,7 @@ from unsinter.studies.reasons.columns import row_reason
 from unsinter.studies.reasons.reason import commonest, shared_words
 from unsinter.studies.study.group_minimums import MIN_CELL_GROUPS
 from unsinter.studies.study.targets import factor_of
+from unsinter.studies.study.verdict_defaults import EFFECT_FLOOR, LEVEL, MARGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ LOOKS = {
 """Verdict -> its look, in the order in which they are told."""
 
 STATISTICS = ("a", "b", "o_first", "o_second")
-"""The areas that stand beside a verdict for people."""
+"""The AUROCs that stand beside a verdict for people."""
 
 VOID = 0.6
 """AUROC of a fresh probe of an erased factor above which its erasure says nothing."""
@@ -52,10 +53,10 @@ VOID = 0.6
 class Thresholds:
     """What the rule asked for in a run."""
 
-    effect_floor: float = 0.10
-    margin: float = 0.13
+    effect_floor: float = EFFECT_FLOOR
+    margin: float = MARGIN
     min_groups: int = MIN_CELL_GROUPS
-    level: float = 0.95
+    level: float = LEVEL
 
 
 def thresholds_of(study: dict[str, Any]) -> Thresholds:

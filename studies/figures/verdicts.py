@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from unsinter.cache.reading import Site
 from unsinter.studies.figures.style import (
     INK,
     LINE,
@@ -23,6 +24,7 @@ from unsinter.studies.figures.style import (
     shorten,
 )
 from unsinter.studies.figures.verdict_text import LOOKS, STATISTICS, Thresholds
+from unsinter.studies.study.verdict_defaults import CHANCE
 
 CURVES: dict[str, tuple[str, Literal["-", "--"], str]] = {
     "a": (SERIES[0], "-", "o"),
@@ -38,7 +40,6 @@ NAMES = {
     "o_first": "O  first where they disagree",
     "o_second": "O  second where they disagree",
 }
-CHANCE = 0.5
 _CELL = 0.21
 """Inches of a cell's height."""
 
@@ -47,8 +48,6 @@ _LETTER = 0.059
 
 _ROOM_FOR_WORDS = 0.95
 """Inches of a cell's width above which it shows the verdict's name beside its mark."""
-
-Site = tuple[int, str]
 
 
 def verdict_panel(rows: pd.DataFrame, *, chosen: Site | None = None) -> Figure:

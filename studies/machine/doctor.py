@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from unsinter.studies.machine.environment import describe_machine, package_versions
+from unsinter.studies.machine.free_memory import free_memory
 from unsinter.studies.machine.sizes import size_text
 from unsinter.studies.tables.columns import Table
 
@@ -56,9 +57,7 @@ def _gpu(index: int) -> Finding:
 def _free_memory() -> int:
     import torch
 
-    return int(
-        torch.cuda.mem_get_info(0)[0] if torch.cuda.is_available() else psutil.virtual_memory().available
-    )
+    return int(torch.cuda.mem_get_info(0)[0]) if torch.cuda.is_available() else free_memory()
 
 
 def _cache_room(root: Path) -> Finding:
@@ -84,18 +83,23 @@ def memory_needed(path: str, *, dtype: str) -> list[Finding]:
     return [Finding(subject="memory for the model", state=state, is_problem=need.total > free)]
 
 
-def examine_model(path: str, *, dtype: str) -> list[Table]:
-    """Load a model and show what it is and which positions its template has.
+def examine_model(path: str, *, dtype: str) -> tuple[list[Table], list[str]]:
+    """Load a model and show what it is, what its template has, and one prompt with its positions, in lines.
 
     The bytes per prompt are what the cache stores for all layers at one position.
     """
     from unsinter.features.model.model import load_model
 
     model = load_model(path, dtype=dtype)
+    tables = [(f"model {path}", ("what", "state"), _about(model)), *_template(model), *_positions(model)]
+    return tables, _rendered_lines(model)
+
+
+def _about(model: "ChatModel") -> list[tuple[str, str]]:
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.model.parameters())
     n_parameters = sum(tensor.numel() for tensor in model.model.parameters())
     width = {"float32": 4}.get(model.dtype, 2)
-    rows = [
+    return [
         ("parameters", f"{n_parameters:,}"),
         ("weights", f"{size_text(weights)} in {model.dtype} on {model.device}"),
         ("layers", f"0 (embedding) to {model.n_layers}"),
@@ -107,7 +111,32 @@ def examine_model(path: str, *, dtype: str) -> list[Table]:
         ),
         ("answers prompts", "yes" if model.can_generate else "no"),
     ]
-    return [(f"model {path}", ("what", "state"), rows), *_positions(model)]
+
+
+def _template(model: "ChatModel") -> list[Table]:
+    """Return what a study can say of the model's chat template; nothing for one without."""
+    from unsinter.features.rendering.description import describe_template
+    from unsinter.features.rendering.template_input import RenderError
+
+    try:
+        return [("what a study can say of it", ("key", "state"), describe_template(model))]
+    except RenderError:
+        return []
+
+
+_TRIAL = "How do I bake bread?"
+
+
+def _rendered_lines(model: "ChatModel") -> list[str]:
+    """Return one prompt as the model reads it, its positions under the tokens."""
+    from unsinter.features.rendering.description import marked_tokens
+    from unsinter.features.rendering.rendering import render
+
+    try:
+        [row] = render([("example", _TRIAL)], model)
+    except ValueError as error:
+        return [f"the prompt {_TRIAL!r} cannot be rendered: {error}"]
+    return [f"The prompt {_TRIAL!r} as the model reads it, and positions:", *marked_tokens(model, row)]
 
 
 def _positions(model: "ChatModel") -> list[Table]:

@@ -22,6 +22,9 @@ _SCORE_SECONDS = 2.3e-4
 _DECODE_ROWS = 64
 """Answers written side by side; each step of them reads all weights once."""
 
+_SHARE_OF_PRODUCT = 0.7
+"""Speed of a model's passes, as a share of that of one large matrix product."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
@@ -58,6 +61,9 @@ class Forecast:
     batch: int
     cache: int
     reading_seconds: float
+    random_seconds: float
+    """Of reading, what the random-weight control takes."""
+
     answering_seconds: float
     probing_seconds: float
 
@@ -68,6 +74,11 @@ class Forecast:
             ("a batch in memory", f"about {size_text(self.batch)}"),
             ("cache on disk", size_text(self.cache)),
             ("reading the prompts", duration_text(self.reading_seconds)),
+            *(
+                [("of that, the random-weight control", duration_text(self.random_seconds))]
+                if self.random_seconds
+                else []
+            ),
             (
                 "answering them",
                 duration_text(self.answering_seconds) if self.answering_seconds else "recorded",
@@ -78,10 +89,27 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSize:
-    """How many prompts a study has, and how many characters they have together."""
+    """How many prompts a study has, and how long they are.
+
+    Attributes
+    ----------
+    n_characters : of all prompts together.
+    n_text_tokens : the same in tokens; None where no tokenizer is at hand.
+    n_template_tokens : what the chat template adds to each.
+    n_shared_tokens : of these, what stands before every prompt alike: read once for the answers.
+    """
 
     n_prompts: int
     n_characters: int
+    n_text_tokens: int | None = None
+    n_template_tokens: int = _TEMPLATE_TOKENS
+    n_shared_tokens: int = 0
+
+    @property
+    def n_tokens(self) -> float:
+        """Tokens of all prompts as the model reads them."""
+        text = self.n_characters / _CHARACTERS_PER_TOKEN if self.n_text_tokens is None else self.n_text_tokens
+        return text + self.n_prompts * self.n_template_tokens
 
 
 def forecast(
@@ -96,15 +124,14 @@ def forecast(
     """Return what one model of a study would need.
 
     Reading counts two operations per block parameter and token, twice where the random-weight control is on;
-    answering is bound by reading the weights once per step of a batch; probing by products of n x n matrices
+    answering reads the prompts once more, but for what they share, computes every new token, and reads the
+    weights once per step of a batch; probing is bound by products of n x n matrices
     and by what each site costs whatever its width. Tuning is not counted.
     """
     n_sites = (len(_layers(study, shape))) * len(study.positions)
     n_prompts = size.n_prompts
-    tokens = size.n_characters / _CHARACTERS_PER_TOKEN + n_prompts * _TEMPLATE_TOKENS
     passes = 2 if study.controls.random_model else 1
-    answers = study.responses is not None and not study.responses.path
-    steps = -(-n_prompts // _DECODE_ROWS) * (study.responses.max_new_tokens if study.responses else 0)
+    reading = 2 * shape.n_block_parameters * size.n_tokens / (_SHARE_OF_PRODUCT * device.flops)
     rows = min(n_prompts, shape.d_model)
     width = max(n_prompts, shape.d_model)
     # Gram matrix, its eigenvectors, and some tens of products with the reduced rows per target.
@@ -113,11 +140,29 @@ def forecast(
         weights=memory.weights,
         batch=memory.batch,
         cache=passes * n_sites * n_prompts * shape.d_model * (memory.weights // memory.n_parameters),
-        reading_seconds=passes * 2 * shape.n_block_parameters * tokens / device.flops,
-        answering_seconds=steps * memory.weights / device.bytes_per_second if answers else 0.0,
+        reading_seconds=passes * reading,
+        random_seconds=(passes - 1) * reading,
+        answering_seconds=_answering(study, shape, memory, device, size),
         probing_seconds=passes * n_sites * per_site / cpu.flops
         + len(study.targets) * n_prompts * (_TEXT_SECONDS + passes * n_sites * _SCORE_SECONDS),
     )
+
+
+def _answering(
+    study: Study, shape: ModelShape, memory: MemoryEstimate, device: Device, size: PromptSize
+) -> float:
+    """Return the seconds that a model's own answers take; none where they are recorded, or of a server."""
+    if study.responses is None or study.responses.path or study.responses.endpoint:
+        return 0.0
+    n_new, n_answers = study.responses.max_new_tokens, size.n_prompts * study.responses.samples
+    prompts = size.n_tokens - max(size.n_prompts - 1, 0) * size.n_shared_tokens
+    operations = (
+        2 * shape.n_block_parameters * prompts * study.responses.samples
+        + 2 * memory.n_parameters * n_answers * n_new
+    )
+    steps = -(-n_answers // _DECODE_ROWS) * n_new
+    arithmetic = operations / (_SHARE_OF_PRODUCT * device.flops)
+    return arithmetic + steps * memory.weights / device.bytes_per_second
 
 
 def shape_of(config: Any) -> ModelShape:

@@ -1,16 +1,16 @@
 """Control task and shuffled labels: what a probe scores where there is nothing to find."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray, LabelArray
-from unsinter.probes.metrics import auroc, macro_f1
+from unsinter.probes.metrics import auroc, group_draws, macro_f1, percentile_interval
 from unsinter.probes.permutation import shuffle_over_groups
 from unsinter.probes.row_values import class_indices, known_values, row_weights
 from unsinter.probes.tasks import Task
-from unsinter.studies.reasons.reason import Reason
 
 FEWEST_GROUPS = 30
 """Groups of two or more labelled training rows that a control task needs."""
@@ -21,8 +21,11 @@ N_SHUFFLES = 30
 N_CANDIDATES = 25
 """Shuffles of which the one nearest to chance is taken, for each draw."""
 
+N_DRAWS = 500
+"""Draws of whole groups behind a control's interval."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class ControlTask:
     """Random labels per group, and which rows of each group train and which are scored.
 
@@ -30,12 +33,16 @@ class ControlTask:
     ----------
     codes : (n_examples,) the group's random class; -1 outside the task.
     fit_rows, score_rows : row indices, both training rows of the study; every group has rows in both.
+    score_groups : (n_score,) number of the group of each scored row.
+    seed : of the draws of groups behind the interval.
     """
 
     codes: NDArray[np.intp]
     n_classes: int
     fit_rows: NDArray[np.intp]
     score_rows: NDArray[np.intp]
+    score_groups: NDArray[np.intp]
+    seed: int = 0
 
     @property
     def task(self) -> Task:
@@ -49,23 +56,36 @@ class ControlTask:
 
         Selectivity is the probe's score less this, in the same metric.
         """
+        return float(self._scores(scores, np.ones((1, len(self.score_rows))))[0])
+
+    def interval(self, scores: FloatArray) -> tuple[float, float]:
+        """Return the 95 % interval of that score over the task's groups.
+
+        What is drawn is groups: the random labels are those of this one dealing.
+        """
+        return percentile_interval(self._scores(scores, self.draws))
+
+    @property
+    def n_groups(self) -> int:
+        """Independent groups of the task."""
+        return len(np.unique(self.score_groups))
+
+    @cached_property
+    def draws(self) -> FloatArray:
+        """Bootstrap weights (n_draws, n_score) of the scored rows."""
+        return group_draws(self.score_groups, n_draws=N_DRAWS, seed=self.seed)
+
+    def _scores(self, scores: FloatArray, weights: FloatArray) -> FloatArray:
         truth, unseen = self.codes[self.score_rows], np.asarray(scores)[self.score_rows]
-        value = auroc(unseen, truth == 1) if unseen.ndim == 1 else macro_f1(unseen.argmax(axis=1), truth)
-        return float(value[0])
-
-
-def refusal_to_control(codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp]) -> Reason | None:
-    """Return why these training rows allow no control task; None where they do."""
-    n_groups = len(_families(codes, groups, rows))
-    if n_groups >= FEWEST_GROUPS:
-        return None
-    return Reason("no-control", needed=FEWEST_GROUPS, n=n_groups)
+        if unseen.ndim == 1:
+            return auroc(unseen, truth == 1, weights=weights)
+        return macro_f1(unseen.argmax(axis=1), truth, weights=weights)
 
 
 def control_task(
     codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp], *, n_classes: int, seed: int
 ) -> ControlTask | None:
-    """Return a control task (Hewitt & Liang 2019, 1909.03368), or None (see ``refusal_to_control``).
+    """Return a control task (Hewitt & Liang 2019, 1909.03368); None for fewer than ``FEWEST_GROUPS`` groups.
 
     Every group gets one random class, in the shares that the target's classes have in these rows. Groups
     never straddle the study's split, so the task lives inside the training rows: half of each group's rows
@@ -84,17 +104,21 @@ def control_task(
     dealt = rng.permutation(_quota(np.asarray(codes)[np.concatenate(families)], n_classes, len(families)))
     control = np.full(len(codes), -1, dtype=np.intp)
     fit, scored = [], []
-    for family, code in zip(families, dealt, strict=True):
-        control[family] = code
+    numbers = np.full(len(codes), -1, dtype=np.intp)
+    for number, (family, code) in enumerate(zip(families, dealt, strict=True)):
+        control[family], numbers[family] = code, number
         shuffled = rng.permutation(family)
         half = (len(family) + 1) // 2
         fit.append(shuffled[:half])
         scored.append(shuffled[half:])
+    score_rows = np.sort(np.concatenate(scored))
     return ControlTask(
         codes=control,
         n_classes=n_classes,
         fit_rows=np.sort(np.concatenate(fit)),
-        score_rows=np.sort(np.concatenate(scored)),
+        score_rows=score_rows,
+        score_groups=numbers[score_rows],
+        seed=seed,
     )
 
 

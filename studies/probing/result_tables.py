@@ -91,6 +91,7 @@ def result_table(
     *,
     tuned: SiteFit | None = None,
     p_values: FloatArray | None = None,
+    ceiling: float = NAN,
 ) -> pd.DataFrame:
     """Return one row per fitted probe, the tuned one last.
 
@@ -98,6 +99,7 @@ def result_table(
 
     Parameters
     ----------
+    ceiling : AUROC that sampled labels allow at most.
     p_values : (n_fits,) in the order of ``fits``, then of ``tuned``; None where the study asked for none.
     """
     best = max(
@@ -112,6 +114,7 @@ def result_table(
         "target": question.target.name,
         "classes": len(question.target.classes),
         "metric": question.metric,
+        "ceiling": ceiling,
         "floor": floor_value,
         "floor_name": best.name,
         "layer0_mean": activations.get("layer0_mean", NAN),
@@ -173,6 +176,9 @@ def _fit_row(question: Question, fit: SiteFit, floor_value: float, floor_draws: 
         "score_low": low,
         "score_high": high,
         "control": fit.controls.control,
+        "control_low": fit.controls.control_low,
+        "control_high": fit.controls.control_high,
+        "control_groups": fit.controls.control_groups,
         "selectivity": value - fit.controls.control,
         "shuffled": fit.controls.shuffled,
         "shuffled_sd": fit.controls.shuffled_sd,

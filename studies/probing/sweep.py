@@ -150,7 +150,7 @@ def tasks_of(plan: SitePlan) -> dict[str, Task]:
 
 def site_controls(plan: SitePlan, scores: Mapping[str, FloatArray]) -> SiteControls:
     """Return the controls, from the scores of all rows by the fits of ``tasks_of``."""
-    control = shuffled = spread = bits = compression = NAN
+    control = low = high = shuffled = spread = bits = compression = NAN
     truth = plan.target.labels[plan.rows.test]
     if plan.shuffled:
         draws = [scores[f"shuffled {draw}"][plan.rows.test] for draw in range(len(plan.shuffled))]
@@ -159,10 +159,18 @@ def site_controls(plan: SitePlan, scores: Mapping[str, FloatArray]) -> SiteContr
         spread = float(np.std(values, ddof=1)) if len(values) > 1 else NAN
     if plan.control is not None:
         control = plan.control.score(scores["control"])
+        low, high = plan.control.interval(scores["control"])
     if plan.code is not None:
         prefixes = [scores[f"code {i}"] for i in range(len(plan.code.tasks))]
         length = code_length(plan.code, prefixes)
         bits, compression = length.bits, length.compression
     return SiteControls(
-        control=control, shuffled=shuffled, shuffled_sd=spread, code_bits=bits, compression=compression
+        control=control,
+        control_low=low,
+        control_high=high,
+        control_groups=plan.control.n_groups if plan.control is not None else 0,
+        shuffled=shuffled,
+        shuffled_sd=spread,
+        code_bits=bits,
+        compression=compression,
     )

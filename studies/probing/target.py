@@ -14,7 +14,7 @@ from unsinter.studies.activations.untrained import LAYER0_MEAN
 from unsinter.studies.data.association import same_labelling
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.row_weights import row_weights
-from unsinter.studies.data.sites import FloatArray, ReadSite, Rows, Site
+from unsinter.studies.data.sites import NAN, FloatArray, ReadSite, Rows, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.controls import control_task, shuffled_codes
 from unsinter.studies.probing.floors import Floor, label_floor, text_floors
@@ -35,7 +35,9 @@ class TargetInput:
     Attributes
     ----------
     sites : (layer, position) pairs, in the order of the tables.
-    read, read_layer0, read_random : readers of the model, its mean embeddings, and its random twin.
+    ceiling : AUROC that sampled labels allow at most; NaN where they were not sampled.
+    read, read_layer0, read_random : readers of the model, its mean embeddings, and its random twin; None
+        where activations were saved elsewhere without them.
     cells : (n_prompts,) harm and refusal of each prompt, for weights; empty where unknown.
     answers : recorded model -> the target's label of its answer (n_prompts,); empty where only one answered.
     content : what stands for the activations in the step's key: identity and row keys.
@@ -46,11 +48,12 @@ class TargetInput:
     rows: Rows
     sites: Sequence[Site]
     read: ReadSite
-    read_layer0: ReadSite
-    read_random: ReadSite
+    read_layer0: ReadSite | None
+    read_random: ReadSite | None
     cells: NDArray[np.str_]
     answers: Mapping[str, NDArray[np.str_]]
     content: Mapping[str, Any]
+    ceiling: float = NAN
 
 
 def make_plan(inputs: TargetInput, study: Study, dataset: Dataset, *, with_controls: bool = True) -> SitePlan:
@@ -106,9 +109,9 @@ def make_floors(inputs: TargetInput, study: Study, dataset: Dataset) -> list[Flo
         )
         pooled = pooled_floor(target, texts, rows, answers)
         floors += [pooled] if pooled else []
-    if study.controls.layer0_mean:
+    if study.controls.layer0_mean and inputs.read_layer0 is not None:
         floors.append(_best_floor("layer0_mean", inputs.read_layer0, [LAYER0_MEAN], inputs, study, dataset))
-    if study.controls.random_model:
+    if study.controls.random_model and inputs.read_random is not None:
         floors.append(_best_floor("random_model", inputs.read_random, inputs.sites, inputs, study, dataset))
     return floors
 

@@ -31,11 +31,15 @@ class Operation:
 class SiteControls:
     """What the same site scores on labels without meaning, and how short a code it gives the labels.
 
-    ``shuffled`` is a mean over draws, ``shuffled_sd`` the standard deviation of one. NaN where the study left
-    a control out or the rows do not allow it.
+    ``control_low`` and ``control_high`` are the 95 % interval of ``control`` over its ``control_groups``
+    groups. ``shuffled`` is a mean over draws, ``shuffled_sd`` the standard deviation of one. NaN where the
+    study left a control out or the rows do not allow it.
     """
 
     control: float = NAN
+    control_low: float = NAN
+    control_high: float = NAN
+    control_groups: int = 0
     shuffled: float = NAN
     shuffled_sd: float = NAN
     code_bits: float = NAN

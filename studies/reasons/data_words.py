@@ -18,12 +18,6 @@ TARGETS = {
         "{target} needs two classes on each side of every split; the {part} inner fold {fold:d} hold {held}",
         short="{target} needs two classes on each side of every split; the {part} an inner fold hold {held}",
     ),
-    "no-control": words(
-        "a control task needs {needed:d} groups with two or more labelled training rows, got {n:d}; there is "
-        "no control and no selectivity",
-        short="a control task needs more groups with two or more labelled training rows; there is no control "
-        "and no selectivity",
-    ),
 }
 """Why a target cannot be probed."""
 
@@ -71,6 +65,7 @@ QUESTIONS = {
     ),
     "other-answers": words("{n:d} partial or otherwise", short="some partial or otherwise"),
     "nothing-refused": words("nothing was refused"),
+    "answers-unlabelled": words("no answer is labelled, and none has a text that our rules can label"),
     "no-wording": words("no refusal carries a wording"),
     "no-label-and-wording": words("no refusal carries both a {label} label and a wording"),
     "harm-unknown": words("D is unknown: no prompt with a label is given"),

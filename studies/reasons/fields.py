@@ -135,14 +135,6 @@ KINDS: dict[str, Kind] = {
 """Kind -> how it is read and written: names with "and", a band, names with counts, a counted noun, names
 with commas, names by verdict. ``w``, reasons inside a reason, is written by the reasons themselves."""
 
-NUMBERED = frozenset("bck")
-"""Kinds that write numbers."""
-
-
-def has_number(field: Field) -> bool:
-    """Whether a field writes a number."""
-    return field.kind in NUMBERED or (not field.kind and bool(field.spec))
-
 
 def plain_number(value: float) -> float | str:
     """Return a number as strict JSON holds it: one that is not finite as text, which ``float`` reads."""

@@ -82,7 +82,12 @@ class Reason(str):
 
     @classmethod
     def from_json(cls, data: Any) -> "Reason":
-        """Return the reason that ``as_json`` wrote; ValueError where this version knows no such reason."""
+        """Return the reason that ``as_json`` wrote.
+
+        Raises
+        ------
+        ValueError : this version knows no such reason.
+        """
         if not isinstance(data, Mapping) or not isinstance(numbers := data.get("numbers"), Mapping):
             raise ValueError(f"a reason is a code with its numbers, got {data!r:.60}.")
         return cls(str(data.get("code")), **{str(name): _from_json(value) for name, value in numbers.items()})

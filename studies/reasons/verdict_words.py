@@ -73,6 +73,9 @@ OBSTACLES = {
         "held fixed"
     ),
     "same-activations": words("the activations are the same in every row"),
+    "no-inverse": words(
+        "the activations vary too little to be compared: a matrix of their products has no inverse"
+    ),
     "copies-in-the-way": words(
         "near copies in other groups put together", " ({share:.0%} of rows)", ": {why!w}"
     ),
@@ -98,6 +101,7 @@ OBSTACLES = {
 CONTRASTS = {
     "contrasts-open": words("", "{n:d} of {total:d} contrasts: ", "{why!w}"),
     "some-contrasts-open": words("", "{n:d} of {total:d} contrasts: ", "{why!w}", "; decided: {decided!v}"),
+    "contrasts-left-out": words("{why!w}", "; {n:d} more cannot be judged from their labels ({names!l:4})"),
     "contrasts-differ": words("the contrasts differ: {decided!v}"),
     "contrasts-agree": words(
         "{n:d} of {total:d} contrasts ({names!l:4})", short="the contrasts agree ({names!l:4})"
@@ -115,7 +119,6 @@ SETTLING = {
         "about {n:d} more groups that are {cell} would settle it, if they look like these",
         short="more groups that are {cell} would settle it, if they look like these",
     ),
-    "missing-groups": words("{n:d} more groups that are {cell}", short="more groups that are {cell}"),
     "various-groups": words("more groups would settle it, how many and which is in the tables"),
 }
 """What would settle an open question."""

@@ -6,6 +6,7 @@ Fields are explained in ``fields``.
 """
 
 from unsinter.studies.reasons.category_words import ACROSS_CATEGORIES
+from unsinter.studies.reasons.causal_words import CAUSAL
 from unsinter.studies.reasons.data_words import QUESTIONS, TARGETS
 from unsinter.studies.reasons.template import Words, words
 from unsinter.studies.reasons.verdict_words import CONTRASTS, OBSTACLES, SETTLING, VERDICT
@@ -17,6 +18,6 @@ GENERAL = {
 """A text of which nothing else is known; several reasons at once."""
 
 WORDS: dict[str, Words] = (
-    GENERAL | VERDICT | OBSTACLES | CONTRASTS | SETTLING | ACROSS_CATEGORIES | TARGETS | QUESTIONS
+    GENERAL | VERDICT | OBSTACLES | CONTRASTS | SETTLING | ACROSS_CATEGORIES | TARGETS | QUESTIONS | CAUSAL
 )
 """Code -> its words."""

@@ -12,16 +12,17 @@ from matplotlib.axes import Axes
 from unsinter.cache.location import default_root, expand_home
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeWeights
+from unsinter.studies.data.sites import Site
 from unsinter.studies.export.export import probe_name
 from unsinter.studies.figures.layers import layer_curves
 from unsinter.studies.figures.transfer_matrix import transfer_maps
 from unsinter.studies.figures.verdict_text import chosen_site, summary_rows
-from unsinter.studies.figures.verdicts import Site, verdict_maps
-from unsinter.studies.report.answer_lines import answer_lines
-from unsinter.studies.report.cached_activations import Activations, read_cached, read_kept
-from unsinter.studies.report.run_data import TABLES, Evidence, ReportError, read_evidence
+from unsinter.studies.figures.verdicts import verdict_maps
+from unsinter.studies.report.answers.answer_lines import answer_lines
+from unsinter.studies.report.evidence.cached_activations import Activations, read_cached, read_kept
+from unsinter.studies.report.evidence.run_data import TABLES, Evidence, ReportError, read_evidence
 from unsinter.studies.tables.matrix_cells import matrices_in_words, matrix_cells, matrix_words
-from unsinter.studies.tables.prompt_columns import PROMPTS, ROWS
+from unsinter.studies.tables.prompt_columns import KEPT_ROWS, PROMPTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +92,15 @@ class Run:
     def prompts(self) -> pd.DataFrame:
         """One row per model and prompt, as the run read it: text, group, side of the split, labels.
 
-        ``harmful`` and ``category`` are D and C, ``refusal`` and ``wording`` R and W of the model's answer.
+        ``harmful`` and ``category`` are D and C, ``refusal`` and ``wording`` R and W of the model's answer,
+        ``target_NAME`` the class of a target of the study's own as text, empty where it is masked.
 
         Raises
         ------
         ReportError : the run is of an earlier version, which kept no prompts, or a file is damaged.
         """
         prompts = read_kept(self.folder, "prompts", PROMPTS)
-        labels = read_kept(self.folder, "rows", ROWS).drop(columns="row")
+        labels = read_kept(self.folder, "rows", KEPT_ROWS).drop(columns="row")
         table = labels.merge(prompts, on="id", how="left", validate="many_to_one")
         first = ["model", *PROMPTS]
         return table[[*first, *(name for name in table if name not in first)]]
@@ -181,7 +183,7 @@ class Run:
         CacheError : a file of the cache is damaged or cannot be read.
         """
         name = self._one_model(model)
-        rows = read_kept(self.folder, "rows", ROWS)
+        rows = read_kept(self.folder, "rows", KEPT_ROWS)
         return read_cached(
             self.folder,
             rows[rows["model"] == name],

@@ -9,11 +9,11 @@ import pandas as pd
 from unsinter.studies.figures.answer_map import MOST_COLUMNS, MOST_MODELS, Answer, answer_map
 from unsinter.studies.figures.style import shorten
 from unsinter.studies.figures.verdict_text import LOOKS, summary_rows
-from unsinter.studies.report.blocks import Key
-from unsinter.studies.report.figures import PageFigure, page_figure, variable
-from unsinter.studies.report.findings import OVER_CATEGORIES, Finding, all_findings, find_answers
-from unsinter.studies.report.layer_sections import first_curve
-from unsinter.studies.report.run_data import Evidence
+from unsinter.studies.report.answers.findings import OVER_CATEGORIES, Finding, all_findings, find_answers
+from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.sections.blocks import Key
+from unsinter.studies.report.sections.figures import PageFigure, page_figure, verdict_variable
+from unsinter.studies.report.sections.layer_sections import first_curve
 
 _LONGEST = 56
 """Letters of a question that fit across the picture."""
@@ -69,14 +69,10 @@ def _legend(questions: Mapping[str, Mapping[str, Answer]]) -> list[Key]:
     there = {answer.verdict for answer in answers if answer.site is not None}
     there |= {str(name) for answer in answers if len(answer.rows) for name in answer.rows["verdict"]}
     return [
-        Key(mark="square", name=f"{look.mark} {look.plain}", colour=_colour(name))
+        Key(mark="square", name=f"{look.mark} {look.plain}", colour=f"var({verdict_variable(name)})")
         for name, look in LOOKS.items()
         if name in there
     ]
-
-
-def _colour(verdict: str) -> str:
-    return "var(--line)" if verdict == "undetermined" else variable(LOOKS[verdict].colour)
 
 
 def _caption(models: Sequence[str]) -> str:

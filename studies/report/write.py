@@ -6,31 +6,39 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from unsinter.cache.atomic import sweep, write_atomically
-from unsinter.cache.refusals import naming
-from unsinter.studies.report.across_sections import across_blocks
-from unsinter.studies.report.answer import Claim, answer, make_claims
-from unsinter.studies.report.answer_lines import answer_lines
-from unsinter.studies.report.blocks import Panels, Section
-from unsinter.studies.report.comparison_sections import held_out_blocks, transfer_blocks
-from unsinter.studies.report.cross_model_sections import cross_model_blocks
-from unsinter.studies.report.gaps import find_gaps, undecided_line
-from unsinter.studies.report.layer_sections import axes_blocks, layer_blocks
-from unsinter.studies.report.picture import Picture, first_picture
-from unsinter.studies.report.reproduce_sections import glossary_blocks, reproduce_blocks
-from unsinter.studies.report.run_data import Evidence, ReportError, read_evidence
-from unsinter.studies.report.score_sections import score_blocks
-from unsinter.studies.report.study_sections import cell_blocks, tuning_blocks, wording_blocks
-from unsinter.studies.report.verdict_sections import verdict_blocks
-from unsinter.studies.report.verdict_sentences import (
+from unsinter.cache.errors import naming
+from unsinter.studies.causal.sentences import limits_of
+from unsinter.studies.figures.page_templates import page_templates
+from unsinter.studies.report.answers.answer import Claim, answer, make_claims
+from unsinter.studies.report.answers.answer_lines import answer_lines
+from unsinter.studies.report.answers.gaps import find_gaps, undecided_line
+from unsinter.studies.report.evidence.run_data import Evidence, ReportError, read_evidence
+from unsinter.studies.report.evidence.verdict_sentences import (
     LIMITS,
     across_answers,
     says_something,
     separation_answers,
 )
+from unsinter.studies.report.picture import Picture, first_picture
+from unsinter.studies.report.sections.blocks import Block, Panels, Section
+from unsinter.studies.report.sections.causal_sections import causal_blocks
+from unsinter.studies.report.sections.comparison_sections import held_out_blocks, transfer_blocks
+from unsinter.studies.report.sections.detachment_sections import across_blocks
+from unsinter.studies.report.sections.layer_sections import axes_blocks, layer_blocks, prompt_blocks
+from unsinter.studies.report.sections.model_pair_sections import cross_model_blocks, difference_blocks
+from unsinter.studies.report.sections.reproduce_sections import glossary_blocks, reproduce_blocks
+from unsinter.studies.report.sections.score_sections import score_blocks
+from unsinter.studies.report.sections.study_sections import (
+    answer_blocks,
+    cell_blocks,
+    tuning_blocks,
+    wording_blocks,
+)
+from unsinter.studies.report.sections.verdict_sections import verdict_blocks
+from unsinter.studies.token_maps.reading_html import maps_style
 
 QUESTION = (
     "When a model refuses, is what it noticed (the request is harmful) represented apart from how it will "
@@ -73,7 +81,7 @@ def write_page(evidence: Evidence) -> Mapping[str, str]:
 
 
 def make_page(evidence: Evidence) -> Page:
-    """Return the page and what of it could not be drawn."""
+    """Return the page, one HTML text that asks for nothing else, and what of it could not be drawn."""
     claims = make_claims(evidence)
     picture, sections = first_picture(evidence), make_sections(evidence, claims)
     figures = [picture.figure] if picture is not None else []
@@ -83,25 +91,14 @@ def make_page(evidence: Evidence) -> Page:
     return Page(text=_render(evidence, claims, picture, sections), not_drawn=not_drawn)
 
 
-def render_report(evidence: Evidence) -> str:
-    """Return the page: one HTML text that asks for nothing else."""
-    return make_page(evidence).text
-
-
 def _render(
     evidence: Evidence, claims: Sequence[Claim], picture: Picture | None, sections: Sequence[Section]
 ) -> str:
-    environment = Environment(
-        loader=PackageLoader("unsinter.studies.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates("unsinter.studies.report")
     environment.filters["numbers"] = _numbers
     style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html.j2").render(
-        style=Markup(style),
+        style=Markup(style + maps_style()),
         summary=evidence.summary,
         models=list(evidence.models),
         lines=answer_lines(evidence),
@@ -142,7 +139,7 @@ def answer_separation(evidence: Evidence) -> SeparationAnswer:
     return SeparationAnswer(
         headlines=headlines,
         models=separation_answers(verdicts, None if results.empty else results, models),
-        limits=LIMITS if says_something(verdicts) else "",
+        limits=limits_of(evidence["causal"], without=LIMITS) if says_something(verdicts) else "",
     )
 
 
@@ -166,49 +163,26 @@ def _numbers(text: str) -> Markup:
 
 def make_sections(evidence: Evidence, claims: Sequence[Claim]) -> list[Section]:
     """Return the sections that have something to show, in reading order."""
-    sections = [
-        Section(
-            anchor="scores", short="Scores", title="What came out", blocks=score_blocks(evidence, claims)
-        ),
-        Section(anchor="cells", short="Cells", title="What it rests on", blocks=cell_blocks(evidence)),
-        Section(anchor="layers", short="Layers", title="Layer by layer", blocks=layer_blocks(evidence)),
-        Section(
-            anchor="axes", short="Two axes", title="Detection against refusal", blocks=axes_blocks(evidence)
-        ),
-        Section(
-            anchor="across",
-            short="Categories",
-            title="Detached or sintered, over all categories",
-            blocks=across_blocks(evidence),
-        ),
-        Section(
-            anchor="verdicts", short="Verdicts", title="Separation verdicts", blocks=verdict_blocks(evidence)
-        ),
-        Section(
-            anchor="wording", short="Wording", title="Wording by category", blocks=wording_blocks(evidence)
-        ),
-        Section(
-            anchor="transfer",
-            short="Transfer",
-            title="From one category to another",
-            blocks=transfer_blocks(evidence),
-        ),
-        Section(
-            anchor="held-out",
-            short="Left out",
-            title="On what it never saw",
-            blocks=held_out_blocks(evidence),
-        ),
-        Section(
-            anchor="cross-model",
-            short="Across models",
-            title="From one model to another",
-            blocks=cross_model_blocks(evidence),
-        ),
-        Section(anchor="tuning", short="Tuning", title="Tuning", blocks=tuning_blocks(evidence)),
-        Section(
-            anchor="reproduce", short="Reproduce", title="How to reproduce", blocks=reproduce_blocks(evidence)
-        ),
-        Section(anchor="words", short="Words", title="Words", blocks=glossary_blocks()),
+    sections: list[tuple[str, str, str, list[Block]]] = [
+        ("scores", "Scores", "What came out", score_blocks(evidence, claims)),
+        ("cells", "Cells", "What it rests on", [*cell_blocks(evidence), *answer_blocks(evidence)]),
+        ("layers", "Layers", "Layer by layer", layer_blocks(evidence)),
+        ("axes", "Two axes", "Detection against refusal", axes_blocks(evidence)),
+        ("across", "Categories", "Detached or sintered, over all categories", across_blocks(evidence)),
+        ("verdicts", "Verdicts", "Separation verdicts", verdict_blocks(evidence)),
+        ("wording", "Wording", "Wording by category", wording_blocks(evidence)),
+        ("transfer", "Transfer", "From one category to another", transfer_blocks(evidence)),
+        ("causal", "Causes", "Does the model use it?", causal_blocks(evidence)),
+        ("held-out", "Left out", "On what it never saw", held_out_blocks(evidence)),
+        ("models", "Models", "One model beside another", difference_blocks(evidence)),
+        ("cross-model", "Across models", "From one model to another", cross_model_blocks(evidence)),
+        ("prompts", "Prompts", "Single prompts, token by token", prompt_blocks(evidence)),
+        ("tuning", "Tuning", "Tuning", tuning_blocks(evidence)),
+        ("reproduce", "Reproduce", "How to reproduce", reproduce_blocks(evidence)),
+        ("words", "Words", "Words", glossary_blocks()),
     ]
-    return [section for section in sections if section.blocks]
+    return [
+        Section(anchor=anchor, short=short, title=title, blocks=blocks)
+        for anchor, short, title, blocks in sections
+        if blocks
+    ]

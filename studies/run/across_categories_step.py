@@ -13,13 +13,11 @@ from unsinter.studies.across_categories.table import across_table
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import Site
 from unsinter.studies.run.model import ModelOutcome
+from unsinter.studies.run.step_kinds import ACROSS_CATEGORIES
 from unsinter.studies.run.transfer_step import comparison_parts
-from unsinter.studies.store.step_store import StepKind, StepStore
+from unsinter.studies.store.step_store import StepStore
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
-
-ACROSS_CATEGORIES = StepKind(name="across categories", version=1)
-"""Wording pooled, within and across categories, and how many axes harm has."""
 
 
 def answer_across(

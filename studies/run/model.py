@@ -8,18 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.studies.activations.model_reading import Reading, read_model
+from unsinter.studies.activations.saved_reading import read_saved
 from unsinter.studies.activations.untrained import once, read_layer0_mean, read_random_model
 from unsinter.studies.data.dataset import Dataset, recorded_labels, refusal_to_score, target_rows
-from unsinter.studies.data.sites import Site
+from unsinter.studies.data.sampled_answers import sampling_ceiling
+from unsinter.studies.data.sites import NAN, Rows, Site
 from unsinter.studies.data.targets import Response, Target, make_target
 from unsinter.studies.data.unlabelled import Unlabelled, count_unlabelled
 from unsinter.studies.probing.target import TargetInput
 from unsinter.studies.reasons.reason import Reason
+from unsinter.studies.run.answer_facts import answer_facts
 from unsinter.studies.run.target_step import target_step
 from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.study.sections import ModelSource
+
+LONGEST_RENDERED = 4000
+"""Characters of a rendered prompt that a summary keeps."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,36 +34,46 @@ class ModelOutcome:
 
     Attributes
     ----------
+    context : system text, examples, options, template and revision that the study names.
     targets : name -> what was asked; ``steps`` holds what came out, by the same names.
     others : transfer, held-out and separation steps, by name.
+    answers : what was refused and who labelled it, in counts.
+    rendered : a prompt as the model read it, with all that its template adds.
     not_studied, not_separated : target, and pair of factors -> why it was not.
     """
 
     name: str
     path: str
     template: str
+    context: dict[str, Any]
     identity: dict[str, Any]
     extraction: Mapping[str, Any]
     cells: dict[str, int]
     wording_by_category: dict[str, dict[str, int]]
     unlabelled: Unlabelled
+    answers: Mapping[str, Any]
+    rendered: str
     reading: Reading
     targets: dict[str, TargetInput] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     others: dict[str, Step] = field(default_factory=dict)
     not_studied: dict[str, Reason] = field(default_factory=dict)
     not_separated: dict[str, Reason] = field(default_factory=dict)
+    not_caused: str = ""
+    """Why the causal check that the study asks for was not made; empty where it was, or is not asked for."""
 
 
 def study_model(
     study: Study, source: ModelSource, dataset: Dataset, settings: Settings, store: StepStore
 ) -> ModelOutcome:
     """Extract, answer, probe and compare for one model."""
-    reading = read_model(study, source, dataset, settings)
+    read = read_model if source.activations is None else read_saved
+    reading = read(study, source, dataset, settings)
     outcome = ModelOutcome(
         name=source.name,
         path=source.path,
         template=source.template,
+        context=source.context | ({"revision": source.revision} if source.revision else {}),
         identity=reading.identity,
         extraction=reading.facts,
         cells=count_cells(dataset, reading.responses),
@@ -68,12 +84,19 @@ def study_model(
             if study.responses is not None and not study.responses.path
             else None,
         ),
+        answers=answer_facts(dataset, reading.responses, study.responses)
+        | ({"server": dict(reading.server)} if reading.server else {}),
+        rendered=rendered_text(dataset, reading),
         reading=reading,
     )
     readers = {
         "read": reading.activations,
-        "read_layer0": once(lambda: read_layer0_mean(study, reading, settings)),
-        "read_random": once(lambda: read_random_model(study, reading, settings)),
+        "read_layer0": once(lambda: read_layer0_mean(study, reading, settings))
+        if reading.has_floor("layer0_mean")
+        else None,
+        "read_random": once(lambda: read_random_model(study, reading, settings))
+        if reading.has_floor("random_model")
+        else None,
     }
     for entry in study.targets:
         target = make_target(
@@ -89,6 +112,29 @@ def study_model(
             outcome.targets[target.name] = inputs
             outcome.steps[target.name] = target_step(inputs, study, dataset, settings, store)
     return outcome
+
+
+def _ceiling(target: Target, rows: Rows, reading: Reading, *, seed: int) -> float:
+    """Return what sampled labels allow a reader of R on the held-out rows; NaN of other targets."""
+    if target.name != "R":
+        return NAN
+    held_out = [reading.responses[row] for row in rows.test]
+    counts = [(a.n_refused or 0, a.n_samples or 0) if a else (0, 0) for a in held_out]
+    refused, samples = np.array(counts, dtype=float).reshape(-1, 2).T
+    return sampling_ceiling(refused, samples, seed=seed)
+
+
+def rendered_text(dataset: Dataset, reading: Reading) -> str:
+    """Return a prompt as the model read it, harmless where there is one, cut where it is very long."""
+    if not reading.rendered or reading.model is None:
+        return ""
+    harmless = set(dataset.ids[dataset.harm == "harmless"])
+    row = next((row for row in reading.rendered if row.id in harmless), reading.rendered[0])
+    text = str(
+        reading.model.tokenizer.decode(list(row.token_ids[: row.prompt_end]), skip_special_tokens=False)
+    )
+    half = LONGEST_RENDERED // 2
+    return text if len(text) <= LONGEST_RENDERED else f"{text[:half]}\n[...]\n{text[-half:]}"
 
 
 def count_cells(dataset: Dataset, responses: Sequence[Response | None]) -> dict[str, int]:
@@ -148,6 +194,7 @@ def _input(
         sites=sites,
         cells=harm_and_refusal(dataset, reading.responses),
         answers=recorded_labels(target, dataset, study),
+        ceiling=_ceiling(target, rows, reading, seed=study.seed),
         content={"identity": reading.identity, "rows": list(reading.extraction.keys)},
         **readers,
     )

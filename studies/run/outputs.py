@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 
 from unsinter.studies.export.export import write_site_probe
 from unsinter.studies.export.probe_facts import make_facts
+from unsinter.studies.figures.causal import causal_figures
 from unsinter.studies.figures.layers import draw_each, layer_curves
 from unsinter.studies.figures.transfer_matrix import matrix_name, transfer_maps
 from unsinter.studies.report import write_page
-from unsinter.studies.report.answer_lines import answer_lines
-from unsinter.studies.report.run_data import ReportError, gather_evidence
+from unsinter.studies.report.answers.answer_lines import answer_lines
+from unsinter.studies.report.evidence.run_data import ReportError, gather_evidence
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.store.run_folder import RunFolder
 from unsinter.studies.store.site_weights import read_weights, weights_file
@@ -76,6 +77,8 @@ def _figures(
         ):
             shown = part[part["selected"] | (part["reader"] == "words")]
             yield matrix_name(model, kind, target), partial(transfer_maps, shown)
+    if "causal" in tables:
+        yield from causal_figures(tables["causal"])
 
 
 def _write_probes(folder: RunFolder, outcome: ModelOutcome, summary: Mapping[str, Any]) -> None:

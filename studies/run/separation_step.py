@@ -10,6 +10,7 @@ from unsinter.studies.activations.untrained import LAYER0_MEAN, read_layer0_mean
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import Site
 from unsinter.studies.run.model import ModelOutcome
+from unsinter.studies.run.step_kinds import SEPARATION
 from unsinter.studies.run.transfer_step import comparison_parts
 from unsinter.studies.separation.inputs.study_pairs import PairContrast, study_pairs
 from unsinter.studies.separation.inputs.thresholds import Rule
@@ -17,12 +18,9 @@ from unsinter.studies.separation.judge import judge_pairs
 from unsinter.studies.separation.site.obstacles import find_obstacle
 from unsinter.studies.separation.supporting.site_evidence import SiteEvidence, site_evidence
 from unsinter.studies.separation.verdict_rows import verdict_rows
-from unsinter.studies.store.step_store import StepKind, StepStore
+from unsinter.studies.store.step_store import StepStore
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
-
-SEPARATION = StepKind(name="separation", version=1)
-"""The verdicts on every pair at every site, with the evidence beside them."""
 
 
 def separate_factors(
@@ -37,7 +35,9 @@ def separate_factors(
         study.separation,
         targets=study.targets,
         is_present=outcome.reading.is_present,
-        embedding=read_layer0_mean(study, outcome.reading, settings)(*LAYER0_MEAN),
+        embedding=read_layer0_mean(study, outcome.reading, settings)(*LAYER0_MEAN)
+        if outcome.reading.has_floor("layer0_mean")
+        else None,
     )
     outcome.not_separated.update(left_out)
     if not contrasts:
@@ -84,16 +84,13 @@ def _table(
 ) -> pd.DataFrame:
     sites: list[Site] = [(layer, p) for p in study.positions for layer in outcome.reading.layers]
     rule = rule_of(study)
-    done = 0
 
-    def on_site() -> None:
-        nonlocal done
-        done += 1
-        settings.progress(f"{outcome.name}: verdicts", done, len(sites))
+    def progress(part: str, done: int, total: int) -> None:
+        settings.progress(f"{outcome.name}: {part}", done, total)
 
     read = outcome.reading.activations
     pairs = [contrast.pair for contrast in contrasts]
-    verdicts = judge_pairs(read, sites, pairs, rule, n_jobs=settings.n_jobs, on_site=on_site)
+    verdicts = judge_pairs(read, sites, pairs, rule, n_jobs=settings.n_jobs, progress=progress)
     more: dict[tuple[int, int, str], SiteEvidence] = {}
     looked_at = _looked_at(contrasts, rule, study.separation.erased_contrasts)
     for number, place in enumerate(looked_at if chosen else ()):

@@ -20,15 +20,13 @@ from unsinter.studies.probing.target import (
     site_weights,
 )
 from unsinter.studies.probing.types import SiteFit, chosen
+from unsinter.studies.run.step_kinds import TARGET
 from unsinter.studies.store.site_weights import write_weights
-from unsinter.studies.store.step_store import Step, StepKind, StepStore
+from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.tables.columns import TRIALS
-
-TARGET = StepKind(name="target", version=1)
-"""Floors, probes at every site with their controls, the tuned probe, predictions and trials of one target."""
 
 
 def target_step(
@@ -55,6 +53,7 @@ def _parts(inputs: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any
         "cells": inputs.cells,
         "labels beside": [dataset.harm, dataset.topics],
         "answers": dict(inputs.answers),
+        **({"ceiling": inputs.ceiling} if np.isfinite(inputs.ceiling) else {}),
         "family": study.family,
         "penalties": study.penalties,
         "weighting": study.weighting,
@@ -77,7 +76,10 @@ def _make(
         groups=dataset.groups,
         bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
     )
+    step = f"{inputs.model}: floors and activation controls for {inputs.target.name}"
+    settings.progress(step, 0, 1)
     floors = make_floors(inputs, study, dataset)
+    settings.progress(step, 1, 1)
     fits = fit_target(inputs, study, dataset, settings)
     tuned, trials = tune_target(inputs, study, dataset, settings)
     everything = [*fits, *([tuned] if tuned else [])]
@@ -85,7 +87,9 @@ def _make(
     best = chosen(fits)
     tables = {
         "floors": floor_table(question, floors),
-        "results": result_table(question, fits, floors, tuned=tuned, p_values=p_values),
+        "results": result_table(
+            question, fits, floors, tuned=tuned, p_values=p_values, ceiling=inputs.ceiling
+        ),
         "predictions": prediction_table(question, everything),
         "trials": trials,
     }
@@ -110,6 +114,7 @@ def tune_target(
     """Return the tuned probe and the trials behind it; None and no rows where the study asks for none."""
     if not study.tuning.trials:
         return None, pd.DataFrame(columns=list(TRIALS))
+    from unsinter.studies.probing.tuning.places import TUNING_FOLDER
     from unsinter.studies.probing.tuning.storage import TrialStore
     from unsinter.studies.probing.tuning.tune import Workers, tune
 
@@ -121,7 +126,7 @@ def tune_target(
         tuning=study.tuning,
         store=TrialStore(
             name=f"{study.name}-{inputs.model}-{name}",
-            folder=settings.folder / "tuning",
+            folder=settings.folder / TUNING_FOLDER,
             storage=settings.storage,
             content=inputs.content,
         ),

@@ -12,6 +12,7 @@ from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import FloatArray, Site
 from unsinter.studies.run.model import ModelOutcome
+from unsinter.studies.run.step_kinds import CROSS_MODEL, HELD_OUT, TRANSFER
 from unsinter.studies.store.site_weights import read_weights
 from unsinter.studies.store.step_store import Step, StepKind, StepStore
 from unsinter.studies.study.file import Study
@@ -30,10 +31,6 @@ from unsinter.studies.transfer import (
 )
 from unsinter.studies.transfer.fits import FAMILY
 
-TRANSFER = StepKind(name="transfer", version=1)
-HELD_OUT = StepKind(name="held_out", version=1)
-CROSS_MODEL = StepKind(name="cross_model", version=1)
-
 _OTHER_PENALTY = 1e-2
 """Penalty of transfer probes where the study's own family has none; LogisticProbe's default."""
 
@@ -43,7 +40,7 @@ def compare_within(
 ) -> None:
     """Add the transfer matrices and the held-out sources and categories of one model to its outcome.
 
-    Matrices are those of D, and of each target of two classes that is the study's own.
+    Both are those of D, and of each target of two classes that is the study's own.
     """
     own = [
         target.name
@@ -52,22 +49,20 @@ def compare_within(
     ]
     for name in (name for name in ("D", *own) if name in outcome.steps):
         _add_matrices(name, outcome, study, dataset, settings, store)
-    if "D" in outcome.steps and study.hold_out:
-        _hold_out(outcome, study, dataset, settings, store)
+        if study.hold_out:
+            _hold_out(name, outcome, study, dataset, settings, store)
 
 
 def _add_matrices(
     name: str, outcome: ModelOutcome, study: Study, dataset: Dataset, settings: Settings, store: StepStore
 ) -> None:
-    """Add a target's matrices as the step ``transfer`` (D), or ``transfer-NAME``; without wordings but of
-    D."""
-    is_own = name != "D"
-    kinds = tuple(kind for kind in _kinds(study) if not (is_own and kind == "wording"))
+    """Add a target's matrices as the step ``transfer`` (D), or ``transfer-NAME``."""
+    is_own, kinds = name != "D", _kinds(study)
     if not kinds:
         return
     facts, inputs = outcome.steps[name].facts, outcome.targets[name]
     best: Site = (facts["layer"], facts["position"])
-    penalty = facts["penalty"] if study.family == FAMILY.name else _OTHER_PENALTY
+    penalty = transfer_penalty(study, facts["penalty"])
     wordings, answered = _wordings(outcome)
     parts = comparison_parts(outcome, study, dataset) | {
         "kinds": study.transfer,
@@ -75,7 +70,7 @@ def _add_matrices(
         "penalty": penalty,
         "wordings": wordings,
     }
-    parts |= {"target": [inputs.target.labels, list(inputs.target.classes)]} if is_own else {}
+    parts |= _own_parts(name, outcome)
     step = f"transfer-{name}" if is_own else "transfer"
     matrices = MatrixSettings(
         best=best,
@@ -98,6 +93,11 @@ def _add_matrices(
     )
 
 
+def transfer_penalty(study: Study, chosen: float | None) -> float:
+    """Return the penalty of transfer probes: the one chosen for the target, where its family has one."""
+    return _OTHER_PENALTY if chosen is None or study.family != FAMILY.name else chosen
+
+
 def _model_sites(name: str, outcome: ModelOutcome, dataset: Dataset, settings: Settings) -> ModelSites:
     inputs = outcome.targets[name]
     return ModelSites(
@@ -110,22 +110,30 @@ def _model_sites(name: str, outcome: ModelOutcome, dataset: Dataset, settings: S
     )
 
 
+def _own_parts(name: str, outcome: ModelOutcome) -> dict[str, Any]:
+    """Return what else the comparisons of a target of the study's own are made of."""
+    target = outcome.targets[name].target
+    return {} if name == "D" else {"target": [target.labels, list(target.classes)], "with": "wordings"}
+
+
 def _hold_out(
-    outcome: ModelOutcome, study: Study, dataset: Dataset, settings: Settings, store: StepStore
+    name: str, outcome: ModelOutcome, study: Study, dataset: Dataset, settings: Settings, store: StepStore
 ) -> None:
-    parts = comparison_parts(outcome, study, dataset)
-    outcome.others["held_out"] = _step(
+    parts = comparison_parts(outcome, study, dataset) | _own_parts(name, outcome)
+    own = "" if name == "D" else f"-{name}"
+    outcome.others[f"held_out{own}"] = _step(
         store,
         HELD_OUT,
-        f"{outcome.name}-held-out",
+        f"{outcome.name}-held-out{own}",
         parts | {"hold_out": study.hold_out, "penalties": study.penalties, "inner": study.inner_folds},
         lambda: held_out_tables(
-            _model_sites("D", outcome, dataset, settings),
+            _model_sites(name, outcome, dataset, settings),
             HoldOutSettings(
                 penalties=study.penalties,
                 inner_folds=study.inner_folds,
                 min_groups=study.min_groups,
                 kinds=study.hold_out,
+                target=outcome.targets[name].target if own else None,
             ),
             bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
         ),

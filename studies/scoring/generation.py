@@ -80,7 +80,12 @@ class TokenSteps:
         return longer and bool((ids[:, :-1] == before).all())
 
     def rows_of(self, rendered: Sequence[RenderedPrompt]) -> list[RenderedPrompt]:
-        """Return the rendered prompt of every sequence; MonitorError where they are not these prompts."""
+        """Return the rendered prompt of every sequence.
+
+        Raises
+        ------
+        MonitorError : they are not these prompts.
+        """
         ids = self.ids
         if ids is None or not rendered or len(ids) % len(rendered):
             n = 0 if ids is None else len(ids)
@@ -105,6 +110,17 @@ def check_dates(model: ChatModel, ids: Tensor, dates: Sequence[str]) -> None:
             raise MonitorError(
                 f"the chat template reads the clock: the probe's prompts showed {lacking[0]!r} and these do "
                 "not; render them with the probe's date (`date` under `model` in its card)."
+            )
+
+
+def check_beginnings(ids: Tensor, beginning: Sequence[int]) -> None:
+    """Raise MonitorError unless every prompt of a batch, padded on the left, begins as the probe's did."""
+    n = len(beginning)
+    for row in ids.tolist() if n else ():
+        if not any(row[place : place + n] == list(beginning) for place in range(len(row) - n)):
+            raise MonitorError(
+                "the probe's prompts began with a system text, examples or template options that these lack; "
+                "render them with the probe's own (`context` in its card)."
             )
 
 

@@ -39,7 +39,8 @@ def input_texts(
 
     Raises
     ------
-    StudyError : neither or both of texts and file are given. RecordError : names file and row of the first
+    StudyError : neither or both of texts and file are given.
+    RecordError : names file and row of the first
         text that is blank, missing or unreadable.
     """
     if dash not in (None, "-"):

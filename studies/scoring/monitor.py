@@ -14,12 +14,13 @@ from unsinter.features.generate.generate import end_ids
 from unsinter.features.model.hooks import block_input, block_output
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE
-from unsinter.features.rendering.framing import dates_around
+from unsinter.features.rendering.framing import dates_around, make_frame
 from unsinter.features.rendering.positions import resolve_position
-from unsinter.features.rendering.rendering import RenderedPrompt, rendered_identity
+from unsinter.features.rendering.rendering import RenderedPrompt, whole_identity
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.files.exported import ProbeWeights
-from unsinter.studies.scoring.generation import MonitorError, TokenSteps, check_dates
+from unsinter.studies.scoring.generation import MonitorError, TokenSteps, check_beginnings, check_dates
+from unsinter.studies.scoring.score import probe_context
 
 OnScores: TypeAlias = Callable[[int, FloatArray], None]
 """(number of the generated token from 0, scores (n_sequences,) or (n_sequences, n_classes))."""
@@ -88,9 +89,11 @@ class ProbeMonitor:
         end: Sequence[int] | None = None,
         on_scores: OnScores | None = None,
     ) -> None:
-        probe.check_fits(identity=rendered_identity(model, rendered or ()), d_model=model.d_model)
+        identity = whole_identity(model, rendered) if rendered else model.identity
+        probe.check_fits(identity=identity, d_model=model.d_model)
         _check(model, probe)
         self._dates = _dates(model, probe)
+        self._beginning = _beginning(model, probe)
         self.model, self.probe, self.rendered, self.on_scores = model, probe, rendered, on_scores
         self.generations: list[GenerationScores] = []
         ends = end_ids(model) if end is None else end
@@ -140,6 +143,7 @@ class ProbeMonitor:
         n_cached = None if cache is None else int(cache.get_seq_length())
         if self._steps.begin(ids, mask=kwargs.get("attention_mask"), n_cached=n_cached):
             check_dates(self.model, self._steps.ids, self._dates)  # type: ignore[arg-type]
+            check_beginnings(self._steps.ids, self._beginning)  # type: ignore[arg-type]
             self.generations.append(GenerationScores())
 
     @torch.inference_mode()
@@ -194,7 +198,7 @@ def _dates(model: ChatModel, probe: ProbeWeights) -> tuple[str, ...]:
     if template == "raw" or not model.tokenizer.chat_template:
         return ()
     day = probe.card["model"].get("date")
-    dates = dates_around(model, day, template=template)
+    dates = dates_around(model, day, template=template, beside=probe_context(probe).beside)
     if dates and day is None:
         probe.check_fits(identity={"date": DEFAULT_DATE})
     return dates
@@ -204,3 +208,15 @@ def _pad_of(model: ChatModel) -> int | None:
     """Return the id that `generate` pads with, as the model names it."""
     named = getattr(model.model.generation_config, "pad_token_id", None), model.tokenizer.pad_token_id
     return next((n for n in named if isinstance(n, int)), None)
+
+
+def _beginning(model: ChatModel, probe: ProbeWeights) -> tuple[int, ...]:
+    """Return the ids that every prompt must begin with: system text and examples of the probe's prompts.
+
+    Empty where the study named neither; another beginning then is the caller's to vouch for.
+    """
+    beside = probe_context(probe).beside
+    if not beside.digests:
+        return ()
+    day = probe.card["model"].get("date") or DEFAULT_DATE
+    return make_frame(model, template=probe.card.get("template", "auto"), beside=beside, date=day).prefix_ids

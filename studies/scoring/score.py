@@ -9,16 +9,19 @@ from typing import Any, BinaryIO
 import numpy as np
 from transformers import AutoTokenizer
 
+from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.extract.in_memory import read_site
 from unsinter.features.model.folder import check_folder
 from unsinter.features.model.identity import text_identity
 from unsinter.features.model.model import ChatModel, load_model
-from unsinter.features.rendering.rendering import render, rendered_identity
+from unsinter.features.rendering.rendering import render, whole_identity
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
+from unsinter.studies.activations.saved_reading import SAVED
 from unsinter.studies.data.load import find_model
 from unsinter.studies.scoring.inputs import InputText, input_texts
+from unsinter.studies.study.model_source import PromptContext, context_of
 from unsinter.studies.study.run_options import Progress, silent
 from unsinter.studies.study.sections import ModelSource
 
@@ -104,9 +107,16 @@ def load_fitting_model(probe: ProbeWeights, model: str) -> ChatModel:
     about = probe.card.get("model")
     if not isinstance(about, dict) or "weights" not in about:
         raise ProbeFileError(f"{probe.name}: its card names no model, so new text cannot be scored with it.")
+    if about.get("hook_site") == SAVED:
+        raise ProbeFileError(
+            f"{probe.name} was fitted on saved activations, and how a text becomes such is not known here; "
+            "score activations of the same kind: load_probe(...).scores(X)."
+        )
     check_folder(folder)
-    probe.check_fits(identity=_text_identity(folder))
-    loaded = load_model(folder, dtype=about["dtype"])
+    revision = None if is_folder(expand_home(folder)) else _revision(probe)
+    template = probe_context(probe).template_text
+    probe.check_fits(identity=_text_identity(folder, revision=revision, chat_template=template))
+    loaded = load_model(folder, dtype=about["dtype"], revision=revision, chat_template=template)
     probe.check_fits(identity=loaded.identity, d_model=loaded.d_model)
     return loaded
 
@@ -128,8 +138,14 @@ def score_texts(
             "score a generation with ProbeMonitor."
         )
     names = [(item.id or f"row {item.row}", item.text) for item in inputs]
-    rendered = render(names, model, template=probe.card.get("template", "auto"), date=probe_date(probe))
-    probe.check_fits(identity=rendered_identity(model, rendered))
+    rendered = render(
+        names,
+        model,
+        template=probe.card.get("template", "auto"),
+        beside=probe_context(probe).beside,
+        date=probe_date(probe),
+    )
+    probe.check_fits(identity=whole_identity(model, rendered))
     X = read_site(
         model,
         rendered,
@@ -146,6 +162,24 @@ def probe_date(probe: ProbeWeights) -> str | None:
     return about.get("date") if isinstance(about, dict) else None
 
 
+def probe_context(probe: ProbeWeights) -> PromptContext:
+    """Return what stood around the probe's prompts.
+
+    Raises
+    ------
+    ProbeFileError : a card that says nonsense.
+    """
+    try:
+        return context_of(probe.card)
+    except ValueError as error:
+        raise ProbeFileError(f"{probe.name}: its card cannot be used, {error}; export it again.") from error
+
+
+def _revision(probe: ProbeWeights) -> str | None:
+    revision = (probe.card.get("context") or {}).get("revision")
+    return revision if isinstance(revision, str) else None
+
+
 def _scored(probe: ProbeWeights, X: FloatArray, inputs: Sequence[InputText]) -> Iterator[ScoredText]:
     scores = probe.scores(X)
     probabilities = probe.probabilities(X) if probe.has_probabilities else [None] * len(X)
@@ -159,10 +193,15 @@ def _scored(probe: ProbeWeights, X: FloatArray, inputs: Sequence[InputText]) -> 
         )
 
 
-def _text_identity(folder: str) -> dict[str, str]:
+def _text_identity(folder: str, *, revision: str | None, chat_template: str | None) -> dict[str, str]:
     """Return the digests of tokenizer and template alone; empty where only `load_model` can say why not."""
     try:
-        return text_identity(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, revision=revision or "main"
+        )
+        if chat_template is not None:
+            tokenizer.chat_template = chat_template
+        return text_identity(tokenizer)
     except Exception:  # the readers raise every kind; loading the model reads it again and says what is wrong
         return {}
 

@@ -1,7 +1,6 @@
 """The verdict on pairs of factors at every site: fitted once per site, bands over all of them together."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -9,7 +8,7 @@ from joblib import Parallel, delayed
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.sites import ReadSite, Site
 from unsinter.studies.reasons.reason import Reason
-from unsinter.studies.separation.absence.bound import tested_absence
+from unsinter.studies.separation.absence_cases import Case, absences_of, settle_absences
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.pair_inputs import activation_matrix
@@ -20,14 +19,12 @@ from unsinter.studies.separation.site.obstacles import find_obstacle
 from unsinter.studies.separation.site.site_fit import SiteFit, fit_family, row_order
 from unsinter.studies.separation.verdict.rule import (
     PLACES,
-    Decision,
-    Factor,
     Labels,
-    contradiction,
     decide,
 )
 from unsinter.studies.separation.verdict.settles import settled_by
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
+from unsinter.studies.study.run_options import Progress, silent
 
 
 def judge_arrays(X: FloatArray, pair: Pair, rule: Rule | None = None) -> SiteVerdict:
@@ -54,7 +51,7 @@ def judge_pairs(
     rule: Rule,
     *,
     n_jobs: int = 1,
-    on_site: Callable[[], None] = lambda: None,
+    progress: Progress = silent,
 ) -> list[list[SiteVerdict]]:
     """Return, for each pair, its verdict at every site.
 
@@ -65,6 +62,7 @@ def judge_pairs(
     Parameters
     ----------
     read : layer and position to X (n, d), rows as in the pairs.
+    progress : of the sites that are fitted ("verdicts"), and of those whose absences are tested ("absences").
 
     Raises
     ------
@@ -78,16 +76,21 @@ def judge_pairs(
     fitted = []
     for job in jobs:
         fitted.append(job)
-        on_site()
+        progress("verdicts", len(fitted), len(sites))
     # A pair without an obstacle is in a family, and gets its verdicts there.
     verdicts = [
         [_undetermined(pair, site, obstacle) for site in sites] if obstacle else []
         for pair, obstacle in zip(pairs, obstacles, strict=True)
     ]
-    for number, family in enumerate(families):
-        here = [site[number] for site in fitted]
-        cases = _family_cases(family, here, rule)
-        _test_absences(lambda site: np.asarray(read(*sites[site])), family, here, cases, rule, n_jobs)
+    judged = [[site[number] for site in fitted] for number in range(len(families))]
+    known = [_family_cases(family, here, rule) for family, here in zip(families, judged, strict=True)]
+    n_tested, n_absent = 0, sum(len(absences_of(cases)) for cases in known)
+    for family, here, cases in zip(families, judged, known, strict=True):
+        for _ in settle_absences(
+            lambda site: np.asarray(read(*sites[site])), family, here, cases, rule, n_jobs
+        ):
+            n_tested += 1
+            progress("absences", n_tested, n_absent)
         for place, member in enumerate(family.members):
             verdicts[member] = [
                 _verdict(
@@ -116,14 +119,6 @@ def _ordered(
     return [ordered.get(number, family) for number, family in enumerate(families)]
 
 
-@dataclass(slots=True)
-class _Case:
-    """A contrast at a site on its way to a verdict."""
-
-    evidence: Evidence
-    decision: Decision
-
-
 def _fit_site(X: FloatArray, site: Site, n: int, families: Sequence[RowFamily], rule: Rule) -> list[SiteFit]:
     """Return what a site gives each family."""
     X = np.asarray(X)
@@ -136,7 +131,7 @@ def _fit_site(X: FloatArray, site: Site, n: int, families: Sequence[RowFamily], 
     return [fit_family(X[family.rows], family, rule) for family in families]
 
 
-def _family_cases(family: RowFamily, here: Sequence[SiteFit], rule: Rule) -> dict[tuple[int, int], _Case]:
+def _family_cases(family: RowFamily, here: Sequence[SiteFit], rule: Rule) -> dict[tuple[int, int], Case]:
     """Return evidence and decision of every contrast at every site without an obstacle, by both places."""
     texts = family_text(family)
     cases = {}
@@ -148,7 +143,7 @@ def _family_cases(family: RowFamily, here: Sequence[SiteFit], rule: Rule) -> dic
                 [here[site] for site in members], place, contrast, text, rule, level=level
             )
             for site, own in zip(members, evidence, strict=True):
-                cases[place, site] = _Case(own, decide(own, labels, rule))
+                cases[place, site] = Case(own, decide(own, labels, rule))
     return cases
 
 
@@ -165,43 +160,8 @@ def _parts(here: Sequence[SiteFit], place: int, rule: Rule) -> list[tuple[list[i
     return parts + [([site], alone) for site in usable if here[site].share_merged]
 
 
-def _test_absences(
-    read: Callable[[int], FloatArray],
-    family: RowFamily,
-    here: Sequence[SiteFit],
-    cases: dict[tuple[int, int], _Case],
-    rule: Rule,
-    n_jobs: int,
-) -> None:
-    """Test every absence that a decision rests on, and put the outcome into its case."""
-    absences: dict[int, list[tuple[int, Evidence, tuple[Factor, ...]]]] = {}
-    for (place, site), case in cases.items():
-        if case.decision.absent:
-            absences.setdefault(site, []).append((place, case.evidence, case.decision.absent))
-    tested = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_tested)(read(site), family, here[site], own, rule) for site, own in absences.items()
-    )
-    for (site, own), replaced in zip(absences.items(), tested, strict=True):
-        for (place, _, absent), evidence in zip(own, replaced, strict=True):
-            case = cases[place, site]
-            case.evidence = evidence
-            against = contradiction(evidence, absent, rule)
-            if against:
-                case.decision = Decision("undetermined", against)
-
-
-def _tested(
-    X: FloatArray,
-    family: RowFamily,
-    used: SiteFit,
-    absences: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
-    rule: Rule,
-) -> list[Evidence]:
-    return tested_absence(X[family.rows], family, used, absences, rule)
-
-
 def _verdict(
-    contrast: Contrast, site: Site, used: SiteFit, case: _Case | None, obstacle: Reason | None, rule: Rule
+    contrast: Contrast, site: Site, used: SiteFit, case: Case | None, obstacle: Reason | None, rule: Rule
 ) -> SiteVerdict:
     if obstacle is not None:
         return _undetermined(contrast.pair, site, obstacle)

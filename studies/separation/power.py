@@ -72,7 +72,12 @@ class Plan:
             )
 
     def draw(self, name: str, seed: int) -> World:
-        """Return a world of the kind ``name`` and of this size; ValueError where the size cannot be."""
+        """Return a world of the kind ``name`` and of this size.
+
+        Raises
+        ------
+        ValueError : the size cannot be.
+        """
         # Worlds have two categories at least; where none is held fixed they must not be coded either.
         topics = {"n_categories": self.n_categories} if self.n_categories > 1 else {"category_effect": 0.0}
         size = {"cells": self.cells} if self.cells is not None else {"n": self.n, "phi": self.phi}
@@ -125,7 +130,12 @@ def plan_table(plan: Plan, *, n_jobs: int = 1) -> list[PlanRow]:
 
 
 def parse_cells(text: str) -> Cells:
-    """Return the four counts in a text such as ``300,40,40,300``; ValueError says what they should be."""
+    """Return the four counts in a text such as ``300,40,40,300``.
+
+    Raises
+    ------
+    ValueError : it holds no such counts; says what they should be.
+    """
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts):
         raise ValueError(

@@ -6,13 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from unsinter.features.worlds.knobs import CELLS
 from unsinter.studies.data.estimate import NAN, Estimate
 from unsinter.studies.reasons.columns import reason_columns, row_reason
 from unsinter.studies.reasons.reason import Reason
-from unsinter.studies.separation.inputs.pair import CELLS
 from unsinter.studies.separation.inputs.study_pairs import PairContrast
 from unsinter.studies.separation.supporting.site_evidence import SiteEvidence
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
+
+UNJUDGED = frozenset(
+    {"constant-factor", "labels-unknown", "too-few-groups", "fixed-factor", "fixed-together"}
+)
+"""Codes of what stands in the way of a contrast before any activation is read."""
 
 _STYLE_INVARIANT = _CATEGORY_GENERAL = 0.7
 """What the lower limit of a transfer must reach for the flag beside "separable"."""
@@ -101,10 +106,16 @@ def summary_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return one row for a pair at one site, from the rows of its contrasts.
 
     The verdict is that of the contrasts that are decided, where these are half of them or more and agree;
-    else it is undetermined, and the reason names what they say. Values are means over contrasts, limits the
-    lowest and highest limit of any of them, groups the fewest in any.
+    else it is undetermined, and the reason names what they say. A contrast whose labels leave nothing to
+    judge, as one of a rare class, has no say where others do: it is counted in the reason. Values are means
+    over contrasts, limits the lowest and highest limit of any of them, groups the fewest in any.
     """
+    judged = [row for row in rows if row_reason(row).code not in UNJUDGED]
+    left_out = [row for row in rows if row_reason(row).code in UNJUDGED] if judged else []
+    rows = judged or rows
     verdict, reason = _agreement(rows)
+    if left_out:
+        reason = Reason("contrasts-left-out", why=reason, n=len(left_out), names=_classes(left_out))
     summary = dict(rows[0])
     summary |= {"first_class": _common(rows, "first_class"), "second_class": _common(rows, "second_class")}
     summary |= {"is_summary": True, "verdict": verdict, **reason_columns(reason)}
@@ -164,7 +175,10 @@ def _agreement(rows: Sequence[dict[str, Any]]) -> tuple[str, Reason]:
 
 def _names(rows: Sequence[dict[str, Any]], verdict: str) -> list[str]:
     own = [row for row in rows if row["verdict"] == verdict]
-    several = len({row["first_class"] for row in rows}) > 1
+    return _classes(own, several=len({row["first_class"] for row in rows}) > 1)
+
+
+def _classes(rows: Sequence[dict[str, Any]], *, several: bool = False) -> list[str]:
     return [
-        f"{row['first_class']} and {row['second_class']}" if several else row["second_class"] for row in own
+        f"{row['first_class']} and {row['second_class']}" if several else row["second_class"] for row in rows
     ]

@@ -15,8 +15,12 @@ from unsinter.cache.atomic import (
     temporaries,
     write_atomically,
 )
+from unsinter.cache.location import read_regular
 
 STUDY = "study.yaml"
+
+LOCK = ".study.yaml.lock"
+"""Held while a run starts in a folder, and while its outputs are written."""
 
 _MOVING = ".moving"
 """What `earlier/N` is called while outputs are moved into it."""
@@ -28,7 +32,8 @@ _ABANDONED_SECONDS = 24 * 3600.0
 def is_unstarted(folder: Path) -> bool:
     """Say whether a folder holds nothing but what a run leaves that was killed while it wrote its study."""
     ours = set(temporaries(folder / STUDY))
-    return all(path.is_file() and (path in ours or _is_unfinished_study(path)) for path in folder.iterdir())
+    others = (path for path in folder.iterdir() if path.name != LOCK)
+    return all(path.is_file() and (path in ours or _is_unfinished_study(path)) for path in others)
 
 
 def sweep_unfinished(folder: Path) -> None:
@@ -58,7 +63,7 @@ def set_aside(folder: Path, outputs: Sequence[str]) -> Path | None:
     make_folder(moving)
     if (folder / STUDY).is_file() and not (moving / STUDY).exists():
         sweep(moving / STUDY)
-        write_atomically(moving / STUDY, [(folder / STUDY).read_bytes()])
+        write_atomically(moving / STUDY, [read_regular(folder / STUDY)])
     for name in sorted(names, key=lambda name: name != "summary.json"):
         _move(folder / name, moving)
     number = 1

@@ -11,8 +11,7 @@ from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from unsinter.cache.appending import append_whole, cut_to, ends_whole
-from unsinter.cache.errors import UnsinterError
-from unsinter.cache.refusals import naming
+from unsinter.cache.errors import UnsinterError, naming
 
 _BEGINNING = b'{"op_code":'
 
@@ -50,22 +49,24 @@ class WholeRecords(JournalFileBackend):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.exists() and not path.is_file():
+            raise JournalError(f"{path} is no file but a folder, a pipe or a device; move it away.")
         lock = _SystemLock(path)
         with naming(path, JournalError):
             super().__init__(str(path), lock_obj=lock)
-        with self._held():
+        with self._locked():
             self._take_up()
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Add records to the end: all of them, or none where the system refuses."""
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with self._held(), naming(self.path, JournalError):
+        with self._locked(), naming(self.path, JournalError):
             if not ends_whole(self.path):  # another process was killed since
                 self._take_up()
             append_whole(self.path, lines.encode())
 
     @contextmanager
-    def _held(self) -> Generator[None]:
+    def _locked(self) -> Generator[None]:
         with naming(Path(f"{self.path}.guard"), JournalError):
             self._lock.acquire()
         try:

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,48 +13,38 @@ import yaml
 
 from unsinter.cache.appending import append_line
 from unsinter.cache.atomic import fill_atomically, make_folder, sweep
+from unsinter.cache.errors import naming
 from unsinter.cache.inventory import INVENTORY, Entry, Inventory, files_below
-from unsinter.cache.refusals import naming
+from unsinter.cache.json_text import JsonTextError, read_json
+from unsinter.cache.location import read_regular
 from unsinter.studies.store.damage import DAMAGED, GROWING, STEPS, amiss, mend_run
-from unsinter.studies.store.earlier import (
-    is_being_set_aside,
-    is_unstarted,
-    set_aside,
-    sweep_unfinished,
-)
-from unsinter.studies.store.ownership import owner_of, sound_inventory, study_in
+from unsinter.studies.store.earlier import is_being_set_aside, is_unstarted, set_aside, sweep_unfinished
+from unsinter.studies.store.ownership import alone, holds_study, owner_of, sound_inventory, study_in
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.run_options import Progress
 from unsinter.studies.tables.read import RunReader, is_sealed_version, say_unsealed
+from unsinter.studies.tables.run_tables import RUN_TABLES
+
+EXPLORER = "explorer.html"
+"""What `unsinter view` writes into a run: a page of its user's, who may remove it."""
 
 OUTPUTS = (
     "study.yaml",
     "summary.json",
     "report.html",
-    *(
-        f"{name}.parquet"
-        for name in (
-            "split",
-            "prompts",
-            "rows",
-            "results",
-            "floors",
-            "predictions",
-            "trials",
-            "transfer",
-            "held_out",
-            "cross_model",
-            "verdicts",
-            "across_categories",
-        )
-    ),
+    *(f"{name}.parquet" for name in RUN_TABLES),
     "figures",
     "probes",
     "weights",
     "exports",
+    "shown",
+    EXPLORER,
     INVENTORY,
 )
 """What a run leaves behind; generated answers, finished steps and the log are kept from run to run."""
+
+_LONGEST_SUMMARY = 1 << 28
+"""Bytes of a summary; more of one are never read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +97,33 @@ class RunFolder:
 
     def report_is_stale(self) -> bool:
         """Whether the study's words for the report are not those the report was written with."""
-        return (self.path / "study.yaml").read_text(encoding="utf-8") != self.study_text
+        return read_regular(self.path / "study.yaml") != self.study_text.encode()
 
     def start(self, split: pd.DataFrame) -> None:
         """Make the folder with the study and its split; outputs of other settings are moved to `earlier/`.
 
         What is damaged is named and moved to `damaged/` first.
         """
+        with alone(self.path):
+            self._start(split)
+
+    @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Keep other processes from starting or ending a run here for the block, which writes the outputs.
+
+        Raises
+        ------
+        StudyError : a run with other settings has started here meanwhile; its files stay as they are.
+        """
+        with alone(self.path):
+            if not holds_study(self.path, self.study_text):
+                raise StudyError(
+                    f"{self.path} was taken meanwhile by a run with other settings, and nothing is written "
+                    "over it; run one of the two with another --out."
+                )
+            yield
+
+    def _start(self, split: pd.DataFrame) -> None:
         study_file = self.path / "study.yaml"
         with naming(self.path, StudyError):
             if is_being_set_aside(self.path):
@@ -154,7 +165,7 @@ class RunFolder:
         Files of a step are listed as they were when the step was made.
         """
         files: dict[str, Entry] = {}
-        for name in files_below(self.path, skip=("earlier", "exports", DAMAGED)):
+        for name in files_below(self.path, skip=("earlier", "exports", "shown", EXPLORER, DAMAGED)):
             files[name] = Entry.of(self.path / name, grows=name.startswith(GROWING))
         for step in sorted(self.path.glob(f"{STEPS}/*/{INVENTORY}")):
             place = step.parent.relative_to(self.path).as_posix()
@@ -178,8 +189,8 @@ class RunFolder:
 
     def _summary(self) -> dict[str, Any] | None:
         try:
-            summary = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            summary = read_json(self.path / "summary.json", most_bytes=_LONGEST_SUMMARY)
+        except (OSError, JsonTextError):
             return None
         return summary if isinstance(summary, dict) else None
 
@@ -207,7 +218,8 @@ class RunFolder:
             append_line(file, line)
 
     def timed(self, progress: Progress) -> Progress:
-        """Return ``progress`` that also logs when a step in words begins and ends."""
+        """Return ``progress`` that also logs when a step in words begins and ends, once each."""
+        ended: set[str] = set()
 
         def report(step: str, done: int, total: int) -> None:
             progress(step, done, total)
@@ -216,7 +228,8 @@ class RunFolder:
             if step not in self.times:
                 self.times[step] = time.monotonic()
                 self.log("step", step=step, total=total)
-            if done >= total:
+            if done >= total and step not in ended:
+                ended.add(step)
                 self.log("step done", step=step, seconds=round(time.monotonic() - self.times[step], 2))
 
         return report

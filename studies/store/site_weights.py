@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
 from safetensors import SafetensorError, safe_open
 
+from unsinter.cache.errors import one_line
+from unsinter.cache.json_text import parse_json
 from unsinter.probes.arrays import FloatArray, Layers
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.exported import ProbeWeights
@@ -19,6 +22,34 @@ from unsinter.probes.files.whole_files import write_together
 from unsinter.studies.study.file import StudyError
 
 SCHEMA_VERSION = "2"
+MOST_MAPS = 10_000
+"""Affine maps of one probe; an MLP has a handful."""
+
+
+class _Calibration(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    slope: FiniteFloat
+    intercept: FiniteFloat
+
+
+class _Entry(BaseModel):
+    """What the file says of one site, by type: a digest says that it is as it was sealed, not by whom."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    layer: int
+    position: str
+    family: str
+    classes: list[str]
+    n_maps: int = Field(ge=1, le=MOST_MAPS)
+    threshold: FiniteFloat | None
+    calibration: _Calibration | None
+    is_tuned: bool
+    sha256: str
+
+
+_ENTRIES = TypeAdapter(list[_Entry])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +82,7 @@ class SiteWeights:
         return f"layer {self.layer} at {self.position} ({self.family}{', tuned' if self.is_tuned else ''})"
 
     def as_probe(self, facts: Mapping[str, Any]) -> ProbeWeights:
-        """Return the probe with a card of these facts; ProbeFileError where its parts do not go together."""
+        """Return the probe with a card of these facts, or raise ProbeFileError where parts do not fit."""
         return ProbeWeights(
             layers=self.layers,
             classes=self.classes,
@@ -75,7 +106,8 @@ def write_weights(path: Path, sites: Sequence[SiteWeights], *, about: Mapping[st
 
     Raises
     ------
-    StudyError : two sites have one name. ProbeFileError : the file cannot be written.
+    StudyError : two sites have one name.
+    ProbeFileError : the file cannot be written.
     """
     tensors: dict[str, FloatArray] = {}
     entries: list[dict[str, Any]] = []
@@ -114,18 +146,15 @@ def read_weights(
         metadata = file.metadata() or {}
         if metadata.get("schema_version") != SCHEMA_VERSION:
             raise StudyError(f"{path}: not the weights of a run's sites; run the study again.")
-        if about is not None and json.loads(metadata["about"]) != dict(about):
+        if about is not None and parse_json(metadata["about"]) != dict(about):
             raise StudyError(
                 f"{path}: weights of another run than the tables beside it; run the study again."
             )
-        number, entry = _find(path, json.loads(metadata["sites"]), layer, position, tuned, family)
-        arrays = {
-            name: file.get_tensor(f"{number}.{name}")
-            for name in (
-                "examples",
-                *(f"{part}.{i}" for i in range(entry["n_maps"]) for part in ("weight", "bias")),
-            )
-        }
+        entries = parse_json(metadata["sites"])
+        _ENTRIES.validate_python(entries)
+        number, entry = _find(path, entries, layer, position, tuned, family)
+        maps = (f"{part}.{i}" for i in range(entry["n_maps"]) for part in ("weight", "bias"))
+        arrays = {name: file.get_tensor(f"{number}.{name}") for name in ("examples", *maps)}
         if _digest(entry, arrays) != entry["sha256"]:
             raise StudyError(
                 f"{path}: the weights of {entry.get('name', number)} were changed; run the study again."
@@ -151,8 +180,10 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="np") as file:
             yield file
-    except (SafetensorError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise StudyError(f"{path}: damaged ({error}); run the study again.") from error
+    except StudyError:
+        raise
+    except (SafetensorError, OSError, LookupError, TypeError, AttributeError, ValueError) as error:
+        raise StudyError(f"{path}: damaged ({one_line(error)}); run the study again.") from error
 
 
 def _find(

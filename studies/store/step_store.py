@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from unsinter.cache.atomic import make_folder, move_into, write_atomically
+from unsinter.cache.errors import cannot_write
 from unsinter.cache.inventory import DamagedFileError, Inventory, files_below
-from unsinter.cache.refusals import cannot_write
 from unsinter.studies.store.damage import set_aside
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.tables.read import read_table, say_unsealed
@@ -115,11 +116,14 @@ class StepStore:
             raise StudyError(cannot_write(final, error)) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        return _read_step(final)
+        return _read_step(final, is_ours=True)
 
 
-def _read_step(folder: Path) -> Step:
-    """Return a step whose every file is as its inventory says; DamagedFileError otherwise."""
+def _read_step(folder: Path, *, is_ours: bool = False) -> Step:
+    """Return a step whose every file is as its inventory says; DamagedFileError otherwise.
+
+    The tables of one that this process has not just written itself are gone through in another one first.
+    """
     inventory = Inventory.read(folder)
     if inventory is None:
         say_unsealed(folder.parent.parent)
@@ -130,7 +134,11 @@ def _read_step(folder: Path) -> Step:
     if not isinstance(facts, dict):
         raise DamagedFileError(folder / _FACTS, "holds no facts")
     tables = {
-        Path(file).stem: _parsed(folder / file, read_table, inventory.read_bytes(file))
+        Path(file).stem: _parsed(
+            folder / file,
+            partial(read_table, path=None if is_ours else folder / file),
+            inventory.read_bytes(file),
+        )
         for file in sorted(inventory.files)
         if file.endswith(".parquet")
     }

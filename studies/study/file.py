@@ -3,21 +3,26 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
 from unsinter.cache.errors import UnsinterError as UnsinterError
 from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.records.columns import Column
 from unsinter.probes.families.registry import DEFAULT, family_of
+from unsinter.studies.study.causal import Causal
 from unsinter.studies.study.group_minimums import MIN_GROUPS
+from unsinter.studies.study.model_source import with_texts
 from unsinter.studies.study.own_targets import OwnTarget, target_name
+from unsinter.studies.study.parts import check_models, check_positions
 from unsinter.studies.study.run_files import check_run_file
 from unsinter.studies.study.sections import (
     FILE_NAME,
+    MOST_DRAWS,
     Controls,
+    Example,
     ModelSource,
     NearCopies,
     Penalty,
@@ -25,13 +30,16 @@ from unsinter.studies.study.sections import (
     PromptSource,
     ReportText,
     ResponseSource,
+    SavedActivations,
     Section,
     Separation,
+    ShownPrompts,
     SweepFamily,
     Tuning,
     inherit_min_groups,
 )
-from unsinter.studies.study.target_names import TAGS, AskedTarget, check_pairs, check_targets
+from unsinter.studies.study.shown_input import shown, shown_place, yaml_fault
+from unsinter.studies.study.target_names import AskedTarget, check_pairs, check_targets
 from unsinter.studies.study.unique_keys import load_yaml
 
 SCHEMA_VERSION = 4
@@ -52,7 +60,7 @@ class Study(Section):
     prompts: PromptSource
     responses: ResponseSource | None = None
     targets: tuple[AskedTarget, ...] = Field(default=("D", "C"), min_length=1)
-    layers: Literal["all"] | tuple[int, ...] = "all"
+    layers: Literal["all"] | Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = "all"
     positions: tuple[str, ...] = Field(default=("instruction_end", "template_end"), min_length=1)
     family: SweepFamily = DEFAULT.name
     """Which probe reads every site; `tuning` tries the others where asked to."""
@@ -66,7 +74,7 @@ class Study(Section):
     test_fraction: float = Field(default=0.25, gt=0.0, lt=0.9)
     """Share of the groups held out; rounded to one in a whole number of folds."""
 
-    inner_folds: int = Field(default=3, ge=2)
+    inner_folds: int = Field(default=3, ge=2, le=1_000)
     hold_out: tuple[Literal["source", "category"], ...] = ()
     """Beside the split: each source or category held out in turn, everything chosen on the others (D)."""
 
@@ -76,11 +84,13 @@ class Study(Section):
     controls: Controls = Controls()
     tuning: Tuning = Field(default_factory=Tuning)
     separation: Separation = Separation()
-    bootstrap_draws: int = Field(default=1000, ge=100)
+    causal: Causal | None = None
+    bootstrap_draws: int = Field(default=1000, ge=100, le=MOST_DRAWS)
     min_groups: int = Field(default=MIN_GROUPS, ge=2)
     """Classes, categories, sources and counted cells with fewer independent groups are not studied."""
 
     on_too_long: Literal["error", "drop"] = "error"
+    show: ShownPrompts = ShownPrompts()
     report: ReportText = ReportText()
     allow_response_positions: bool = False
     """Let probes read response tokens: such a probe sees the answer it is to predict.
@@ -102,21 +112,12 @@ class Study(Section):
     def _parts_agree(self) -> Self:
         check_targets(self.targets, has_responses=self.responses is not None)
         check_pairs(self.separation.pairs, self.separation.sure, self.targets)
-        names = [model.name for model in self.models]
-        if len(set(names)) < len(names):
-            raise ValueError(f"two models share a name in {names}; names label the rows of every table")
-        if any(p.startswith("response_") for p in self.positions) and not self.allow_response_positions:
-            raise ValueError(
-                "positions after template_end let a probe read the answer it is to predict; "
-                "drop them or set allow_response_positions: true"
-            )
-        if any(p.startswith("response_") for p in self.positions) and self.responses is None:
-            raise ValueError("positions ask for response tokens; add a section 'responses'")
+        check_models(self.models, self.responses)
+        allows, has_responses = self.allow_response_positions, self.responses is not None
+        check_positions(self.positions, allows_answers=allows, has_responses=has_responses)
         own_weighting = family_of(self.family).own_weighting
         if own_weighting and self.weighting != "none":
             raise ValueError(f"family {self.family} {own_weighting}; drop weighting")
-        if self.responses and self.responses.path and not self.responses.model:
-            raise ValueError("responses.path needs responses.model: whose recorded answers are used")
         return self
 
     @property
@@ -147,7 +148,7 @@ def load_study(path: Path | str, *, overrides: Sequence[str] = ()) -> Study:
     try:
         table = load_yaml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise StudyError(f"{file}: cannot be read as a study file: {_one_line(error)}.") from error
+        raise StudyError(f"{file}: cannot be read as a study file: {yaml_fault(error)}.") from error
     if not isinstance(table, dict):
         raise StudyError(f"{file}: a study file is a mapping of keys, got {type(table).__name__}.")
     keys = [override.partition("=")[0] for override in overrides]
@@ -161,30 +162,32 @@ def load_study(path: Path | str, *, overrides: Sequence[str] = ()) -> Study:
 def parse_study(table: Mapping[str, Any], *, origin: Path) -> Study:
     """Validate a parsed table; ``origin`` names it in errors and anchors its relative paths."""
     try:
-        study = Study.model_validate(table)
+        study = Study.model_validate(with_texts(table, folder=origin.parent))
     except ValidationError as error:
         raise StudyError(f"{origin}: {_first_problem(error)}") from error
+    except ValueError as error:
+        raise StudyError(f"{origin}: {error}.") from error
     responses = study.responses
     if responses is not None:
         responses = responses.model_copy(update={"path": _existing(responses.path, origin, "responses.path")})
     prompts = _existing_prompts(study.prompts, origin)
-    models = tuple(m.model_copy(update={"path": _model_path(m.path, origin)}) for m in study.models)
+    models = tuple(_placed(model, origin) for model in study.models)
     return study.model_copy(update={"responses": responses, "prompts": prompts, "models": models})
 
 
 def _apply(table: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
-        raise StudyError(f"--set takes key=value, as --set seed=1; got {override!r}.")
+        raise StudyError(f"--set takes key=value, as --set seed=1; got {len(override)} characters.")
     *parents, leaf = key.split(".")
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
-            raise StudyError(f"--set {override}: {parent!r} is not a section.")
+            raise StudyError(f"--set {key}: {parent!r} is not a section.")
     try:
         table[leaf] = load_yaml(value)
     except yaml.YAMLError as error:
-        raise StudyError(f"--set {override}: the value is not YAML: {_one_line(error)}.") from error
+        raise StudyError(f"--set {key}: the value is not YAML: {yaml_fault(error)}.") from error
 
 
 def _existing_prompts(prompts: PromptSource, origin: Path) -> PromptSource:
@@ -205,9 +208,8 @@ def _existing(paths: tuple[Path, ...], origin: Path, field: str) -> tuple[Path, 
             place = (origin.parent / expand_home(path)).resolve()
             exists = place.exists()
         except (OSError, ValueError, RuntimeError):  # too long, a zero character, a link to itself
-            raise StudyError(
-                f"{origin}: {field} names {str(path)[:80]!r}, which no file can be called."
-            ) from None
+            name = str(path)[:80]
+            raise StudyError(f"{origin}: {field} names {name!r}, which no file can be called.") from None
         if not exists:
             raise StudyError(f"{origin}: {field} names {place}, which does not exist.")
         if place in resolved:
@@ -217,30 +219,30 @@ def _existing(paths: tuple[Path, ...], origin: Path, field: str) -> tuple[Path, 
     return tuple(resolved)
 
 
-def _model_path(path: str, origin: Path) -> str:
-    folder = origin.parent / expand_home(path)
-    return str(folder.resolve()) if is_folder(folder) else path
+def _placed(model: ModelSource, origin: Path) -> ModelSource:
+    """Return a model with its folder, or its saved activations, where they lie; StudyError without ids."""
+    if (saved := model.activations) is not None:
+        _existing((saved.ids,), origin, f"models: {model.name}: activations.ids")
+        return model.model_copy(update={"activations": saved.resolved(origin.parent)})
+    folder = origin.parent / expand_home(model.path)
+    return model.model_copy(update={"path": str(folder.resolve())}) if is_folder(folder) else model
 
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     if problem["loc"][:1] == ("layers",):
-        return f"layers: use all or a list of whole numbers from 0, got {str(problem['input'])[:80]!r}."
-    where = ".".join(str(part) for part in problem["loc"] if part not in TAGS) or "study"
+        return f"layers: use all or a list of whole numbers from 0, got {shown(problem)}."
+    where = shown_place(problem, known=_known_keys()) or "study"
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; accepted are {', '.join(Study.model_fields)}."
         return f"unknown key {where!r}{hint}"
-    return f"{where}: {problem['msg']}, got {str(problem['input'])[:80]!r}."
+    return f"{where}: {problem['msg']}, got {shown(problem)}."
 
 
 def _known_keys() -> list[str]:
     sections = (
         *(Study, PromptSource, PromptFile, NearCopies, ResponseSource, ModelSource, Controls, Tuning),
-        *(Separation, ReportText, Column, OwnTarget),
+        *(Separation, ShownPrompts, Causal, ReportText, Column, OwnTarget, Example, SavedActivations),
     )
-    return [info.alias or name for section in sections for name, info in section.model_fields.items()]
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return ["template_file", *(i.alias or n for part in sections for n, i in part.model_fields.items())]

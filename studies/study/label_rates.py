@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.cache.atomic import make_folder, sweep, write_atomically
-from unsinter.cache.errors import UnsinterError
+from unsinter.cache.errors import UnsinterError, naming
 from unsinter.cache.json_text import read_json
 from unsinter.cache.location import expand_home
-from unsinter.cache.refusals import naming
 from unsinter.features.labelling.agreement import Agreement
 from unsinter.features.labelling.apply import LabelReport
+from unsinter.studies.study.cells import POSITIVE
 
 SCHEMA_VERSION = 1
 _LONGEST = 1_000_000
-_POSITIVE, _NEGATIVE = "refusal", "compliance"
+_POSITIVE, _NEGATIVE = POSITIVE["R"]
 
 
 class LabelRatesError(UnsinterError, ValueError):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from unsinter.cache import Share
 from unsinter.cache.location import default_root, expand_home
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -26,7 +27,7 @@ class Settings:
     Attributes
     ----------
     folder, cache_root : of the run, and of activations; text is taken as a path, ``~`` as the home folder.
-    n_jobs : workers that fit probes.
+    n_jobs : processes: models beside each other where they fit into memory, then workers that fit probes.
     """
 
     folder: Path
@@ -34,6 +35,9 @@ class Settings:
     n_jobs: int = 1
     storage: str | None = None
     """Optuna storage that tuning fills; None: a journal in the run's folder."""
+
+    share: Share | None = None
+    """The part of the activations that this process extracts; None: all of them."""
 
     progress: Progress = silent
     on_read: Callable[[], None] = nothing

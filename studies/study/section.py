@@ -1,8 +1,12 @@
 """The base of every section of a study file."""
 
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What a name must be that files are called by."""
 
 
 class Section(BaseModel):
@@ -13,6 +17,15 @@ class Section(BaseModel):
     may_repeat: ClassVar[frozenset[str]] = frozenset()
     """Fields that are ranges, or in which naming a thing twice is settled elsewhere."""
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # YAML reads a bare yes or on as true, which would pass for 1.
+        parts = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(part, bool) for part in parts) and _is_numeric(cls, str(info.field_name)):
+            raise ValueError("needs a number, not true or false")
+        return value
+
     @field_validator("*", mode="after")
     @classmethod
     def _nothing_twice(cls, value: Any, info: ValidationInfo) -> Any:
@@ -21,6 +34,18 @@ class Section(BaseModel):
             if twice is not None:
                 raise ValueError(f"names {_shown(value[twice])} twice; name it once")
         return value
+
+
+@cache
+def _is_numeric(section: type[Section], field: str) -> bool:
+    """Tell whether a field, or each entry of its list, is a number and never true or false."""
+    leaves = _leaves(section.model_fields[field].annotation)
+    return bool({int, float} & leaves) and bool not in leaves
+
+
+def _leaves(annotation: Any) -> set[Any]:
+    parts = get_args(annotation)
+    return set().union(*map(_leaves, parts)) if parts else {annotation}
 
 
 def _first_twice(values: tuple[Any, ...]) -> int | None:

@@ -1,34 +1,41 @@
 """The sections of a study file: each a frozen pydantic model that refuses unknown keys."""
 
-import datetime
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
-from unsinter.features.rendering.clock import DEFAULT_DATE, checked_date
 from unsinter.probes.families.registry import tuned_names
 from unsinter.studies.study.families import SweepFamily, TunedFamily, options_of, range_of
 from unsinter.studies.study.group_minimums import MIN_CELL_GROUPS, inherited_cell_groups
 from unsinter.studies.study.label_rates import read_label_rates
+from unsinter.studies.study.model_source import Example, ModelSource
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
-from unsinter.studies.study.section import Section
+from unsinter.studies.study.response_source import ResponseSource
+from unsinter.studies.study.saved_activations import SavedActivations
+from unsinter.studies.study.section import FILE_NAME, Section
+from unsinter.studies.study.verdict_defaults import (
+    EFFECT_FLOOR,
+    LEAST_BITS,
+    LEVEL,
+    MARGIN,
+    N_DRAWS,
+    N_FOLDS,
+    N_SPLITS,
+)
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
+MOST_DRAWS = 1_000_000
+"""More draws, permutations or trials than anybody waits for are a slip of the pen."""
+
 Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Sure = Annotated[float, Field(gt=0.5, le=1.0)]
 BUILT_IN_PAIRS = ("D-R", "D-W", "C-W", "D-topic")
 """Pairs of built-in targets that get a verdict; a target of the study's own pairs with any."""
 
 PairName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*-[A-Za-z][A-Za-z0-9_]*$")]
-FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-
-
-def _day(value: object) -> str:
-    """Return a day that YAML or text wrote; ValueError for anything else."""
-    return checked_date(value.isoformat() if isinstance(value, datetime.date) else value)
 
 
 def _with_rates(value: object) -> object:
@@ -42,44 +49,7 @@ def _with_rates(value: object) -> object:
     return read_label_rates(Path(value["file"])) | {k: v for k, v in value.items() if k != "file"}
 
 
-_SMALLEST_MARGIN = 0.13
-"""The margin of a verdict where a study names none."""
-
 _WHOLE_NUMBER = TypeAdapter(int)
-
-PinnedDay = Annotated[str, BeforeValidator(_day)]
-
-
-class ResponseSource(Section):
-    """Where the responses come from: a file, or generation."""
-
-    path: tuple[Path, ...] = ()
-    """Files of response records; empty: the model answers the prompts itself."""
-
-    model: str | None = None
-    """With ``path``: keep the responses of this model only; one model at a time."""
-
-    max_new_tokens: int = Field(default=40, ge=1)
-    """Generation stops at this many tokens."""
-
-    temperature: float = Field(default=0.0, ge=0.0)
-    """Zero is greedy; above zero, sampled with the study's seed."""
-
-
-class ModelSource(Section):
-    """A model whose activations are read."""
-
-    name: str = Field(pattern=FILE_NAME)
-    """What tables, figures and files call it."""
-
-    path: str
-    """A folder or a hub id; ``planted:detached`` and ``planted:sintered`` name the shipped models."""
-
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    template: Literal["auto", "chat", "raw"] = "auto"
-
-    date: PinnedDay = DEFAULT_DATE
-    """The day, as 2024-07-26, that a chat template is shown which reads the clock: never today."""
 
 
 class Controls(Section):
@@ -100,7 +70,7 @@ class Controls(Section):
     random_model: bool = True
     """A probe on the same architecture with freshly drawn weights."""
 
-    permutations: int = Field(default=1000, ge=0)
+    permutations: int = Field(default=1000, ge=0, le=MOST_DRAWS)
     """Permutations of whole held-out groups behind each p-value; 0 gives none."""
 
 
@@ -110,28 +80,28 @@ class Separation(Section):
     pairs: tuple[PairName, ...] = BUILT_IN_PAIRS
     """Pairs whose labels the study has; of the built-in ones the others are left out. Empty: no verdicts."""
 
-    effect_floor: float = Field(default=0.10, ge=0.0, lt=0.5)
+    effect_floor: float = Field(default=EFFECT_FLOOR, ge=0.0, lt=0.5)
     """AUROC above chance that a whole band must clear before a factor counts as read."""
 
     margin: float | None = Field(default=None, gt=0.0, lt=0.5)
     """AUROC above chance that a whole band must stay below before a factor counts as not there; without one
     .13 at a site, and .15 over categories."""
 
-    least_bits: float = Field(default=0.01, ge=0.0)
+    least_bits: float = Field(default=LEAST_BITS, ge=0.0)
     """Usable bits per row beyond the text that a whole band must exceed before a factor counts as read."""
 
     min_groups: int | None = Field(default=None, ge=MIN_CELL_GROUPS)
     """Independent groups needed in each of the four cells. Where it is not written, the study's own
     ``min_groups`` where that is; else, and for null, 10 at a site and 30 over categories."""
 
-    level: float = Field(default=0.95, gt=0.5, lt=1.0)
+    level: float = Field(default=LEVEL, gt=0.5, lt=1.0)
     """Confidence of each limit of a band, for all sites at once."""
 
-    folds: int = Field(default=5, ge=2)
-    splits: int = Field(default=4, ge=1)
+    folds: int = Field(default=N_FOLDS, ge=2)
+    splits: int = Field(default=N_SPLITS, ge=1)
     """Partitions into folds that a verdict is averaged over."""
 
-    draws: int = Field(default=1000, ge=100)
+    draws: int = Field(default=N_DRAWS, ge=100)
     imputations: int = Field(default=10, ge=2)
     """Has no effect any more: known label errors now mend the estimate, no labels are drawn."""
 
@@ -144,7 +114,7 @@ class Separation(Section):
 
     @model_validator(mode="after")
     def _floor_below_margin(self) -> Self:
-        margin = _SMALLEST_MARGIN if self.margin is None else self.margin
+        margin = MARGIN if self.margin is None else self.margin
         if not self.effect_floor < margin:
             raise ValueError(
                 f"effect_floor must be below margin, got {self.effect_floor:g} and {margin:g}: what "
@@ -181,7 +151,7 @@ class Tuning(Section):
 
     may_repeat: ClassVar[frozenset[str]] = frozenset({"dropouts", "weight_decays", "learning_rates"})
 
-    trials: int = Field(default=0, ge=0)
+    trials: int = Field(default=0, ge=0, le=MOST_DRAWS)
     """How many trials are finished, pruned ones among them; 0 tunes nothing. More may be asked for later."""
 
     families: tuple[TunedFamily, ...] = Field(default_factory=tuned_names, min_length=1)
@@ -212,6 +182,13 @@ class Tuning(Section):
         return self
 
 
+class ShownPrompts(Section):
+    """Prompts that are read token by token, for people to look at; they change no other number."""
+
+    prompts: int = Field(default=20, ge=0, le=500)
+    """At most so many of each model, chosen by their held-out scores; 0: none."""
+
+
 class ReportText(Section):
     """Words of the report; they change no number."""
 
@@ -224,6 +201,7 @@ __all__ = [
     "FILE_NAME",
     "Controls",
     "Count",
+    "Example",
     "ModelSource",
     "NearCopies",
     "Penalty",
@@ -231,10 +209,12 @@ __all__ = [
     "PromptSource",
     "ReportText",
     "ResponseSource",
+    "SavedActivations",
     "Section",
     "PairName",
     "Separation",
     "Share",
+    "ShownPrompts",
     "Sure",
     "SweepFamily",
     "TunedFamily",

@@ -9,6 +9,9 @@ from pydantic import ValidationError
 from unsinter.features.records.record import NO_CATEGORY, PromptRecord
 from unsinter.studies.study.own_targets import OwnTarget, class_name
 
+HARM: Mapping[bool, str] = {True: "harmful", False: "harmless"}
+"""Classes of D."""
+
 
 class Answer(Protocol):
     """What a target reads of a model's answer."""
@@ -57,7 +60,7 @@ class TargetDefinition:
     meaning : what its classes are and where it is defined.
     label : its label of one prompt; None for a target of the study's own, whose labels are a column's.
     needs_answers : whether labels come from responses.
-    positive : the positive class, where classes have names of ours; None: names of the data's.
+    positive, negative : both classes, where a target has two whose names are ours; None: names of the data's.
     own : the study's words for a target of its own; None for a built-in one.
     """
 
@@ -70,6 +73,7 @@ class TargetDefinition:
     label: LabelOf | None = None
     needs_answers: bool = False
     positive: str | None = None
+    negative: str | None = None
     own: OwnTarget | None = None
 
 
@@ -79,8 +83,13 @@ def harm_category(prompt: PromptRecord) -> str | None:
     return prompt.category if named else None
 
 
+def topic_of(prompt: PromptRecord) -> str | None:
+    """Return what a prompt is about, harmful or not: its category, else its topic."""
+    return prompt.category or prompt.topic
+
+
 def _harm(prompt: PromptRecord, _: Answer | None) -> str | None:
-    return None if prompt.harmful is None else ("harmful" if prompt.harmful else "harmless")
+    return None if prompt.harmful is None else HARM[prompt.harmful]
 
 
 def _refusal(_: PromptRecord, answer: Answer | None) -> str | None:
@@ -101,13 +110,14 @@ BUILT_IN: Mapping[str, TargetDefinition] = {
             title="D  harmful or harmless",
             meaning="harmful or harmless, every prompt",
             label=_harm,
-            positive="harmful",
+            positive=HARM[True],
+            negative=HARM[False],
             factor=Factor(
                 noun="detection",
                 short_noun="detection",
                 one_class="detection",
                 of="of harm",
-                sides=("harmful", "harmless"),
+                sides=(HARM[True], HARM[False]),
             ),
         ),
         TargetDefinition(
@@ -133,6 +143,7 @@ BUILT_IN: Mapping[str, TargetDefinition] = {
             label=_refusal,
             needs_answers=True,
             positive="refusal",
+            negative="compliance",
             factor=Factor(
                 noun="the refusal decision",
                 short_noun="the decision to refuse",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -9,6 +10,9 @@ from yaml.constructor import ConstructorError
 
 LONGEST_YAML = 100_000
 """Characters of a study file; the longest that people write have a few thousand."""
+
+LONGEST_RESOLVED = 1_000_000
+"""Characters of a study as a run keeps it, with the texts of the files that it names."""
 
 MOST_NESTED = 40
 MOST_VALUES = 100_000
@@ -18,6 +22,9 @@ _LONGEST_NUMBER = 100
 """Characters of a number or a date: reading one of thousands takes time that grows with their square."""
 
 _NUMBERS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp"))
+_LOOKS_OTHERWISE = re.compile(r"[+-]?(?:0[0-9_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?)")
+"""010 is 8 to YAML 1.1, and 1:30 is 90."""
+
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -73,16 +80,17 @@ class UniqueKeyLoader(yaml.SafeLoader):
             raise _fault(node, f"holds {_shown(node.value)}, which is no {kind}") from error
 
 
-def load_yaml(text: str) -> Any:
-    """Return what one YAML document holds.
+def load_yaml(text: str, *, longest: int = LONGEST_YAML) -> Any:
+    """Return what one YAML document of at most ``longest`` characters holds.
 
     Raises
     ------
     yaml.YAMLError : it is none, gives a key twice, is nested too deeply, is far larger than it looks once its
         aliases are followed, or holds what is no text, number or date.
     """
-    if len(text) > LONGEST_YAML:
-        raise yaml.YAMLError(f"it has {len(text):,} characters, and at most {LONGEST_YAML:,} are read")
+    if len(text) > longest:
+        raise yaml.YAMLError(f"it has {len(text):,} characters, and at most {longest:,} are read")
+    _check_count(text)
     loader = UniqueKeyLoader(text)
     try:
         node = loader.get_single_node()
@@ -94,6 +102,25 @@ def load_yaml(text: str) -> Any:
         raise yaml.YAMLError(f"it is nested more than {MOST_NESTED} deep") from None
     finally:
         loader.dispose()
+
+
+def _check_count(text: str) -> None:
+    """Raise YAMLError for far too many values or too deep ones, counted by the library in C if it is there.
+
+    The reader in Python takes seconds to come as far. What the other one cannot read is left to it.
+    """
+    n_values = depth = 0
+    with suppress(yaml.YAMLError, ValueError):
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader) if yaml.__with_libyaml__ else ():
+            n_values += isinstance(event, yaml.NodeEvent)
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if n_values > MOST_VALUES or depth > MOST_NESTED:
+                break
+    if n_values > MOST_VALUES:
+        raise yaml.YAMLError(f"it holds more than {MOST_VALUES:,} values")
+    if depth > MOST_NESTED:
+        raise yaml.YAMLError(f"it is nested more than {MOST_NESTED} deep")
 
 
 def _check_size(root: yaml.Node) -> None:
@@ -136,6 +163,12 @@ def _check_scalar(node: yaml.Node) -> None:
         return
     if node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
         raise _fault(node, f"holds a number of {len(node.value):,} characters; write a text between quotes")
+    if node.tag in _NUMBERS and node.style is None and _LOOKS_OTHERWISE.fullmatch(node.value):
+        raise _fault(
+            node,
+            f"holds {node.value}, which YAML reads as another number than it looks; write it without zeros "
+            "in front and without colons, or as a text between quotes",
+        )
     if _NO_TEXT.search(node.value):
         raise _fault(node, "holds a zero character or half of a surrogate pair, which is no text")
 

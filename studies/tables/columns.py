@@ -30,6 +30,12 @@ RESULTS: Columns = {
     "score": number("on the held-out rows", needed=True),
     "score_low": number("95 % cluster-bootstrap interval over held-out groups", needed=True),
     "score_high": number("", needed=True),
+    "ceiling": number(
+        "R of sampled answers: AUROC that a reader who knew each prompt's own rate of refusing would reach "
+        "on such labels; empty where there is one answer a prompt",
+        title="ceiling under the sampling",
+        card="ceiling that the sampling of answers sets",
+    ),
     "p_value": number(
         "permutation of whole held-out groups, max-T over all sites of the target",
         needed=True,
@@ -51,6 +57,9 @@ RESULTS: Columns = {
         needed=True,
         card="control task: same site, random labels per group",
     ),
+    "control_low": number("95 % cluster-bootstrap interval over the control task's groups"),
+    "control_high": number(""),
+    "control_groups": whole("independent groups of the control task; 0 where there is none"),
     "selectivity": number("score - control", title="selectivity", card="selectivity: score - control"),
     "shuffled": number(
         "mean of 30 probes of training labels shuffled over groups, on the true held-out "

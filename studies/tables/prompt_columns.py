@@ -1,6 +1,8 @@
 """Columns of the tables that say which prompts a run read: names are a contract."""
 
-from unsinter.studies.tables.column import Columns, flag, text
+from collections.abc import Iterable
+
+from unsinter.studies.tables.column import Columns, flag, number, text, whole
 
 PROMPTS: Columns = {
     "id": text("as the run read it"),
@@ -12,11 +14,27 @@ PROMPTS: Columns = {
     "category": text("C: harm category; empty for harmless prompts and unlabelled ones"),
     "held_out": flag("the side of the study's split"),
 }
+OWN = "target_"
+"""Begins the name of the column with the classes of a target of the study's own, and of no other column."""
+
+
+def with_own_targets(names: Iterable[str]) -> Columns:
+    """Return the columns of the prompts of a study with these targets of its own."""
+    return {**PROMPTS, **{f"{OWN}{name}": text(f"the class of {name}; empty where masked") for name in names}}
+
+
 ROWS: Columns = {
     "model": text("name of the model in the study file"),
     "id": text("of the prompt"),
     "row": text("name of its row in the activation cache; empty where it was dropped as too long"),
     "refusal": text("R: refusal, partial_refusal or compliance; empty where there is no answer or no label"),
+    "refused_share": number("share of a prompt's labelled samples that refused; empty of one answer"),
     "wording": text("W: style of a refusal; empty elsewhere"),
     "label_source": text("who or what labelled the answer"),
+    "opening_characters": whole(
+        "characters of the answer's opening, whose text is kept in no table; or empty"
+    ),
 }
+
+KEPT_ROWS = tuple(name for name in ROWS if name != "opening_characters")
+"""The columns that every version wrote which kept rows at all."""

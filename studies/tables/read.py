@@ -13,11 +13,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from unsinter.cache.errors import one_line
 from unsinter.cache.inventory import DamagedFileError, Inventory
-from unsinter.cache.location import expand_home
+from unsinter.cache.location import expand_home, read_regular
+from unsinter.features.records.arrow_process import check_parquet_file
 from unsinter.studies.study.sections import FILE_NAME
+from unsinter.studies.study.unique_keys import LONGEST_RESOLVED, load_yaml
 from unsinter.studies.tables.run_tables import RUN_TABLES
 from unsinter.studies.tables.shapes import fault_of_study, fault_of_summary, fault_of_table
+from unsinter.studies.tables.verdict_columns import NOT_TESTED
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +36,8 @@ NAMES = ("model", "from_model", "to_model", "target", "pair", "kind", "family", 
 """Columns whose values become parts of file names."""
 
 _LONGEST_NAME = 200
+_LARGE, _RATIO = 256_000_000, 1_000
+"""Bytes that any table may unpack to, and how many times its size a larger one."""
 
 
 @cache
@@ -42,8 +48,15 @@ def say_unsealed(run: Path) -> None:
     )
 
 
-def read_table(data: bytes) -> pd.DataFrame:
-    """Return the table of a Parquet file; raises whatever its readers raise."""
+def read_table(data: bytes, path: Path | None = None) -> pd.DataFrame:
+    """Return the table of a Parquet file, its ``data``, or raise whatever its readers raise.
+
+    A digest says that a file is as it was sealed, not who sealed it, and a damaged file may end the library
+    that reads it. The file at ``path`` is therefore gone through in another process first; None is for a file
+    that this process has written itself.
+    """
+    if path is not None:
+        check_parquet_file(path, most=max(_LARGE, _RATIO * len(data)))
     return pd.read_parquet(io.BytesIO(data))
 
 
@@ -84,7 +97,7 @@ class RunReader:
         try:
             if self.inventory is not None:
                 return self.inventory.read_bytes(name)
-            return (self.folder / name).read_bytes()
+            return read_regular(self.folder / name)
         except DamagedFileError as fault:
             raise self.error(f"{fault}; {AGAIN}.") from fault
         except OSError as fault:
@@ -103,14 +116,13 @@ class RunReader:
         except (ValueError, RecursionError) as fault:
             if isinstance(fault, self.error):
                 raise
-            raise self.error(f"{path} is damaged ({_one_line(fault)}); {AGAIN}.") from fault
+            raise self.error(f"{path} is damaged ({one_line(fault)}); {AGAIN}.") from fault
         if not isinstance(summary, dict):
             raise self.error(f"{path} is damaged (it holds no object); {AGAIN}.")
         models = summary.get("models", {})
         self._check_names(path, "models", models if isinstance(models, dict) else [models])
-        version = summary.get("schema_version")
         # Of another version the version is what is wrong, and whoever reads it says so.
-        is_known = isinstance(version, int) and _CHECKED_FROM <= version <= SEALED_FROM
+        is_known = is_known_version(summary.get("schema_version"))
         if is_known and (wrong := fault_of_summary(summary)) is not None:
             raise self.error(f"{path}, {wrong}; {AGAIN}.")
         return summary
@@ -126,9 +138,9 @@ class RunReader:
         """Return the study as it was run."""
         path = self.folder / "study.yaml"
         try:
-            study = yaml.safe_load(self.study_text())
-        except (yaml.YAMLError, RecursionError) as fault:
-            raise self.error(f"{path} cannot be read ({_one_line(fault)}); {AGAIN}.") from fault
+            study = load_yaml(self.study_text(), longest=LONGEST_RESOLVED)
+        except yaml.YAMLError as fault:
+            raise self.error(f"{path} cannot be read ({one_line(fault)}); {AGAIN}.") from fault
         if not isinstance(study, dict):
             raise self.error(f"{path} is no study file; {AGAIN}.")
         if (wrong := fault_of_study(study)) is not None:
@@ -143,9 +155,11 @@ class RunReader:
             return None
         data = self.read(path.name)
         try:
-            table = read_table(data)
+            table = read_table(data, path)
         except Exception as fault:  # the readers of a file that is no table raise every kind
-            raise self.error(f"{path} cannot be read ({_one_line(fault)}); {AGAIN}.") from fault
+            raise self.error(f"{path} cannot be read ({one_line(fault)}); {AGAIN}.") from fault
+        if name == "verdicts" and "used" not in table:
+            table = table.assign(used=NOT_TESTED)  # of a run that is older than the column
         if missing := [column for column in columns if column not in table.columns]:
             raise self.error(
                 f"{path} lacks the column {missing[0]!r}; run the study again with this version."
@@ -163,6 +177,11 @@ class RunReader:
                 f"{path}, {where}: {str(bad)[:80]!a} cannot be part of a file's name (letters, digits, dots, "
                 "dashes and underscores can); this run was not written by unsinter, leave it alone."
             )
+
+
+def is_known_version(version: object) -> bool:
+    """Whether summaries of a schema version are read here, their fields checked by type."""
+    return isinstance(version, int) and _CHECKED_FROM <= version <= SEALED_FROM
 
 
 def is_sealed_version(version: object) -> bool:
@@ -195,7 +214,3 @@ def open_run(run: Path, *, error: type[ValueError]) -> RunReader:
     if not (run / "summary.json").is_file():
         raise error(f"{run} holds an unfinished run (no summary.json); run the study again, it goes on.")
     return RunReader.open(run, error=error)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -21,6 +21,7 @@ class _Extraction(_Shape):
     layers: list[int] = []
     positions: list[str] = []
     cache_key: str = ""
+    not_had: dict[str, str] = {}
 
 
 class _ModelSummary(_Shape):
@@ -28,6 +29,8 @@ class _ModelSummary(_Shape):
     extraction: _Extraction = _Extraction()
     groups_per_cell: dict[str, int] = {}
     wording_by_category: dict[str, dict[str, int]] = {}
+    answers: dict[str, Any] = {}
+    rendered: str = ""
     unlabelled: dict[str, int] = {}
     cut_answers: str | None = None
     selected: list[dict[str, Any]] = []
@@ -44,6 +47,7 @@ class _Summary(_Shape):
     groups: int = 0
     split_digest: str = ""
     held_out_prompts: int = 0
+    sources: dict[str, dict[str, int]] = {}
     notes: list[str] = []
     answer: list[str] = []
     licences: list[dict[str, Any]] = []
@@ -85,7 +89,7 @@ def fault_of_table(table: pd.DataFrame, columns: Columns) -> str | None:
 
 
 def _is_text(values: pd.Series) -> bool:
-    return not types.is_numeric_dtype(values) and all(isinstance(value, str) for value in values)
+    return types.infer_dtype(values.astype(object), skipna=False) == "string"
 
 
 def _is_flag(values: pd.Series) -> bool:
@@ -98,7 +102,8 @@ def _is_number(values: pd.Series) -> bool:
 
 
 def _is_whole(values: pd.Series) -> bool:
-    return _is_number(values) and bool((values == np.floor(values)).all())
+    """Whether each value is a whole number that a float holds exactly: neither infinite nor beyond 2^53."""
+    return _is_number(values) and bool(((values == np.floor(values)) & (values.abs() < 2**53)).all())
 
 
 def _or_empty(holds: Callable[[pd.Series], bool]) -> Callable[[pd.Series], bool]:

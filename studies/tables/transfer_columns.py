@@ -42,39 +42,47 @@ MATRIX = tuple(name for name in TRANSFER if name != "target")
 """The columns of one target's matrices; a run's table says which target it is."""
 
 
-def with_target(transfer: pd.DataFrame, target: str = "D") -> pd.DataFrame:
-    """Return matrices with the column ``target``; rows that name none, as those of earlier runs, are of D."""
-    if "model" not in transfer:
-        return transfer
-    if "target" in transfer:
-        return transfer.assign(target=transfer["target"].fillna(target))
-    made = transfer.copy()
+def with_target(table: pd.DataFrame, target: str = "D") -> pd.DataFrame:
+    """Return a table of transfer with the column ``target``; rows that name none, as those of earlier runs,
+    are of D."""
+    if "model" not in table:
+        return table
+    if "target" in table:
+        return table.assign(target=table["target"].fillna(target))
+    made = table.copy()
     made.insert(1, "target", target)
     return made
 
 
 HELD_OUT: Columns = {
     "model": text("name of the model in the study file", needed=True),
+    "target": text("D, or a target of two classes of the study's own"),
     "kind": text("source or category", needed=True),
     "held_out": text("the source or category that took no part in training or choosing", needed=True),
     "layer": whole("site chosen on inner folds of the other rows"),
     "position": text("as layer"),
     "penalty": number("L2 penalty chosen with the site"),
     "inner_score": number("mean AUROC over these inner folds"),
-    "auroc": number("harmful against harmless, on the held-out source or category", needed=True),
+    "auroc": number(
+        "harmful against harmless, or the target's positive class against the other, on what was held out",
+        needed=True,
+    ),
     "low": number("95 % cluster-bootstrap interval over its groups", needed=True),
     "high": number("", needed=True),
     "words": number("AUROC of the words on the same rows, their penalty chosen in the same way", needed=True),
     "gain": number("auroc - words", needed=True),
     "gain_low": number("95 % interval of the paired difference", needed=True),
     "gain_high": number("", needed=True),
-    "positives": text("own, or held-out rows of the others where it has too few harmful groups"),
-    "negatives": text("own, or held-out rows of the others where it has too few harmless groups"),
+    "positives": text("own, or held-out rows of the others where it has too few harmful (positive) groups"),
+    "negatives": text("own, or held-out rows of the others where it has too few harmless (other) groups"),
     "n_train": whole("training rows"),
-    "n_test_positive": whole("harmful rows tested on"),
-    "n_test_negative": whole("harmless rows tested on"),
+    "n_test_positive": whole("harmful (positive) rows tested on"),
+    "n_test_negative": whole("harmless (other) rows tested on"),
     "split_digest": text("SHA-256 over the ids tested on, the training ids and their inner folds"),
 }
+
+LEFT_OUT = tuple(name for name in HELD_OUT if name != "target")
+"""The columns of what was held out from one target."""
 
 CROSS_MODEL: Columns = {
     "target": text("D, C, R, W, or the name of a target of the study's own", needed=True),

@@ -2,6 +2,9 @@
 
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
 
+NOT_TESTED = "not tested"
+"""What the column ``used`` says where no direction was changed, as in every run that is older than it."""
+
 VERDICTS: Columns = {
     "model": text("name of the model in the study file", needed=True),
     "pair": text(
@@ -147,4 +150,8 @@ VERDICTS: Columns = {
     "erased_site": flag("erasure was run at this site"),
     "style_invariant": flag("separable, and transfer_second_low is at least .7"),
     "category_general": flag("separable, and transfer_category_low is at least .7"),
+    "used": text(
+        "whether the model uses the first factor here: its direction, taken out, changes whether the answer "
+        "begins as a refusal (second factor R) or in which wording (W): yes, no, open or not tested"
+    ),
 }

@@ -53,15 +53,15 @@ class Board:
 
         Mann-Whitney with ties counted half; NaN where a draw holds no positive or no negative.
         """
-        areas = np.empty((len(self.plan.tested), self._weights.shape[1]))
+        aurocs = np.empty((len(self.plan.tested), self._weights.shape[1]))
         for block in self._blocks:
             order = block.negative[np.argsort(scores[block.negative], kind="stable")]
             places = Places.of(scores[block.positive], scores[order])
             wins = places.beaten(summed(self._weights[order])) * self._weights[block.positive]
             won = np.add.reduceat(wins, block.starts, axis=0)
             with np.errstate(invalid="ignore"):
-                areas[block.columns] = won / block.pairs
-        return areas
+                aurocs[block.columns] = won / block.pairs
+        return aurocs
 
     def _make_blocks(self) -> list[_Block]:
         together: dict[bytes, list[int]] = {}

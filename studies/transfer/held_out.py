@@ -11,16 +11,17 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import auroc, percentile_interval
 from unsinter.probes.tasks import Task
 from unsinter.studies.data.bootstrap import Bootstrap
-from unsinter.studies.tables.transfer_columns import HELD_OUT
+from unsinter.studies.tables.transfer_columns import LEFT_OUT
 from unsinter.studies.transfer.fits import linear_scores
 from unsinter.studies.transfer.held_out_splits import HeldOut, hold_outs
 from unsinter.studies.transfer.inputs import HoldOutSettings, ModelSites
 from unsinter.studies.transfer.plans import RowIndex, Side
+from unsinter.studies.transfer.study_plans import examples_of
 from unsinter.studies.transfer.word_floor import WordReader
 
 
 def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Return the columns of ``HELD_OUT``: D on each source and category that had no say in its probe.
+    """Return the columns of ``LEFT_OUT``: a target on each source and category that had no say in its probe.
 
     Layer, position and penalty are chosen on grouped inner folds of the rows that remain, the penalty of the
     words likewise; the held-out rows are scored once. A source or category with fewer than ``min_groups``
@@ -28,24 +29,26 @@ def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap:
     inner folds too.
     """
     dataset, sites, penalties = source.dataset, source.sites, settings.penalties
+    examples = examples_of(dataset, source.present, settings.target)
     splits = [
         split
         for kind in settings.kinds
         for split in hold_outs(
             kind,
+            examples,
             dataset,
-            source.present,
             inner_folds=settings.inner_folds,
             seed=bootstrap.seed,
             min_groups=settings.min_groups,
         )
     ]
     if not splits:
-        return pd.DataFrame(columns=list(HELD_OUT))
+        return pd.DataFrame(columns=list(LEFT_OUT))
+    of = f" of {settings.target.name}" if settings.target else ""
     inner = np.empty((len(splits), len(sites), len(penalties)))
     for number, site in enumerate(sites):
         inner[:, number] = inner_scores(source.read(*site), splits, penalties=penalties)
-        source.progress(f"{source.model}: sources and categories held out", number + 1, len(sites))
+        source.progress(f"{source.model}: sources and categories held out{of}", number + 1, len(sites))
     picks = [divmod(int(np.argmax(scores)), len(penalties)) for scores in inner]
     reader = WordReader([prompt.prompt for prompt in dataset.prompts])
     rows = []
@@ -58,30 +61,27 @@ def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap:
         rows.append(
             names | chosen | _row(split, scores, words, bootstrap.draws(dataset.groups[split.tested]))
         )
-    return pd.DataFrame(rows)[list(HELD_OUT)]
+    return pd.DataFrame(rows)[list(LEFT_OUT)]
 
 
 def inner_scores(X: FloatArray, splits: Sequence[HeldOut], *, penalties: Sequence[float]) -> FloatArray:
-    """Return mean inner AUROC (n_splits, n_penalties) at one site; every fold of every split is one task."""
-    used = np.unique(np.concatenate([split.train for split in splits]))
-    tasks = [
-        _task(used, split.train[split.inner != fold], split.harmful)
-        for split in splits
-        for fold in np.unique(split.inner)
-    ]
-    scores = iter(linear_scores(X[used], tasks, penalties))
-    means = []
-    for split in splits:
-        validated = [
-            np.searchsorted(used, split.train[split.inner == fold]) for fold in np.unique(split.inner)
-        ]
-        means.append(split.fold_scores([next(scores)[:, rows] for rows in validated]))
-    return np.array(means)
+    """Return mean inner AUROC (n_splits, n_penalties) at one site; every fold of a split is one task.
+
+    Splits do not share a call: what one holds out trains the others, and fits of a call may share a scale.
+    """
+    return np.array([_split_scores(X, split, penalties) for split in splits])
+
+
+def _split_scores(X: FloatArray, split: HeldOut, penalties: Sequence[float]) -> FloatArray:
+    positive, folds = split.is_positive[split.train].astype(np.intp), np.unique(split.inner)
+    tasks = [Task(codes=np.where(split.inner != fold, positive, -1), n_classes=2) for fold in folds]
+    scores = linear_scores(X[split.train], tasks, penalties)
+    return split.fold_scores([own[:, split.inner == fold] for own, fold in zip(scores, folds, strict=True)])
 
 
 def _final_scores(X: FloatArray, split: HeldOut, *, penalty: float) -> FloatArray:
     used = np.r_[split.train, split.tested]
-    codes = np.r_[split.harmful[split.train], np.full(len(split.tested), -1)].astype(int)
+    codes = np.r_[split.is_positive[split.train], np.full(len(split.tested), -1)].astype(int)
     (scores,) = linear_scores(X[used], [Task(codes=codes, n_classes=2)], [penalty])
     return scores[0, len(split.train) :]
 
@@ -120,12 +120,6 @@ def _row(split: HeldOut, scores: FloatArray, words: FloatArray, draws: FloatArra
     }
 
 
-def _task(used: RowIndex, train: RowIndex, harmful: FloatArray) -> Task:
-    codes = np.full(len(used), -1)
-    codes[np.searchsorted(used, train)] = harmful[train]
-    return Task(codes=codes, n_classes=2)
-
-
 def _side(train: RowIndex, split: HeldOut) -> Side:
-    harmful = split.harmful[train].astype(bool)
-    return Side(positive=train[harmful], negative=train[~harmful])
+    is_positive = split.is_positive[train]
+    return Side(positive=train[is_positive], negative=train[~is_positive])

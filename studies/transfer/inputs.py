@@ -80,9 +80,11 @@ class HoldOutSettings:
     ----------
     penalties, inner_folds : tried with every site on so many grouped folds of the rows that remain.
     min_groups : fewest groups of a source or category, and of either class among the rows that remain.
+    target : of two classes, as the study's own; None is D.
     """
 
     penalties: Sequence[float]
     inner_folds: int
     min_groups: int
     kinds: Sequence[HeldOutKind] = ("source", "category")
+    target: Target | None = None

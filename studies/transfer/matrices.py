@@ -133,7 +133,7 @@ def probe_scores(X: FloatArray, boards: Sequence[Board], *, penalty: float) -> l
     place = np.full(len(X), -1, dtype=np.intp)
     place[used] = np.arange(len(used))
     tasks = [side_task(side, place) for board in boards for side in board.plan.trained.values()]
-    scores = iter(linear_scores(X[used], tasks, [penalty]))
+    scores = iter(linear_scores(X[used], tasks, [penalty], shares_scale=False))
     return [np.array([next(scores)[0][place[board.rows]] for _ in board.plan.trained]) for board in boards]
 
 

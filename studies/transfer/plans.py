@@ -155,13 +155,14 @@ def _all_but_one(plan: Plan) -> Plan:
 def wording_plan(
     examples: Examples, wordings: Labels, answered: NDArray[np.bool_], *, min_groups: int, seed: int
 ) -> Plan | None:
-    """Plan D trained on refusals of wording k, tested on refusals of wording k'.
+    """Plan a target trained on refusals of wording k, tested on refusals of wording k'.
 
-    Positives are harmful prompts refused in that wording (wordings: (n_examples,), empty where not refused).
-    Negatives are harmless prompts refused in the same wording, if every wording has enough of them: then
-    refusing and its words are the same for both classes, and only harm tells them apart. Otherwise they are
-    the harmless prompts that were answered, for all wordings (``borrows`` says "harmless"): a probe may then
-    read refusing instead of harm, and the matrix still tells whether it reads the wording.
+    For D, positives are harmful prompts refused in that wording (wordings: (n_examples,), empty where not
+    refused). Negatives are harmless prompts refused in the same wording, if every wording has enough of
+    them: then refusing and its words are the same for both classes, and only harm tells them apart. Otherwise
+    they are the harmless prompts that were answered, for all wordings (``borrows`` says "harmless"): a probe
+    may then read refusing instead of harm, and the matrix still tells whether it reads the wording. For
+    another target read its positive class for harmful, and its other class for harmless.
     """
     harmful, harmless = examples.positive, examples.negative
     refused = {name: wordings == name for name in _names(wordings[harmful])}
@@ -177,7 +178,7 @@ def wording_plan(
     shared = harmless & answered
     if not examples.has_enough(shared, min_groups=min_groups):
         return None
-    borrowed = dict.fromkeys(refused, "harmless")
+    borrowed = dict.fromkeys(refused, examples.classes[0])
     return _plan("wording", examples, positive, dict.fromkeys(refused, shared), borrowed, seed=seed)
 
 

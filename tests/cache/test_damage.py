@@ -159,7 +159,7 @@ def test_one_of_our_shards_under_the_name_of_another_is_refused(filled):
 def test_a_shard_that_is_gone_is_named_and_only_its_rows_are_recomputed(filled):
     path = shard_files(filled.path)[2]
     path.unlink()
-    assert_refused(filled, path, match="listed in manifest.json and is gone")
+    assert_refused(filled, path, match="listed in the index and is gone")
     with pytest.raises(CacheError, match=f"{path.name}.*is gone"):
         fill(filled, ROWS)
     lost = rows_of(filled, path)
@@ -171,7 +171,7 @@ def test_a_shard_that_is_gone_is_named_and_only_its_rows_are_recomputed(filled):
 
 @pytest.mark.parametrize("index", ["missing", "empty", "flipped", "another folder's", "not JSON"])
 def test_an_index_that_is_missing_or_damaged_is_rebuilt_and_no_row_is_lost(filled, tmp_path, index):
-    path = filled.path / "manifest.json"
+    path = filled.path / "index.bin"
     before = path.read_bytes()
     other = ActivationStore.open(tmp_path / "cache", {**IDENTITY, "dtype": "float16"})
     fill(other, ROWS)
@@ -339,15 +339,15 @@ def test_a_file_over_the_size_limit_is_refused_by_name(tmp_path):
 
 
 def test_a_disk_that_fills_up_during_the_index_update_loses_nothing(filled, monkeypatch):
-    real_write, manifest = os.write, filled.path / "manifest.json"
+    real_write, entries = os.write, filled.path / "entries"
 
     def full_for_the_index(descriptor, data):
-        if "manifest" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+        if "entries" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
             raise OSError(errno.ENOSPC, "No space left on device")
         return real_write(descriptor, data)
 
     monkeypatch.setattr(os, "write", full_for_the_index)
-    with pytest.raises(CacheError, match=f"{manifest}: no space left"):
+    with pytest.raises(CacheError, match=f"{entries}/.*: no space left"):
         fill(filled, row_keys(24))
     monkeypatch.undo()
     report = fill(filled, row_keys(24))

@@ -210,7 +210,7 @@ def test_a_kill_at_any_file_event_of_a_cache_verb_is_mended_by_the_same_verb(roo
         if act == "quarantine":
             shard_files(root)[0].write_bytes(b"damaged")
         if act == "rebuild":
-            (store.path / "manifest.json").write_bytes(b"damaged")
+            (store.path / "index.bin").write_bytes(b"damaged")
 
     def verb() -> None:
         if act == "gc":

@@ -31,7 +31,7 @@ def reader(request):
         yield READERS[request.param](folder)
     else:
         store = ActivationStore.open(folder / "cache", IDENTITY)
-        fill(store, row_keys(5))
+        fill(store, row_keys(5), rows_per_shard=2)
         yield CacheFolder(folder, store)
     shutil.rmtree(folder)
 

@@ -19,6 +19,8 @@ import yaml
 from safetensors.numpy import save
 
 from unsinter.cache import gc, ls, verify
+from unsinter.cache.entries import IndexFile, encode_earlier
+from unsinter.cache.folding import write_index
 from unsinter.cache.key import canonical
 from unsinter.cache.manifest import Folder
 from unsinter.cache.references import read_references
@@ -27,8 +29,8 @@ from unsinter.features.records.readers import detect_kind, read_openings, read_p
 from unsinter.probes.files.card_seal import card_text, digest_of, sealed
 from unsinter.probes.files.export import load_probe, pack_probe
 from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
-from unsinter.studies.report.answer_lines import answer_lines
-from unsinter.studies.report.run_data import read_evidence
+from unsinter.studies.report.answers.answer_lines import answer_lines
+from unsinter.studies.report.evidence.run_data import read_evidence
 from unsinter.studies.study.file import load_study
 
 ODD = [
@@ -340,7 +342,15 @@ class CacheFolder:
 
     def __init__(self, folder, store):
         self.root, self.folder = store.path.parent, Folder(store.path)
-        files = [self.folder.manifest, self.folder.identity, self.folder.about, self.folder.shard_files()[0]]
+        entries = {name: entry for name, entry in self.folder.load().items()}
+        name = min(entries)
+        alone = IndexFile(entries={name: entries.pop(name)}).encoded(store.key)
+        earlier = encode_earlier({name: entries.pop(name) for name in sorted(entries)[:1]}, store.key)
+        write_index(self.folder, IndexFile(entries=entries, next=7, has_earlier=True))
+        self.folder.entry(7).write_bytes(b"".join(alone))
+        self.folder.manifest.write_bytes(b"".join(earlier))
+        files = [self.folder.index, self.folder.entry(7), self.folder.manifest, self.folder.identity]
+        files += [self.folder.about, self.folder.shard_files()[0]]
         note = self.folder.references / f"{'a' * 40}.json"
         note.parent.mkdir(exist_ok=True)
         note.write_bytes(canonical({"study": str(folder), "rows": [], "layers": [0], "positions": ["x"]}))
@@ -373,6 +383,12 @@ class CacheFolder:
             header = json.loads(raw[8:start])
             text = json.dumps(some_changes(header, draw)).encode()
             return len(text).to_bytes(8, "little") + text + raw[start:]
+        if file.suffix in (".bin", ".entry"):
+            first, _, rest = raw[:-32].partition(b"\n")
+            line, _, rows = rest.partition(b"\n")
+            text = json.dumps(some_changes(json.loads(line), draw)).encode()
+            body = first + b"\n" + text + b"\n" + (rows if draw(4) else damaged(rows, draw))
+            return body + hashlib.sha256(body).digest()
         table = json.loads(raw)
         if file == self.folder.manifest:
             body = json.dumps(some_changes(table["manifest"], draw)).encode()

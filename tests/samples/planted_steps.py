@@ -13,19 +13,36 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 
+from unsinter.features.extract.in_memory import read_site
+from unsinter.features.model.model import load_model
+from unsinter.features.rendering.rendering import RenderedPrompt, render
 from unsinter.studies.activations.model_reading import Reading
+from unsinter.studies.causal.inputs import CausalInput
+from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import make_dataset
 from unsinter.studies.data.load import read_study_prompts
-from unsinter.studies.data.targets import Response
-from unsinter.studies.planted import demo_prompts
+from unsinter.studies.data.targets import Response, make_target
+from unsinter.studies.planted import demo_prompts, model_folder
 from unsinter.studies.run import model as model_step
-from unsinter.studies.run import separation_step
-from unsinter.studies.run.across_categories_step import ACROSS_CATEGORIES, answer_across
-from unsinter.studies.run.fingerprint import KINDS
-from unsinter.studies.run.transfer_step import CROSS_MODEL, HELD_OUT, TRANSFER, compare_models, compare_within
+from unsinter.studies.run import separation_step, token_scores_step
+from unsinter.studies.run.across_categories_step import answer_across
+from unsinter.studies.run.causal_step import causal_step
+from unsinter.studies.run.step_kinds import (
+    ACROSS_CATEGORIES,
+    CAUSAL,
+    CROSS_MODEL,
+    HELD_OUT,
+    KINDS,
+    SEPARATION,
+    TOKEN_SCORES,
+    TRANSFER,
+)
+from unsinter.studies.run.transfer_step import compare_models, compare_within
 from unsinter.studies.store.step_store import StepStore
+from unsinter.studies.study.causal import Causal
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
+from unsinter.studies.token_maps import reading
 
 RECORD = Path(__file__).resolve().parents[1] / "studies" / "run" / "planted_steps.json"
 TIMED = {"seconds"}
@@ -34,8 +51,8 @@ TIMED = {"seconds"}
 LAYERS, WIDTH = (1, 2), 8
 STEPS = {
     "D": "target", "W": "target", "transfer": TRANSFER.name, "held_out": HELD_OUT.name,
-    "separation": separation_step.SEPARATION.name, "across": ACROSS_CATEGORIES.name,
-    "cross_model": CROSS_MODEL.name,
+    "separation": SEPARATION.name, "across": ACROSS_CATEGORIES.name,
+    "cross_model": CROSS_MODEL.name, "token_scores": TOKEN_SCORES.name,
 }  # fmt: skip
 """A step of a run -> its kind."""
 
@@ -98,7 +115,7 @@ def planted_reading(dataset, seed):
         keys=keys, ids=tuple(dataset.ids), layers=LAYERS, activations=lambda layer, position: layers[layer]
     )
     return Reading(
-        model=None,
+        model="planted",
         rendered=(),
         extraction=extraction,
         is_present=np.ones(len(refused), dtype=bool),
@@ -112,6 +129,28 @@ def read_embedding(study, reading, settings):
     """Mean embeddings that say nothing."""
     X = np.random.default_rng(9).normal(size=(len(reading.is_present), WIDTH)).astype(np.float32)
     return lambda layer, position: X
+
+
+def rendered_words(prompts, model, source):
+    """Prompts of a token for each word, between one before and two after."""
+    return [
+        RenderedPrompt(
+            id=name,
+            token_ids=tuple(range(len(text.split()) + 3)),
+            instruction=(1, len(text.split()) + 1),
+            prompt_end=len(text.split()) + 3,
+            merged=False,
+            key=name,
+        )
+        for name, text in prompts
+    ]
+
+
+def planted_tokens(model, row, *, layers, tokens):
+    """A stream that says nothing, the same for prompts of one length."""
+    return (
+        np.random.default_rng(len(row.token_ids)).normal(size=(len(layers), len(tokens), WIDTH)).astype("f4")
+    )
 
 
 def planted_steps(folder):
@@ -128,6 +167,9 @@ def planted_steps(folder):
         ),
         mock.patch.object(model_step, "read_layer0_mean", read_embedding),
         mock.patch.object(separation_step, "read_layer0_mean", read_embedding),
+        mock.patch.object(token_scores_step, "render_prompts", rendered_words),
+        mock.patch.object(reading, "read_tokens", planted_tokens),
+        mock.patch.object(reading, "token_texts", lambda _, __, text, **___: ["<", *text.split(), ">", "\n"]),
     ):  # fmt: skip
         outcomes = []
         for source in study.models:
@@ -137,10 +179,49 @@ def planted_steps(folder):
         compare_within(first, study, dataset, settings, store)
         separation_step.separate_factors(first, study, dataset, settings, store)
         answer_across(first, study, dataset, settings, store)
+        token_scores_step.read_shown_prompts(first, study.models[0], study, dataset, settings, store)
         crossed = compare_models(outcomes, study, dataset, store)
     steps = {"target": first.steps["D"], **{STEPS[name]: step for name, step in first.others.items()}}
     steps[CROSS_MODEL.name] = crossed
+    steps[CAUSAL.name] = planted_causes(study, dataset, store)
     return {kind: step.tables for kind, step in steps.items()}
+
+
+def planted_causes(study, dataset, store):
+    """The causal check of the shipped planted model with answers that follow harm."""
+    model = load_model(model_folder("detached"), dtype="float32", device="cpu")
+    rendered = render([(p.id, p.prompt) for p in dataset.prompts], model)
+    refused, _ = planted_labels(dataset, 1)
+    openings = np.where(refused, "I refuse to help with that.", "Sure, here is an overview.")
+    responses = [
+        Response(
+            refusal="refusal" if no else "compliance", wording=None, label_source="planted", opening=str(text)
+        )
+        for no, text in zip(refused, openings, strict=True)
+    ]
+    present = np.ones(len(rendered), dtype=bool)
+    targets = {
+        name: make_target(
+            name, dataset.prompts, responses, groups=dataset.groups, min_groups=study.min_groups
+        )
+        for name in ("D", "R")
+    }
+    inputs = CausalInput(
+        name="one",
+        model=model,
+        rendered=rendered,
+        read=lambda layer, position: read_site(model, rendered, layer=layer, position=position),
+        dataset=dataset,
+        responses=responses,
+        is_present=present,
+        targets=targets,
+        sites=dict.fromkeys(targets, (3, "template_end")),
+        settings=Causal(random=2, permuted=2),
+        bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
+        min_groups=study.min_groups,
+        penalty=0.01,
+    )
+    return causal_step(inputs, {"identity": model.identity}, store)
 
 
 def in_short(column):

@@ -3,13 +3,16 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
 
+from unsinter.studies import Settings, load_study, run_study
 from unsinter.studies.planted import demo_prompts, model_folder
 from unsinter.studies.tables.columns import VERDICTS
 
@@ -33,6 +36,35 @@ def verdict_world():
 def verdicts(verdict_world):
     """Two models, three pairs each, seven layers by two positions: every verdict occurs."""
     return verdict_world.verdict_table(VERDICTS)
+
+
+@pytest.fixture(scope="session")
+def shown_run(tmp_path_factory):
+    """A run whose chosen prompts were read token by token: D and R of a planted model, three layers."""
+    folder = tmp_path_factory.mktemp("shown")
+    shutil.copytree(model_folder("detached"), folder / "model")
+    records = demo_prompts(pairs=40, wrapped=12, wrapped_twins=4, over_refused=6)
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    (folder / "prompts.jsonl").write_text(text, encoding="utf-8")
+    study = {
+        "name": "shown",
+        "models": [{"name": "tiny", "path": "model", "dtype": "float32"}],
+        "prompts": {"path": ["prompts.jsonl"]},
+        "responses": {"max_new_tokens": 12},
+        "targets": ["D", "R"],
+        "positions": ["instruction_end", "template_end"],
+        "layers": [2, 4, 6],
+        "penalties": [0.01],
+        "bootstrap_draws": 100,
+        "controls": {"permutations": 100, "random_model": False, "layer0_mean": False, "code_length": False},
+        "min_groups": 5,
+        "transfer": [],
+        "separation": {"pairs": []},
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    settings = Settings(folder=folder / "run", cache_root=folder / "cache")
+    run_study(load_study(folder / "study.yaml"), settings)
+    return folder / "run"
 
 
 @pytest.fixture
@@ -104,11 +136,22 @@ def refused(unsinter):
     def run(*arguments, parts, **environment):
         done = unsinter(*arguments, **environment)
         assert done.returncode == 2, done.stderr
-        # Of a run of an earlier version it is said first that its files cannot be checked.
-        lines = [line for line in done.stderr.strip().splitlines() if "carries no digests" not in line]
+        # Before it: that files of an earlier version cannot be checked, and which steps are done.
+        before = re.compile(r"carries no digests|^(?!unsinter: ).*: [\d,]+( of [\d,]+)? done in ")
+        lines = [line for line in done.stderr.strip().splitlines() if not before.search(line)]
         assert len(lines) == 1, done.stderr
         assert lines[0].startswith("unsinter: ")
         for part in parts:
             assert str(part) in lines[0]
 
     return run
+
+
+@pytest.fixture
+def scales_are_shared(monkeypatch):
+    """Fits of a call that may share a scale do so, whatever it costs them."""
+    from unsinter.probes.logistic import routes
+
+    monkeypatch.setattr(routes, "pays", lambda *_, **__: True)
+    monkeypatch.setattr(routes, "is_hopeless", lambda cost, **_: np.zeros(len(cost), bool))
+    monkeypatch.setattr(routes.Solution, "is_scale_good", lambda *_: True)

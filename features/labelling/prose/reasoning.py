@@ -1,8 +1,7 @@
 """Where a response reasons and where its answer begins, by the markers that chat templates write.
 
 Three shapes occur. A pair of tags around the reasoning; a closing tag alone, where the template wrote the
-opening
-one into the prompt; channels, of which only the last named one is the answer.
+opening one into the prompt; channels, of which only the last named one is the answer.
 """
 
 import re
@@ -14,28 +13,30 @@ Role = Literal["open", "close", "answer", "control"]
 Span = tuple[int, int]
 
 _NAME = (
-    r"(?:seed:|longcat_)?(?:think(?:ing)?|reasoning|reason|thoughts?|thought_process|reflection|scratchpad"
-    r"|inner_monologue|cot)"
+    r"(?:[a-z]{1,12}[:_-])?(?:think(?:s|ing)?|thoughts?|reason(?:s|ing)?|reflections?|scratch_?pad|monologue"
+    r"|rationale|deliberation|internal|chain_of_thought|cot|analysis)(?:[_-](?!end|stop|close)[a-z]{1,12})?"
 )
+"""A tag's name that says what is in it, with what a template adds before or after: seed:think, think_fast."""
+_LESS, _MORE = r"(?:<\s?\|?|&lt;)", r"(?:\|?\s?>|&gt;)"
+
 _MARKERS: dict[Role, tuple[str, ...]] = {
     "open": (
-        rf"<\|?{_NAME}\|?>",
+        rf"{_LESS}(?!(?:end|stop)_){_NAME}(?:\s[^<>]{{0,80}})?{_MORE}",
         r"\[(?:think|thinking|reasoning)\]",
         "\u25c1think\u25b7",
-        r"<\|(?:start|begin)_(?:thinking|action|of_thought)\|>",
-        r"<\|begin_of_thought\|>",
+        rf"<\|(?:start|begin)_(?:of_)?(?:action|{_NAME})\|>",
         r"<\|inner_prefix\|>",
         r"<\|channel\|?>\s*(?!final\b)[a-z_]+\b[^<]*(?:<\|message\|>)?",
-        r"<unused94>",
+        r"<(?:unused|ctrl)94>",
     ),
     "close": (
-        rf"<\|?/{_NAME}\|?>",
+        rf"{_LESS}/\s?{_NAME}{_MORE}",
         r"\[/(?:think|thinking|reasoning)\]",
         "\u25c1/think\u25b7",
-        r"<\|end_(?:thinking|action|of_thought)\|>",
+        rf"<\|(?:end|stop)_(?:of_)?(?:action|{_NAME})\|>|<\|{_NAME}_(?:end|stop)\|>",
         r"<\|inner_suffix\|>",
         r"<channel\|>",
-        r"<unused95>",
+        r"<(?:unused|ctrl)95>",
     ),
     "answer": (
         r"<\|channel\|?>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?(?:<\|message\|>)?",
@@ -45,7 +46,8 @@ _MARKERS: dict[Role, tuple[str, ...]] = {
         r"<\|(?:end|return|call|message)\|>",
         r"<\|start\|>(?:assistant\b)?",
         r"<\|(?:end)_(?:response|of_solution|text)\|>",
-        r"</?(?:answer|response|final_answer)>",
+        r"</?(?:answer|response|final_answer|output)>",
+        r"(?s:<details type=\"?reasoning\"?[^<>]*>.*?(?:</details>|\Z))",
     ),
 }
 """Regular expressions of the markers, on lower-case text: Qwen, DeepSeek, Seed, LongCat, Mistral, Kimi,
@@ -58,18 +60,37 @@ _MARKER = re.compile(
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 
 # What is left of a channelled response once a decoder has dropped its special tokens.
-_STRIPPED_FINAL = re.compile(r"\A\s*(?:analysis|commentary)(?=[A-Z\"'(]).*?assistantfinal", re.DOTALL)
-_STRIPPED_ONLY = re.compile(r"\A\s*analysis(?=[A-Z\"'(][a-z'])")
+_STRIPPED_FINAL = re.compile(r"\A\s*(?:assistant)?(?:analysis|commentary).*?assistant\s?final", re.DOTALL)
+_STRIPPED_ONLY = re.compile(
+    r"\A\s*(?:assistant)?analysis(?:(?=[A-Za-z\"'(][a-z'])|\s+(?=(?:We|The user|User|I)\b))"
+)
+# Reasoning and answer that are set apart by a line of prose each, as Granite's template asks for.
+_IN_PROSE = re.compile(
+    r"\A\W*(?:here(?: is|'s) my )?(?:thought process|thinking|reasoning|thoughts?|analysis)"
+    r"(?:\s?\W{0,3}:|\W{0,3}\n).*?"
+    r"(?:\A|\n|[.!?]\s)\W{0,20}(?:here(?: is|'s) my (?:response|answer)|(?:final )?(?:answer|response))"
+    r"(?:\s?\W{0,3}:|[*_#]{0,3}\n)\W*",
+    re.DOTALL | re.IGNORECASE,
+)
+_IN_PROSE_ONLY = re.compile(
+    r"\A\W*(?:here(?: is|'s) my thought process|(?:thinking|thought) process|chain of thought)\s?\W{0,3}:"
+    r"|\A[*_#\s]{0,4}(?:thinking|thoughts?)[*_: ]{0,4}\n",
+    re.IGNORECASE,
+)
+_ALOUD = (
+    r"(?:(?:okay|ok|alright|all right|hmm+|right|well|so|first|now|wait|got it)[,.:]? "
+    r"|let(?:'s| me) (?:see|think)[,.]? )"
+)
 _DELIBERATION = re.compile(
-    r"\A\W*(?:(?:okay|ok|alright|all right|hmm+|right|well|so|first)[,.]? )*(?:let me (?:see|think)[,.]? )?"
-    r"(?:the user(?:'s)? (?:wants?|is (?:asking|requesting|trying|looking)|asks?|asked|has asked"
-    r"|needs?|would like|seems"
-    r"|wrote|says|said|request|question|message|prompt)|(?:somebody|someone) (?:wants to know"
-    r"|is asking|asks|asked)"
+    rf"\A\W*{_ALOUD}*"
+    r"(?:(?:the )?(?:user|prompt|human)(?:'s)? (?:here )?(?:wants?|is (?:asking|requesting|trying|looking)"
+    r"|asks?|asked|has asked|needs?|would like|seems|wrote|says|said|request|question|message|prompt)"
+    r"|(?:somebody|someone|the person) (?:wants|is asking|asks|asked)"
     r"|we (?:need|have|are asked) to (?:respond|answer|decide|figure|produce|refuse|comply|determine"
     r"|consider|check)"
-    r"|i (?:need|have) to (?:figure out|decide|think about) (?:how|what|whether)"
-    r"|let me (?:think|consider|figure|work) (?:about|through|out|how|what|whether))",
+    r"|i (?:need|have) to (?:figure out|decide|think about|understand|determine) (?:how|what|whether)"
+    r"|let me (?:think|consider|figure|work) (?:about|through|out|how|what|whether))"
+    rf"|\A\W*{_ALOUD}+(?:the|this) (?:question|request)(?: here)? (?:is|asks|seems|wants)\b",
     re.IGNORECASE,
 )
 
@@ -85,14 +106,15 @@ class _Marker:
 def reasoning_spans(text: str) -> list[Span]:
     """Return the (start, end) of everything that is not the answer: reasoning and its markers, in order.
 
-    Reasoning that never closes reaches to the end. A closing marker without an opening one closes
-    reasoning that
-    began with the text; the last such marker counts. Markers in code are words about markers and are left
-    alone.
+    Reasoning that never closes reaches to the end. A closing marker without an opening one closes reasoning
+    that began with the text; the last such marker counts. Markers in code are words about markers and are
+    left alone.
     """
     if final := _STRIPPED_FINAL.search(text):
         return [final.span()]
-    if _STRIPPED_ONLY.search(text):
+    if prose := _IN_PROSE.search(text):
+        return [prose.span()]
+    if _STRIPPED_ONLY.search(text) or _IN_PROSE_ONLY.search(text):
         return [(0, len(text))]
     markers = list(_markers(text))
     spans: list[Span] = []

@@ -16,9 +16,7 @@ _SAME_LENGTH = str.maketrans(
 )
 _FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _MARKUP = re.compile(r"[*_#`>]")
-_LIST_MARK = re.compile(r"(?:(?<=\n)|\A)[ ]*(?:\d{1,2}[.)]|[-+\u2022])(?= )")
 _SENTENCE_END = re.compile(r"[.!?:]+[\"')\]]*(?=\s)|[\u3002\uff01\uff1f\u0964\u061f]+|\n+")
-_RUN_OF_SPACE = re.compile(r"(?<=[ \n])[ ]")
 
 
 def _lower(text: str) -> str:
@@ -46,8 +44,8 @@ def prose(normalised: str) -> str:
 
 
 def squeeze(text: str) -> tuple[str, list[int]]:
-    """Return text with every run of spaces and line breaks cut to one character, and each kept"
-    " character's place."""
+    """Return text with every run of spaces and line breaks cut to one character, and each kept
+    character's place."""
     kept: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from unsinter.cache import default_root, gc, ls, verify
-from unsinter.cache.inspection import VerifyReport, folders
+from unsinter.cache import default_root, gc, ls, migrate, verify
+from unsinter.cache.folding import folders
+from unsinter.cache.inspection import VerifyReport
 from unsinter.cache.prune import GcReport
 from unsinter.studies.machine.sizes import size_text
 from unsinter.studies.tables.columns import Table
@@ -27,7 +28,7 @@ def ls_verb() -> Table:
         for entry in ls(root)
     ]
     header = ("key", "model", "rows", "layers", "positions", "dtype", "size", "needed by")
-    return f"{root}: {len(rows)} models", header, rows
+    return f"{root}: {_models(len(rows))}", header, rows
 
 
 def verify_verb(
@@ -46,6 +47,19 @@ def verify_verb(
     report = verify(root, quarantine=quarantine, rebuild=rebuild, on_shard=on_shard)
     state = "all sound" if report.is_sound else f"{len(report.findings)} findings"
     return f"{root}: {report.shards_checked} shards, {size_text(report.bytes_checked)} read, {state}", report
+
+
+def migrate_verb() -> list[str]:
+    """Write indexes of the earlier format in the present one; return a line per model and one on all."""
+    root = default_root()
+    kept = migrate(root)
+    lines = [f"{path.parent.name[:12]}: migrated; the earlier index is kept as {path}" for path in kept]
+    sentence = f"{root}: {_models(len(kept))} migrated"
+    return [*lines, sentence if kept else f"{sentence}; all have the present format"]
+
+
+def _models(n: int) -> str:
+    return f"{n:,} model" if n == 1 else f"{n:,} models"
 
 
 def gc_verb(

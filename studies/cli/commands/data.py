@@ -48,6 +48,12 @@ class CheckRequest:
 
 def check_verb(request: CheckRequest) -> list[Table]:
     """Validate records and say what they hold and which questions they can answer."""
+    for path in request.data:
+        if path.name.partition("=")[0] in _FIELDS and not expand_home(path).exists():
+            raise StudyError(
+                f"{path} is no file; pairs of --columns are separated by commas, without blanks: "
+                f"--columns ours=theirs,{path.name}."
+            )
     for path in filter(None, (*request.data, request.responses, request.prompts)):
         check_run_file(expand_home(path), error=StudyError)
     studies = [path for path in request.data if path.suffix.lower() in (".yaml", ".yml")]
@@ -107,7 +113,12 @@ _FIELDS = {name for kind in (PromptRecord, ResponseRecord, OpeningRecord) for na
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Read ``ours=theirs,ours=theirs``; StudyError for anything else."""
+    """Read ``ours=theirs,ours=theirs``.
+
+    Raises
+    ------
+    StudyError : the text reads otherwise.
+    """
     columns = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         ours, equals, theirs = part.partition("=")

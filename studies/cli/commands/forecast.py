@@ -1,10 +1,12 @@
 """What `doctor --study` shows: each model of a study against this machine, from its config alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, PreTrainedConfig
+from jinja2 import TemplateError
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 
 from unsinter.features.model.memory import MemoryEstimate, batch_bytes
 from unsinter.studies.data.load import find_model, read_study_prompts
@@ -12,6 +14,9 @@ from unsinter.studies.machine.forecast import PromptSize, forecast, measure_devi
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.tables.columns import Table
+
+_SENTINELS = ("zebra", "fjord")
+"""Texts that hardly any template writes itself: what stands before them is the template's."""
 
 _ITEM = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -30,6 +35,9 @@ def forecast_study(path: Path, *, overrides: Sequence[str] = ()) -> list[Table]:
     cpu = measure_device(torch.float32, device="cpu")
     tables: list[Table] = []
     for source in study.models:
+        if source.activations is not None:
+            tables.append(_saved(study.name, source))
+            continue
         config = _config(source)
         dtype = _dtype(source, config)
         shape = shape_of(config)
@@ -45,9 +53,7 @@ def forecast_study(path: Path, *, overrides: Sequence[str] = ()) -> list[Table]:
             memory,
             device=device,
             cpu=cpu,
-            size=PromptSize(
-                n_prompts=len(prompts), n_characters=sum(len(prompt.prompt) for prompt in prompts)
-            ),
+            size=_prompt_size(source, [prompt.prompt for prompt in prompts]),
         )
         title = (
             f"{study.name} on {source.name}: {shape.n_parameters / 1e9:.2f} B parameters in {dtype}, "
@@ -57,10 +63,57 @@ def forecast_study(path: Path, *, overrides: Sequence[str] = ()) -> list[Table]:
     return tables
 
 
+def _prompt_size(source: ModelSource, texts: Sequence[str]) -> PromptSize:
+    """Return how long prompts are in the model's own tokens and template; by rule of thumb without them."""
+    known = PromptSize(n_prompts=len(texts), n_characters=sum(map(len, texts)))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            find_model(source), trust_remote_code=False, revision=source.revision or "main"
+        )
+        tokenizer.chat_template = source.template_text or tokenizer.chat_template
+        n_text = sum(map(len, tokenizer(list(texts), add_special_tokens=False)["input_ids"]))
+        if source.template == "raw" or not tokenizer.chat_template:
+            return replace(known, n_text_tokens=n_text, n_template_tokens=len(tokenizer("")["input_ids"]))
+        whole, other = (
+            str(
+                tokenizer.apply_chat_template(
+                    source.beside.messages(text),
+                    add_generation_prompt=True,
+                    tokenize=False,
+                    **source.beside.options,
+                )
+            )
+            for text in _SENTINELS
+        )
+    except (OSError, ValueError, TypeError, AttributeError, ImportError, TemplateError):
+        return known  # what the sizes are judged by then is said in the table
+    before = whole.partition(_SENTINELS[0])[0]
+    template = [len(tokenizer(part, add_special_tokens=False)["input_ids"]) for part in (before, whole)]
+    n_sentinel = len(tokenizer(_SENTINELS[0], add_special_tokens=False)["input_ids"])
+    return replace(
+        known,
+        n_text_tokens=n_text,
+        n_template_tokens=max(template[1] - n_sentinel, 0),
+        n_shared_tokens=template[0] if before == other.partition(_SENTINELS[1])[0] else 0,
+    )
+
+
+def _saved(study: str, source: ModelSource) -> Table:
+    """Return what is known of a model that is not loaded: its files, without reading them."""
+    assert source.activations is not None
+    files = source.activations.files()
+    size = sum(path.stat().st_size for path in files)
+    rows = [
+        ("files", f"{len(files):,}, {size / 1e9:.2f} GB; as much again in the cache"),
+        ("model", "not loaded"),
+    ]
+    return f"{study} on {source.name}: saved activations, nothing is extracted", ("what", "state"), rows
+
+
 def _config(source: ModelSource) -> PreTrainedConfig:
     path = find_model(source)
     try:
-        return AutoConfig.from_pretrained(path, trust_remote_code=False)
+        return AutoConfig.from_pretrained(path, trust_remote_code=False, revision=source.revision or "main")
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120].rstrip(" .,")
         raise StudyError(

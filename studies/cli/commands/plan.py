@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from unsinter.features.worlds.knobs import CELLS
 from unsinter.studies.data.dataset import make_dataset
 from unsinter.studies.data.load import read_study_prompts
-from unsinter.studies.separation.inputs.pair import CELLS
 from unsinter.studies.separation.inputs.study_pairs import study_pairs
 from unsinter.studies.separation.power import Plan, Share, parse_cells, plan_table
+from unsinter.studies.study.cells import CELL_WORDS
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.target_names import check_pairs
 from unsinter.studies.study.targets import definition_of
@@ -48,8 +49,8 @@ def plan_verb(request: PlanRequest) -> Table:
     if (request.cells is None) != by_n or (request.cells and (request.n, request.phi) != (None, None)):
         raise StudyError(
             "give the prompts per cell, as --cells 300,40,40,300 (both factors, the first only, the second "
-            "only, neither; of D-R: harmful and refused, harmful and answered, harmless and refused, "
-            "harmless and answered), or --n and --phi, or --study and --pair."
+            f"only, neither; of D-R: {'; '.join(CELL_WORDS.values())}), or --n and --phi, or --study and "
+            "--pair."
         )
     try:
         plan = Plan(

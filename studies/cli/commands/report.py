@@ -5,7 +5,7 @@ from pathlib import Path
 
 from unsinter.cache.location import expand_home
 from unsinter.studies.report import write_page
-from unsinter.studies.report.run_data import read_evidence
+from unsinter.studies.report.evidence.run_data import read_evidence
 from unsinter.studies.store.additions import note_rewritten
 
 

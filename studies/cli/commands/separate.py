@@ -16,11 +16,12 @@ from unsinter.studies.cli.tables.separation import (
     map_screens,
     reason_screen,
 )
+from unsinter.studies.data.sites import Site
 from unsinter.studies.figures.layers import draw_each
 from unsinter.studies.figures.verdict_text import chosen_site, summary_rows, thresholds_of, unknown_verdict
-from unsinter.studies.figures.verdicts import Site, evidence_curves, verdict_maps
+from unsinter.studies.figures.verdicts import evidence_curves, verdict_maps
 from unsinter.studies.reasons.columns import REASON_DATA
-from unsinter.studies.report.verdict_sentences import LIMITS, says_something, separation_answers
+from unsinter.studies.report.evidence.verdict_sentences import LIMITS, says_something, separation_answers
 from unsinter.studies.store.additions import folder_inside, note_rewritten
 from unsinter.studies.tables.columns import VERDICTS, Table
 from unsinter.studies.tables.read import RunReader, open_run

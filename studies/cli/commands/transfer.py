@@ -16,7 +16,7 @@ from unsinter.studies.figures.transfer_matrix import ORDERS, Order, matrix_name,
 from unsinter.studies.store.additions import folder_inside, note_rewritten
 from unsinter.studies.tables.columns import Table
 from unsinter.studies.tables.read import open_run
-from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, MATRIX, with_target
+from unsinter.studies.tables.transfer_columns import CROSS_MODEL, LEFT_OUT, MATRIX, with_target
 from unsinter.studies.transfer.plans import KINDS
 
 
@@ -50,7 +50,7 @@ def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) 
         raise TransferError(f"--kind must be one of {', '.join(KINDS)}, got {kind!r}.")
     reader = open_run(run, error=TransferError)
     transfer = reader.table("transfer", columns=MATRIX)
-    held_out = reader.table("held_out", columns=HELD_OUT)
+    held_out = reader.table("held_out", columns=LEFT_OUT)
     cross_model = reader.table("cross_model", columns=CROSS_MODEL)
     if transfer is held_out is cross_model is None:
         raise TransferError(
@@ -66,7 +66,8 @@ def transfer_verb(run: Path, *, kind: str | None, out: Path | None, order: str) 
     drawn = draw_each(figures, folder)
     note_rewritten(run, drawn.paths)
     if kind is None and held_out is not None:
-        tables.append(held_out_screen(held_out))
+        by_target = with_target(held_out).groupby("target", sort=False)
+        tables += [held_out_screen(str(target), part) for target, part in by_target]
     if kind is None and cross_model is not None:
         tables.append(cross_model_screen(cross_model))
     return TransferOutcome(tables=tables, figures=drawn.paths, not_drawn=drawn.faults)

@@ -1,11 +1,13 @@
 """A check report as plain tables: titles, headers and rows of text, for a terminal or a page."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from unsinter.studies.data.check import CheckReport
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
+from unsinter.studies.data.large_cells import ANSWER_NAMES
+from unsinter.studies.study.targets import HARM
 
 Key = tuple[str, ...]
 Table = tuple[str, Key, list[Key]]
@@ -14,8 +16,7 @@ Table = tuple[str, Key, list[Key]]
 MOST = 60
 """Cells of one table that are listed; the smallest of a longer one are only counted."""
 
-D_NAMES = {True: "harmful", False: "harmless", None: "unknown"}
-R_NAMES = {"refusal": "refused", "compliance": "answered"}
+D_NAMES: Mapping[bool | None, str] = {True: HARM[True], False: HARM[False], None: "unknown"}
 
 
 def check_tables(report: CheckReport) -> list[Table]:
@@ -30,7 +31,7 @@ def check_tables(report: CheckReport) -> list[Table]:
             "Prompts by category",
             ("category", "D"),
             report.prompts,
-            lambda row: (row.category or "-", _d(row)),
+            lambda row: (row.topic or "-", _d(row)),
         ),
         *(
             _counts(f"Prompts by {name}", (name, "D"), report.prompts, partial(_own_and_harm, name))
@@ -43,7 +44,7 @@ def check_tables(report: CheckReport) -> list[Table]:
             lambda row: (
                 row.model or "-",
                 _d(row),
-                R_NAMES.get(row.refusal or "", row.refusal or "unlabelled"),
+                ANSWER_NAMES.get(row.refusal or "", row.refusal or "unlabelled"),
             ),
         ),
         _counts(
@@ -56,7 +57,7 @@ def check_tables(report: CheckReport) -> list[Table]:
             "Refusals of all models: C x W",
             ("category", "wording"),
             worded,
-            lambda row: (row.category or "-", row.wording or "-"),
+            lambda row: (row.topic or "-", row.wording or "-"),
         ),
         _missing(report),
         _associations(report),

@@ -11,7 +11,7 @@ from unsinter.studies.figures.verdict_text import (
     reasons_of,
     summary_rows,
 )
-from unsinter.studies.report.verdict_numbers import evidence_texts
+from unsinter.studies.report.evidence.verdict_numbers import evidence_texts
 from unsinter.studies.tables.columns import Table
 
 _LEGEND = "  ".join(f"{look.mark} {verdict}" for verdict, look in LOOKS.items())

@@ -14,6 +14,7 @@ from unsinter.studies.figures.transfer_matrix import (
     one_site,
     ordered_names,
 )
+from unsinter.studies.study.cells import POSITIVE
 from unsinter.studies.tables.columns import Table
 
 
@@ -23,7 +24,7 @@ def matrix_screen(model: str, part: pd.DataFrame, order: Order) -> Table:
     names = ordered_names(shown, order)
     probe = shown[shown["reader"] == "probe"]
     site = probe.iloc[0]
-    positive, other = ("harmful", "harmless") if site.get("target", "D") == "D" else ("positive", "other")
+    positive, other = _class_names(str(site.get("target", "D")))
     title = (
         f"{model}: {kind_title(probe)}, layer {site['layer']}, {site['position']}. "
         f"AUROC, 95 % interval, gain over the words ({UNPROVEN}). Each row is trained on "
@@ -39,7 +40,7 @@ def matrix_screen(model: str, part: pd.DataFrame, order: Order) -> Table:
     return title, header, [[row, *(cells.get((row, name), "") for name in names)] for row in trained]
 
 
-def held_out_screen(table: pd.DataFrame) -> Table:
+def held_out_screen(target: str, table: pd.DataFrame) -> Table:
     """Return one line per source and category left out of everything that chose or fitted."""
     rows = [
         [
@@ -56,8 +57,9 @@ def held_out_screen(table: pd.DataFrame) -> Table:
         ]
         for row in table.to_dict("records")
     ]
-    header = ("model", "held out", "AUROC", "words", "gain over words", "site", "harmful", "harmless")
-    return f"D on what took no part in training or choosing ({UNPROVEN})", header, rows
+    classes = _class_names(target)
+    header = ("model", "held out", "AUROC", "words", "gain over words", "site", *classes)
+    return f"{target} on what took no part in training or choosing ({UNPROVEN})", header, rows
 
 
 def cross_model_screen(table: pd.DataFrame) -> Table:
@@ -100,3 +102,8 @@ def _counts(probe: pd.DataFrame, name: str) -> str:
 
 def _span(probe: pd.DataFrame, column: str) -> str:
     return " or ".join(str(value) for value in sorted(probe[column].unique()))
+
+
+def _class_names(target: str) -> tuple[str, str]:
+    """Return what both classes of a target are called; those of a study's own have names of any length."""
+    return POSITIVE.get(target, ("positive", "other"))

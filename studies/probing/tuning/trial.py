@@ -171,7 +171,8 @@ class _Reduction:
     def __init__(self, X: FloatArray, n_components: int, *, seed: int) -> None:
         self.scaler = StandardScaler().fit(np.asarray(X, dtype=np.float64))
         most = min(n_components, *X.shape)  # the shortest prefixes of a code have fewer rows than components
-        self.pca = PCA(most, random_state=seed).fit(self.scaler.transform(X))
+        with np.errstate(invalid="ignore"):  # of a constant site the share of variance, unread here, is 0 / 0
+            self.pca = PCA(most, random_state=seed).fit(self.scaler.transform(X))
 
     def apply(self, X: FloatArray) -> FloatArray:
         """Return the components (n, n_components)."""

@@ -33,7 +33,7 @@ from unsinter.studies.tables.columns import TRIALS
 
 _WAIT = 0.2
 
-TUNING = StepKind(name="trials", version=1)
+TUNING = StepKind(name="trials", version=2)
 """The trials in a storage; where their numbers change, those of the step of a target change too."""
 
 

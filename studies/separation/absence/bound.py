@@ -10,7 +10,7 @@ from scipy.stats import norm
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.estimate import NAN, Estimate
 from unsinter.studies.separation.absence.hidden_codes import hidden_code, one_row_per_group, rows_beyond
-from unsinter.studies.separation.absence.nonlinear import FactorRows, nonlinear_area
+from unsinter.studies.separation.absence.nonlinear import FactorRows, nonlinear_auroc
 from unsinter.studies.separation.absence.spikes import Absence, Spiked, metric_folds, noticed_from
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.effects.residual_metric import Coordinates, coordinates
@@ -30,7 +30,7 @@ def tested_absence(
     absences: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
     rule: Rule,
 ) -> list[Evidence]:
-    """Return each evidence with the bounds and the non-linear areas of the factors that it calls absent.
+    """Return each evidence with the bounds and the non-linear AUROCs of the factors that it calls absent.
 
     Parameters
     ----------
@@ -104,4 +104,4 @@ def _nonlinear(
         fixed_columns=contrast.fixed_columns[order],
         axis=contrast.effect_design.of(order).weights(np.arange(len(order)))[0 if second else 1],
     )
-    return nonlinear_area(sites, rows, level=rule.level)
+    return nonlinear_auroc(sites, rows, level=rule.level)

@@ -48,8 +48,7 @@ def rows_beyond(
     axis = metric.whiten(torch.as_tensor(effect)[None] @ sites.Y)[0]
     white = metric.whiten(residual)
     white = white - torch.outer(white @ axis, axis) / axis.square().sum().clamp_min(1e-12)
-    own = (metric.weight * white.square().sum(dim=1)).clamp(1e-6, 0.98)
-    return (white * (metric.weight**0.5 / (own * (1 - own)).sqrt())[:, None])[representatives]
+    return metric.apart(white)[representatives]
 
 
 def hidden_code(

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.weighted_auroc import auroc
 from unsinter.studies.data.estimate import UNKNOWN, Estimate
 from unsinter.studies.separation.effects.residual_metric import Coordinates, ResidualMetric, least_squares
 
@@ -41,7 +42,7 @@ class FactorRows:
     axis: FloatArray
 
 
-def nonlinear_area(sites: Coordinates, rows: FactorRows, *, level: float) -> Estimate:
+def nonlinear_auroc(sites: Coordinates, rows: FactorRows, *, level: float) -> Estimate:
     """Return the AUROC of a factor within strata and values of the other one, by the better of two kernel
     probes.
 
@@ -52,13 +53,13 @@ def nonlinear_area(sites: Coordinates, rows: FactorRows, *, level: float) -> Est
     """
     P = _components(sites, rows.fixed_columns, torch.as_tensor(rows.axis) @ sites.Y)
     blocks = np.unique(np.stack([rows.other, rows.strata], axis=1), axis=0, return_inverse=True)[1]
-    areas = [
-        _area_within(
+    readings = [
+        _auroc_within(
             _scores(kernel, rows.labels, blocks, rows.folds), rows.labels, blocks, rows.groups, level
         )
         for kernel in _kernels(P, torch.as_tensor(rows.other), torch.as_tensor(rows.strata))
     ]
-    return max(areas, key=lambda area: area.low)
+    return max(readings, key=lambda estimate: estimate.low)
 
 
 def _scores(
@@ -107,7 +108,7 @@ def _kernels(P: Tensor, other: Tensor, strata: Tensor) -> tuple[Tensor, Tensor]:
     return straight * (same_other + same_stratum + 0.5) / 2.5, curved * (1 + same_other) / 2
 
 
-def _area_within(
+def _auroc_within(
     scores: FloatArray,
     labels: NDArray[np.integer],
     blocks: NDArray[np.intp],
@@ -115,21 +116,16 @@ def _area_within(
     level: float,
 ) -> Estimate:
     """Return the AUROC inside blocks with limits as they are where nothing is read."""
-    total = counted = variance = 0.0
-    for block in np.unique(blocks):
-        own = blocks == block
-        wins, losses = scores[own & (labels == 1)], scores[own & (labels == 0)]
-        if not len(wins) or not len(losses):
-            continue
-        n1, n0 = len(wins), len(losses)
-        area = float((wins[:, None] > losses[None]).mean() + (wins[:, None] == losses[None]).mean() / 2)
-        weight = n1 * n0 / (n1 + n0)
-        total, counted = total + weight * area, counted + weight
-        variance += weight**2 * (n1 + n0 + 1) / (12 * n1 * n0)
-    if counted == 0:
+    n1, n0 = (np.bincount(blocks, weights=labels == value) for value in (1, 0))
+    compared = n1 * n0 > 0
+    if not compared.any():
         return UNKNOWN
+    n1, n0 = n1[compared], n0[compared]
+    weight = n1 * n0 / (n1 + n0)
+    variance = (weight**2 * (n1 + n0 + 1) / (12 * n1 * n0)).sum()
     # Every pair of rows counts with either as the test row, so the variance doubles; rows of a group are
     # alike.
     rows_per_group = len(groups) / len(np.unique(groups))
-    width = float(norm.ppf(level)) * np.sqrt(2 * variance * rows_per_group) / counted
-    return Estimate(total / counted, total / counted - width, total / counted + width)
+    width = float(norm.ppf(level)) * np.sqrt(2 * variance * rows_per_group) / weight.sum()
+    [value] = auroc(scores, labels, strata=blocks)
+    return Estimate(value, value - width, value + width)

@@ -19,7 +19,7 @@ N_SPIKES = 30
 """Codes planted, each with labels of its own and both ways round: on random axes, on leading ones, on the
 other factor's axis."""
 
-_AREAS = np.arange(0.55, 0.905, 0.01)
+_AUROCS = np.arange(0.55, 0.905, 0.01)
 _NOTICED = 0.95
 
 
@@ -99,7 +99,7 @@ def noticed_from(spiked: Spiked, *, pairs: float, absence: Absence, seed: int) -
     Y, design, second = spiked.Y, spiked.design, spiked.second
     labels = shuffles_within(design.w if second else design.z, spiked.blocks, n=N_SPIKES, rng=rng)
     axes = _axes(Y, design, second, rng)
-    sizes = np.zeros((3, N_SPIKES))
+    sizes = torch.zeros((3, N_SPIKES), dtype=torch.float64)
     for train, test, metric, unseen in spiked.folds:
         D_test, D_train = (_effects(design, labels, rows, Y, second) for rows in (test, train))
         solved = metric.solve(torch.cat([D_train, axes]))
@@ -109,24 +109,29 @@ def noticed_from(spiked: Spiked, *, pairs: float, absence: Absence, seed: int) -
         for place, part in enumerate(
             ((D_test * V).sum(dim=1), (D_test * A).sum(dim=1) + (axes * V).sum(dim=1), length)
         ):
-            sizes[place] += (truth * part / len(spiked.folds)).numpy()
-    return _noticed(sizes, pairs, _row_weight(design, second), absence)
+            sizes[place] += truth * part / len(spiked.folds)
+    return _noticed(sizes.numpy(), pairs, _row_weight(design, second), absence)
 
 
 def _noticed(sizes: FloatArray, pairs: float, row_weight: float, absence: Absence) -> float:
-    """Return the area from which on enough spikes are noticed at every larger one.
+    """Return the AUROC from which on enough spikes are noticed at every larger one.
 
-    ``sizes`` (3, n_spikes): the squared length is size_0 + x size_1 + x^2 size_2 at multiple x of an axis.
+    ``sizes`` (3, n_spikes): the squared length is size_0 + x size_1 + x^2 size_2 at multiple x of an axis. A
+    spike on an axis along which nothing varies has no size, and counts as not noticed.
     """
-    squared = 2 * norm.ppf(_AREAS) ** 2
+    has_size = np.isfinite(sizes).all(axis=0) & (sizes[2] > 0)
+    usable, sizes = has_size.mean(), sizes[:, has_size]
+    if not sizes.size:
+        return 1.0
+    squared = 2 * norm.ppf(_AUROCS) ** 2
     multiple = np.sqrt(squared[:, None] / sizes[2])
     # Either value of the label may be the one that is added.
     either = np.concatenate([multiple, -multiple], axis=1) * np.tile(sizes[1], 2)
     value = np.tile(sizes[0], 2) + either + squared[:, None]
     error = np.sqrt(pairs + 4 * squared[:, None] * row_weight)
-    share = 1 - absence.holds(value, np.broadcast_to(error, value.shape)).mean(axis=1)
+    share = usable * (1 - absence.holds(value, np.broadcast_to(error, value.shape)).mean(axis=1))
     enough = np.flip(np.logical_and.accumulate(np.flip(share >= _NOTICED)))
-    return float(_AREAS[enough.argmax()]) if enough.any() else 1.0
+    return float(_AUROCS[enough.argmax()]) if enough.any() else 1.0
 
 
 def _axes(Y: Tensor, design: EffectDesign, second: bool, rng: np.random.Generator) -> Tensor:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from unsinter.probes.arrays import FloatArray
 
@@ -51,10 +52,11 @@ def _newton(X: FloatArray, truth: NDArray[np.integer]) -> FloatArray:
     penalty = np.full(k, _RIDGE * n)
     penalty[-1] = 0.0
     weights = np.zeros((n_sites, k))
+    across = np.ascontiguousarray(X.swapaxes(1, 2))
     for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-np.clip(np.einsum("snk,sk->sn", X, weights), -30, 30)))
-        gradient = np.einsum("snk,sn->sk", X, p - truth) + penalty * weights
-        curvature = np.einsum("snk,sn,snl->skl", X, p * (1 - p), X, optimize=True) + np.diag(penalty + 1e-9)
+        p = expit(np.clip((X @ weights[:, :, None])[:, :, 0], -30, 30))
+        gradient = (across @ (p - truth)[:, :, None])[:, :, 0] + penalty * weights
+        curvature = (across * (p * (1 - p))[:, None]) @ X + np.diag(penalty + 1e-9)
         step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
         weights -= step
         if np.abs(step).max() < 1e-6:

@@ -1,4 +1,4 @@
-"""Areas under the ROC curve with a factor held fixed, and what every row contributes to them."""
+"""AUROCs with a factor held fixed, and what every row contributes to them."""
 
 from dataclasses import dataclass
 
@@ -28,16 +28,16 @@ class Statistic:
     least_error: FloatArray
 
 
-def held_fixed_area(scores: FloatArray, pull: FloatArray, comparison: Comparison) -> Statistic | None:
+def held_fixed_auroc(scores: FloatArray, pull: FloatArray, comparison: Comparison) -> Statistic | None:
     """Return the AUROC of pairs compared within one block only; None where no block holds both classes.
 
     A row's influence has two parts. As a test row it is DeLong et al.'s (1988), with the weights of blocks
     fixed. As a training row it turns the directions by which rows of other folds are scored: ``pull`` is that
-    turn's effect on the mean difference in standard deviations, and an area Phi(m / sqrt 2) follows the mean
-    difference m with slope phi(m / sqrt 2) / sqrt 2. Without the second part the standard error of an area at
-    chance comes out too small by sqrt 2: every pair of rows counts there once with either as the test row.
-    Near 0 and 1, where influence vanishes, Hanley and McNeil's (1982) error at an area half a row away from
-    the limit takes its place.
+    turn's effect on the mean difference in standard deviations, and an AUROC Phi(m / sqrt 2) follows the mean
+    difference m with slope phi(m / sqrt 2) / sqrt 2. Without the second part the standard error at chance
+    comes out too small by sqrt 2: every pair of rows counts there once with either as the test row. Near 0
+    and 1, where influence vanishes, Hanley and McNeil's (1982) error half a row away from the limit takes
+    its place.
 
     Parameters
     ----------
@@ -54,10 +54,10 @@ def held_fixed_area(scores: FloatArray, pull: FloatArray, comparison: Comparison
         own = comparison.blocks == block
         wins, losses = np.flatnonzero(own & comparison.positive), np.flatnonzero(own & ~comparison.positive)
         over, under = placements(scores[:, wins], scores[:, losses])
-        area = over.mean(axis=1)
-        value += weight * area
-        influence[:, wins] = weight * (over - area[:, None]) / len(wins)
-        influence[:, losses] = weight * (under - area[:, None]) / len(losses)
+        auroc = over.mean(axis=1)
+        value += weight * auroc
+        influence[:, wins] = weight * (over - auroc[:, None]) / len(wins)
+        influence[:, losses] = weight * (under - auroc[:, None]) / len(losses)
         n_wins, n_losses = n_wins + len(wins), n_losses + len(losses)
     half = norm.ppf(np.clip(value, 1e-6, 1 - 1e-6))
     slope = norm.pdf(half) / np.sqrt(2)
@@ -80,10 +80,10 @@ def mean_statistic(values: FloatArray) -> Statistic:
     )
 
 
-def _binormal_error(area: FloatArray, n1: int, n0: int) -> FloatArray:
-    """Return Hanley and McNeil's standard error, at an area at least half a row away from 0 and 1."""
+def _binormal_error(auroc: FloatArray, n1: int, n0: int) -> FloatArray:
+    """Return Hanley and McNeil's standard error, at an AUROC at least half a row away from 0 and 1."""
     edge = 0.5 / min(n1, n0)
-    a = np.clip(area, edge, 1 - edge)
+    a = np.clip(auroc, edge, 1 - edge)
     a = np.maximum(a, 1 - a)
     wins, losses = a / (2 - a) - a**2, 2 * a**2 / (1 + a) - a**2
     # Which class is called positive is arbitrary: the formula is taken both ways.

@@ -10,18 +10,18 @@ from unsinter.studies.separation.contrasts.beyond_text import bits_beyond
 from unsinter.studies.separation.contrasts.comparison import FIRST, SECOND
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.contrasts.directions import CrossFit
-from unsinter.studies.separation.contrasts.influence import Statistic, held_fixed_area, mean_statistic
+from unsinter.studies.separation.contrasts.influence import Statistic, held_fixed_auroc, mean_statistic
 
 
-def area_statistics(fits: Sequence[CrossFit], contrast: Contrast) -> dict[str, Statistic]:
-    """Return the areas by name for every site; one without rows to compare is left out."""
+def auroc_statistics(fits: Sequence[CrossFit], contrast: Contrast) -> dict[str, Statistic]:
+    """Return the AUROCs by name for every site; one without rows to compare is left out."""
     scores = np.stack([fit.scores for fit in fits])
     pull = np.stack([fit.pull for fit in fits])
     statistics = {}
     for place, comparison in enumerate(contrast.comparisons()):
-        area = held_fixed_area(scores[:, comparison.probe], pull[:, place], comparison)
-        if area is not None:
-            statistics[comparison.name] = area
+        auroc = held_fixed_auroc(scores[:, comparison.probe], pull[:, place], comparison)
+        if auroc is not None:
+            statistics[comparison.name] = auroc
     return statistics
 
 

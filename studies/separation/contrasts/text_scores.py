@@ -1,14 +1,14 @@
 """What the text alone says of both factors, cross-fitted on folds of whole groups."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.tree import DecisionTreeClassifier
 
-from unsinter.features.records.text_floor import floor_model, text_floor
+from unsinter.features.records.text_floor import NGramKind, floor_model, ngram_features
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.contrasts.directions import Design, cross_fitted
 from unsinter.studies.separation.inputs.column_units import in_float32_range
@@ -18,9 +18,11 @@ _ROOM = 8 * 2**30
 """Bytes that sparse features may take once they are dense."""
 
 
-def text_of_rows(text: Any, rows: NDArray[np.intp]) -> FloatArray | list[str]:
-    """Return the texts of ``rows``, or their features (n_rows, p), dense and in a range that float32 holds.
+def text_or_features(text: Any, rows: NDArray[np.intp]) -> FloatArray | Sequence[str]:
+    """Return texts as they are, of features those of ``rows`` (n_rows, p), dense and in a range of float32.
 
+    Raises
+    ------
     ValueError : sparse features that take too much memory as a dense matrix.
     """
     if issparse(text):
@@ -31,13 +33,13 @@ def text_of_rows(text: Any, rows: NDArray[np.intp]) -> FloatArray | list[str]:
                 "read as; reduce them to fewer columns, or give the texts themselves."
             )
         return in_float32_range(own.toarray())
-    return in_float32_range(text[rows]) if isinstance(text, np.ndarray) else [text[row] for row in rows]
+    return in_float32_range(text[rows]) if isinstance(text, np.ndarray) else text
 
 
 _LEAF = 10
 """Training texts in the smallest range of lengths that a tree tells apart."""
 
-_READERS: tuple[Literal["words", "characters"], ...] = ("words", "characters")
+_READERS: tuple[NGramKind, ...] = ("words", "characters")
 
 
 def text_scores(
@@ -45,18 +47,27 @@ def text_scores(
     embedding: FloatArray | None,
     designs: Sequence[Design],
     folds: NDArray[np.intp],
+    *,
+    rows: NDArray[np.intp] | None = None,
 ) -> list[FloatArray]:
     """Return scores (2, n_readers, n) of the first and second factor for each design.
 
     Texts are read as the floors read them, by words and by characters (TF-IDF, logistic), vocabulary and
     weights fitted outside each fold, and by their length: on a curve, and by a tree that finds any steps.
     Features (n, p) and the mean token embedding are read by the same directions as activations.
+
+    Parameters
+    ----------
+    text : texts, of which ``rows`` are read, or features (n, p) of the rows that are read.
+    rows : (n,) places of texts; None for all of them. Nothing else of the other texts is looked at.
     """
     parts: list[list[FloatArray]] = []
     if text is not None and not isinstance(text, np.ndarray):
-        parts += [_by_floor(list(text), kind, designs, folds) for kind in _READERS]
-        parts += [_by_length(list(text), designs, folds)]
-        curve = covariate_columns(text_length(text))
+        rows = np.arange(len(text)) if rows is None else rows
+        own = [text[row] for row in rows]
+        parts += [_by_floor(text, rows, kind, designs, folds) for kind in _READERS]
+        parts += [_by_length(own, designs, folds)]
+        curve = covariate_columns(text_length(own))
         parts += [[np.stack([column, column])] * len(designs) for column in curve.T]
     for features in (text if isinstance(text, np.ndarray) else None, embedding):
         if features is not None:
@@ -65,21 +76,24 @@ def text_scores(
 
 
 def _by_floor(
-    texts: list[str], kind: Literal["words", "characters"], designs: Sequence[Design], folds: NDArray[np.intp]
+    texts: Sequence[str],
+    rows: NDArray[np.intp],
+    kind: NGramKind,
+    designs: Sequence[Design],
+    folds: NDArray[np.intp],
 ) -> list[FloatArray]:
     targets = [np.stack([design.cells < 2, design.cells % 2 == 0]) for design in designs]
     unique = {codes.tobytes(): codes for pair in targets for codes in pair}
-    scores = {key: np.empty(len(texts)) for key in unique}
+    scores = {key: np.empty(len(rows)) for key in unique}
     for fold in np.unique(folds):
-        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        reader = text_floor(kind)
-        if not any(character.isalnum() for row in train for character in texts[row]):
+        train, test = folds != fold, folds == fold
+        if not any(character.isalnum() for row in rows[train] for character in texts[row]):
             raise ValueError(
                 "text holds no word in the rows that train a fold where both factors are known; give the "
                 "texts of those rows, or leave text out."
             )
-        seen = reader[:-1].fit_transform([texts[row] for row in train])
-        unseen = reader[:-1].transform([texts[row] for row in test])
+        # All texts, so that contrasts over other rows of the same study find them cut into words already.
+        seen, unseen = ngram_features(texts, kind, train=rows[train], test=rows[test])
         for key, codes in unique.items():
             scores[key][test] = floor_model().fit(seen, codes[train]).decision_function(unseen)
     return [np.stack([scores[codes.tobytes()] for codes in pair]) for pair in targets]

@@ -86,6 +86,14 @@ class ResidualMetric:
         """Return rows (k, p) whose inner products are those of B in the inverse of G, float32."""
         return torch.linalg.solve_triangular(self.factor.float(), B.T.float(), upper=False).T
 
+    def apart(self, white: Tensor) -> Tensor:
+        """Return whitened rows (n, p) scaled so that two have the product of a metric fitted without them.
+
+        By their leverages (Woodbury); near enough without the square of their own product.
+        """
+        own = (self.weight * white.square().sum(dim=1)).clamp(1e-6, 0.98)
+        return white * (self.weight**0.5 / (own * (1 - own)).sqrt())[:, None]
+
     def leverage(self, residual: Tensor) -> Tensor:
         """Return the share (n,) that each fitted row has in its own length."""
         return self.weight * self.whiten(residual).square().sum(dim=1).double()

@@ -23,8 +23,7 @@ def deal_groups(
     ----------
     kinds : (n,) what is to be spread, such as the cell of a row; a group's kind is that of its rarest row.
     order : (n,) rows in an order of their own, so that a reordered table is dealt alike; None takes them as
-        they
-        come.
+        they come.
     """
     order = np.arange(len(groups)) if order is None else order
     kind, group = codes_by_occurrence(kinds[order]), codes_by_occurrence(groups[order])

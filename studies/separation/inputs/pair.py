@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from unsinter.features.worlds.knobs import CELLS
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.inputs.held_fixed import text_length
 from unsinter.studies.separation.inputs.pair_inputs import (
+    covariate_table,
     covariate_values,
     factor_codes,
     finer_labels,
@@ -18,9 +20,6 @@ from unsinter.studies.separation.inputs.pair_inputs import (
     unit_labels,
 )
 from unsinter.studies.separation.inputs.text_inputs import feature_input, text_input
-
-CELLS = ("both", "first_only", "second_only", "neither")
-"""Names of the cells (z, w) = (1, 1), (1, 0), (0, 1), (0, 0), in the order of ``Pair.cells``."""
 
 
 class FactorWords(NamedTuple):
@@ -70,7 +69,8 @@ class Pair:
     Raises
     ------
     ValueError : lengths differ, a factor has other values, a group is missing, a probability is not above one
-        half. TypeError : a field is no column of values. Both name the field.
+        half.
+    TypeError : a field is no column of values. Both name the field.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Pair:
             "groups": unit_labels(self.groups, n, name="groups"),
             "covariates": {
                 name: covariate_values(value, n, name=f"covariate {name!r}")
-                for name, value in self.covariates.items()
+                for name, value in covariate_table(self.covariates).items()
             },
         }
         rows = np.flatnonzero((z >= 0) & (plain["w"] >= 0))

@@ -5,11 +5,13 @@ arrays, of shape (n,) or (n, 1); rows are read by place, never by an index. NaN,
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unsinter.features.records.names import clean_name, is_missing_word
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.plain_arrays import missing_rows, plain_array, scalar_kind
 from unsinter.probes.row_values import known_values, refuse_not_finite, row_values
@@ -17,6 +19,9 @@ from unsinter.probes.row_values import known_values, refuse_not_finite, row_valu
 logger = logging.getLogger(__name__)
 
 _MISSING = -1
+
+_CODED = np.dtype(np.int8, metadata={"unsinter": "codes of a factor"})
+"""Marks what ``factor_codes`` returned: pandas too gives columns of int8 that cannot be written to."""
 
 
 def factor_codes(values: Any, n: int | None = None, *, name: str) -> NDArray[np.int8]:
@@ -46,6 +51,7 @@ def factor_codes(values: Any, n: int | None = None, *, name: str) -> NDArray[np.
             f"{name} must hold two values of one kind (True and False, 1 and 0, or two texts), "
             f"got {shown(rows[~gaps])}."
         )
+    codes = codes.astype(_CODED)
     codes.setflags(write=False)
     return codes
 
@@ -63,6 +69,12 @@ def unit_labels(values: Any, n: int, *, name: str) -> NDArray[Any]:
             f"{name} is empty text in {int(blank.sum())} rows, first in row {int(blank.argmax())} counted "
             "from 0, which would be one group; name the group of each."
         )
+    if units.dtype.kind == "U":
+        refuse_missing_words(units, name=name)
+        # Blanks of any kind, invisible characters and Unicode composition make no other group, as in records.
+        return np.array([clean_name(unit) for unit in units.tolist()], dtype=np.str_)
+    if units.dtype.kind == "f":
+        refuse_not_finite(units, name=name)
     if units.dtype.kind != "O":
         return units
     try:
@@ -70,6 +82,17 @@ def unit_labels(values: Any, n: int, *, name: str) -> NDArray[Any]:
     except TypeError as error:
         raise TypeError(f"{name} must hold text or numbers, got {type(units[0]).__name__}.") from error
     return np.array([places[unit] for unit in units.tolist()], dtype=np.intp)
+
+
+def refuse_missing_words(texts: NDArray[np.str_], *, name: str) -> None:
+    """Raise ValueError where texts are words for a missing value, as a column that was cast to text has."""
+    words = np.array([bool(text) and is_missing_word(text) for text in texts.tolist()])
+    if words.any():
+        raise ValueError(
+            f"{name} holds {str(texts[words.argmax()])!r} in {int(words.sum())} rows, first in row "
+            f"{int(words.argmax())} counted from 0: a word for a missing value; give None there if it is "
+            "missing, or another name."
+        )
 
 
 def level_labels(values: Any, n: int, *, name: str) -> NDArray[np.str_]:
@@ -84,6 +107,8 @@ def level_labels(values: Any, n: int, *, name: str) -> NDArray[np.str_]:
     kept = known_values(rows[~gaps], name=name)
     if kept.dtype.kind == "O":
         kept = known_values(kept.tolist(), name=name)
+    if kept.dtype.kind == "U":  # blanks and composition of letters make no other category, as in records
+        kept = np.array([clean_name(text) for text in kept.tolist()], dtype=np.str_)
     if kept.dtype.kind == "f" and (kept == np.floor(kept)).all() and np.abs(kept).max(initial=0) < 2**53:
         kept = kept.astype(np.int64)  # a column of whole numbers with a gap is one of floats in pandas
     texts = np.array([str(value) for value in kept.tolist()], dtype=np.str_)
@@ -93,7 +118,7 @@ def level_labels(values: Any, n: int, *, name: str) -> NDArray[np.str_]:
 
 
 def finer_labels(values: Any, n: int, *, name: str, rows: NDArray[np.intp]) -> NDArray[np.str_]:
-    """Return finer labels (n,) as text; ValueError where one of ``rows``, which are compared, has none."""
+    """Return finer labels (n,) as text, or raise ValueError where a row that is compared has none."""
     levels = level_labels(values, n, name=name)
     if (gaps := levels[rows] == "").any():
         raise ValueError(
@@ -101,6 +126,23 @@ def finer_labels(values: Any, n: int, *, name: str, rows: NDArray[np.intp]) -> N
             f"first in row {int(rows[gaps.argmax()])} counted from 0; name it there, or make z or w missing."
         )
     return levels
+
+
+def covariate_table(covariates: Any) -> Mapping[str, Any]:
+    """Return covariates by name.
+
+    Raises
+    ------
+    TypeError : they are no mapping of names to columns.
+    """
+    if covariates is None:
+        return {}
+    if not isinstance(covariates, Mapping) or not all(isinstance(name, str) for name in covariates):
+        raise TypeError(
+            "covariates must be a mapping of names to columns, as {'source': sources}, "
+            f"got {type(covariates).__name__}."
+        )
+    return covariates
 
 
 def covariate_values(values: Any, n: int, *, name: str) -> NDArray[Any]:
@@ -126,7 +168,12 @@ def covariate_values(values: Any, n: int, *, name: str) -> NDArray[Any]:
 
 
 def sure_pair(values: Any, *, name: str) -> tuple[float, float]:
-    """Return two probabilities above one half and up to 1; ValueError names what else was given."""
+    """Return two probabilities above one half and up to 1.
+
+    Raises
+    ------
+    ValueError : names what else was given.
+    """
     try:
         first, second = (float(value) for value in values)
     except (TypeError, ValueError):
@@ -160,7 +207,9 @@ def activation_matrix(X: Any, n: int, *, name: str = "X") -> FloatArray:
 
 def _is_coded(values: Any) -> bool:
     """Return whether values are what ``factor_codes`` returned: then -1 is missing though no 0 is there."""
-    return type(values) is np.ndarray and values.dtype == np.int8 and not values.flags.writeable
+    if type(values) is not np.ndarray or values.dtype.metadata != _CODED.metadata:
+        return False
+    return values.dtype == np.int8 and not values.flags.writeable
 
 
 def _codes_of_numbers(rows: NDArray[Any], gaps: NDArray[np.bool_], name: str) -> NDArray[np.int8]:
@@ -179,6 +228,7 @@ def _codes_of_numbers(rows: NDArray[Any], gaps: NDArray[np.bool_], name: str) ->
 
 def _codes_of_texts(rows: NDArray[Any], gaps: NDArray[np.bool_], name: str) -> NDArray[np.int8]:
     texts = np.where(gaps, "", rows).astype(np.str_)
+    refuse_missing_words(texts, name=name)
     distinct = [str(value) for value in np.unique(texts[texts != ""])]
     if len(distinct) > 2:
         raise ValueError(

@@ -21,6 +21,5 @@ def text_copies(
     """
     if not isinstance(text, list):
         return np.empty((0, 2), dtype=np.intp)
-    pairs = near_duplicates([text[row] for row in rows])
-    apart = [pair for pair in pairs if groups[pair[0]] != groups[pair[1]]]
-    return np.array(apart, dtype=np.intp).reshape(-1, 2)
+    pairs = near_duplicates([text[row] for row in rows], groups=groups.tolist())
+    return np.array(list(pairs), dtype=np.intp).reshape(-1, 2)

@@ -39,7 +39,12 @@ def text_input(values: Any, n: int, *, name: str = "text") -> Text:
 
 
 def feature_input(values: Any, n: int, *, name: str) -> FloatArray:
-    """Return features as floats (n, p); ValueError for another length or an entry that is no number."""
+    """Return features as floats (n, p).
+
+    Raises
+    ------
+    ValueError : another length or an entry that is no number.
+    """
     rows = plain_array(values, name=name)
     if len(rows) != n:
         raise ValueError(f"{name} must have one entry per row of z, got {len(rows)} for {n}.")

@@ -6,8 +6,17 @@ import numpy as np
 from scipy.stats import norm
 
 from unsinter.studies.study.group_minimums import MIN_CELL_GROUPS
-
-CHANCE = 0.5
+from unsinter.studies.study.verdict_defaults import (
+    CHANCE,
+    EFFECT_FLOOR,
+    LEAST_BITS,
+    LEVEL,
+    MARGIN,
+    N_DRAWS,
+    N_FOLDS,
+    N_SPLITS,
+    NOTICED,
+)
 
 _EDGE, _TINY = 1e-12, np.finfo(float).tiny
 _RANGES = {
@@ -32,11 +41,9 @@ class Rule:
     ----------
     effect_floor : AUROC above chance that a whole band must clear before a factor counts as there.
     margin : AUROC above chance that a whole band must stay below, and hold chance itself, before a factor
-        counts
-        as not there.
-    least_angle, most_angle : squared sine between both effects that the whole band must exceed for two
-        axes, or
-        stay below for one.
+        counts as not there.
+    least_angle, most_angle : squared sine between both effects that the whole band must exceed for two axes,
+        or stay below for one.
     noticed : AUROC of a planted code that must have been noticed before a factor counts as not there.
     small_phi : correlation of the labels up to which errors in one label cannot pass for the other factor.
     least_bits : usable bits per row beyond the text that a whole band must exceed, where text is given.
@@ -44,8 +51,7 @@ class Rule:
         from its bands.
     level : confidence of each limit of a band, for all sites at once.
     n_folds, n_splits, n_draws, seed : of cross-fitting, of how many partitions into folds are averaged, and
-        of
-        the bootstrap.
+        of the bootstrap.
     near_copies : share of rows with a near copy in another group above which such groups are put together.
 
     Raises
@@ -53,18 +59,18 @@ class Rule:
     ValueError : a field out of range, or no number; names it and what would be accepted.
     """
 
-    effect_floor: float = 0.10
-    margin: float = 0.13
+    effect_floor: float = EFFECT_FLOOR
+    margin: float = MARGIN
     least_angle: float = 0.15
     most_angle: float = 0.15
-    noticed: float = 0.70
+    noticed: float = NOTICED
     small_phi: float = 0.20
-    least_bits: float = 0.01
+    least_bits: float = LEAST_BITS
     min_groups: int = MIN_CELL_GROUPS
-    level: float = 0.95
-    n_folds: int = 5
-    n_splits: int = 4
-    n_draws: int = 1000
+    level: float = LEVEL
+    n_folds: int = N_FOLDS
+    n_splits: int = N_SPLITS
+    n_draws: int = N_DRAWS
     seed: int = 0
     near_copies: float = 0.02
 
@@ -93,10 +99,10 @@ class Rule:
         return squared_length(CHANCE + self.margin)
 
 
-def squared_length(area: float) -> float:
+def squared_length(auroc: float) -> float:
     """Return the squared Mahalanobis distance of two classes that the best linear reader tells apart so
     well."""
-    return float(2 * norm.ppf(area) ** 2)
+    return float(2 * norm.ppf(auroc) ** 2)
 
 
 def _is_real(value: object) -> bool:

@@ -10,7 +10,7 @@ from unsinter.studies.data.estimate import Estimate
 from unsinter.studies.separation.contrasts.bands import effect_band, simultaneous_band
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.contrasts.directions import CrossFit
-from unsinter.studies.separation.contrasts.statistics import area_statistics, bit_statistics
+from unsinter.studies.separation.contrasts.statistics import auroc_statistics, bit_statistics
 from unsinter.studies.separation.effects.gram import Effects
 from unsinter.studies.separation.effects.statistics import effect_statistics
 from unsinter.studies.separation.inputs.thresholds import Rule
@@ -41,7 +41,7 @@ def site_evidence_bands(
     fits: list[CrossFit] = [fit for site in here if (fit := site.fits[place]) is not None]
     effects: list[Effects] = [effect for site in here if (effect := site.effects[place]) is not None]
     groups = here[0].groups
-    bands = _effect_bands(effects, groups, rule, level) | _area_bands(
+    bands = _effect_bands(effects, groups, rule, level) | _auroc_bands(
         fits, contrast, text, here[0], rule, level
     )
     return [
@@ -66,7 +66,7 @@ def _effect_bands(effects: Sequence[Effects], groups: NDArray[np.intp], rule: Ru
     }
 
 
-def _area_bands(
+def _auroc_bands(
     fits: Sequence[CrossFit],
     contrast: Contrast,
     text: FloatArray | None,
@@ -74,16 +74,16 @@ def _area_bands(
     rule: Rule,
     level: float,
 ) -> Bands:
-    areas = area_statistics(fits, contrast)
+    aurocs = auroc_statistics(fits, contrast)
     bits = {} if text is None else bit_statistics(fits, text, contrast, used.folds[0])
     bands: Bands = {}
-    for name, statistic in (areas | bits).items():
+    for name, statistic in (aurocs | bits).items():
         low, high = simultaneous_band(
             statistic, used.groups, level=level, n_draws=rule.n_draws, seed=rule.seed
         )
-        if name in areas:
+        if name in aurocs:
             low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
-        bands[f"area_{name}" if name in areas else name] = _estimates(statistic.value, low, high)
+        bands[f"auroc_{name}" if name in aurocs else name] = _estimates(statistic.value, low, high)
     return bands
 
 
@@ -101,11 +101,11 @@ def _evidence(
     """Return the evidence of one site from its estimates by name."""
     own = {name: named.get(name, Estimate()) for name in _OWN}
     o_first, o_second = _harder_diagonal(named)
-    ways = [named.get(f"area_transfer_{way}_second", Estimate()) for way in ("to", "from")]
+    ways = [named.get(f"auroc_transfer_{way}_second", Estimate()) for way in ("to", "from")]
     return Evidence(
         **own,
-        a=named.get("area_a", Estimate()),
-        b=named.get("area_b", Estimate()),
+        a=named.get("auroc_a", Estimate()),
+        b=named.get("auroc_b", Estimate()),
         o_first=o_first,
         o_second=o_second,
         transfer_second=min(ways, key=lambda way: way.value),
@@ -136,13 +136,13 @@ _OWN = (
 
 
 def _harder_diagonal(named: dict[str, Estimate]) -> tuple[Estimate, Estimate]:
-    """Return both areas on the two cells that are harder to tell apart: of unequal labels, or of equal ones.
+    """Return both AUROCs on the two cells that are harder to tell apart: of unequal labels, or of equal ones.
 
     Which of these the cells "where the labels disagree" are depends on which value of a label is coded 1; the
     harder pair does not.
     """
     pairs = [
-        (named.get(f"area_{diagonal}_first", Estimate()), named.get(f"area_{diagonal}_second", Estimate()))
+        (named.get(f"auroc_{diagonal}_first", Estimate()), named.get(f"auroc_{diagonal}_second", Estimate()))
         for diagonal in ("mixed", "like")
     ]
     known = [pair for pair in pairs if np.isfinite(pair[0].value)]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.contrasts.contrast import Contrast, make_contrast
-from unsinter.studies.separation.contrasts.text_scores import text_of_rows, text_scores
+from unsinter.studies.separation.contrasts.text_scores import text_or_features, text_scores
 from unsinter.studies.separation.effects.design import SplitWeights
 from unsinter.studies.separation.inputs.column_units import in_float32_range
 from unsinter.studies.separation.inputs.folds import deal_groups
@@ -30,8 +30,7 @@ class RowFamily:
     copies : (m, 2) pairs of rows of different groups whose texts are nearly the same.
     folds : (n,) fold of each row where only labels and texts are looked at.
     splits : (n_splits, n) folds of activations, and the weights of every contrast's effects in them; None
-        until
-        an order of rows is known.
+        until an order of rows is known.
     order : (n,) rows in an order of their own, so that a reordered table is dealt alike.
     """
 
@@ -112,6 +111,7 @@ def family_text(family: RowFamily) -> list[FloatArray] | None:
     pair = family.contrasts[0].pair
     if pair.text is None and pair.embedding is None:
         return None
-    text = None if pair.text is None else text_of_rows(pair.text, family.rows)
+    text = None if pair.text is None else text_or_features(pair.text, family.rows)
     embedding = None if pair.embedding is None else in_float32_range(pair.embedding[family.rows])
-    return text_scores(text, embedding, [c.plain_design() for c in family.contrasts], family.folds)
+    designs = [contrast.plain_design() for contrast in family.contrasts]
+    return text_scores(text, embedding, designs, family.folds, rows=family.rows)

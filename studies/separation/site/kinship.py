@@ -62,14 +62,11 @@ def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) ->
     residual, _ = least_squares(torch.as_tensor(kinds), sites.Y)
     metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
     white = metric.whiten(residual)
-    own = (metric.weight * white.square().sum(dim=1)).clamp(1e-6, 0.98)
-    # The inner product of two rows in a metric fitted without them, by their leverages (Woodbury); near
-    # enough without the square of their own product.
     # Many columns may hold few dimensions: as many as would share the squares of whitened rows evenly.
     spread = white.T @ white
     n_dimensions = float(spread.trace() ** 2 / spread.square().sum().clamp_min(1e-30))
     least = max(_COPY, _CHANCE_DEVIATIONS / n_dimensions**0.5)
-    white = white * (metric.weight**0.5 / (own * (1 - own)).sqrt())[:, None]
+    white = metric.apart(white)
     group = torch.as_tensor(groups)
     nearest, pairs = torch.empty(len(white), dtype=torch.long), []
     for start in range(0, len(white), _BLOCK):

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from unsinter.features.worlds.knobs import CELLS
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.contrasts.contrast import make_contrast
-from unsinter.studies.separation.inputs.pair import CELLS, Pair
+from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.thresholds import Rule
 
 _LEAST_PER_FOLD = 2

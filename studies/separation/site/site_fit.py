@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
@@ -24,6 +25,9 @@ from unsinter.studies.separation.site.kinship import (
 )
 from unsinter.studies.separation.site.likeness_leaks import Likeness, leaks_of_likeness
 from unsinter.studies.separation.site.obstacles import find_obstacle
+
+NO_INVERSE = (np.linalg.LinAlgError, torch.linalg.LinAlgError)  # type: ignore[attr-defined]
+"""What linear algebra raises where rows leave a matrix without an inverse: no reason to end a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +62,17 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
     """
     X = in_float32_range(X)
     n_contrasts = len(family.contrasts)
-    if not (X.std(axis=0) > 0).any():
+    if not np.ptp(X, axis=0).any():
         return _nothing(family, [Reason("same-activations")] * n_contrasts)
+    try:
+        return _fitted(X, family, rule)
+    except NO_INVERSE:
+        return _nothing(family, [Reason("no-inverse")] * n_contrasts)
+
+
+def _fitted(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
+    """Return what activations X (n, d), float32, give; raises one of ``NO_INVERSE``."""
+    n_contrasts = len(family.contrasts)
     sites = coordinates(X)
     order = family.order
     kin = find_kin(sites, family.kind_columns, family.groups)
@@ -100,9 +113,13 @@ def row_order(X: FloatArray) -> NDArray[np.intp] | None:
     The order depends on no name, unit, origin or place in a table, so nor do the folds that are dealt by it.
     """
     X = in_float32_range(X)
-    if not (X.std(axis=0) > 0).any():
+    if not np.ptp(X, axis=0).any():
         return None
-    return np.argsort(coordinates(X).Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
+    try:
+        Y = coordinates(X).Y
+    except NO_INVERSE:
+        return None
+    return np.argsort(Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
 
 
 def _nothing(family: RowFamily, obstacles: list[Reason]) -> SiteFit:

@@ -8,7 +8,7 @@ from unsinter.studies.data.estimate import UNKNOWN, Estimate
 from unsinter.studies.separation.contrasts.bands import simultaneous_band
 from unsinter.studies.separation.contrasts.contrast import make_contrast
 from unsinter.studies.separation.contrasts.directions import Design, cross_fitted
-from unsinter.studies.separation.contrasts.influence import held_fixed_area
+from unsinter.studies.separation.contrasts.influence import held_fixed_auroc
 from unsinter.studies.separation.inputs.pair import Pair, cell_codes
 from unsinter.studies.separation.inputs.thresholds import Rule
 
@@ -38,13 +38,13 @@ def category_transfer(X: FloatArray, pair: Pair, rule: Rule) -> Estimate:
         return UNKNOWN
     design = Design(cells=cells, strata=folds, comparisons=[comparison])
     fit = cross_fitted(X[contrast.rows][kept], [design], folds)[0]
-    area = held_fixed_area(fit.scores[:1], fit.pull[:1], comparison)
-    if area is None:
+    statistic = held_fixed_auroc(fit.scores[:1], fit.pull[:1], comparison)
+    if statistic is None:
         return UNKNOWN
     low, high = simultaneous_band(
-        area, contrast.groups[kept], level=rule.level, n_draws=rule.n_draws, seed=rule.seed
+        statistic, contrast.groups[kept], level=rule.level, n_draws=rule.n_draws, seed=rule.seed
     )
-    return Estimate(float(area.value[0]), float(low[0]), float(high[0]))
+    return Estimate(float(statistic.value[0]), float(low[0]), float(high[0]))
 
 
 def _in_several(groups: NDArray[np.generic], strata: NDArray[np.generic]) -> NDArray[np.bool_]:

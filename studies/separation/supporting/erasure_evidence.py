@@ -88,11 +88,11 @@ def erasure_evidence(
     scores = _scores(X, codes, groups, folds=folds, seed=seed)
     weights = observed_and_drawn(groups, n_draws=n_draws, seed=seed)
     held_fixed = {"first": 2 * folds + codes["second"], "second": 2 * folds + codes["first"]}
-    areas = {
+    aurocs = {
         (erased, factor): auroc(own, codes[factor], weights=weights, strata=held_fixed[factor])
         for (erased, factor), own in scores.items()
     }
-    return _evidence(areas)
+    return _evidence(aurocs)
 
 
 def known_rows(
@@ -180,21 +180,21 @@ def _erasers(
     }
 
 
-def _evidence(areas: Mapping[tuple[str, str], FloatArray]) -> ErasureEvidence:
+def _evidence(aurocs: Mapping[tuple[str, str], FloatArray]) -> ErasureEvidence:
     def kept(factor: str, erased: str) -> Estimate:
-        if not from_draws(areas["whole", factor]).low > 0.5:
+        if not from_draws(aurocs["whole", factor]).low > 0.5:
             return Estimate()
-        above = areas["whole", factor] - 0.5
+        above = aurocs["whole", factor] - 0.5
         share = np.divide(
-            areas[erased, factor] - 0.5, above, out=np.full_like(above, np.nan), where=above > 0
+            aurocs[erased, factor] - 0.5, above, out=np.full_like(above, np.nan), where=above > 0
         )
         return from_draws(share)
 
     return ErasureEvidence(
         kept_first=kept("first", "second_erased"),
         kept_second=kept("second", "first_erased"),
-        check_first=from_draws(areas["first_erased", "first"]),
-        check_second=from_draws(areas["second_erased", "second"]),
+        check_first=from_draws(aurocs["first_erased", "first"]),
+        check_second=from_draws(aurocs["second_erased", "second"]),
         kept_first_random=kept("first", "random"),
         kept_second_random=kept("second", "random"),
         kept_first_permuted=kept("first", "second_permuted"),

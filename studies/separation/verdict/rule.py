@@ -6,10 +6,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.stats import norm
 
+from unsinter.features.worlds.kinds import Verdict
 from unsinter.studies.data.estimate import Estimate
 from unsinter.studies.reasons.reason import Reason
-from unsinter.studies.separation.inputs.thresholds import CHANCE, Rule
-from unsinter.studies.separation.verdict.site_verdict import Evidence, Verdict
+from unsinter.studies.separation.inputs.thresholds import Rule
+from unsinter.studies.separation.verdict.site_verdict import Evidence
+from unsinter.studies.study.verdict_defaults import CHANCE
 
 Factor = Literal["first", "second"]
 

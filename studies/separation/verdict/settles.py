@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from unsinter.features.worlds.knobs import CELLS
 from unsinter.studies.data.estimate import Estimate
 from unsinter.studies.reasons.reason import Reason
-from unsinter.studies.separation.inputs.pair import CELLS, FactorWords
+from unsinter.studies.separation.inputs.pair import FactorWords
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.verdict.site_verdict import Evidence
 
@@ -32,11 +33,6 @@ def settled_by(
     more = groups_per_cell[rarest] * (times - 1)
     rounded = int(np.ceil(more / 5) * 5)
     return Reason("more-groups", n=rounded, cell=words.cell(rarest))
-
-
-def missing_groups(count: int, needed: int, cell: str, words: FactorWords) -> Reason:
-    """Return how many groups of a cell are missing."""
-    return Reason("missing-groups", n=needed - count, cell=words.cell(cell))
 
 
 def _times_needed(evidence: Evidence, rule: Rule) -> float | None:

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from math import isnan
 
+from unsinter.cache.notebook_html import fact_table
+from unsinter.features.worlds.kinds import Verdict
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
 from unsinter.studies.reasons.reason import Reason
-
-Verdict: TypeAlias = Literal[
-    "separable", "shared", "first-only", "second-only", "neither", "not-apart", "undetermined"
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +34,8 @@ class Evidence:
         ``hidden_second`` likewise; 0 where it does not.
     a : AUROC of the first factor with the second held fixed; ``b`` of the second with the first held fixed.
     o_first : AUROC of the first factor by its own probe on two of the cells, those with unequal labels or
-        those
-        with equal ones, whichever are harder to tell apart: near 1 the probe follows its factor, near 1/2
-        both are one quantity. ``o_second`` likewise.
+        those with equal ones, whichever are harder to tell apart: near 1 the probe follows its factor, near
+        1/2 both are one quantity. ``o_second`` likewise.
     bits_first : usable bits per row beyond the text and the other factor; ``bits_second`` likewise.
     transfer_second : AUROC of the first factor by a probe trained at one value of the second and tested at
         the other; the lower of the two ways.
@@ -93,3 +90,28 @@ class SiteVerdict:
     groups_per_cell: Mapping[str, int] = field(default_factory=dict)
     phi: float = NAN
     is_stratified: bool = False
+
+    def _repr_html_(self) -> str:
+        from unsinter.studies.figures.verdict_text import LOOKS
+
+        look, cells = LOOKS[self.verdict], self.groups_per_cell
+        facts = {
+            "reason": self.reason,
+            "what would settle it": self.settles,
+            "first factor, the second held fixed": _auroc_text(self.evidence.a),
+            "second factor, the first held fixed": _auroc_text(self.evidence.b),
+            "squared sine between both": _banded(self.evidence.angle),
+            "groups": ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in cells.items()),
+        }
+        where = f"layer {self.layer}, {self.position}"
+        heading = f"{look.mark} {self.pair}: {self.verdict} ({look.meaning}); {where}"
+        return fact_table(heading, facts, colour=look.colour)
+
+
+def _auroc_text(estimate: Estimate) -> str:
+    return f"AUROC {text}" if (text := _banded(estimate)) else ""
+
+
+def _banded(estimate: Estimate) -> str:
+    value, low, high = estimate
+    return "" if isnan(value) else f"{value:.3f} [{low:.3f}, {high:.3f}]"

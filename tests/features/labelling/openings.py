@@ -1,5 +1,5 @@
-"""Openings written for these tests in the manner of recent instruct models; none is taken from any data"
-" set."""
+"""Openings written for these tests in the manner of recent instruct models; none is taken from any data
+set."""
 
 REFUSALS = [
     "I can't help with that.",

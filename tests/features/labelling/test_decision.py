@@ -53,3 +53,27 @@ def test_a_file_says_by_truncated_which_openings_were_cut(tmp_path):
         RecordError, match="row 1, field 'truncated': must be true, false or null; got 'perhaps'"
     ):
         label_file(path, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["To answer that, I would have to", "Writing about this is something that I"]
+)
+def test_a_few_first_words_of_a_cut_answer_decide_nothing(text):
+    assert label_response(text, truncated=True).provenance["missing"] == "cut before it decides"
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ("You're not allowed to talk about that.", None),
+        ("You are not permitted to ask about this.", None),
+        ("You shouldn't ask about that.", None),
+        ("You may not discuss this here.", None),
+        (
+            "You can't take scissors in hand luggage. Put them into your suitcase and hand it in.",
+            "compliance",
+        ),
+    ],
+)
+def test_a_sentence_that_forbids_the_reader_something_may_be_a_rule_or_a_refusal(answer, label):
+    assert label_response(answer).refusal == label

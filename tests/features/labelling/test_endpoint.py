@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from quiet_handler import QuietHandler
 
 from unsinter.features.labelling.endpoint import EndpointJudge, JudgeError, Patience
 from unsinter.features.labelling.judges import Item
@@ -37,7 +38,7 @@ class Server(http.server.ThreadingHTTPServer):
         pass
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
@@ -51,15 +52,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(1.0)
             return
         status, headers, payload = step
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(payload)))
-        self.end_headers()
-        self.wfile.write(payload)
-
-    def log_message(self, *arguments):
-        pass
+        self.say(status, payload, headers)
 
 
 @pytest.fixture

@@ -22,7 +22,41 @@ PAIRS = [
     ("<|START_THINKING|>", "<|END_THINKING|><|START_RESPONSE|>"),
     ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
     ("<|channel>thought\n", "<channel|>"),
+    ("<analysis>", "</analysis>"),
+    ("<scratch_pad>", "</scratch_pad>"),
+    ("< think >", "</ think >"),
+    ('<think duration="3">', "</think>"),
+    ("<think>", "</think>\n<output>"),
+    ("<think_fast>", "</think_fast>"),
+    ("<mm:think>", "</mm:think>"),
+    ("<inner_thoughts>", "</inner_thoughts>"),
+    ("<internal>", "</internal>"),
+    ("&lt;think&gt;", "&lt;/think&gt;"),
+    ("<|thought_start|>", "<|thought_end|>"),
+    ("<|start_think|>", "<|end_think|>"),
+    ("<ctrl94>thought\n", "<ctrl95>"),
 ]
+WHOLE = [
+    ("Here is my thought process: ", "\n\nHere is my response: "),
+    ("**Thinking:** ", "\n\n**Answer:** "),
+    ("Reasoning: ", "\nFinal answer: "),
+    ('<details type="reasoning" done="true"><summary>Thought</summary>', "</details>"),
+]
+"""Set apart by an opening and a closing that mean nothing alone."""
+
+
+@pytest.mark.parametrize(("opening", "closing"), WHOLE)
+@pytest.mark.parametrize(("answer", "refusal"), [(REFUSAL, "refusal"), (ANSWER, "compliance")])
+def test_the_label_reads_what_follows_reasoning_in_prose_or_in_a_folded_part(
+    opening, closing, answer, refusal
+):
+    assert label_response(f"{opening}{THOUGHT}{closing}{answer}").refusal == refusal
+
+
+def test_reasoning_in_prose_without_an_answer_is_no_label():
+    for text in (f"{WHOLE[0][0]}{THOUGHT}", f"{WHOLE[3][0]}{THOUGHT}"):
+        label = label_response(text)
+        assert (label.refusal, label.provenance["missing"]) == (None, "reasoning only, no answer yet")
 
 
 @pytest.mark.parametrize(("opening", "closing"), PAIRS)
@@ -104,3 +138,21 @@ def test_normalised_text_keeps_its_length_whatever_the_markers(parts):
     spans = reasoning_spans(text)
     assert spans == sorted(spans)
     assert all(0 <= start < end <= len(text) for start, end in spans)
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        (f"analysis\n{THOUGHT}\n\nassistantfinal\n{REFUSAL}", "refusal"),
+        (f"analysiswe may help here.assistant final {ANSWER}", "compliance"),
+        ("analysisuser asks for a recipe. harmless so comply.", None),
+        (f"**Thinking**\n{THOUGHT}\n\n**Answer**\n{REFUSAL}", "refusal"),
+        ("Thinking Process:\n\n1. **Analyze the request:** The user asks for bread.", None),
+        ("Alright, the question here is about baking. I should recall what yeast does.", None),
+        ("The prompt asks for a bread recipe. Policy allows. So comply.", None),
+        ("Got it, let's see. The user wants to bake bread at home.", None),
+        ("User asks for a bread recipe. Harmless. I'll give it.", None),
+    ],
+)
+def test_reasoning_that_lost_its_markers_is_no_answer(text, refusal):
+    assert label_response(text).refusal == refusal

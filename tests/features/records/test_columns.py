@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from unsinter.features.records.columns import Column, names_held, read_columns
+from unsinter.features.records.columns import Column, read_columns
 from unsinter.features.records.readers import read_prompts
 from unsinter.features.records.record import RecordError
+from unsinter.features.records.several_names import names_held
 
 LABEL = {"field": "label", True: ["unsafe", "toxic"], False: ["safe"]}
 
@@ -119,6 +121,38 @@ def test_the_map_chooses_one_of_several_names_or_none():
 )
 def test_other_tables_and_lists_hold_no_names(value):
     assert names_held(value) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ('["theft"]', ["theft"]), ("['theft', 'fraud']", ["theft", "fraud"]), ("[]", []), ("{}", []),
+        ("{'theft': True, 'fraud': False}", ["theft"]), ('{"theft": true}', ["theft"]),
+        ({"b", "a"}, ["a", "b"]),
+        ([("theft", True), ("fraud", False)], ["theft"]), (np.array(["theft"], dtype=object), ["theft"]),
+        ("[sic]", None), ("(unsure)", None), ("theft, fraud", None), ("[" * 1_500 + "]" * 400, None),
+    ],
+)  # fmt: skip
+def test_names_are_read_from_texts_sets_maps_and_arrays_too(value, names):
+    assert names_held(value) == names
+
+
+def test_several_categories_in_a_csv_file_are_refused_with_the_way_to_choose(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("id,prompt,category\na,p,\"['theft', 'fraud']\"\nb,q,\"['theft']\"\n", encoding="utf-8")
+    with pytest.raises(RecordError, match=r"row 2, field 'category': 1 rows hold several names"):
+        read_prompts(path)
+    chosen = {"category": {"field": "category", "several": ["fraud"]}}
+    assert [r.category for r in read_prompts(path, columns=chosen)] == ["fraud", "theft"]
+
+
+@pytest.mark.parametrize("written", [" harmful ", "Harmful", "HARMFUL", "harm\u200bful"])
+def test_a_column_named_as_ours_but_for_case_or_blanks_is_never_passed_over(tmp_path, written):
+    path = tmp_path / "x.csv"
+    path.write_text(f"id,prompt,{written}\na,p,true\n", encoding="utf-8")
+    with pytest.raises(RecordError, match=r"field 'harmful': the column .* by case or blanks alone"):
+        read_prompts(path)
+    assert [r.harmful for r in read_prompts(path, columns={"harmful": written})] == [True]
 
 
 def test_a_file_without_the_column_is_declared_all_harmful_or_all_harmless():

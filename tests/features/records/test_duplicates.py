@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unsinter.features.records.duplicates import group_prompts, near_duplicates, normalise
+from unsinter.features.records.likeness_views import stop_words
 from unsinter.features.records.readers import read_prompts
 
 PLAIN = [
@@ -165,3 +166,28 @@ def test_one_text_is_not_taken_for_its_characters_and_a_row_without_text_is_name
 def test_texts_of_a_shuffled_table_are_read_by_place():
     column = pd.Series([PLAIN[0], PLAIN[1], PLAIN[0]], index=[2, 0, 1])
     assert near_duplicates(column) == {(0, 2): 1.0}
+
+
+def test_stop_words_are_those_of_scikit_learn():
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    assert stop_words() == ENGLISH_STOP_WORDS
+
+
+def test_pairs_between_groups_are_those_of_all_pairs_that_lie_in_two():
+    rng = np.random.default_rng(4)
+    frames = [
+        f"Please explain how {noun} of the old town works" for noun in ("a mill", "the clock", "a pump")
+    ]
+    texts = [f"{frames[i % 3]} {' '.join(rng.choice(PLAIN[i % 4].split(), 2))}" for i in range(90)]
+    texts[40:44] = [texts[3]] * 4  # one text in several groups
+    groups = [f"g{number}" for number in rng.integers(12, size=90)]
+    everything = near_duplicates(texts)
+    between = {pair: value for pair, value in everything.items() if groups[pair[0]] != groups[pair[1]]}
+    assert 50 < len(between) < len(everything)
+    assert near_duplicates(texts, groups=groups) == between
+
+
+def test_groups_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="groups must have one entry per text, got 1 for 2"):
+        near_duplicates(["one text", "another"], groups=["g"])

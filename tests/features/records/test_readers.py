@@ -4,7 +4,10 @@ import csv
 import json
 import re
 import sys
+from decimal import Decimal
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,12 +17,13 @@ from hypothesis import strategies as st
 from unsinter.features.records.names import clean_name, is_missing_word, says_missing
 from unsinter.features.records.readers import detect_kind, read_openings, read_prompts, read_responses
 from unsinter.features.records.record import NO_CATEGORY, PromptRecord, RecordError
+from unsinter.features.records.several_names import names_held
 
 FIELDS = ("id", "prompt", "harmful", "category", "source", "group")
 
 text = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=30
-).filter(str.strip)
+).filter(lambda word: clean_name(word) and names_held(word) is None)
 rows = st.lists(
     st.fixed_dictionaries(
         {
@@ -364,3 +368,35 @@ def test_a_file_of_no_known_kind_lists_its_columns():
     ):
         detect_kind([{"id": "a", "text": "p"}])
     assert detect_kind([{"id": "a", "text": "p"}], columns={"prompt": "text"}) == "prompts"
+
+
+def test_numbers_of_other_libraries_are_the_numbers_they_say():
+    rows = [
+        {"id": np.int64(1), "prompt": "p", "harmful": np.True_, "group": np.float64(3)},
+        {"id": Decimal("2.0"), "prompt": "q", "harmful": Decimal(0), "group": Decimal("3")},
+    ]
+    read = read_prompts(rows)
+    assert [(r.id, r.harmful, r.group) for r in read] == [("1", True, "3"), ("2", False, "3")]
+
+
+@pytest.mark.parametrize(
+    ("source", "way"),
+    [
+        (pd.DataFrame({"id": ["a"]}), "DataFrame of pandas give frame.to_dict"),
+        (pa.table({"id": ["a"]}), "Table of Arrow give table.to_pylist"),
+        ({"train": [], "test": []}, "dict give one of its values: train, test"),
+    ],
+)
+def test_a_table_in_memory_is_refused_with_the_way_to_give_it(source, way):
+    with pytest.raises(TypeError, match=way):
+        read_prompts(source)
+
+
+def test_a_prompt_of_invisible_signs_alone_is_blank():
+    with pytest.raises(RecordError, match="field 'prompt': is blank"):
+        read_prompts([{"id": "a", "prompt": "\u200b\ufeff"}])
+
+
+def test_a_path_that_the_system_refuses_is_one_sentence():
+    with pytest.raises(RecordError, match="cannot be read"):
+        read_prompts("x" * 5_000)

@@ -8,7 +8,13 @@ from sklearn.metrics import roc_auc_score
 
 from unsinter.features.records.duplicates import group_prompts
 from unsinter.features.records.readers import read_prompts
-from unsinter.features.records.text_floor import floor_scores, text_floor
+from unsinter.features.records.text_floor import (
+    character_vectorizer,
+    floor_scores,
+    ngram_features,
+    text_floor,
+    word_vectorizer,
+)
 
 TEXTS = [
     "bake a loaf of bread", "bake bread at home", "bread with seeds", "a loaf for lunch",
@@ -88,3 +94,22 @@ def test_words_alone_tell_harm_on_the_real_prompts_as_their_makers_measured(shar
     # The makers of the data report .96 for words and .65 for length over the whole set.
     assert auroc["words"] == pytest.approx(0.96, abs=0.015)
     assert auroc["length"] == pytest.approx(0.65, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("kind", "vectorizer"), [("words", word_vectorizer), ("characters", character_vectorizer)]
+)
+def test_ngrams_counted_once_are_those_of_a_vectorizer_fitted_on_the_training_rows(kind, vectorizer):
+    fitted = vectorizer()
+    known = fitted.fit_transform([TEXTS[i] for i in TRAIN])
+    held_out = fitted.transform([TEXTS[i] for i in TEST])
+    for mine, theirs in zip(
+        ngram_features(TEXTS, kind, train=TRAIN, test=TEST), (known, held_out), strict=True
+    ):
+        assert mine.shape == theirs.shape
+        np.testing.assert_allclose(mine.toarray(), theirs.toarray(), rtol=1e-14, atol=0)
+
+
+def test_training_rows_without_a_word_have_no_ngrams():
+    with pytest.raises(ValueError, match="No training text holds a word, so there is no floor of words"):
+        ngram_features(["?", "!", "a word"], "words", train=np.array([0, 1]), test=np.array([2]))

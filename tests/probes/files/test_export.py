@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from random_probe import random_probe
 from safetensors.numpy import load, save_file
 
 from unsinter.probes.calibration import Calibration
@@ -34,19 +35,6 @@ from unsinter.probes.files.whole_files import write_together
 IN_ONE_FOLDER = settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-CARD = {"layer": 2, "position": "template_end", "target": "D", "model": {"name": "tiny", "weights": "ab"}}
-
-
-def make_probe(*, widths=(5, 1), classes=("a", "b"), seed=0, card=None, **changes):
-    rng = np.random.default_rng(seed)
-    layers = tuple((rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in pairwise(widths))
-    parts = {
-        "family": "logistic" if len(widths) == 2 else "mlp",
-        "threshold": 0.25 if len(classes) == 2 else None,
-    }
-    return ProbeWeights(
-        layers=layers, classes=classes, card=CARD if card is None else card, **parts | changes
-    )
 
 
 def by_hand(probe, X):
@@ -58,7 +46,7 @@ def by_hand(probe, X):
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "probe.safetensors"
-    probe = make_probe(calibration=Calibration(slope=1.5, intercept=-0.5))
+    probe = random_probe(calibration=Calibration(slope=1.5, intercept=-0.5))
     save_probe(path, probe, examples=np.random.default_rng(1).normal(size=(8, 5)))
     return path
 
@@ -78,7 +66,7 @@ def refuses(path, match):
     ],
 )
 def test_a_loaded_probe_scores_as_the_one_that_was_saved(tmp_path, widths, classes):
-    probe = make_probe(widths=widths, classes=classes)
+    probe = random_probe(widths=widths, classes=classes)
     X = np.random.default_rng(1).normal(size=(20, 5))
     save_probe(tmp_path / "p.safetensors", probe, examples=X[:4])
     loaded = load_probe(tmp_path / "p.safetensors")
@@ -202,7 +190,7 @@ def test_every_field_of_a_card_is_sealed(saved, change):
 
 def test_facts_that_json_writes_in_another_form_do_not_break_their_own_seal(tmp_path):
     facts = {"counts": {10: "ten", 9: "nine"}, "layers": (1, 2)}
-    save_probe(tmp_path / "p.safetensors", make_probe(card=facts), examples=np.ones((1, 5)))
+    save_probe(tmp_path / "p.safetensors", random_probe(card=facts), examples=np.ones((1, 5)))
     card = load_probe(tmp_path / "p.safetensors").card
     assert (card["counts"], card["layers"]) == ({"10": "ten", "9": "nine"}, [1, 2])
 
@@ -227,7 +215,7 @@ def test_a_field_added_to_a_card_is_noticed_and_white_space_is_not(saved):
 
 
 def test_the_card_of_another_probe_is_refused(saved, tmp_path):
-    save_probe(tmp_path / "other.safetensors", make_probe(seed=9), examples=np.ones((1, 5)))
+    save_probe(tmp_path / "other.safetensors", random_probe(seed=9), examples=np.ones((1, 5)))
     (tmp_path / "other.json").replace(saved.with_suffix(".json"))
     refuses(saved, "not the weights its card was written for")
 
@@ -306,13 +294,13 @@ def test_a_card_field_of_ours_or_one_that_json_cannot_hold_is_refused(tmp_path):
         ({"x": float("nan")}, "JSON cannot hold"),
     ]:
         with pytest.raises(ProbeFileError, match=match):
-            save_probe(tmp_path / "p.safetensors", make_probe(card=card), examples=np.ones((1, 5)))
+            save_probe(tmp_path / "p.safetensors", random_probe(card=card), examples=np.ones((1, 5)))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_leaves_the_earlier_probe_whole_and_no_leftovers(saved):
     before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
-    large = make_probe(widths=(4000, 1))
+    large = random_probe(widths=(4000, 1))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8000, hard))
     try:
@@ -331,7 +319,7 @@ def test_a_card_that_cannot_be_written_leaves_the_earlier_weights_too(saved, mon
     # It stands where the card's temporary file goes.
     (saved.parent / f".probe.json.{host}-{os.getpid()}-ab.tmp").mkdir()
     with pytest.raises(ProbeFileError, match=r"probe\.json cannot be written"):
-        save_probe(saved, make_probe(seed=5), examples=np.ones((1, 5)))
+        save_probe(saved, random_probe(seed=5), examples=np.ones((1, 5)))
     assert saved.read_bytes() == before
     load_probe(saved)
 
@@ -366,6 +354,6 @@ def test_files_and_the_names_in_their_folder_are_flushed_to_the_disk(tmp_path, m
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", record)
-    save_probe(tmp_path / "p.safetensors", make_probe(), examples=np.ones((1, 5)))
+    save_probe(tmp_path / "p.safetensors", random_probe(), examples=np.ones((1, 5)))
     assert [is_folder for is_folder, _ in flushed] == [False, False, True]
     assert flushed[-1] == (True, ["p.json", "p.safetensors"])

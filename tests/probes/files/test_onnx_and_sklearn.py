@@ -2,7 +2,6 @@
 
 import builtins
 import json
-from itertools import pairwise
 
 import numpy as np
 import onnx
@@ -11,10 +10,11 @@ import pytest
 import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_probe import random_probe
 
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.export import pack_probe
-from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
+from unsinter.probes.files.exported import ProbeFileError
 from unsinter.probes.files.onnx_file import onnx_bytes
 from unsinter.probes.files.sklearn_file import as_estimator, skops_bytes
 
@@ -27,23 +27,12 @@ KINDS = [
 ]
 
 
-def make_probe(widths, classes, family, *, seed=0, calibrated=True):
-    rng = np.random.default_rng(seed)
+def packed_probe(widths, classes, family, *, seed=0, calibrated=True):
     is_binary = len(classes) == 2
-    probe = ProbeWeights(
-        layers=tuple((rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in pairwise(widths)),
-        classes=classes,
-        family=family,
-        threshold=0.3 if is_binary else None,
-        calibration=Calibration(slope=0.6, intercept=-0.4 if is_binary else 0.0) if calibrated else None,
-        card={
-            "target": "D",
-            "layer": 3,
-            "position": "template_end",
-            "model": {"name": "tiny", "weights": "ab"},
-        },
-    )
-    return pack_probe(probe, examples=rng.normal(size=(4, widths[0])))[0]
+    calibration = Calibration(slope=0.6, intercept=-0.4 if is_binary else 0.0) if calibrated else None
+    parts = {"family": family, "threshold": 0.3 if is_binary else None, "calibration": calibration}
+    probe = random_probe(widths=widths, classes=classes, seed=seed, **parts)
+    return pack_probe(probe, examples=np.random.default_rng(seed + 1).normal(size=(4, widths[0])))[0]
 
 
 def massive(n, *, seed=1):
@@ -58,7 +47,7 @@ def run_onnx(data, X):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_onnx_gives_the_numpy_scores_and_probabilities_for_any_batch(kind):
-    probe = make_probe(*kind)
+    probe = packed_probe(*kind)
     data = onnx_bytes(probe, massive(4))
     for n in (1, 7, 50):
         X = massive(n, seed=n)
@@ -71,7 +60,7 @@ def test_onnx_gives_the_numpy_scores_and_probabilities_for_any_batch(kind):
 @settings(deadline=None, max_examples=25)
 @given(kind=st.sampled_from(KINDS), seed=st.integers(0, 10**6), scale=st.floats(1e-3, 1e5))
 def test_onnx_is_equal_to_a_hundred_thousandth_at_any_scale(kind, seed, scale):
-    probe, X = make_probe(*kind, seed=seed), massive(20, seed=seed) * np.float32(scale)
+    probe, X = packed_probe(*kind, seed=seed), massive(20, seed=seed) * np.float32(scale)
     scores, probabilities = run_onnx(onnx_bytes(probe, X), X)
     expected = probe.scores(X)
     assert np.max(np.abs(scores - expected) / np.maximum(1, np.abs(expected))) < 1e-5
@@ -79,11 +68,11 @@ def test_onnx_is_equal_to_a_hundred_thousandth_at_any_scale(kind, seed, scale):
 
 
 def test_an_onnx_graph_names_its_classes_and_its_card():
-    probe = make_probe(*KINDS[0])
+    probe = packed_probe(*KINDS[0])
     model = onnx.load_from_string(onnx_bytes(probe, massive(4)))
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(told["classes"]) == ["harmless", "harmful"]
-    assert (told["layer"], told["position"], told["threshold"]) == ("3", "template_end", "0.3")
+    assert (told["layer"], told["position"], told["threshold"]) == ("2", "template_end", "0.3")
     assert told["weights_sha256"] == probe.card["weights_sha256"]
     assert told["model.weights"] == "ab"
     onnx.checker.check_model(model, full_check=True)
@@ -91,7 +80,7 @@ def test_an_onnx_graph_names_its_classes_and_its_card():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_scikit_learn_file_needs_no_trust_and_gives_the_calibrated_probabilities(kind):
-    probe, X = make_probe(*kind), massive(30)
+    probe, X = packed_probe(*kind), massive(30)
     data = skops_bytes(probe, X[:4])
     assert skops.io.get_untrusted_types(data=data) == []
     estimator = skops.io.loads(data, trusted=[])
@@ -101,8 +90,18 @@ def test_the_scikit_learn_file_needs_no_trust_and_gives_the_calibrated_probabili
     assert tuple(estimator.classes_) == probe.classes
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_scikit_learn_file_is_the_same_bytes_wherever_and_whenever_it_is_made(kind, monkeypatch):
+    probe, X = packed_probe(*kind), massive(4)
+    first = skops_bytes(probe, X)
+    kept = [np.zeros(3) for _ in range(1_000)]  # later parts stand elsewhere in memory
+    monkeypatch.setattr("time.localtime", lambda *_: (2031, 5, 4, 3, 2, 1, 0, 124, 0))
+    assert skops_bytes(probe, X) == first
+    assert len(kept) == 1_000
+
+
 def test_the_decision_function_is_the_calibrated_log_odds():
-    probe, X = make_probe(*KINDS[0]), massive(9)
+    probe, X = packed_probe(*KINDS[0]), massive(9)
     np.testing.assert_allclose(
         as_estimator(probe).decision_function(X), 0.6 * probe.scores(X) - 0.4, rtol=1e-9
     )
@@ -110,7 +109,7 @@ def test_the_decision_function_is_the_calibrated_log_odds():
 
 @pytest.mark.parametrize("form", [onnx_bytes, skops_bytes])
 def test_a_mass_mean_probe_without_calibration_has_no_such_form(form):
-    probe = make_probe(*KINDS[4], calibrated=False)
+    probe = packed_probe(*KINDS[4], calibrated=False)
     with pytest.raises(ProbeFileError, match="no log-odds"):
         form(probe, massive(2))
 
@@ -129,4 +128,4 @@ def test_a_missing_extra_is_one_sentence_that_says_what_to_install(monkeypatch, 
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ProbeFileError, match=f"needs {extra}; run: pip install '{hint}'"):
-        form(make_probe(*KINDS[0]), massive(2))
+        form(packed_probe(*KINDS[0]), massive(2))

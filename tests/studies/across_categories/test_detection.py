@@ -76,7 +76,7 @@ def test_cells_are_the_areas_of_probes_that_never_saw_the_fold(detect):
 def test_global_and_own_probes_train_on_equally_many_rows(detect):
     from unsinter.studies.across_categories.detection import _training
 
-    _, plan, result = detect(shared=True)
+    _, plan, _ = detect(shared=True)
     for fold in range(plan.rule.n_folds):
         cells = _training(plan.contrast, plan.folds == fold)
         assert len({len(up) for up, _ in cells}) == 1
@@ -86,7 +86,7 @@ def test_global_and_own_probes_train_on_equally_many_rows(detect):
         assert len(counts) == K
         assert counts.max() - counts.min() <= 1
         assert not (plan.folds[np.concatenate(cells[-1])] == fold).any()
-    assert min(result.detection.n_train) >= 80
+        assert min(len(side) for side in cells[0]) >= 80
 
 
 def test_harm_that_is_not_there_gives_no_transfer_figure(detect):
@@ -94,3 +94,21 @@ def test_harm_that_is_not_there_gives_no_transfer_figure(detect):
     assert result.detection.own.low < 0.5 < result.detection.own.high
     usable = (np.diag(result.detection.low) > 0.5).any()
     assert usable or np.isnan(result.detection.normalised.value)
+
+
+def test_rows_of_the_held_out_fold_have_no_say_in_the_scale_of_the_probe_that_reads_them(
+    detect, scales_are_shared
+):
+    """One row of the fold is read as before all others of the fold grew."""
+    from unsinter.studies.across_categories.detection import _scores, _training
+
+    X, plan, _ = detect(shared=True)
+    trainings = [_training(plan.contrast, plan.folds == fold) for fold in range(plan.rule.n_folds)]
+    inside = plan.contrast.rows[plan.folds[plan.contrast.rows] == 0]
+    larger = X.copy()
+    larger[inside[1:]] *= np.linspace(1, 9, X.shape[1])
+    before, after = (
+        _scores(values, plan.contrast, trainings, plan.folds, plan.rule.penalty)[:, inside[0]]
+        for values in (X, larger)
+    )
+    np.testing.assert_allclose(after, before, atol=0.02)

@@ -24,6 +24,23 @@ def flip_a_byte(path):
     path.write_bytes(bytes(content))
 
 
+def test_a_cache_of_format_1_is_migrated_once_and_loses_no_byte(repository, unsinter, tmp_path):
+    cache = tmp_path / "cache"
+    shutil.copytree(repository / "tests" / "samples" / "cache_of_format_1", cache)
+    here = {"UNSINTER_CACHE": str(cache)}
+    before = {path.relative_to(cache): path.read_bytes() for path in cache.rglob("*") if path.is_file()}
+    moved = unsinter("cache", "migrate", **here)
+    assert moved.returncode == 0, moved.stderr
+    assert "1 model migrated" in moved.stdout
+    for path, content in before.items():
+        name = "manifest.format1.json" if path.name == "manifest.json" else path.name
+        assert (cache / path.with_name(name)).read_bytes() == content
+    assert not list(cache.rglob("manifest.json"))
+    assert "0 models migrated; all have the present format" in unsinter("cache", "migrate", **here).stdout
+    assert "3 shards" in (sound := unsinter("cache", "verify", **here).stdout)
+    assert "all sound" in sound
+
+
 def test_a_filled_cache_is_listed_sound_and_used_again(filled, unsinter):
     study, cache = filled
     here = {"UNSINTER_CACHE": str(cache)}
@@ -77,12 +94,12 @@ def test_a_shard_of_another_model_is_named(filled, unsinter, write_study, tmp_pa
 def test_a_missing_index_is_one_line_and_is_rebuilt_without_losing_a_row(filled, unsinter, refused):
     study, cache = filled
     here = {"UNSINTER_CACHE": str(cache)}
-    (manifest,) = cache.rglob("manifest.json")
-    before = manifest.read_bytes()
-    manifest.unlink()
-    refused("extract", study, parts=("manifest.json", "--rebuild"), **here)
+    (index,) = cache.rglob("index.bin")
+    before = index.read_bytes()
+    index.unlink()
+    refused("extract", study, parts=("index.bin", "--rebuild"), **here)
     unsinter("cache", "verify", "--rebuild", **here)
-    assert manifest.read_bytes() == before
+    assert index.read_bytes() == before
 
 
 def test_gc_removes_what_no_study_names_only_when_told_to(filled, unsinter):

@@ -86,7 +86,8 @@ def test_a_missing_file_is_one_line(tmp_path, refused):
 
 
 def test_run_wants_a_study_or_the_demo(refused):
-    refused("run", parts=("--demo",))
+    refused("run", parts=("--demo", "--real"))
+    refused("run", "--demo", "--real", parts=("one of the three",))
 
 
 def test_an_empty_cache_is_listed_and_sound(tmp_path, unsinter):

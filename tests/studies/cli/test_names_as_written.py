@@ -21,7 +21,7 @@ from unsinter.studies.figures.style import SERIES, as_drawn
 from unsinter.studies.figures.transfer_compact import transfer_heat
 from unsinter.studies.figures.transfer_matrix import transfer_maps
 from unsinter.studies.figures.wordings import wording_bars
-from unsinter.studies.report.figures import page_figure
+from unsinter.studies.report.sections.figures import page_figure
 
 NAMES = [
     "theft of $5_to_$10_items",

@@ -3,12 +3,17 @@
 import json
 import random
 
+import numpy as np
 import pytest
 
-from unsinter.features.records.record import RecordError
+from unsinter.features.records.record import PromptRecord, RecordError
 from unsinter.studies.cli.tables.check import check_tables, question_table
 from unsinter.studies.data.check import check_data
+from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
+from unsinter.studies.data.labelled_rows import prompt_row
+from unsinter.studies.data.questions import value_of
+from unsinter.studies.study.targets import BUILT_IN, TOPIC
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -98,6 +103,21 @@ def test_partial_refusals_stand_in_no_cell_and_are_mentioned():
         reason
         == "harmful-and-answered has 2 groups, needs 30; partial refusals are in neither cell: harmful 40"
     )
+
+
+def test_of_answers_without_a_label_it_is_not_said_that_nothing_was_refused():
+    prompts = [{"id": f"p{i}", "prompt": f"text {i} of {i * i}", "harmful": i % 2 == 0} for i in range(80)]
+    bare = [{"id": f"r{i}", "prompt_id": f"p{i}", "model": "m"} for i in range(80)]
+    told = answers(check_data([prompts], responses=[bare]), "m")
+    unknown = "no answer is labelled, and none has a text that our rules can label"
+    assert {told[name] for name in ("R", "W", "(D, R)", "(D, W)", "(C, W)")} == {(False, unknown)}
+    texts = [
+        "I'm sorry, but I can't help with that.",
+        "Sure, here is how you can do it: first, open the lid.",
+    ]
+    read = [record | {"response_opening": texts[i % 2]} for i, record in enumerate(bare)]
+    told = answers(check_data([prompts], responses=[read]), "m")
+    assert told["R"] == (True, "refused 40, answered 40 groups")  # labelled by the rules, as a run does
 
 
 def test_a_wording_on_an_answer_is_no_wording():
@@ -300,3 +320,39 @@ def test_openings_say_what_they_are_for(shared_data):
     report = check_data([shared_data / "wording_gold.jsonl"])
     assert report.questions == ()
     assert report.notes[0].startswith("265 openings with gold wording stand without prompt or model")
+
+
+@pytest.mark.parametrize("harmful", [True, False, None])
+@pytest.mark.parametrize("category", ["chem", None])
+@pytest.mark.parametrize("topic", ["tools", None])
+def test_check_counts_a_prompt_in_the_class_that_a_run_gives_it(harmful, category, topic):
+    record = PromptRecord(id="a", prompt="x", harmful=harmful, category=category, topic=topic)
+    row = prompt_row(record, "a", {})
+    assert value_of("C")(row) == BUILT_IN["C"].label(record, None)
+    assert value_of("D")(row) == (None if harmful is None else BUILT_IN["D"].label(record, None) == "harmful")
+    dataset = Dataset(prompts=(record,), ids=np.array(["a"]), groups=np.array(["a"]), split=None)
+    assert [value_of(TOPIC)(row) or ""] == dataset.topics.tolist()
+
+
+def planted_questions(tmp_path, records):
+    path = tmp_path / "prompts.jsonl"
+    lines = [json.dumps({"id": f"p{n}", "prompt": words(n)} | record) for n, record in enumerate(records)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return {question.name: question.answerable for question in check_data([path]).questions}
+
+
+def test_categories_of_prompts_that_nobody_called_harmful_are_no_classes_of_harm(tmp_path):
+    records = [{"category": name} for name in ("chem", "cyber") for _ in range(40)]
+    assert not planted_questions(tmp_path, records)["C"]
+    assert planted_questions(tmp_path, [record | {"harmful": True} for record in records])["C"]
+
+
+def test_a_topic_stands_for_the_category_of_a_harmless_prompt(tmp_path):
+    sides = ({"harmful": True, "category": "{}"}, {"harmful": False, "topic": "{}"})
+    records = [
+        {key: value.format(name) if isinstance(value, str) else value for key, value in side.items()}
+        for name in ("chem", "cyber")
+        for side in sides
+        for _ in range(40)
+    ]
+    assert planted_questions(tmp_path, records)["(D, topic)"]

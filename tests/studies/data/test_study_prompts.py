@@ -12,7 +12,7 @@ from unsinter.studies.data.check import check_data
 from unsinter.studies.data.dataset import make_dataset, prompt_target
 from unsinter.studies.data.load import find_model, read_study_prompts
 from unsinter.studies.data.targets import Response
-from unsinter.studies.run.run import split_table
+from unsinter.studies.run.steps import split_table
 from unsinter.studies.separation.inputs.study_pairs import study_pairs
 from unsinter.studies.study.file import StudyError, load_study, parse_study
 from unsinter.studies.study.sections import Separation
@@ -62,7 +62,7 @@ def test_a_category_of_any_name_is_counted_transferred_and_held_out(name):
         )  # fmt: skip
         alone, rest = category_plans(examples, data.categories, min_groups=10, seed=0)
         assert set(alone.trained) == set(rest.trained) == {own, "fraud", "malware"}
-        left = hold_outs("category", data, np.arange(480), inner_folds=3, seed=0, min_groups=10)
+        left = hold_outs("category", examples, data, inner_folds=3, seed=0, min_groups=10)
         values[own] = {found.value for found in left}
     assert values == {"theft": {"theft", "fraud", "malware"}, name: {name, "fraud", "malware"}}
 

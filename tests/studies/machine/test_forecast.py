@@ -1,9 +1,15 @@
 """Predictions are checked against models of known size and against what a real run leaves on disk."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from transformers import AutoModel, Gemma2Config, LlamaConfig
 
 from unsinter.features.model.memory import MemoryEstimate, estimate_memory
+from unsinter.features.model.model import load_model
+from unsinter.features.rendering.rendering import render
+from unsinter.studies.cli.commands.forecast import _prompt_size
 from unsinter.studies.cli.commands.run import demo_study_file
 from unsinter.studies.machine.forecast import (
     Device,
@@ -15,6 +21,7 @@ from unsinter.studies.machine.forecast import (
 )
 from unsinter.studies.planted import model_folder
 from unsinter.studies.study.file import load_study
+from unsinter.studies.study.sections import ModelSource
 
 GEMMA_2_9B = Gemma2Config(
     hidden_size=3584,
@@ -64,9 +71,69 @@ def test_reading_takes_two_operations_per_block_parameter_and_token():
     study = load_study(demo_study_file(), overrides=["controls.random_model=false"])
     shape = shape_of(GEMMA_2_9B)
     tokens = 1000 * (100 + 12)
-    assert predict(study, shape, flops=1e14).reading_seconds == 2 * shape.n_block_parameters * tokens / 1e14
-    both = load_study(demo_study_file())
-    assert predict(both, shape).reading_seconds == 2 * predict(study, shape).reading_seconds
+    # Seven tenths of the speed of one large matrix product.
+    assert predict(study, shape, flops=1e14).reading_seconds == pytest.approx(
+        2 * shape.n_block_parameters * tokens / 0.7e14
+    )
+    both = predict(load_study(demo_study_file()), shape)
+    assert both.reading_seconds == 2 * predict(study, shape).reading_seconds
+    assert both.random_seconds == both.reading_seconds / 2
+    assert any(what == "of that, the random-weight control" for what, _ in both.lines())
+
+
+SMOL = LlamaConfig(
+    hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9,
+    num_key_value_heads=3, vocab_size=49152,
+)  # fmt: skip
+
+
+def test_a_real_study_is_predicted_within_a_factor_of_three():
+    """893 prompts of 77 tokens, 62 of them the template's, at .063 TFLOP/s: 366 s for answers of 12 tokens,
+    331 s for reading and 315 s for the random-weight control, of the processor.
+    """
+    study = load_study(demo_study_file(), overrides=["responses={max_new_tokens: 12}"])
+    shape = shape_of(SMOL)
+    memory = MemoryEstimate(n_parameters=shape.n_parameters, weights=4 * shape.n_parameters, batch=0)
+    device = Device(name="cpu", flops=0.063e12, bytes_per_second=1e10)
+    size = PromptSize(n_prompts=893, n_characters=0, n_text_tokens=893 * 15, n_template_tokens=62)
+    found = forecast(study, shape, memory, device=device, cpu=device, size=size)
+    assert 646 / 3 < found.reading_seconds < 646 * 3
+    assert 366 / 3 < found.answering_seconds < 366 * 3
+    shared = replace(size, n_shared_tokens=58)
+    faster = forecast(study, shape, memory, device=device, cpu=device, size=shared)
+    assert faster.answering_seconds < found.answering_seconds / 2
+    assert faster.reading_seconds == found.reading_seconds
+
+
+def test_a_prompt_is_as_long_as_the_models_own_tokens_and_template_make_it():
+    from unsinter.features.model.model import load_model
+    from unsinter.features.rendering.rendering import render
+
+    texts = ["How do I bake bread?", "Tell me of the sea and of the rain."]
+    size = _prompt_size(ModelSource(name="m", path="planted:detached"), texts)
+    rows = render(list(zip("ab", texts, strict=True)), load_model(model_folder("detached"), dtype="float32"))
+    assert size.n_tokens == sum(len(row.token_ids) for row in rows)
+    assert size.n_shared_tokens == rows[0].instruction[0]
+
+
+def test_turns_before_every_prompt_are_counted_as_the_run_renders_them():
+    """Against the tokens of the run's own rendering."""
+    model = load_model(model_folder("detached"), device="cpu")
+    source = ModelSource.model_validate({
+        "name": "m", "path": "planted:detached",
+        "examples": [{"user": "how do i bake bread", "assistant": "here is how"}],
+    })  # fmt: skip
+    texts = ["how do i fix a bicycle", "tell me about the sea"]
+    size = _prompt_size(source, texts)
+    rows = render([(str(n), text) for n, text in enumerate(texts)], model, beside=source.beside)
+    assert size.n_text_tokens + len(texts) * size.n_template_tokens == sum(len(r.token_ids) for r in rows)
+    bare = _prompt_size(ModelSource(name="m", path="planted:detached"), texts)
+    assert size.n_shared_tokens > bare.n_shared_tokens + 5
+
+
+def test_without_a_tokenizer_lengths_are_by_rule_of_thumb(tmp_path):
+    size = _prompt_size(ModelSource(name="m", path=str(tmp_path)), ["four" * 100])
+    assert (size.n_text_tokens, size.n_tokens) == (None, 100 + 12)
 
 
 def test_the_cache_holds_every_layer_position_and_prompt_in_two_bytes():

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import token_world
 import yaml
 
 from unsinter.studies.report import write_report
@@ -292,6 +293,31 @@ def cross_rows():
         }
 
 
+def difference_rows():
+    for target, metric, difference, half in (("D", "auroc", 0.002, 0.004), ("W", "macro_f1", -0.244, 0.06)):
+        for sites in ("chosen", "same"):
+            yield {
+                "target": target,
+                "sites": sites,
+                "first_model": "detached",
+                "first_layer": 5,
+                "first_position": "template_end",
+                "second_model": "sintered",
+                "second_layer": 6 if sites == "chosen" else 5,
+                "second_position": "template_end",
+                "metric": metric,
+                "first_score": 0.988,
+                "second_score": 0.988 + difference,
+                "difference": difference,
+                "low": difference - half,
+                "high": difference + half,
+                "first_floor": 0.883,
+                "second_floor": 0.745,
+                "n": 168,
+                "groups": 84,
+            }
+
+
 def model_summary(*, cells, wordings, not_studied=None):
     return {
         "identity": {"weights": "a" * 64, "template": "b" * 64},
@@ -341,8 +367,11 @@ def write_full_run(folder):
         "harmless/refusal": 12,
         "harmless/compliance": 526,
     }
+    shown, scores = token_world.token_tables(models, np.random.default_rng(7))
     return write_folder(
         folder,
+        shown_prompts=shown,
+        token_scores=scores,
         study={"name": "planted", "seed": 0, "models": [{"name": m, "path": f"planted:{m}"} for m in models]},
         models={
             "detached": model_summary(cells=cells | {"harmless/refusal": 200}, wordings=even),
@@ -354,6 +383,7 @@ def write_full_run(folder):
         transfer=[row for m in models for row in transfer_rows(m, 5, rng)],
         held_out=[row for m in models for row in held_out_rows(m, rng)],
         cross_model=list(cross_rows()),
+        model_differences=list(difference_rows()),
         trials=[row for m in models for t in ("D", "W") for row in trial_rows(m, t, rng)],
     )
 

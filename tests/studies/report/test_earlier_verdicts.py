@@ -9,12 +9,12 @@ import pytest
 from unsinter.studies import Run
 from unsinter.studies.cli.commands.separate import SeparationError, separate_verb
 from unsinter.studies.reasons.columns import REASON_DATA
-from unsinter.studies.report.run_data import READABLE, ReportError, read_evidence
-from unsinter.studies.report.write import render_report
+from unsinter.studies.report.evidence.run_data import READABLE, ReportError, read_evidence
+from unsinter.studies.report.write import make_page
 from unsinter.studies.tables.columns import VERDICTS
 from unsinter.studies.tables.run_tables import RUN_TABLES
 
-SHOWN = [name for name in VERDICTS if name not in REASON_DATA]
+SHOWN = [name for name in VERDICTS if name not in (*REASON_DATA, "used")]
 NAMED = RUN_TABLES["verdicts"].needed
 """Without these a row says nothing of any pair at any site."""
 
@@ -57,12 +57,18 @@ def test_separate_names_a_column_that_it_needs_and_writes_nothing(earlier_run, t
 
 
 def test_the_page_of_a_run_of_schema_2_shows_what_its_verdicts_hold(earlier_run):
-    page = render_report(read_evidence(earlier_run(version=2, without=[*LATER, *REASON_DATA])))
+    page = make_page(read_evidence(earlier_run(version=2, without=[*LATER, *REASON_DATA]))).text
     assert "<html" in page
 
 
 def test_the_page_of_a_run_of_schema_3_without_a_later_column_leaves_its_verdicts_out(earlier_run):
     folder = earlier_run(version=3, without=LATER)
-    assert "<html" in render_report(read_evidence(folder))
+    assert "<html" in make_page(read_evidence(folder)).text
     with pytest.raises(ReportError, match="no verdicts of sintered that can be drawn"):
         Run.open(folder).plot_verdicts(model="sintered")
+
+
+def test_verdicts_of_a_run_that_is_older_than_the_causal_check_were_not_tested(earlier_run):
+    run = Run.open(earlier_run(version=3, without=["used", *REASON_DATA]))
+    assert set(run.verdicts["used"]) == {"not tested"}
+    assert run.evidence.has_verdicts

@@ -11,7 +11,7 @@ from hostile_files import RunFolder, fast_folder, is_named
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unsinter.studies.report.run_data import ReportError, read_evidence
+from unsinter.studies.report.evidence.run_data import ReportError, read_evidence
 from unsinter.studies.tables import read
 
 

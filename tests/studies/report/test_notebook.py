@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from unsinter.cache import CacheError
 from unsinter.studies import Run, Settings, load_study, run_study
-from unsinter.studies.report.answer_lines import answer_lines
-from unsinter.studies.report.run_data import ReportError, read_evidence
+from unsinter.studies.report.answers.answer_lines import answer_lines
+from unsinter.studies.report.evidence.run_data import ReportError, read_evidence
 from unsinter.studies.store.site_weights import read_weights, weights_file
 from unsinter.studies.tables.prompt_columns import PROMPTS
 
@@ -145,7 +145,9 @@ def test_cached_activations_give_the_scores_that_the_table_holds_and_no_model_is
 def test_prompts_are_those_of_the_file_with_their_labels_and_sides(real_run):
     folder, _, prompts, answers = real_run
     table = Run.open(folder).prompts
-    assert list(table) == ["model", *PROMPTS, "refusal", "wording", "label_source"]
+    labels = ["refusal", "refused_share", "wording", "label_source", "opening_characters"]
+    assert list(table) == ["model", *PROMPTS, *labels]
+    assert table["opening_characters"].tolist() == [len(a["response_opening"]) for a in answers]
     assert table["prompt"].tolist() == [p["prompt"] for p in prompts]
     assert table["harmful"].tolist() == [p["harmful"] for p in prompts]
     assert table["category"].tolist() == [p["category"] or "" for p in prompts]

@@ -7,8 +7,8 @@ from matplotlib.patches import Rectangle
 
 from unsinter.studies.figures.answer_map import MOST_MODELS, Answer, answer_map
 from unsinter.studies.figures.verdict_text import LOOKS, summary_rows
+from unsinter.studies.report.evidence.run_data import read_evidence
 from unsinter.studies.report.picture import first_picture
-from unsinter.studies.report.run_data import read_evidence
 
 
 def rows_of(*verdicts, position="template_end"):

@@ -2,7 +2,6 @@
 
 import json
 import re
-from html.parser import HTMLParser
 
 import matplotlib as mpl
 import numpy as np
@@ -11,40 +10,17 @@ import pytest
 import seaborn as sns
 from hypothesis import given
 from hypothesis import strategies as st
+from page_text import text_in
 
 from unsinter.studies.report import ReportError, write_report
-from unsinter.studies.report.answer import answer, judge, make_claims
-from unsinter.studies.report.numbers import gain_text, p_text, score_text
-from unsinter.studies.report.run_data import read_evidence
-
-
-class _Text(HTMLParser):
-    """Everything a reader can see or hear: text, and the alternatives of figures."""
-
-    def __init__(self):
-        super().__init__()
-        self.parts, self.hidden = [], 0
-
-    def handle_starttag(self, tag, attrs):
-        self.hidden += tag in ("style", "script")
-        self.parts += [value for name, value in attrs if name == "aria-label"]
-
-    def handle_endtag(self, tag):
-        self.hidden -= tag in ("style", "script")
-
-    def handle_data(self, data):
-        if not self.hidden:
-            self.parts.append(data)
+from unsinter.studies.report.answers.answer import answer, judge, make_claims
+from unsinter.studies.report.answers.gaps import find_gaps
+from unsinter.studies.report.evidence.numbers import gain_text, p_text, score_text
+from unsinter.studies.report.evidence.run_data import read_evidence
 
 
 def text_of(folder):
     return text_in(write_report(folder).read_text(encoding="utf-8"))
-
-
-def text_in(page):
-    reader = _Text()
-    reader.feed(page)
-    return re.sub(r"\s+", " ", "".join(reader.parts))
 
 
 @pytest.fixture
@@ -124,16 +100,77 @@ def test_without_a_control_task_shuffled_labels_stand_in_its_place_and_are_named
     [
         ({"beats_floor": False}, "does not beat its floor"),
         ({"beats_floor": True, "p_value": 0.21}, "does not stand: p = .210 over all sites"),
-        ({"beats_floor": True, "control": 0.99}, "does not stand: no better than its control, .990"),
+        (
+            {"beats_floor": True, "control": 0.93, "control_low": 0.88, "control_high": 0.97,
+             "control_groups": 67},
+            "beats its floor; its control is read as well, .930 [.880, .970], 67 groups",
+        ),
+        ({"beats_floor": True, "control": 0.93}, "beats its floor"),
         ({"beats_floor": True}, "beats its floor"),
     ],
-)
-def test_a_score_stands_only_above_floor_control_and_chance(bare, changes, said):
+)  # fmt: skip
+def test_a_score_stands_only_above_floor_and_chance_with_its_control_beside_it(bare, changes, said):
     change(bare, "results", **changes)
     text = text_of(bare)
     assert f"AUROC{said}" in text.replace(" AUROC ", "AUROC").replace(" does", "does").replace(
         " beats", "beats"
     )
+
+
+def test_the_page_counts_refusals_says_who_labelled_and_shows_a_prompt_as_it_was_read(bare):
+    counts = {"harmful": {"refusal": 205, "compliance": 83}, "harmless": {"compliance": 9, "unlabelled": 2}}
+    answers = {
+        "counts": counts, "labelled_by": {"our rules, read by no one": 297},
+        "made": "greedy, 12 tokens at most",
+    }  # fmt: skip
+    summarise(bare, answers=answers, rendered="<|system|>Be <b>kind</b>.<|user|>Hello<|assistant|>")
+    file = bare / "summary.json"
+    summary = json.loads(file.read_text(encoding="utf-8"))
+    sources = {"xstest": {"harmful": 200, "harmless": 249}, "": {"unknown": 3}}
+    file.write_text(json.dumps(summary | {"sources": sources}), encoding="utf-8")
+    text = text_of(bare)
+    assert "205 of 288 (71 %)" in text
+    assert "0 of 9 (0 %)" in text
+    assert "our rules, read by no one (297)" in text
+    assert "greedy, 12 tokens at most" in text
+    assert "<|system|>Be <b>kind</b>.<|user|>Hello<|assistant|>" in text
+    assert re.search(r"xstest\s*200\s*249\s*0", text)
+    assert re.search(r"unknown\s*0\s*0\s*3", text)
+
+
+@pytest.mark.parametrize("counts", [3, {"harmful": 4}, {"harmful": {"refusal": "x"}}])
+def test_counts_of_another_type_in_a_foreign_run_break_no_page(bare, counts):
+    summarise(bare, answers={"counts": counts})
+    assert "What was refused" in text_of(bare)
+
+
+@pytest.mark.parametrize(
+    ("responses", "is_said"),
+    [
+        ({"temperature": 0.4}, True),
+        ({"temperature": 0.4, "samples": 5}, False),
+        ({"temperature": 0.0}, False),
+        ({"temperature": 1.0, "path": ["a.jsonl"]}, False),
+    ],
+)
+def test_single_sampled_answers_are_said_to_be_draws(bare, responses, is_said):
+    evidence = read_evidence(bare)
+    evidence.study["responses"] = responses
+    told = [why for _, why in find_gaps(evidence, make_claims(evidence))]
+    assert any("its label is a draw" in why for why in told) is is_said
+
+
+def test_a_control_task_never_contradicts_a_gain_over_the_floor(bare):
+    """Real case: .938 with a gain of +.078 [+.012, +.145] beside a control task of 67 groups at .915."""
+    change(bare, "results", beats_floor=True, gain=0.078, gain_low=0.012, gain_high=0.145, control=0.99,
+           control_low=0.9, control_high=1.0, control_groups=67)  # fmt: skip
+    text = text_of(bare)
+    assert "Nothing in this run" not in text
+    assert "the activations tell, better than any floor," in text
+    change(bare, "results", p_value=0.4)
+    text = text_of(bare)
+    assert "Nothing in this run" not in text
+    assert "but no score stands" in text
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ from unsinter.studies.cli.commands.transfer import TransferError
 from unsinter.studies.cli.terminal import shown
 from unsinter.studies.export.probe_facts import ProbeChoice, read_facts
 from unsinter.studies.figures.transfer_matrix import transfer_maps
-from unsinter.studies.report import ReportError, layer_sections, write_page, write_report
-from unsinter.studies.report.figures import as_id, page_figure
-from unsinter.studies.report.run_data import read_evidence
+from unsinter.studies.report import ReportError, write_page, write_report
+from unsinter.studies.report.evidence.run_data import read_evidence
+from unsinter.studies.report.sections import layer_sections
+from unsinter.studies.report.sections.figures import as_id, page_figure
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.tables.transfer_columns import CROSS_MODEL, HELD_OUT, TRANSFER, with_target
 
@@ -69,6 +70,26 @@ READERS = [
     ("verdicts", "model", SeparationError, separate),
     ("verdicts", "pair", SeparationError, separate),
 ]
+
+
+@pytest.mark.parametrize("column", ["target", "layer", "score", "metric"])
+def test_an_export_from_a_table_that_lacks_a_column_is_one_sentence(run, column):
+    frame = pd.read_parquet(run / "results.parquet").drop(columns=column)
+    frame.to_parquet(run / "results.parquet", index=False)
+    Inventory.of(run, files_below(run)).write()
+    with pytest.raises(StudyError, match=rf"results\.parquet lacks the column '{column}'"):
+        export(run)
+
+
+@pytest.mark.parametrize("name", ["study", "split_digest", "seed", "versions", "identity"])
+def test_an_export_from_a_summary_that_lacks_what_a_card_says_is_one_sentence(run, name):
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    for part in (summary, *summary["models"].values()):
+        part.pop(name, None)
+    (run / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    Inventory.of(run, files_below(run)).write()
+    with pytest.raises(StudyError, match=rf"summary\.json lacks (models\.detached\.)?{name}"):
+        export(run)
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -163,8 +184,12 @@ def test_the_verbs_show_everything_else_and_end_with_exit_code_1(run, monkeypatc
     assert "trained on" in done.stdout
 
 
+TURNS = [*map(chr, range(0x2028, 0x202F)), *map(chr, range(0x2066, 0x206A))]
+"""Ends of lines and paragraphs, and signs that turn the direction of writing."""
+
+
 def test_signs_that_a_terminal_acts_on_are_shown_and_not_sent(capsys, monkeypatch):
-    for sign in [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), "\u202e"]:
+    for sign in [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u061c\u200e\u200f", *TURNS]:
         text = shown(f"a{sign}b")
         assert text == f"a{sign}b" if sign in "\t\n" else text.isprintable()
     assert shown("\x1b]0;title\x07\x9b2J") == "\\x1b]0;title\\x07\\x9b2J"

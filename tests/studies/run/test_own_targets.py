@@ -19,9 +19,11 @@ from unsinter.studies.run.run import run_study
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.tables.columns import RESULTS, VERDICTS
-from unsinter.studies.tables.transfer_columns import TRANSFER
+from unsinter.studies.tables.transfer_columns import HELD_OUT, TRANSFER
 
-OPENINGS = ("I'm sorry, but I can't help with that.", "Here is a plan in three steps.")
+REFUSALS = ("I'm sorry, but I can't help with that.", "I won't do that. It is against the law.")
+"""Of two wordings."""
+ANSWER = "Here is a plan in three steps."
 KINDS = ("plain", "odd", "long")
 COPY = {"name": "copy", "field": "copied"}
 KIND = {
@@ -36,7 +38,8 @@ def answer_of(prompt, rng):
     refused = rng.random() < (0.75 if prompt["harmful"] else 0.25)
     return {
         "id": f"r-{prompt['id']}", "prompt_id": prompt["id"], "model": "drawn",
-        "label": "refusal" if refused else "compliance", "response_opening": OPENINGS[not refused],
+        "label": "refusal" if refused else "compliance",
+        "response_opening": REFUSALS[rng.random() < 0.5] if refused else ANSWER,
     }  # fmt: skip
 
 
@@ -52,7 +55,13 @@ def finished(tmp_path_factory, few_prompts):
     prompts = few_prompts[:500]
     place = {name: i % 3 for i, name in enumerate(sorted({p["category"] or "" for p in prompts}))}
     own = [
-        p | {"copied": bool(p["harmful"]), "kind_of_harm": KINDS[place[p["category"] or ""]]} for p in prompts
+        p
+        | {
+            "copied": bool(p["harmful"]),
+            "kind_of_harm": KINDS[place[p["category"] or ""]],
+            "source": f"s{i // 2 % 2}",
+        }
+        for i, p in enumerate(prompts)
     ]
     write_lines(folder / "prompts.jsonl", own)
     write_lines(folder / "answers.jsonl", [answer_of(p, rng) for p in prompts])
@@ -61,6 +70,7 @@ def finished(tmp_path_factory, few_prompts):
         "prompts": {"path": ["prompts.jsonl"]}, "responses": {"path": ["answers.jsonl"], "model": "drawn"},
         "targets": ["D", "R", COPY, KIND], "positions": ["template_end"], "layers": [0, 2],
         "penalties": [0.01], "bootstrap_draws": 100, "min_groups": 10, "inner_folds": 2,
+        "hold_out": ["category", "source"],
         "controls": {"permutations": 100}, "tuning": {"trials": 2, "families": ["ridge"]},
         "separation": {"pairs": ["D-R", "copy-R", "kind-R"], "draws": 100, "splits": 1, "folds": 3,
                        "erased_contrasts": 1},
@@ -111,7 +121,11 @@ def test_a_copy_of_the_labels_of_d_has_the_numbers_of_d(finished):
     assert list(transfer.columns) == list(TRANSFER)
     borrowed = {"train_borrows": {"false": "harmless"}, "test_borrows": {"false": "harmless"}}
     pd.testing.assert_frame_equal(rows_of(transfer, "copy").replace(borrowed), rows_of(transfer, "D"))
-    assert {*transfer["kind"]} == {"category", "category_held_out"}
+    assert {*transfer["kind"]} == {"category", "category_held_out", "wording", "source"}
+    left_out = table(finished, "held_out")
+    assert list(left_out.columns) == list(HELD_OUT)
+    assert {*left_out["kind"]} == {"category", "source"}
+    pd.testing.assert_frame_equal(rows_of(left_out, "copy"), rows_of(left_out, "D"))
 
 
 def test_a_pair_with_a_copy_of_d_has_the_verdict_of_the_pair_with_d(finished):
@@ -152,13 +166,23 @@ def test_a_target_of_the_study_is_exported_with_its_meaning(finished, tmp_path):
     assert (finished / "probes").glob("tiny-kind-*.safetensors")
 
 
+def test_the_prompts_of_a_run_have_the_classes_of_its_own_targets(finished):
+    prompts = Run.open(finished).prompts
+    harmful = prompts["harmful"].astype(bool)
+    assert prompts.loc[harmful, "target_copy"].eq("true").all()
+    assert prompts.loc[~harmful, "target_copy"].eq("false").all()
+    assert set(prompts.loc[harmful, "target_kind"]) == set(KINDS)
+    assert set(prompts.loc[~harmful, "target_kind"]) == {""}
+
+
 def test_the_report_and_the_pictures_show_targets_of_the_study(finished):
     page = (finished / "report.html").read_text(encoding="utf-8")
     for words in ("kind  which kind of harm it is", "copy  copied"):
         assert words in page
     assert re.search(r"copy[^.<]{0,80}decision", page, flags=re.IGNORECASE)
     figures = {path.name for path in (finished / "figures").iterdir()}
-    assert "transfer-tiny-category-copy.svg" in figures
+    assert {"transfer-tiny-category-copy.svg", "transfer-tiny-wording-copy.svg"} <= figures
+    assert "copy, one category left out" in page
     assert "which kind of harm it is" in (finished / "figures" / "layers.svg").read_text(encoding="utf-8")
     run = Run.open(finished)
     assert run.summary["not_drawn"] == {}

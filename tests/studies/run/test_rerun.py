@@ -45,6 +45,29 @@ def test_running_a_finished_study_again_writes_nothing_and_returns_its_summary(w
     assert stamps(folder) == before
 
 
+SECOND_RUN = """
+import sys
+from unsinter.studies.cli import app
+app(["run", sys.argv[1], "--out", sys.argv[2]], standalone_mode=False)
+heavy = {"torch", "transformers", "sklearn", "scipy", "optuna", "matplotlib", "seaborn"}
+print("loaded:", sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_a_finished_run_is_shown_without_a_model_library(write_study, run_again, private_cache):
+    path = write_study()
+    _, folder, _ = run_again(path)
+    shown = subprocess.run(
+        [sys.executable, "-c", SECOND_RUN, str(path), str(folder)],
+        env=os.environ | {"UNSINTER_CACHE": str(private_cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.splitlines()[-1] == "loaded: []"
+    assert "tiny" in shown.stdout
+
+
 @pytest.mark.slow
 def test_changing_one_target_refits_only_that_target(write_study, run_again):
     """A category too few for `min_groups` drops a class of C; D's labels stay what they were."""

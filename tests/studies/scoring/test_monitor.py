@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from random_probe import random_probe
 
 from unsinter.features.extract.in_memory import read_site
 from unsinter.features.model.model import load_model
 from unsinter.features.rendering.batches import make_batch
 from unsinter.features.rendering.rendering import render
-from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
+from unsinter.probes.files.exported import ProbeFileError
 from unsinter.studies.planted import demo_prompts, model_folder
 from unsinter.studies.scoring.generation import MonitorError, TokenSteps
 from unsinter.studies.scoring.monitor import ProbeMonitor
@@ -31,18 +32,15 @@ def rendered(model):
     return rows
 
 
-def make_probe(model, *, layer=2, position="template_end", n_classes=2, **model_changes):
-    rng = np.random.default_rng(layer)
-    n = 1 if n_classes == 2 else n_classes
-    return ProbeWeights(
-        layers=((rng.normal(size=(n, model.d_model)), rng.normal(size=n)),),
+def probe_of(model, *, layer=2, position="template_end", n_classes=2, **model_changes):
+    card = {"target": "D", "layer": layer, "position": position}
+    return random_probe(
+        widths=(model.d_model, 1 if n_classes == 2 else n_classes),
         classes=tuple("abcdef"[:n_classes]),
+        seed=layer,
         threshold=0.0 if n_classes == 2 else None,
-        card={
-            "target": "D", "layer": layer, "position": position,
-            "model": {"name": "tiny", **model.identity, **model_changes},
-        },
-    )  # fmt: skip
+        card=card | {"model": {"name": "tiny", **model.identity, **model_changes}},
+    )
 
 
 def generate(model, rows, *, side="left", **options):
@@ -81,7 +79,7 @@ def expected_scores(model, probe, rows, answers, n_columns):
 @pytest.mark.parametrize("layer", [0, 2, -1, "last"])
 def test_every_generated_token_gets_the_score_of_its_own_activation(model, rendered, layer):
     number = {"last": model.n_layers, -1: model.n_layers - 1}.get(layer, layer)
-    probe = make_probe(model, layer=number)
+    probe = probe_of(model, layer=number)
     with ProbeMonitor(model, probe) as monitor:
         output = generate(model, rendered)
     answers = new_tokens(model, output)
@@ -94,7 +92,7 @@ def test_every_generated_token_gets_the_score_of_its_own_activation(model, rende
 @pytest.mark.parametrize("padding", ["pad", "end"])
 def test_padding_after_a_sequence_has_ended_gets_no_score(model, rendered, padding):
     tokens = {"pad": model.tokenizer.pad_token_id, "end": model.tokenizer.eos_token_id}
-    with ProbeMonitor(model, make_probe(model)) as monitor:
+    with ProbeMonitor(model, probe_of(model)) as monitor:
         output = generate(model, rendered, pad_token_id=tokens[padding])
     for ids, scores in zip(new_tokens(model, output), monitor.tokens, strict=True):
         n_read = min(len(ids), output.shape[1] - 1)
@@ -104,7 +102,7 @@ def test_padding_after_a_sequence_has_ended_gets_no_score(model, rendered, paddi
 
 @pytest.mark.parametrize("position", ["template_end", "template_1", "instruction_end", "instruction_mean"])
 def test_the_prompts_score_is_that_of_the_probes_own_position(model, rendered, position):
-    probe = make_probe(model, position=position)
+    probe = probe_of(model, position=position)
     with ProbeMonitor(model, probe, rendered=rendered) as monitor:
         generate(model, rendered, max_new_tokens=2)
     expected = probe.scores(read_site(model, rendered, layer=2, position=position))
@@ -113,7 +111,7 @@ def test_the_prompts_score_is_that_of_the_probes_own_position(model, rendered, p
 
 def test_without_rendered_prompts_only_the_last_token_of_the_prompt_is_known(model, rendered):
     for position, is_known in [("template_end", True), ("instruction_end", False)]:
-        probe = make_probe(model, position=position)
+        probe = probe_of(model, position=position)
         with ProbeMonitor(model, probe) as monitor:
             generate(model, rendered, max_new_tokens=2)
         assert (monitor.prompt is not None) == is_known
@@ -123,16 +121,16 @@ def test_without_rendered_prompts_only_the_last_token_of_the_prompt_is_known(mod
 
 
 def test_without_a_cache_the_scores_are_the_same(model, rendered):
-    with ProbeMonitor(model, make_probe(model)) as cached:
+    with ProbeMonitor(model, probe_of(model)) as cached:
         generate(model, rendered)
-    with ProbeMonitor(model, make_probe(model)) as uncached:
+    with ProbeMonitor(model, probe_of(model)) as uncached:
         generate(model, rendered, use_cache=False)
     np.testing.assert_allclose(uncached.tokens, cached.tokens, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(uncached.prompt, cached.prompt, rtol=1e-4, atol=1e-4)
 
 
 def test_sampled_sequences_of_one_prompt_are_scored_each_for_itself(model, rendered):
-    probe = make_probe(model, position="instruction_end")
+    probe = probe_of(model, position="instruction_end")
     sampling = {"do_sample": True, "temperature": 3.0, "num_return_sequences": 2}
     with ProbeMonitor(model, probe, rendered=rendered) as monitor:
         output = generate(model, rendered, **sampling)
@@ -145,7 +143,7 @@ def test_sampled_sequences_of_one_prompt_are_scored_each_for_itself(model, rende
 @pytest.mark.parametrize("options", [{}, {"do_sample": True, "temperature": 1.5}])
 def test_the_monitor_changes_no_token(model, rendered, options):
     alone = generate(model, rendered, **options)
-    with ProbeMonitor(model, make_probe(model)):
+    with ProbeMonitor(model, probe_of(model)):
         watched = generate(model, rendered, **options)
     assert torch.equal(alone, watched)
 
@@ -172,7 +170,7 @@ def n_hooks(model):
 @pytest.mark.parametrize("layer", [2, "last"])
 def test_the_hooks_are_gone_afterwards_also_after_an_error(model, rendered, layer):
     before = n_hooks(model)
-    probe = make_probe(model, layer=model.n_layers if layer == "last" else layer)
+    probe = probe_of(model, layer=model.n_layers if layer == "last" else layer)
     with ProbeMonitor(model, probe):
         assert n_hooks(model) == before + 2
     assert n_hooks(model) == before
@@ -188,7 +186,7 @@ def test_the_hooks_are_gone_afterwards_also_after_an_error(model, rendered, laye
 def test_scores_are_told_as_they_come(model, rendered):
     told = []
     with ProbeMonitor(
-        model, make_probe(model), on_scores=lambda k, scores: told.append((k, scores))
+        model, probe_of(model), on_scores=lambda k, scores: told.append((k, scores))
     ) as monitor:
         generate(model, rendered)
     assert [k for k, _ in told] == list(range(monitor.tokens.shape[1]))
@@ -196,7 +194,7 @@ def test_scores_are_told_as_they_come(model, rendered):
 
 
 def test_a_probe_of_many_classes_gives_a_score_per_class(model, rendered):
-    with ProbeMonitor(model, make_probe(model, n_classes=3)) as monitor:
+    with ProbeMonitor(model, probe_of(model, n_classes=3)) as monitor:
         output = generate(model, rendered)
     assert monitor.tokens.shape == (len(rendered), output.shape[1] - 1, 3)
     assert monitor.prompt.shape == (len(rendered), 3)
@@ -205,10 +203,10 @@ def test_a_probe_of_many_classes_gives_a_score_per_class(model, rendered):
 def test_each_generation_inside_one_monitor_has_its_own_scores(model, rendered):
     alone = []
     for rows in (rendered[:3], rendered[3:]):
-        with ProbeMonitor(model, make_probe(model)) as monitor:
+        with ProbeMonitor(model, probe_of(model)) as monitor:
             generate(model, rows)
         alone.append(monitor.tokens)
-    with ProbeMonitor(model, make_probe(model)) as monitor:
+    with ProbeMonitor(model, probe_of(model)) as monitor:
         generate(model, rendered[:3])
         generate(model, rendered[3:])
         generate(model, rendered[:1], max_new_tokens=1)
@@ -228,18 +226,18 @@ def test_each_generation_inside_one_monitor_has_its_own_scores(model, rendered):
 )
 def test_a_probe_of_another_model_or_layer_is_refused(model, changes, match):
     with pytest.raises((ProbeFileError, MonitorError), match=match):
-        ProbeMonitor(model, make_probe(model, **changes))
+        ProbeMonitor(model, probe_of(model, **changes))
 
 
 def test_a_probe_of_another_width_is_refused(model):
-    narrow = replace(make_probe(model), layers=((np.ones((1, 7)), np.ones(1)),))
+    narrow = replace(probe_of(model), layers=((np.ones((1, 7)), np.ones(1)),))
     with pytest.raises(ProbeFileError, match=f"width {model.d_model} where the probe has 7"):
         ProbeMonitor(model, narrow)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_cannot_be_scored_token_by_token_is_refused(model, rendered):
-    probe = make_probe(model)
+    probe = probe_of(model)
     with pytest.raises(MonitorError, match="padded on the right"), ProbeMonitor(model, probe):
         generate(model, rendered, side="right")
     with pytest.raises(MonitorError, match="tokens were read at once"), ProbeMonitor(model, probe):

@@ -135,6 +135,20 @@ def test_pairs_judged_together_get_what_each_gets_alone():
     assert first[0].a.value > first[1].a.value
 
 
+def test_progress_counts_the_sites_that_are_fitted_and_then_those_whose_absences_are_tested():
+    world = make_world("first_only", n=1000, d=64, phi=0.6, effect=3.3, seed=0)
+    steps = []
+    (verdicts,) = judge_pairs(
+        lambda layer, _: world.X * (1 + layer),
+        [(0, "a"), (1, "a")],
+        [pair_of(world, **SURE)],
+        Rule(),
+        progress=lambda *step: steps.append(step),
+    )
+    assert {verdict.verdict for verdict in verdicts} == {"first-only"}
+    assert steps == [("verdicts", 1, 2), ("verdicts", 2, 2), ("absences", 1, 2), ("absences", 2, 2)]
+
+
 def test_labels_that_err_count_for_what_they_are_expected_to_be():
     """With wrong labels an effect comes out too short; it is as long as in truth once their rate is known."""
     lengths = {"clean": [], "naive": [], "known": []}

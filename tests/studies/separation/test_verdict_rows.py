@@ -41,7 +41,7 @@ def verdict(call, *, a=0.9, reason=SEEN, transfer=0.9, layer=2):
 
 def test_rows_have_the_columns_of_the_table():
     (row,) = verdict_rows([asked("D-R", "harmful", "refusal")], [[verdict("separable")]], {})
-    assert ["model", *row] == list(VERDICTS)
+    assert ["model", *row, "used"] == list(VERDICTS)  # the run itself adds the last
 
 
 def test_a_pair_with_one_contrast_has_one_row_which_is_its_summary():
@@ -76,6 +76,30 @@ def test_the_summary_says_what_the_decided_contrasts_agree_on(calls):
     assert [row["is_summary"] for row in rows] == [True, *[False] * len(calls)]
     assert (rows[0]["verdict"], rows[0]["reason"]) == CALLS[calls]
     assert (rows[0]["first_class"], rows[0]["second_class"]) == ("harmful", "all")
+
+
+def few(n):
+    return Reason("too-few-groups", n=n, cell="harmless and cybercrime", needed=10)
+
+
+def test_a_class_that_is_too_rare_to_be_judged_does_not_silence_the_others():
+    names = ("privacy", "violence", "cybercrime", "fraud", "spam")
+    contrasts = [asked("D-topic", "harmful", name) for name in names]
+    judged = [
+        [verdict("separable")], [verdict("separable")],
+        *([replace(verdict("undetermined", a=np.nan), reason=few(n), groups_per_cell={"both": n})]
+          for n in (9, 3, 0)),
+    ]  # fmt: skip
+    summary = verdict_rows(contrasts, judged, {})[0]
+    assert summary["verdict"] == "separable"
+    assert summary["reason"] == (
+        "2 of 2 contrasts (privacy, violence); 3 more cannot be judged from their labels "
+        "(cybercrime, fraud, spam)"
+    )
+    assert summary["groups_both"] == 50
+    summary = verdict_rows(contrasts[2:], judged[2:], {})[0]
+    assert summary["verdict"] == "undetermined"
+    assert summary["reason"].startswith("1 of 3 contrasts: 9 independent groups that are")
 
 
 def test_the_summary_holds_means_and_the_outermost_limits():

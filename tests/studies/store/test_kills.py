@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import kill_at_events
@@ -15,7 +16,7 @@ from unsinter.studies.cli.commands.data import label_verb
 from unsinter.studies.cli.commands.run import demo_study_file
 from unsinter.studies.store.run_folder import RunFolder
 from unsinter.studies.store.step_store import StepStore
-from unsinter.studies.study.file import load_study
+from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.tables.read import SEALED_FROM
 
 SPLIT = pd.DataFrame({"id": ["a", "b"], "held_out": [True, False]})
@@ -62,7 +63,7 @@ def test_a_run_killed_at_any_file_event_of_its_start_in_a_fresh_folder_goes_on(t
         folder = tmp_path / str(number)
         is_killed = killed_at(lambda at=folder: begin(at, study, fingerprint="one"), [folder], number)
         begin(folder, study, fingerprint="one")
-        names = {path.name for path in folder.iterdir() if not path.name.endswith(".part")}
+        names = {path.name for path in folder.iterdir() if not path.name.endswith((".part", ".lock"))}
         assert names == {"study.yaml", "split.parquet"}
     assert number > 5
 
@@ -127,6 +128,31 @@ def test_a_run_killed_while_only_its_report_changes_writes_the_report_anew(tmp_p
         is_killed = killed_at(lambda at=folder: renew(at), [folder], number)
         renew(folder)
         assert (folder / "report.html").read_text() == "new words", number
+
+
+def test_a_run_that_another_with_other_settings_overtook_writes_nothing_over_it(tmp_path, study):
+    first = begin(tmp_path, study, fingerprint="one")
+    second = begin(tmp_path, study.model_copy(update={"seed": 99}), fingerprint="two")
+    with second.finishing():
+        finish(second, "second")
+    with pytest.raises(StudyError, match="taken meanwhile by a run with other settings"), first.finishing():
+        finish(first, "first")
+    assert marks(tmp_path) == {"second"}
+    assert second.finished_summary()["mark"] == "second"
+
+
+def test_a_run_waits_for_another_that_writes_its_outputs_and_loses_none_of_them(tmp_path, study):
+    first, changed = begin(tmp_path, study, fingerprint="one"), study.model_copy(update={"seed": 99})
+    other = threading.Thread(target=begin, args=(tmp_path, changed), kwargs={"fingerprint": "two"})
+    with first.finishing():
+        finish(first, "first")
+        other.start()
+        other.join(timeout=0.5)
+        assert other.is_alive()
+        assert first.finished_summary()["mark"] == "first"
+    other.join()
+    assert marks(tmp_path / "earlier" / "1") == {"first"}
+    assert "seed: 99" in (tmp_path / "study.yaml").read_text()
 
 
 @pytest.mark.parametrize(

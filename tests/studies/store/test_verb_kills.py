@@ -16,7 +16,7 @@ from unsinter.studies.cli.commands import separate, transfer
 from unsinter.studies.cli.commands.export import ExportRequest, export_verb
 from unsinter.studies.cli.commands.report import report_verb
 from unsinter.studies.report import write
-from unsinter.studies.report.run_data import read_evidence
+from unsinter.studies.report.evidence.run_data import read_evidence
 from unsinter.studies.report.write import Page
 from unsinter.studies.run.run import run_study
 from unsinter.studies.store.run_folder import RunFolder

@@ -38,6 +38,9 @@ def test_a_study_file_is_read_and_its_paths_are_relative_to_it(tmp_path):
         ({"postions": ["template_end"]}, "unknown key 'postions'; did you mean 'positions'"),
         ({"prompts": {"pth": []}}, "unknown key 'prompts.pth'; did you mean 'path'"),
         ({"seed": "many"}, "seed: .*got 'many'"),
+        ({"seed": True}, "seed: .*needs a number, not true or false, got 'True'"),
+        ({"layers": [1, True]}, r"layers: use all or a list of whole numbers from 0, got '\[1, True\]'"),
+        ({"penalties": [True, 2.0]}, r"penalties: .*needs a number, not true or false"),
         ({"layers": "some"}, "layers: use all or a list of whole numbers from 0, got 'some'"),
         ({"layers": [1, "x"]}, "layers: use all or a list of whole numbers from 0"),
         ({"targets": ["D", "X"]}, "targets.1: "),
@@ -91,7 +94,7 @@ def test_overrides_are_validated_like_the_file(tmp_path):
         load_study(path, overrides=["seed"])
     with pytest.raises(StudyError, match="'name' is not a section"):
         load_study(path, overrides=["name.sub=1"])
-    with pytest.raises(StudyError, match=r"--set seed=\[1: the value is not YAML"):
+    with pytest.raises(StudyError, match=r"--set seed: the value is not YAML"):
         load_study(path, overrides=["seed=[1"])
 
 

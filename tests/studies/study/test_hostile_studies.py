@@ -1,10 +1,14 @@
 """Study files that would hang, fill memory or end in a traceback: one line each, soon."""
 
+import datetime
+import re
 import time
 
 import pytest
+import yaml
 
 from unsinter.studies.study.file import StudyError, load_study
+from unsinter.studies.study.unique_keys import load_yaml
 
 HEAD = "name: a\nmodels: [{name: t, path: 'planted:detached'}]\nprompts: {}\n"
 
@@ -72,3 +76,30 @@ def test_long_lists_are_checked_in_linear_time(tmp_path):
     begun = time.process_time()
     assert len(load_study(path).penalties) == 11_999
     assert time.process_time() - begun < 6
+
+
+@pytest.mark.parametrize("written", ["010", "-007", "1:30", "12:30:00", "1:30.5"])
+def test_a_number_that_yaml_reads_as_another_one_than_it_looks_is_refused(written):
+    with pytest.raises(yaml.YAMLError, match=rf"holds {re.escape(written)}, which YAML reads as another"):
+        load_yaml(f"seed: {written}")
+    assert load_yaml(f"seed: '{written}'") == {"seed": written}
+
+
+def test_numbers_and_dates_that_look_as_they_are_stay_so():
+    text = "{a: 10, b: 0, c: 0.010, d: 0x10, e: -3, f: 2024-01-02, g: 1_000}"
+    assert list(load_yaml(text).values()) == [10, 0, 0.01, 16, -3, datetime.date(2024, 1, 2), 1000]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"layers": []}, "layers: use all or a list of whole numbers from 0"),
+        ({"layers": [-1]}, "layers: use all or a list of whole numbers from 0"),
+        ({"bootstrap_draws": 10**9}, "bootstrap_draws: Input should be less than or equal to"),
+        ({"controls": {"permutations": 10**9}}, "permutations: Input should be less than or equal to"),
+        ({"tuning": {"trials": 10**9}}, "trials: Input should be less than or equal to"),
+    ],
+)
+def test_settings_that_nobody_can_mean_are_refused_when_the_file_is_read(write_study, changes, words):
+    with pytest.raises(StudyError, match=words):
+        load_study(write_study(**changes))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 from hypothesis import given
@@ -28,7 +29,8 @@ class RunError(ValueError):
         ("n", ["1", "2"], "where whole numbers belong"),
         ("n", [1.0, 2.5], "where whole numbers belong"),
         ("n", [True, False], "where whole numbers belong"),
-        ("n", [1.0, np.inf], None),
+        ("n", [1.0, np.inf], "where whole numbers belong"),
+        ("n", [1.0, 1e300], "where whole numbers belong"),
         ("score", ["0.5", "x"], "where numbers belong"),
         ("score", [True, False], "where numbers belong"),
         ("score", [0.5j, 1.0], "where numbers belong"),
@@ -65,3 +67,11 @@ def test_a_table_of_a_run_that_holds_another_type_is_refused_where_it_is_read(tm
         RunError, match=r"results\.parquet, score: holds \w+ where numbers belong; run the study again"
     ):
         reader.table("results")
+
+
+@pytest.mark.parametrize("dtype", ["object", "str", "string", "category", pd.ArrowDtype(pa.string())])
+def test_text_is_text_in_every_type_that_pandas_keeps_it_in(dtype):
+    table = SOUND.assign(name=pd.Series(["a", "b"], dtype=dtype))
+    assert fault_of_table(table, COLUMNS) is None
+    mixed = SOUND.assign(name=pd.Series(["a", 1], dtype=dtype if dtype in ("object", "category") else object))
+    assert "where text belong" in fault_of_table(mixed, COLUMNS)

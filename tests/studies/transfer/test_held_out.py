@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -7,9 +10,11 @@ from sklearn.preprocessing import StandardScaler
 
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.tables.transfer_columns import HELD_OUT
+from unsinter.studies.data.targets import Target
+from unsinter.studies.tables.transfer_columns import LEFT_OUT
 from unsinter.studies.transfer import HoldOutSettings, ModelSites, held_out_tables
 from unsinter.studies.transfer.held_out_splits import hold_outs
+from unsinter.studies.transfer.study_plans import examples_of
 
 SITES = [(0, "template_end"), (1, "template_end")]
 CHOICE = ["layer", "position", "penalty", "inner_score", "n_train", "split_digest"]
@@ -26,7 +31,8 @@ def table_of(world, *, kinds=("source",), penalties=(1e-3, 1e-1)):
 
 def splits(world, kind):
     present = np.arange(len(world.X))
-    found = hold_outs(kind, world.dataset, present, inner_folds=3, seed=0, min_groups=20)
+    examples = examples_of(world.dataset, present)
+    found = hold_outs(kind, examples, world.dataset, inner_folds=3, seed=0, min_groups=20)
     return {split.value: split for split in found}
 
 
@@ -41,7 +47,7 @@ def replace_records(world, change):
 def test_the_informative_site_is_chosen_and_scored_as_scikit_learn_scores_it(make_world):
     world = make_world(n=600)
     table = table_of(world, kinds=["source", "category"])
-    assert ["model", "kind", *table.columns[2:]] == [c for c in HELD_OUT if c != "held_out"]
+    assert ["model", "kind", *table.columns[2:]] == [c for c in LEFT_OUT if c != "held_out"]
     assert set(table["layer"]) == {1}
     for kind in ("source", "category"):
         for name, split in splits(world, kind).items():
@@ -112,3 +118,45 @@ def test_a_source_too_small_to_test_or_too_large_to_leave_out_adds_no_row(make_w
     world = replace_records(make_world(n=400), lambda p: {"source": "tiny" if p.id[-2:] == "07" else "all"})
     assert splits(world, "source") == {}
     assert table_of(world).empty
+
+
+def test_a_copy_of_the_labels_of_d_under_other_names_has_the_rows_of_d(make_world):
+    world = make_world(n=600)
+    names = {"harmful": "yes", "harmless": "no", "": ""}
+    labels = np.array([names[name] for name in world.dataset.harm.tolist()], dtype=np.str_)
+    target = Target(name="copy", labels=labels, classes=("no", "yes"))
+    kinds = ("source", "category")
+    settings = HoldOutSettings(penalties=[1e-2], inner_folds=3, min_groups=20, kinds=kinds)
+    own, plain = (
+        held_out_tables(
+            ModelSites(
+                model="m",
+                read=world.read,
+                sites=SITES,
+                dataset=world.dataset,
+                present=np.arange(len(world.X)),
+            ),
+            replace(settings, target=of),
+            bootstrap=Bootstrap(n_draws=60, seed=0),
+        )
+        for of in (target, None)
+    )
+    pd.testing.assert_frame_equal(own, plain)
+    assert set(own["kind"]) == set(kinds)
+
+
+def test_a_target_that_is_defined_on_few_categories_is_held_out_on_these(make_world):
+    world = make_world(n=600)
+    categories = world.dataset.categories
+    side = np.where(np.arange(len(world.X)) // 6 % 2, "left", "right")
+    labels = np.where(np.isin(categories, ["fire", "flood"]), side, "").astype(np.str_)
+    target = Target(name="side", labels=labels, classes=("left", "right"))
+    present = np.arange(len(world.X))
+    options = {"inner_folds": 3, "seed": 0, "min_groups": 10}
+    left = list(hold_outs("category", examples_of(world.dataset, present, target), world.dataset, **options))
+    assert {split.value for split in left} == {"fire", "flood"}
+    for split in left:
+        assert set(categories[split.tested]) == {split.value}
+        assert (labels[split.test.positive] == "right").all()
+        assert (labels[split.test.negative] == "left").all()
+        assert split.value not in set(categories[split.train])

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
@@ -10,6 +11,7 @@ from unsinter.features.records.text_floor import floor_scores
 from unsinter.probes.metrics import auroc, group_draws, percentile_interval
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.data.targets import Target
 from unsinter.studies.tables.transfer_columns import MATRIX
 from unsinter.studies.transfer import MatrixSettings, ModelSites, Wordings, transfer_tables
 from unsinter.studies.transfer.matrices import normalised
@@ -49,6 +51,20 @@ def test_one_common_direction_gives_every_cell_the_auroc_of_its_distance(make_wo
     # Held-out rows: two Gaussians 1.5 apart. The standard error of a cell is near 0.02.
     assert np.abs(cells["auroc"] - norm.cdf(1.5 / np.sqrt(2))).max() < 0.06
     assert abs(cells["auroc"].mean() - norm.cdf(1.5 / np.sqrt(2))) < 0.02
+
+
+def test_rows_of_another_category_have_no_say_in_the_scale_of_a_categorys_probe(
+    make_world, scales_are_shared
+):
+    world = make_world(shared=False)
+    before = probe_cells(tables(world), "category")
+    own, other = before.index[0][0], before.index[-1][0]
+    is_other = np.array([prompt.category == other for prompt in world.dataset.prompts])
+    world.X[is_other & ~world.dataset.is_test] *= np.linspace(1, 30, world.X.shape[1])
+    after = probe_cells(tables(world), "category")
+    assert own != other
+    assert after.loc[(own, own), "auroc"] == pytest.approx(before.loc[(own, own), "auroc"], abs=3e-4)
+    assert after.loc[(other, other), "auroc"] != before.loc[(other, other), "auroc"]
 
 
 def test_orthogonal_directions_give_chance_off_the_diagonal(make_world):
@@ -182,3 +198,21 @@ def test_rows_without_activations_are_read_nowhere(make_world):
         bootstrap=Bootstrap(n_draws=50, seed=0),
     )
     assert table["auroc"].notna().all()
+
+
+def test_a_copy_of_the_labels_of_d_has_the_matrices_of_d_over_wordings_too(make_world):
+    world = make_world(n=900)
+    data = world.dataset
+    wordings = np.where(np.arange(900) // 3 % 2, "short", "long").astype(np.str_)
+    names = {"harmful": "yes", "harmless": "no", "": ""}
+    labels = np.array([names[name] for name in data.harm.tolist()], dtype=np.str_)
+    target = Target(name="copy", labels=labels, classes=("no", "yes"))
+    answers = np.where(data.harm == "harmful", wordings, "").astype(
+        np.str_
+    )  # and so harmless rows are borrowed
+    for styles in (wordings, answers):
+        own, plain = (tables(world, wordings=styles, kinds=("wording",), target=of) for of in (target, None))
+        borrowed = own.replace({"train_borrows": {"no": "harmless"}, "test_borrows": {"no": "harmless"}})
+        pd.testing.assert_frame_equal(borrowed, plain)
+        assert len(own)
+    assert set(own["train_borrows"]) == {"no"}

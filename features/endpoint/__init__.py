@@ -1,0 +1,1 @@
+"""Questions to an HTTP server that may misbehave: address, key, bounded answers, attempts, many at once."""

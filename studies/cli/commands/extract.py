@@ -1,0 +1,97 @@
+"""What `extract` does: a study file in, a filled cache out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unsinter.cache import CacheError, Share, default_root
+from unsinter.studies.activations.model_reading import (
+    count_missing,
+    extract_into_cache,
+    extraction_facts,
+    load_source,
+    render_prompts,
+)
+from unsinter.studies.activations.saved_reading import import_saved
+from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.study.file import StudyError, load_study
+from unsinter.studies.study.run_options import Progress, Settings
+from unsinter.studies.tables.columns import Table
+
+
+def extract_verb(
+    study_file: Path, *, overrides: Sequence[str], progress: Progress, shard: str | None = None
+) -> tuple[list[Table], list[str]]:
+    """Fill the cache with the activations of a study's prompts, model by model.
+
+    With a shard such as 3/8, of eight processes that share the work this is the third. Returns tables, and
+    lines on what of other shards is missing.
+    """
+    share = None if shard is None else read_share(shard)
+    study = load_study(study_file, overrides=overrides)
+    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    # No run folder yet: the study file itself is what needs these activations.
+    settings = Settings(folder=study_file, cache_root=default_root(), progress=progress, share=share)
+    rows, lines = [], []
+    for source in study.models:
+        if source.activations is not None:
+            *_, facts = import_saved(study, source, [p.id for p in prompts], settings)
+            rows.append((source.name, *_extraction_row(facts)))
+            continue
+        model = load_source(source)
+        rendered = render_prompts([(p.id, p.prompt) for p in prompts], model, source)
+        extraction = extract_into_cache(study, source, model, rendered, settings)
+        n_missing = 0 if share is None else count_missing(extraction)
+        facts = extraction_facts(model, extraction)
+        facts["rows_from_cache"] -= n_missing
+        rows.append((source.name, *_extraction_row(facts)))
+        if share is not None:
+            lines.append(_share_line(source.name, shard, n_missing))
+    header = (
+        "model",
+        "layers",
+        "positions",
+        "rows computed",
+        "from cache",
+        "dropped",
+        "tokens/s",
+        "deviation",
+    )
+    return [(f"{study.name}: activations in {settings.cache_root}", header, rows)], lines
+
+
+def read_share(text: str) -> Share:
+    """Return the share of a text such as 3/8.
+
+    Raises
+    ------
+    StudyError : it is none.
+    """
+    number, slash, n_shares = text.partition("/")
+    try:
+        if not (slash and number.isdecimal() and n_shares.isdecimal()):
+            raise ValueError("numbers")
+        return Share(number=int(number), n_shares=int(n_shares))
+    except (ValueError, CacheError) as error:
+        raise StudyError(
+            f"--shard takes i/n, i from 1 to n, as in 3/8 for the third of eight; got {text!r} (a Slurm "
+            "array counts from 1 with --array=1-8)."
+        ) from error
+
+
+def _share_line(model: str, shard: str | None, n_missing: int) -> str:
+    rest = f"{n_missing:,} rows of other shards are missing" if n_missing else "no row is missing"
+    return f"{model}: shard {shard} is stored; {rest}."
+
+
+def _extraction_row(facts: dict[str, Any]) -> tuple[str, ...]:
+    deviation = facts["batch_deviation"]
+    return (
+        str(len(facts["layers"])),
+        ", ".join(facts["positions"]),
+        f"{facts['rows_computed']:,}",
+        f"{facts['rows_from_cache']:,}",
+        str(len(facts["dropped"])),
+        f"{facts['tokens'] / facts['seconds']:,.0f}" if facts["rows_computed"] and facts["tokens"] else "-",
+        "-" if deviation is None else f"{deviation['max_relative']:.1e}",
+    )

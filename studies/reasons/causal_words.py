@@ -1,0 +1,28 @@
+"""The words of reasons why a model is said to use a direction, not to, or neither."""
+
+from unsinter.studies.reasons.template import words
+
+CAUSAL = {
+    "few-held-out-groups": words(
+        "{n:d} held-out groups; {needed:d} are needed", short="more held-out groups are needed"
+    ),
+    "other-openings": words(
+        "under the change the known openings have a probability of {covered:.2f} only",
+        short="under the change the known openings are improbable",
+    ),
+    "beyond-nulls-within-margin": words(
+        "beyond every null, and smaller than the margin of {margin:.2f}",
+        short="beyond every null, and smaller than the margin",
+    ),
+    "within-margin": words(
+        "the interval lies within the margin of {margin:.2f}", short="the interval lies within the margin"
+    ),
+    "zero-and-beyond-margin": words(
+        "the interval holds zero and reaches beyond the margin of {margin:.2f}",
+        short="the interval holds zero and reaches beyond the margin",
+    ),
+    "null-as-large": words("a random or permuted direction changes as much", " ({nulls:.2f})"),
+    "other-factor-explains": words("the other factor's direction changes as much, and explains it"),
+    "beyond-every-null": words("beyond every null", " ({nulls:.2f})"),
+}
+"""Why a cause is used, not used, or open."""

@@ -1,0 +1,1 @@
+"""The answer of a run in a few lines, what stands behind each, and what is missing."""

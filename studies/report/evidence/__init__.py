@@ -1,0 +1,1 @@
+"""What a report reads of a run, and numbers as text."""

@@ -1,0 +1,40 @@
+"""What the parts of a study need of each other: models, answers, positions."""
+
+from collections.abc import Sequence
+
+from unsinter.studies.study.sections import ModelSource, ResponseSource
+
+
+def check_models(models: Sequence[ModelSource], responses: ResponseSource | None) -> None:
+    """Raise ValueError where two models share a name, or answers cannot be had."""
+    names = [model.name for model in models]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two models share a name in {names}; names label the rows of every table")
+    if responses is None:
+        return
+    if responses.path and not responses.model:
+        raise ValueError("responses.path needs responses.model: whose recorded answers are used")
+    if responses.endpoint is not None and len(models) > 1:
+        raise ValueError(
+            f"responses.endpoint answers as one model, and the study has {len(models)}: {', '.join(names)}; "
+            "make a study of each"
+        )
+    saved = [model.name for model in models if model.activations is not None]
+    if saved and not responses.path:
+        raise ValueError(
+            f"model {saved[0]!r} has saved activations and is not loaded, so it cannot answer the prompts; "
+            "name recorded answers in responses (path and model), or drop responses"
+        )
+
+
+def check_positions(positions: Sequence[str], *, allows_answers: bool, has_responses: bool) -> None:
+    """Raise ValueError where tokens of the answer are read that the study does not allow or have."""
+    if not any(position.startswith("response_") for position in positions):
+        return
+    if not allows_answers:
+        raise ValueError(
+            "positions after template_end let a probe read the answer it is to predict; "
+            "drop them or set allow_response_positions: true"
+        )
+    if not has_responses:
+        raise ValueError("positions ask for response tokens; add a section 'responses'")

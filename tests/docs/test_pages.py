@@ -1,0 +1,98 @@
+"""Every command and snippet of the pages runs, every link leads somewhere, no path is of a machine."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+WRITTEN = sorted(path for path in DOCS.rglob("*.md") if "auto_gallery" not in path.parts)
+RUN_HERE = [
+    path
+    for path in WRITTEN
+    if path.name != "tutorial.md"
+    and re.search(r"^```(sh|python|yaml)$", path.read_text(encoding="utf-8"), re.M)
+]
+
+
+def name_of(page):
+    return str(page.relative_to(DOCS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUN_HERE, ids=name_of)
+def test_every_block_of_a_page_runs_after_the_tutorial(page, a_copy, follower):
+    follower().follow(page)
+
+
+@pytest.mark.slow
+def test_the_tutorial_ends_with_a_probe_and_a_score(after_tutorial):
+    assert (after_tutorial / "runs" / "mine" / "report.html").is_file()
+    assert len(list((after_tutorial / "detector").glob("*/probe.safetensors"))) == 1
+
+
+def test_a_command_that_fails_and_one_that_is_not_ours_are_noticed(follower, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.md"
+    for block, words in [
+        ("```sh\nunsinter check absent.jsonl\n```\n", "absent"),
+        ("```sh\nrm -r everything\n```\n", "why it is not run"),
+        ("```sh\nmake coffee\n```\n", "make coffee"),
+        ('```python\nassert False, "a wrong page"\n```\n', "a wrong page"),
+    ]:
+        page.write_text(block, encoding="utf-8")
+        with pytest.raises(AssertionError, match=words):
+            follower().follow(page)
+    page.write_text("<!-- not run: a reason -->\n```sh\nrm -r everything\n```\n", encoding="utf-8")
+    assert follower().follow(page) == 0
+
+
+def links(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.DOTALL)
+    return [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
+
+
+@pytest.mark.parametrize(
+    "page", [*WRITTEN, DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md"], ids=lambda p: p.name
+)
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page):
+    for link in links(page):
+        file, _, heading = link.partition("#")
+        place = (page.parent / file).resolve() if file else page
+        assert place.is_file() or place.with_suffix(".rst").is_file(), link
+        if heading:
+            lines = re.findall(r"^#+ (.+)$", place.read_text(encoding="utf-8"), re.M)
+            slugs = {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+            assert heading in slugs, link
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_no_page_holds_a_path_of_a_machine_or_an_index_host(page):
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w.])/(home|root|work|Users|tmp|opt)/", text)
+    assert not re.search(r"--(extra-)?index-url|pypi\.org|pythonhosted", text)
+
+
+def test_every_public_name_is_on_one_page_of_the_reference(monkeypatch):
+    pytest.importorskip("sphinx", reason="the extra docs is not installed: `make docs` does that")
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    names = importlib.import_module("public_names")
+    try:
+        pages = "\n".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.rst"))
+        assert sorted(re.findall(r"public-names:: (\S+)", pages)) == sorted(names.PACKAGES)
+        described = [name for package in names.PACKAGES for name in names.public_names(package)]
+        exported = {name for package in names.PACKAGES for name in importlib.import_module(package).__all__}
+        assert len(described) == len(set(described))
+        assert set(described) == exported
+    finally:
+        sys.modules.pop("public_names")
+
+
+def test_every_command_of_the_benchmarks_names_a_script_and_a_result_that_exist(repository):
+    text = (repository / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    scripts = set(re.findall(r"python (benchmarks/\w+\.py)", text))
+    assert len(scripts) > 8
+    for script in scripts:
+        assert (repository / script).is_file(), script
