@@ -65,7 +65,8 @@ sphinx_gallery_conf = {
     "examples_dirs": list(GALLERIES),
     "gallery_dirs": list(GALLERIES.values()),
     "filename_pattern": r"plot_",
-    "ignore_pattern": r"/(?!plot_)[^/]*\.py$",  # what pages import stands beside them
+    # What pages import stands beside them. Some releases match the file's name, others its path.
+    "ignore_pattern": r"(?:^|/)(?!plot_)[^/]*\.py$",
     "image_scrapers": ("matplotlib", scrape_axes),
     "within_subsection_order": FileNameSortKey,
     "show_memory": False,
