@@ -58,12 +58,18 @@ class Column(BaseModel):
     """What becomes of a record with several names in one field, as categories {theft: true, fraud: true}:
     an error, no name, or the first of these names that the record has."""
 
+    separator: str = Field(default="", max_length=8)
+    """What stands between the names of one field that is text, as ``;`` in ``theft;fraud``; none by default,
+    so that a sign in a name stays part of it."""
+
     @model_serializer
     def _as_written(self) -> Any:
         """Return the name alone where that is all, so that a resolved study reads as it was written."""
         lists = {"true": list(self.is_true), "false": list(self.is_false)} if self.is_true else {}
         several = {} if self.several == "refuse" else {"several": self.several}
-        return {"field": self.field, **lists, **several} if lists or several else self.field
+        separator = {"separator": self.separator} if self.separator else {}
+        more = lists | several | separator
+        return {"field": self.field, **more} if more else self.field
 
     @model_validator(mode="after")
     def _sides_differ(self) -> Self:
@@ -72,6 +78,8 @@ class Column(BaseModel):
             raise ValueError(f"{sorted(map(str, both))[0]!r} stands among true and false; keep it in one")
         if bool(self.is_true) != bool(self.is_false):
             raise ValueError("give both lists, true and false: a value in neither must be an error")
+        if self.separator and not self.separator.strip():
+            raise ValueError("a separator of blanks would cut names of several words; name another sign")
         return self
 
 

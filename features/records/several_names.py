@@ -74,7 +74,10 @@ def _is_truth(value: object) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class NamesReader:
-    """Reads the one name of a field that may hold several, and counts the rows that hold several."""
+    """Reads the one name of a field that may hold several, and counts the rows that hold several.
+
+    A field may be a collection, or a text in which the column's separator stands between names.
+    """
 
     column: Column
     first_row: int | None = None
@@ -84,6 +87,9 @@ class NamesReader:
     def read(self, value: object, row: int) -> object:
         """Return the one name, None where there is none; a field that is no collection stays as it is."""
         names = names_held(value)
+        if names is None and self.column.separator and isinstance(value, str):
+            parts = value.split(self.column.separator)
+            names = [part.strip() for part in parts if not says_missing(part.strip())]
         if names is None:
             return value
         distinct = list({name_key(name): name for name in reversed(names)}.values())[::-1]
@@ -105,7 +111,9 @@ class NamesReader:
         if self.first_row is None:
             return
         none_of = " and none that the map lists" if self.column.several != "refuse" else ""
-        way = f"columns: {{{name}: {{field: {self.column.field}, several: [first choice, second choice]}}}}"
+        separator = f", separator: {self.column.separator!r}" if self.column.separator else ""
+        field = f"field: {self.column.field}{separator}"
+        way = f"columns: {{{name}: {{{field}, several: [first choice, second choice]}}}}"
         fault = (
             f"{self.n_several:,} rows hold several names{none_of} (here {self.example}) and a record has "
             f"one; say which with {way}, or with several: missing leave such rows without one"

@@ -231,7 +231,7 @@ def _notes(
     notes = []
     if grouping and grouping.n_joined:
         joined = f"Copies ({grouping.n_copies}) and near copies join {grouping.n_joined} groups to others"
-        notes.append(f"{joined}; {grouping.n_groups} independent groups remain of {grouping.n_given}.")
+        notes.append(f"{joined}; independent groups: {grouping.n_groups} of {grouping.n_given}.")
     notes += prompt_notes(prompts, grouping) if grouping else []
     notes += name_notes(responses)
     if responses and not prompts:

@@ -30,7 +30,7 @@ QUESTIONS = {
         "{share:.0%} of them from sources of one class only, where the source gives harm away",
         short="some from sources of one class only, where the source gives harm away",
     ),
-    "few-sources": words("{n:d} source is named, two are needed", short="two named sources are needed"),
+    "few-sources": words("{n!k:source} named, two are needed", short="two named sources are needed"),
     "sources-to-leave-out": words("can be left out: {names!l}"),
     "no-large-source": words(
         "no source has {needed:d} groups each of harmful and harmless, and as many left to train on",
@@ -45,11 +45,11 @@ QUESTIONS = {
     "small-values": words("too small: {small!c:14}", short="some values have too few groups"),
     "tied-categories": words("nearly all from one source: {names!l:14}"),
     "few-categories": words(
-        "{n:d} categories have {needed:d} harmful groups, two are needed",
+        "categories that have {needed:d} harmful groups: {n:d}, two are needed",
         short="two categories with enough harmful groups are needed",
     ),
     "few-harmless": words(
-        "{n:d} harmless groups, {needed:d} are needed: other ones to train than to test on",
+        "{n!k:harmless group}, {needed:d} are needed: other ones to train than to test on",
         short="too few harmless groups: other ones are needed to train than to test on",
     ),
     "categories-counted": words(

@@ -116,6 +116,23 @@ def test_the_map_chooses_one_of_several_names_or_none():
         read_prompts(data, columns={"category": {"field": "category", "several": ["privacy"]}})
 
 
+SEPARATED = [
+    {"id": "a", "prompt": "one", "harmful": True, "category": "theft; fraud"},
+    {"id": "b", "prompt": "two", "harmful": True, "category": "Fraud"},
+    {"id": "c", "prompt": "three", "harmful": True, "category": " ; n/a;"},
+]
+
+
+def test_names_in_one_text_are_cut_at_the_separator_that_the_map_names_and_at_no_other_sign():
+    chosen = {"category": {"field": "category", "separator": ";", "several": ["fraud"]}}
+    assert [row.category for row in read_prompts(SEPARATED, columns=chosen)] == ["fraud", "Fraud", None]
+    with pytest.raises(RecordError, match=r"hold several names \(here theft, fraud\).*separator: ';', several"):
+        read_prompts(SEPARATED, columns={"category": {"field": "category", "separator": ";"}})
+    assert read_prompts(SEPARATED[:1])[0].category == "theft; fraud"
+    with pytest.raises(RecordError, match="a separator of blanks would cut names of several words"):
+        read_columns({"category": {"field": "category", "separator": " "}})
+
+
 @pytest.mark.parametrize(
     "value", [{"theft": "yes"}, {"theft": 2}, [1, 2], {"theft": {"x": True}}, "theft", 3]
 )

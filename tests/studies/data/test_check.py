@@ -153,6 +153,23 @@ def test_a_category_that_says_there_is_none_is_masked():
     assert any("Uncategorised 40" in note for note in report.notes)
 
 
+@pytest.mark.parametrize(
+    ("joined", "is_named"),
+    [("fraud;theft", True), ("Theft | fraud", True), ("fraud, arson", False), ("theft", False)],
+)
+def test_a_category_that_joins_names_of_others_is_named_with_the_way_to_split_it(joined, is_named):
+    kinds = {name: (5, {"category": name}, None) for name in ("theft", "fraud")}
+    kinds[joined] = (7, {"category": joined}, None)
+    prompts = [plant({(True, "refusal"): cell})[0] for cell in kinds.values()]
+    for n, row in enumerate(rows := [row for part in prompts for row in part]):
+        row |= {"id": f"p{n}", "prompt": words(n)}
+    notes = [note for note in check_data([rows]).notes if "joins names" in note]
+    assert len(notes) == is_named
+    for note in notes:
+        assert note.startswith(f"The category {joined!r} (7 prompts)")
+        assert f"separator: {joined.strip('TFheftraud ')!r}" in note
+
+
 def test_leaving_a_source_out_needs_both_classes_in_it_and_outside():
     def planted(harmless_here):
         here, _ = plant({(True, "refusal"): (40, {}, None), (False, "compliance"): (harmless_here, {}, None)})
