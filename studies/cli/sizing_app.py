@@ -42,11 +42,13 @@ def doctor(
     model: Annotated[str | None, typer.Argument(help="Model folder or id to examine as well.")] = None,
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     study: Annotated[Path | None, typer.Option(help="Predict a study's memory, disk and time.")] = None,
+    prompts: Annotated[int | None, typer.Option(help="Predict --study for so many prompts.")] = None,
+    devices: Annotated[str | None, typer.Option(help="Predict --study for others too, as 64xH100.")] = None,
 ) -> None:
     """Show versions, devices, memory; for a model: what it would need and the positions its template has."""
     from unsinter.studies.cli.commands.doctor import doctor_verb
 
-    examination = doctor_verb(model, dtype=dtype, study_file=study)
+    examination = doctor_verb(model, dtype=dtype, study_file=study, n_prompts=prompts, devices=devices)
     show_tables(examination.tables)
     for line in examination.lines:
         show_line(line)

@@ -1,13 +1,12 @@
 """What a study would need of this machine before any of it is computed: memory, disk, time."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from unsinter.features.model.memory import MemoryEstimate
+from unsinter.studies.machine.device_speed import Device
 from unsinter.studies.machine.sizes import size_text
 from unsinter.studies.study.file import Study
 
@@ -19,23 +18,23 @@ _TEXT_SECONDS = 6e-3
 _SCORE_SECONDS = 2.3e-4
 """Bootstrap, controls and all else that grows with rows and not with width, per prompt, target and site."""
 
+_JUDGING_PRODUCTS = 6.0
+"""Products of n x n x d that a verdict on one contrast takes at one site: .64 s of one core at n = 2,000 and
+d = 2,304 (benchmarks/results/verdict_speed.json)."""
+
+_TRANSFER_PRODUCTS = 16.0
+"""The same of a transfer matrix: .14 s at n = 2,000, d = 512, ten categories (results/transfer.json)."""
+
+_CONTRASTS = {"D": 1, "R": 1}
+"""Contrasts of a factor of a pair; one per class of any other, of which there may be so many:"""
+
+_CLASSES = 4
+
 _DECODE_ROWS = 64
 """Answers written side by side; each step of them reads all weights once."""
 
 _SHARE_OF_PRODUCT = 0.7
 """Speed of a model's passes, as a share of that of one large matrix product."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """What a device does per second, as measured just now or as the caller assumes."""
-
-    name: str
-    flops: float
-    """Multiplications and additions of large matrix products in the model's dtype, per second."""
-
-    bytes_per_second: float
-    """Memory read and written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +65,8 @@ class Forecast:
 
     answering_seconds: float
     probing_seconds: float
+    judging_seconds: float
+    transfer_seconds: float
 
     def lines(self) -> list[tuple[str, str]]:
         """Return (what, state) for a screen."""
@@ -84,6 +85,8 @@ class Forecast:
                 duration_text(self.answering_seconds) if self.answering_seconds else "recorded",
             ),
             ("probes, floors and controls", duration_text(self.probing_seconds)),
+            *([("verdicts", duration_text(self.judging_seconds))] if self.judging_seconds else []),
+            *([("transfer", duration_text(self.transfer_seconds))] if self.transfer_seconds else []),
         ]
 
 
@@ -111,6 +114,13 @@ class PromptSize:
         text = self.n_characters / _CHARACTERS_PER_TOKEN if self.n_text_tokens is None else self.n_text_tokens
         return text + self.n_prompts * self.n_template_tokens
 
+    def scaled_to(self, n_prompts: int) -> "PromptSize":
+        """Return the size of so many prompts of the same mean length."""
+        share = n_prompts / max(self.n_prompts, 1)
+        tokens = None if self.n_text_tokens is None else round(self.n_text_tokens * share)
+        n_characters = round(self.n_characters * share)
+        return replace(self, n_prompts=n_prompts, n_characters=n_characters, n_text_tokens=tokens)
+
 
 def forecast(
     study: Study,
@@ -136,6 +146,8 @@ def forecast(
     width = max(n_prompts, shape.d_model)
     # Gram matrix, its eigenvectors, and some tens of products with the reduced rows per target.
     per_site = 2 * rows**2 * width + 10 * rows**3 + len(study.targets) * 400 * rows * n_prompts * 10
+    product = rows * n_prompts * shape.d_model
+    has_transfer = {"D", "C"} <= set(study.target_names)
     return Forecast(
         weights=memory.weights,
         batch=memory.batch,
@@ -145,7 +157,17 @@ def forecast(
         answering_seconds=_answering(study, shape, memory, device, size),
         probing_seconds=passes * n_sites * per_site / cpu.flops
         + len(study.targets) * n_prompts * (_TEXT_SECONDS + passes * n_sites * _SCORE_SECONDS),
+        judging_seconds=_n_contrasts(study) * _JUDGING_PRODUCTS * n_sites * product / cpu.flops,
+        transfer_seconds=has_transfer * _TRANSFER_PRODUCTS * n_sites * product / cpu.flops,
     )
+
+
+def _n_contrasts(study: Study) -> int:
+    """Return how many contrasts the pairs of a study have whose targets it names."""
+    names = {*study.target_names, "topic"}
+    pairs = [pair.split("-", 1) for pair in study.separation.pairs]
+    counted = [pair for pair in pairs if names.issuperset(pair)]
+    return sum(_CONTRASTS.get(z, _CLASSES) * _CONTRASTS.get(w, _CLASSES) for z, w in counted)
 
 
 def _answering(
@@ -182,16 +204,6 @@ def shape_of(config: Any) -> ModelShape:
     )
 
 
-def measure_device(dtype: torch.dtype, *, device: str | None = None, size: int | None = None) -> Device:
-    """Time matrix products and copies for a fraction of a second."""
-    name = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    size = size or (8192 if name == "cuda" else 1024)
-    a = torch.randn(size, size, device=name, dtype=dtype)
-    seconds = _best_of(lambda: a @ a, name)
-    copied = _best_of(lambda: a.clone(), name)
-    return Device(name=name, flops=2 * size**3 / seconds, bytes_per_second=2 * a.nbytes / copied)
-
-
 def duration_text(seconds: float) -> str:
     """Return a duration as a person would say it."""
     if seconds < 90:
@@ -203,16 +215,3 @@ def duration_text(seconds: float) -> str:
 
 def _layers(study: Study, shape: ModelShape) -> range | tuple[int, ...]:
     return range(shape.n_layers + 1) if study.layers == "all" else study.layers
-
-
-def _best_of(work: Callable[[], object], device: str, *, times: int = 4) -> float:
-    taken = []
-    for _ in range(times):
-        if device == "cuda":
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        work()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - started)
-    return min(taken)

@@ -237,7 +237,8 @@ def _first_problem(error: ValidationError) -> str:
         near = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; accepted are {', '.join(Study.model_fields)}."
         return f"unknown key {where!r}{hint}"
-    return f"{where}: {problem['msg']}, got {shown(problem)}."
+    message = "needs a list" if problem["type"] == "tuple_type" else problem["msg"]
+    return f"{where}: {message}, got {shown(problem)}."
 
 
 def _known_keys() -> list[str]:

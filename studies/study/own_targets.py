@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator
 
 from unsinter.features.records.names import clean_name, name_key
-from unsinter.studies.study.section import Section
+from unsinter.studies.study.section import Section, Values
 
 RESERVED = frozenset({"d", "c", "r", "w", "topic", "all", "transfer", "separation", "across", "held"})
 """Names that files, tables or pairs of a run use for something else, case folded."""
@@ -25,7 +25,7 @@ class OwnTarget(Section):
     field: str = Field(min_length=1)
     """The field of the prompt records whose values are the classes."""
 
-    where: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    where: dict[str, Annotated[Values, Field(min_length=1)]] = Field(default_factory=dict)
     """Defined only on records whose fields hold one of these values, as ``{harmful: [true]}``."""
 
     positive: StrictBool | StrictInt | StrictFloat | StrictStr | None = None

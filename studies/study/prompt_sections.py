@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from unsinter.features.records.columns import ReadColumn
-from unsinter.studies.study.section import Section
+from unsinter.studies.study.section import Section, Values
 
 
 class NearCopies(Section):
@@ -58,7 +58,7 @@ class PromptSource(Section):
     files: tuple[PromptFile, ...] = ()
     """Further files, each with its own columns and what holds for all its prompts."""
 
-    where: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    where: dict[str, Values] = Field(default_factory=dict)
     """Keep only records whose field holds one of these values, as ``{source: [xstest, jbb_benign]}``."""
 
     near_copies: NearCopies = NearCopies()

@@ -1,12 +1,22 @@
 """The base of every section of a study file."""
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar, get_args
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What a name must be that files are called by."""
+
+
+def _bracketed(value: Any) -> Any:
+    return (value,) if isinstance(value, str | bool | int | float) else value
+
+
+Values = Annotated[tuple[Any, ...], BeforeValidator(_bracketed)]
+"""Values of a field of the records; one may stand without brackets."""
 
 
 class Section(BaseModel):
@@ -26,6 +36,13 @@ class Section(BaseModel):
             raise ValueError("needs a number, not true or false")
         return value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _one_entry_is_a_list(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take ``path: prompts.jsonl`` for ``path: [prompts.jsonl]``, as people write it."""
+        kinds = _kinds_of_one(cls, str(info.field_name))
+        return (value,) if kinds and isinstance(value, kinds) and not isinstance(value, bool) else value
+
     @field_validator("*", mode="after")
     @classmethod
     def _nothing_twice(cls, value: Any, info: ValidationInfo) -> Any:
@@ -41,6 +58,23 @@ def _is_numeric(section: type[Section], field: str) -> bool:
     """Tell whether a field, or each entry of its list, is a number and never true or false."""
     leaves = _leaves(section.model_fields[field].annotation)
     return bool({int, float} & leaves) and bool not in leaves
+
+
+@cache
+def _kinds_of_one(section: type[Section], field: str) -> tuple[type, ...]:
+    """Return of which types an entry of a field may stand without brackets: none where it is no list."""
+    annotation = section.model_fields[field].annotation
+    if _is_list(annotation):
+        return (str, int, float, Path, Mapping, BaseModel)
+    return (
+        (int,) if any(map(_is_list, get_args(annotation))) else ()
+    )  # a word such as all says something else
+
+
+def _is_list(annotation: Any) -> bool:
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return get_origin(annotation) is tuple and get_args(annotation)[-1] is Ellipsis
 
 
 def _leaves(annotation: Any) -> set[Any]:

@@ -9,7 +9,7 @@ from unsinter.studies.cli.commands.forecast import forecast_study
 from unsinter.studies.data.load import find_model
 from unsinter.studies.machine.doctor import examine_machine, examine_model, memory_needed
 from unsinter.studies.machine.surroundings import examine_surroundings
-from unsinter.studies.study.file import load_study
+from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.model_source import ModelSource
 from unsinter.studies.tables.columns import Table
 
@@ -23,14 +23,29 @@ class Examination:
     problems: Sequence[str]
 
 
-def doctor_verb(model: str | None, *, dtype: str, study_file: Path | None = None) -> Examination:
-    """Examine the machine, and a model or study where one is named."""
+def doctor_verb(
+    model: str | None,
+    *,
+    dtype: str,
+    study_file: Path | None = None,
+    n_prompts: int | None = None,
+    devices: str | None = None,
+) -> Examination:
+    """Examine the machine, and a model or study where one is named.
+
+    Raises
+    ------
+    StudyError : ``n_prompts`` or ``devices`` stand without a study, or mean nothing.
+    """
+    for option, value in (("--prompts", n_prompts), ("--devices", devices)):
+        if value is not None and study_file is None:
+            raise StudyError(f"{option} {value} says how large a study is; name it with --study STUDY.yaml.")
     findings = examine_machine(default_root())
     tables: list[Table] = [("this machine", ("what", "state"), [(f.subject, f.state) for f in findings])]
     lines: list[str] = []
     problems = [f"{f.subject}: {f.state}" for f in findings if f.is_problem]
     if study_file is not None:
-        tables += forecast_study(study_file)
+        tables += forecast_study(study_file, n_prompts=n_prompts, devices=devices)
         study = load_study(study_file)
         examined = [examine_surroundings(study.name, source, study.positions) for source in study.models]
         for around in filter(None, examined):

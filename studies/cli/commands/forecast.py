@@ -10,7 +10,10 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 
 from unsinter.features.model.memory import MemoryEstimate, batch_bytes
 from unsinter.studies.data.load import find_model, read_study_prompts
-from unsinter.studies.machine.forecast import PromptSize, forecast, measure_device, shape_of
+from unsinter.studies.machine.accelerators import REACHED, read_fleet
+from unsinter.studies.machine.device_speed import measure_device
+from unsinter.studies.machine.fleet_forecast import fleet_lines
+from unsinter.studies.machine.forecast import PromptSize, forecast, shape_of
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.tables.columns import Table
@@ -18,18 +21,28 @@ from unsinter.studies.tables.columns import Table
 _SENTINELS = ("zebra", "fjord")
 """Texts that hardly any template writes itself: what stands before them is the template's."""
 
+_COLUMNS = ("what", "predicted, within a factor of three")
+
+_MOST_PROMPTS = 10**12
+
 _ITEM = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
-def forecast_study(path: Path, *, overrides: Sequence[str] = ()) -> list[Table]:
-    """Return one table per model: memory, disk and time, on this machine as measured just now.
+def forecast_study(
+    path: Path, *, overrides: Sequence[str] = (), n_prompts: int | None = None, devices: str | None = None
+) -> list[Table]:
+    """Return tables per model: memory, disk and time, on this machine as measured just now.
 
-    No weights are read: a folder or hub id with its config.json is enough.
+    No weights are read: a folder or hub id with its config.json is enough. ``n_prompts`` in place of the
+    study's own are taken to be as long as these; ``devices`` such as ``64xH100`` add a table for them.
 
     Raises
     ------
-    StudyError : the study cannot be read, or a model's config cannot.
+    StudyError : the study cannot be read, a model's config cannot, or devices are not known.
     """
+    fleet = None if devices is None else read_fleet(devices)
+    if n_prompts is not None and not 1 <= n_prompts <= _MOST_PROMPTS:
+        raise StudyError(f"--prompts must be from 1 to {_MOST_PROMPTS:,}, got {n_prompts:,}.")
     study = load_study(path, overrides=overrides)
     prompts = read_study_prompts(study.prompts, seed=study.seed)
     cpu = measure_device(torch.float32, device="cpu")
@@ -47,19 +60,20 @@ def forecast_study(path: Path, *, overrides: Sequence[str] = ()) -> list[Table]:
             weights=shape.n_parameters * _ITEM[dtype],
             batch=batch_bytes(config.get_text_config().to_dict(), item=_ITEM[dtype]),
         )
-        prediction = forecast(
-            study,
-            shape,
-            memory,
-            device=device,
-            cpu=cpu,
-            size=_prompt_size(source, [prompt.prompt for prompt in prompts]),
-        )
+        size = _prompt_size(source, [prompt.prompt for prompt in prompts])
+        if n_prompts is not None:
+            size = size.scaled_to(n_prompts)
+        prediction = forecast(study, shape, memory, device=device, cpu=cpu, size=size)
         title = (
             f"{study.name} on {source.name}: {shape.n_parameters / 1e9:.2f} B parameters in {dtype}, "
-            f"{len(prompts):,} prompts; {device.name} measured at {device.flops / 1e12:.2g} TFLOP/s"
+            f"{size.n_prompts:,} prompts; {device.name} measured at {device.flops / 1e12:.2g} TFLOP/s"
         )
-        tables.append((title, ("what", "predicted, within a factor of three"), prediction.lines()))
+        tables.append((title, _COLUMNS, prediction.lines()))
+        if fleet is not None:
+            there = forecast(study, shape, memory, device=fleet.device, cpu=cpu, size=size)
+            lines = fleet_lines(study, shape, memory, there, fleet=fleet, n_prompts=size.n_prompts)
+            reached = f"{fleet.kind.flops / 1e12:,.0f} TFLOP/s stated, {REACHED:.0%} of it taken"
+            tables.append((f"{study.name} on {source.name}, {fleet.name}: {reached}", _COLUMNS, lines))
     return tables
 
 
@@ -72,6 +86,9 @@ def _prompt_size(source: ModelSource, texts: Sequence[str]) -> PromptSize:
         )
         tokenizer.chat_template = source.template_text or tokenizer.chat_template
         n_text = sum(map(len, tokenizer(list(texts), add_special_tokens=False)["input_ids"]))
+        # Of a folder without its files transformers makes a tokenizer that reads any text as one unknown token.
+        if n_text <= len(texts) < known.n_characters / 8:
+            return known
         if source.template == "raw" or not tokenizer.chat_template:
             return replace(known, n_text_tokens=n_text, n_template_tokens=len(tokenizer("")["input_ids"]))
         whole, other = (

@@ -11,12 +11,11 @@ from unsinter.features.model.model import load_model
 from unsinter.features.rendering.rendering import render
 from unsinter.studies.cli.commands.forecast import _prompt_size
 from unsinter.studies.cli.commands.run import demo_study_file
+from unsinter.studies.machine.device_speed import Device, measure_device
 from unsinter.studies.machine.forecast import (
-    Device,
     PromptSize,
     duration_text,
     forecast,
-    measure_device,
     shape_of,
 )
 from unsinter.studies.planted import model_folder
@@ -132,6 +131,9 @@ def test_turns_before_every_prompt_are_counted_as_the_run_renders_them():
 
 
 def test_without_a_tokenizer_lengths_are_by_rule_of_thumb(tmp_path):
+    size = _prompt_size(ModelSource(name="m", path=str(tmp_path)), ["four" * 100])
+    assert (size.n_text_tokens, size.n_tokens) == (None, 100 + 12)
+    GEMMA_2_9B.save_pretrained(tmp_path)  # of a config alone transformers makes a tokenizer that knows no word
     size = _prompt_size(ModelSource(name="m", path=str(tmp_path)), ["four" * 100])
     assert (size.n_text_tokens, size.n_tokens) == (None, 100 + 12)
 

@@ -29,6 +29,30 @@ def test_a_study_file_is_read_and_its_paths_are_relative_to_it(tmp_path):
     assert study.prompts.path == (tmp_path / "mine.jsonl",)
 
 
+def test_a_list_of_one_entry_may_stand_without_brackets(tmp_path):
+    (tmp_path / "mine.jsonl").write_text("{}\n", encoding="utf-8")
+    source = {"path": "mine.jsonl", "where": {"harmful": True, "source": "xstest"}}
+    own = {"name": "tone", "field": "tone", "where": {"harmful": False}}
+    one = {
+        "models": MINIMAL["models"][0], "prompts": source, "targets": own, "layers": 4, "penalties": 0.1,
+        "positions": "template_end", "hold_out": "source", "transfer": "category",
+        "separation": {"pairs": "tone-topic"},
+    }  # fmt: skip
+    bare = load_study(write(tmp_path, responses=None, **one))
+    listed = {name: [entry] for name, entry in one.items() if name not in ("prompts", "separation")}
+    listed |= {
+        "prompts": {"path": ["mine.jsonl"], "where": {"harmful": [True], "source": ["xstest"]}},
+        "targets": [own | {"where": {"harmful": [False]}}],
+        "separation": {"pairs": ["tone-topic"]},
+    }
+    assert bare == load_study(write(tmp_path, responses=None, **listed))
+    assert bare.prompts.where == {"harmful": (True,), "source": ("xstest",)}
+    with pytest.raises(StudyError, match="positions: needs a list, got 'None'"):
+        load_study(write(tmp_path, positions=None))
+    with pytest.raises(StudyError, match=r"tuning\.dropouts: needs a list, got '0.1'"):
+        load_study(write(tmp_path, tuning={"dropouts": 0.1}))  # a range has two ends
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
