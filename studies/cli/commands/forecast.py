@@ -86,7 +86,7 @@ def _prompt_size(source: ModelSource, texts: Sequence[str]) -> PromptSize:
         )
         tokenizer.chat_template = source.template_text or tokenizer.chat_template
         n_text = sum(map(len, tokenizer(list(texts), add_special_tokens=False)["input_ids"]))
-        # Of a folder without its files transformers makes a tokenizer that reads any text as one unknown token.
+        # Of a folder without its files transformers makes a tokenizer that knows no word: one token a text.
         if n_text <= len(texts) < known.n_characters / 8:
             return known
         if source.template == "raw" or not tokenizer.chat_template:

@@ -133,7 +133,8 @@ def test_turns_before_every_prompt_are_counted_as_the_run_renders_them():
 def test_without_a_tokenizer_lengths_are_by_rule_of_thumb(tmp_path):
     size = _prompt_size(ModelSource(name="m", path=str(tmp_path)), ["four" * 100])
     assert (size.n_text_tokens, size.n_tokens) == (None, 100 + 12)
-    GEMMA_2_9B.save_pretrained(tmp_path)  # of a config alone transformers makes a tokenizer that knows no word
+    # Of a config alone transformers makes a tokenizer that knows no word.
+    GEMMA_2_9B.save_pretrained(tmp_path)
     size = _prompt_size(ModelSource(name="m", path=str(tmp_path)), ["four" * 100])
     assert (size.n_text_tokens, size.n_tokens) == (None, 100 + 12)
 
