@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unsinter.studies.data.group_counts import LabelledRow
+from unsinter.studies.study.cells import POSITIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,28 +75,30 @@ def label_associations(
     ``own`` names the study's own targets.
     """
 
-    def v(pair: str, rows: Sequence[LabelledRow], fields: tuple[str, str], model: str | None) -> Association:
-        one, other = ([getattr(row, field) for row in rows] for field in fields)
+    def v(pair: str, rows: Sequence[LabelledRow], model: str | None = None) -> Association:
+        one, other = ([_value(row, name) for row in rows] for name in pair.split(", "))
         return Association(pair=pair, measure="Cramér's V", model=model, value=cramers_v(one, other))
 
-    harmful = [row for row in prompts if row.harmful is not False]
-    associations = [v("category, source", harmful, ("category", "source"), None)] if prompts else []
-    associations += [v("harmful, source", prompts, ("harmful", "source"), None)] if prompts else []
-    associations += [
-        _own_association(name, field, prompts) for name in own for field in ("harmful", "category", "source")
-    ]
+    harmful = [row for row in prompts if row.label("D") != POSITIVE["D"][1]]
+    associations = [v("category, source", harmful), v("harmful, source", prompts)] if prompts else []
+    associations += [v(f"{name}, {other}", prompts) for name in own for other in (*_NAMED, "source")]
     for model in sorted({row.model for row in responses if row.model is not None}):
         rows = [row for row in responses if row.model == model]
-        refused = [{"refusal": True, "compliance": False}.get(row.refusal or "") for row in rows]
-        value = phi([row.harmful for row in rows], refused)
+        value = phi(*([_is_positive(row, name) for row in rows] for name in ("D", "R")))
         associations.append(Association(pair="harmful, refused", measure="phi", model=model, value=value))
-        worded = [row for row in rows if row.wording is not None]
-        if worded:
-            associations.append(v("category, wording", worded, ("category", "wording"), model))
-            associations.append(v("harmful, wording", worded, ("harmful", "wording"), model))
+        if worded := [row for row in rows if row.label("W") is not None]:
+            associations += [v(f"{name}, wording", worded, model) for name in ("category", "harmful")]
     return associations
 
 
-def _own_association(name: str, field: str, prompts: Sequence[LabelledRow]) -> Association:
-    value = cramers_v([row.own.get(name) for row in prompts], [getattr(row, field) for row in prompts])
-    return Association(pair=f"{name}, {field}", measure="Cramér's V", model=None, value=value)
+_NAMED = {"harmful": "D", "category": "C"}
+"""What a label of a prompt is called beside others -> its target."""
+
+
+def _value(row: LabelledRow, name: str) -> str | None:
+    return row.source if name == "source" else row.label({**_NAMED, "wording": "W"}.get(name, name))
+
+
+def _is_positive(row: LabelledRow, target: str) -> bool | None:
+    label = row.label(target)
+    return None if label is None else label == POSITIVE[target][0]

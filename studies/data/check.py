@@ -1,6 +1,6 @@
 """What a data set holds and which questions it can answer, before anything is computed from a model."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +22,7 @@ from unsinter.studies.data.notes import prompt_notes
 from unsinter.studies.data.own_questions import OwnQuestions
 from unsinter.studies.data.questions import prompt_questions, response_questions
 from unsinter.studies.data.spellings import name_notes, unify_prompts, unify_responses
+from unsinter.studies.study.built_in_targets import HARM
 from unsinter.studies.study.sections import NearCopies
 
 SHOWN = 5
@@ -58,7 +59,7 @@ class CheckReport:
 
     associations: tuple[Association, ...]
     own: tuple[str, ...]
-    """Names of the study's own targets."""
+    """Targets of prompts that are counted like any other: those of the study's own among them."""
 
     questions: tuple[Question, ...]
     notes: tuple[str, ...]
@@ -138,10 +139,10 @@ def check_records(
     labels = grouping.labels if grouping else ()
     own = beside.labels(prompts)
     prompt_rows = [prompt_row(*parts) for parts in zip(prompts, labels, own, strict=True)]
-    by_id = {record.id: row for record, row in zip(prompts, prompt_rows, strict=True)}
+    by_id = {record.id: (record, row) for record, row in zip(prompts, prompt_rows, strict=True)}
     read = [recorded_label(record) for record in responses]
     response_rows = [
-        response_row(record, label, by_id.get(record.prompt_id))
+        response_row(record, label, *by_id.get(record.prompt_id, (None, None)))
         for record, label in zip(responses, read, strict=True)
     ]
     needed = beside.min_groups
@@ -194,10 +195,10 @@ def _missing(
     own: Sequence[str],
 ) -> list[tuple[str, int, int]]:
     entries = [
-        ("prompts: harmful", sum(row.harmful is None for row in rows), len(rows)),
-        ("harmful prompts: category", *_absent([row for row in rows if row.harmful], "category")),
+        ("prompts: harmful", *_absent(rows, "D")),
+        ("harmful prompts: category", *_absent([row for row in rows if row.label("D") == HARM[True]], "C")),
         ("prompts: source", sum(row.source is None for row in rows), len(rows)),
-        *((f"prompts: {name}", sum(name not in row.own for row in rows), len(rows)) for name in own),
+        *((f"prompts: {name}", *_absent(rows, name)) for name in own),
     ]
     refused = [
         record.wording or label.wording
@@ -212,8 +213,8 @@ def _missing(
     return [entry for entry in entries if entry[2]]
 
 
-def _absent(rows: Sequence[LabelledRow], field: str) -> tuple[int, int]:
-    return sum(getattr(row, field) is None for row in rows), len(rows)
+def _absent(rows: Sequence[LabelledRow], target: str) -> tuple[int, int]:
+    return sum(row.label(target) is None for row in rows), len(rows)
 
 
 def _opening_notes(files: Sequence[tuple[str, str, int]]) -> list[str]:
@@ -225,7 +226,7 @@ def _opening_notes(files: Sequence[tuple[str, str, int]]) -> list[str]:
 def _notes(
     prompts: Sequence[PromptRecord],
     responses: Sequence[ResponseRecord],
-    by_id: Mapping[str, LabelledRow],
+    ids: Collection[str],
     grouping: Grouping | None,
 ) -> list[str]:
     notes = []
@@ -237,7 +238,7 @@ def _notes(
     if responses and not prompts:
         fault = "Without the prompts D and C are unknown and near copies cannot be found"
         notes.append(f"{fault}; give their file too.")
-    elif unknown := [record.prompt_id for record in responses if record.prompt_id not in by_id]:
+    elif unknown := [record.prompt_id for record in responses if record.prompt_id not in ids]:
         some = ", ".join(list(dict.fromkeys(unknown))[:SHOWN])
         fault = f"{len(unknown)} responses name a prompt that no file holds (such as {some})"
         notes.append(f"{fault}; their D and C are unknown.")

@@ -15,9 +15,10 @@ from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.splits import Split, SplitError, outer_split
 from unsinter.studies.data.targets import Names, Response, Target, make_target
 from unsinter.studies.reasons.reason import Reason
+from unsinter.studies.study.built_in_targets import HARM, harm_category, topic_of
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.own_targets import OwnTarget, target_name
-from unsinter.studies.study.targets import HARM, definition_of, harm_category, topic_of
+from unsinter.studies.study.targets import definition_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

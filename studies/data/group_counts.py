@@ -15,19 +15,17 @@ class LabelledRow:
     """One prompt, or one response with what is known of its prompt; None = unknown."""
 
     group: str
-    harmful: bool | None = None
-    category: str | None = None
-    """Of harm: known of harmful prompts alone."""
-
-    topic: str | None = None
-    """What a prompt is about, harmful or not."""
-
     source: str | None = None
     model: str | None = None
     refusal: Refusal | None = None
-    wording: str | None = None
-    own: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Class of each target of the study's own that is defined here, by the target's name."""
+    """What the response does, also where that is no class of R."""
+
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Class of each target that is defined here, by the target's name, and the topic by its own."""
+
+    def label(self, name: str) -> str | None:
+        """Return the class of a target, or the topic; None where it is not defined or not known."""
+        return self.labels.get(name)
 
 
 def count_groups(rows: Iterable[LabelledRow], key: Callable[[LabelledRow], Hashable | None]) -> Cells:

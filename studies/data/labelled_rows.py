@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from unsinter.features.labelling.recorded import RecordedLabel
 from unsinter.features.records.record import PromptRecord, ResponseRecord
 from unsinter.studies.data.group_counts import LabelledRow, Refusal
-from unsinter.studies.study.targets import harm_category, topic_of
+from unsinter.studies.data.targets import Response
+from unsinter.studies.study.built_in_targets import BUILT_IN, TOPIC, topic_of
+from unsinter.studies.study.target_definition import Answer
 
 CELL: Mapping[str, Refusal] = {"refusal": "refusal", "partial_refusal": "partial", "compliance": "compliance"}
 """How a value of R is called in a cell."""
@@ -13,29 +15,29 @@ CELL: Mapping[str, Refusal] = {"refusal": "refusal", "partial_refusal": "partial
 
 def prompt_row(record: PromptRecord, group: str, own: Mapping[str, str]) -> LabelledRow:
     """Return what is counted of a prompt; ``own`` holds its class by target of the study's own."""
-    return LabelledRow(
-        group=group,
-        harmful=record.harmful,
-        category=harm_category(record),
-        topic=topic_of(record),
-        source=record.source,
-        own=own,
-    )
+    return LabelledRow(group=group, source=record.source, labels={**own, **_labels(record, None)})
 
 
-def response_row(record: ResponseRecord, label: RecordedLabel, prompt: LabelledRow | None) -> LabelledRow:
-    """Return what is counted of a response and of its prompt, where that is known."""
+def response_row(
+    record: ResponseRecord, label: RecordedLabel, prompt: PromptRecord | None, row: LabelledRow | None
+) -> LabelledRow:
+    """Return what is counted of a response and of its prompt, whose ``row`` is at hand where it is known."""
     unknown: Refusal | None = None if record.label is None else "other"
-    refusal = CELL[label.refusal] if label.refusal else unknown
-    return LabelledRow(
-        group=prompt.group if prompt else record.prompt_id,
-        harmful=prompt.harmful if prompt else None,
-        category=prompt.category if prompt else None,
-        topic=prompt.topic if prompt else None,
-        source=prompt.source if prompt else record.source,
-        model=record.model,
-        refusal=refusal,
-        # W is defined only where R = refusal; anywhere else a wording would turn W into R.
-        wording=(record.wording or label.wording) if refusal == "refusal" else None,
-        own=prompt.own if prompt else {},
+    answer = Response(
+        refusal=label.refusal, wording=record.wording or label.wording, label_source=label.source
     )
+    # Nothing but its id is known of a prompt that no file holds.
+    prompt = prompt or PromptRecord(id=record.prompt_id, prompt=record.prompt_id)
+    return LabelledRow(
+        group=row.group if row else record.prompt_id,
+        source=row.source if row else record.source,
+        model=record.model,
+        refusal=CELL[label.refusal] if label.refusal else unknown,
+        labels={**(row.labels if row else {}), **_labels(prompt, answer)},
+    )
+
+
+def _labels(prompt: PromptRecord, answer: Answer | None) -> dict[str, str]:
+    """Return the class of every built-in target that is defined here, and the topic."""
+    labels = {name: target.label(prompt, answer) for name, target in BUILT_IN.items() if target.label}
+    return {name: label for name, label in {**labels, TOPIC: topic_of(prompt)}.items() if label}

@@ -7,7 +7,6 @@ from itertools import combinations
 from unsinter.studies.data.group_counts import Cells
 from unsinter.studies.reasons.reason import Reason, together
 from unsinter.studies.study.cells import class_words
-from unsinter.studies.study.targets import HARM
 
 COMMONEST = 20
 """Values of each label among which a full two-by-two table is looked for: free text has endless pairs."""
@@ -64,7 +63,7 @@ def fullest_table(
     if not tables:
         return None
     smallest, pair, styles = max(tables, key=lambda table: table[0])
-    where = f"{' and '.join(map(_value_name, pair))} x {' and '.join(map(_value_name, styles))}"
+    where = f"{' and '.join(map(str, pair))} x {' and '.join(map(str, styles))}"
     fullest = {"where": where, "smallest": smallest, "needed": needed}
     full = sum(table[0] >= needed for table in tables)
     if full:
@@ -75,10 +74,6 @@ def fullest_table(
 def commonest_values(cells: Cells) -> list[Hashable]:
     """Return the values with most groups, of which a full table is looked for."""
     return _by_size(cells)[:COMMONEST]
-
-
-def _value_name(value: Hashable) -> str:
-    return HARM[value] if isinstance(value, bool) else str(value)
 
 
 def small_cells(cells: Cells, wanted: Iterable[tuple[Hashable, str]], needed: int) -> list[Reason]:

@@ -1,6 +1,9 @@
-"""Which questions on a study's own targets, and on their pairs, the data can answer."""
+"""Which questions the data can answer on targets, and pairs, that are counted like any other.
 
-from collections.abc import Hashable, Iterable, Sequence
+Such are a study's own, and built-in ones of which ``questions`` says nothing more.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from unsinter.features.records.record import PromptRecord
@@ -12,29 +15,34 @@ from unsinter.studies.data.large_cells import (
     fullest_table,
 )
 from unsinter.studies.data.own_labels import file_names, own_labels, own_notes
-from unsinter.studies.data.questions import value_of
+from unsinter.studies.data.questions import ASKED_PAIRS, ASKED_TARGETS, value_of, values_of
 from unsinter.studies.reasons.reason import Reason
+from unsinter.studies.study.built_in_targets import BUILT_IN, BUILT_IN_PAIRS
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.group_minimums import MIN_GROUPS
 from unsinter.studies.study.own_targets import OwnTarget
-from unsinter.studies.study.sections import BUILT_IN_PAIRS
-from unsinter.studies.study.targets import BUILT_IN, definition_of
+from unsinter.studies.study.targets import definition_of
+
+PLAIN_TARGETS = tuple(name for name in BUILT_IN if name not in ASKED_TARGETS)
+PLAIN_PAIRS = tuple(pair for pair in BUILT_IN_PAIRS if pair not in ASKED_PAIRS)
+"""Of the built-in targets and pairs those that are counted like a study's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnQuestions:
-    """What a study file asks of its records beside the built-in questions.
+    """What is asked of records beside the questions that have more to say.
 
     Attributes
     ----------
     min_groups : groups that make a class or a cell large enough.
-    targets, pairs : of the study's own.
+    targets : of the study's own.
+    pairs : with them, and plain ones.
     files : what an error calls the files of the prompts.
     """
 
     min_groups: int = MIN_GROUPS
     targets: tuple[OwnTarget, ...] = ()
-    pairs: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = PLAIN_PAIRS
     files: str = ""
 
     @classmethod
@@ -43,17 +51,18 @@ class OwnQuestions:
         return cls(
             min_groups=study.min_groups,
             targets=study.own_targets,
-            pairs=tuple(pair for pair in study.separation.pairs if pair not in BUILT_IN_PAIRS),
+            pairs=tuple(pair for pair in study.separation.pairs if pair not in ASKED_PAIRS),
             files=file_names(study.prompts),
         )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The targets by name."""
-        return tuple(target.name for target in self.targets)
+        """The targets whose labels are of prompts alone, by name."""
+        plain = (name for name in PLAIN_TARGETS if not BUILT_IN[name].needs_answers)
+        return (*plain, *(target.name for target in self.targets))
 
     def labels(self, prompts: Sequence[PromptRecord]) -> list[dict[str, str]]:
-        """Return the class of each prompt by target, those that are not defined left out.
+        """Return the class of each prompt by target of the study's own, those not defined left out.
 
         Raises
         ------
@@ -67,39 +76,36 @@ class OwnQuestions:
 
     def of_prompts(self, rows: Sequence[LabelledRow]) -> list[Question]:
         """Return the questions on prompts alone."""
-        needed = self.min_groups
-        return own_questions(rows, self.targets, needed=needed) + own_pair_questions(
-            rows, self.pairs, needed=needed
-        )
+        return self._classes(rows, self.names) + own_pair_questions(rows, self.pairs, needed=self.min_groups)
 
     def of_answers(self, rows: Sequence[LabelledRow], model: str) -> list[Question]:
         """Return the questions on one model's answers."""
-        return own_pair_questions(rows, self.pairs, needed=self.min_groups, model=model)
+        names = [name for name in PLAIN_TARGETS if BUILT_IN[name].needs_answers]
+        pairs = own_pair_questions(rows, self.pairs, needed=self.min_groups, model=model)
+        return self._classes(rows, names, model=model) + pairs
+
+    def _classes(
+        self, rows: Sequence[LabelledRow], names: Iterable[str], *, model: str | None = None
+    ) -> list[Question]:
+        """Return whether each target has two classes that are large enough."""
+        own = {target.name: definition_of(target) for target in self.targets}
+        known = {**own, **BUILT_IN}
+        return [
+            class_question(
+                name, known[name].question, count_groups(rows, value_of(name)), self.min_groups, model=model
+            )
+            for name in names
+        ]
 
     def notes(self, prompts: Sequence[PromptRecord]) -> list[str]:
         """Return what was read otherwise than it stands in the fields of the targets."""
         return [note for target in self.targets for note in own_notes(target, prompts)]
 
 
-def own_questions(
-    rows: Sequence[LabelledRow], targets: Iterable[OwnTarget], *, needed: int
-) -> list[Question]:
-    """Return whether each target has two classes of ``needed`` groups among the prompts ``rows``."""
-    return [
-        class_question(
-            target.name,
-            definition_of(target).question,
-            count_groups(rows, value_of(target.name)),
-            needed,
-        )
-        for target in targets
-    ]
-
-
 def own_pair_questions(
     rows: Sequence[LabelledRow], pairs: Iterable[str], *, needed: int, model: str | None = None
 ) -> list[Question]:
-    """Return whether each pair with a target of the study's own has a table of four large cells.
+    """Return whether each pair has a table of four large cells.
 
     ``rows`` are prompts, and pairs of answers are left out, where ``model`` is None; else its responses, and
     the other pairs are left out.
@@ -114,13 +120,9 @@ def own_pair_questions(
 
 def _pair(pair: str, rows: Sequence[LabelledRow], *, needed: int, model: str | None) -> Question:
     first, _, second = pair.partition("-")
-    one, other = value_of(first), value_of(second)
-
-    def both(row: LabelledRow) -> Hashable | None:
-        return None if one(row) is None or other(row) is None else (one(row), other(row))
-
+    both = values_of(first, second)
     known = [row for row in rows if both(row) is not None]
-    firsts, seconds = (commonest_values(count_groups(known, value)) for value in (one, other))
+    firsts, seconds = (commonest_values(count_groups(known, value_of(name))) for name in (first, second))
     table = fullest_table(count_groups(known, both), firsts, seconds, needed)
     if table is None:
         counts = {"values": len(firsts), "others": len(seconds)}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.own_labels import own_labels, positive_class
 from unsinter.studies.reasons.reason import Reason
+from unsinter.studies.study.built_in_targets import BUILT_IN
 from unsinter.studies.study.own_targets import OwnTarget, target_name
-from unsinter.studies.study.targets import BUILT_IN
 
 Names: TypeAlias = NDArray[Any]
 """Text (n,): of objects where it may be long, else of numpy's text."""

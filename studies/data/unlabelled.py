@@ -9,6 +9,7 @@ from unsinter.features.labelling.decision import CUT, REASONING_ONLY
 from unsinter.features.labelling.evidence import LENGTH_SEEN
 from unsinter.features.labelling.prose.reasoning import answer_start
 from unsinter.studies.data.targets import Response
+from unsinter.studies.reasons.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +19,11 @@ class Unlabelled:
     Attributes
     ----------
     reasons : reason -> prompts whose answer has no label for it; the commonest first.
-    advice : which ``max_new_tokens`` would do, in a sentence; None where no generated answer was cut too
-    early.
+    advice : which ``max_new_tokens`` would do; None where no generated answer was cut too early.
     """
 
     reasons: Mapping[str, int] = field(default_factory=dict)
-    advice: str | None = None
+    advice: Reason | None = None
 
 
 def count_unlabelled(responses: Sequence[Response | None], *, max_new_tokens: int | None) -> Unlabelled:
@@ -36,20 +36,13 @@ def count_unlabelled(responses: Sequence[Response | None], *, max_new_tokens: in
     return Unlabelled(reasons=dict(reasons.most_common()), advice=advice)
 
 
-def _advice(answers: Sequence[Response], cut: Sequence[Response], limit: int) -> str:
+def _advice(answers: Sequence[Response], cut: Sequence[Response], limit: int) -> Reason:
     thinking = sum(answer.missing == REASONING_ONLY for answer in cut)
-    advice = (
-        f"{len(cut):,} of {len(answers):,} answers were cut by max_new_tokens {limit:,} before they decide"
-    )
-    if thinking:
-        advice += f", {thinking:,} of them inside their reasoning"
     needed, known = _needed_tokens(answers, limit, is_thinking=thinking > 0)
-    basis = (
-        "judged by the answers that were not cut so early"
-        if known
-        else "a first try: no reasoning came to its end, so its length is not known"
-    )
-    return f"{advice}; set responses.max_new_tokens to {needed:,} ({basis})."
+    counts = {"n": len(cut), "total": len(answers), "limit": limit, "needed": needed}
+    if not thinking:
+        return Reason("answers-cut", **counts)
+    return Reason("answers-cut-thinking" if known else "reasoning-never-ends", thinking=thinking, **counts)
 
 
 def _needed_tokens(answers: Sequence[Response], limit: int, *, is_thinking: bool) -> tuple[int, bool]:

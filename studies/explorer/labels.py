@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from unsinter.studies.study.targets import HARM
+from unsinter.studies.study.built_in_targets import HARM
 from unsinter.studies.tables.prompt_columns import OWN
 
 _OF_PROMPTS = {"category": "category", "topic": "topic", "source": "source", "group": "group"}

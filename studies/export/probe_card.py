@@ -8,26 +8,10 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from unsinter.probes.files.exported import ProbeWeights
 from unsinter.probes.files.markdown import code_span, plain_text
+from unsinter.probes.files.measured import MEASURED, measured_words
 from unsinter.studies.export.probe_facts import ProbeFacts
-from unsinter.studies.tables.columns import RESULTS
 
 _METRIC = {"auroc": ("roc_auc", "AUROC"), "macro_f1": ("f1", "macro-F1")}
-SHOWN = (
-    "floor",
-    "gain",
-    "control",
-    "selectivity",
-    "ceiling",
-    "p_value",
-    "layer0_mean",
-    "random_model",
-    "balanced_accuracy",
-    "tpr_at_1_fpr",
-    "fpr_there",
-    "brier",
-    "ece",
-)
-"""Columns of results that the card shows in their words, where the run has them."""
 
 
 def probe_readme(probe: ProbeWeights, facts: ProbeFacts, *, beside: Sequence[str]) -> str:
@@ -61,10 +45,9 @@ def measured_rows(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         if row.get("score") is not None
         else []
     )
-    for name in SHOWN:
+    for name in MEASURED:
         if row.get(name) is not None:
-            words = RESULTS[name].card.format_map({"floor_name": row.get("floor_name")})
-            rows.append((words, _with_interval(row, name)))
+            rows.append((measured_words(name, str(row.get("floor_name"))), _with_interval(row, name)))
     counts = [f"{row[n]:,} {w}" for n, w in _COUNTS.items() if row.get(n) is not None]
     return [*rows, ("rows", ", ".join(counts))] if counts else rows
 

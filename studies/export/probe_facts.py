@@ -12,7 +12,8 @@ import pandas as pd
 
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.study.file import StudyError
-from unsinter.studies.study.targets import TargetDefinition, definition_of, read_definitions
+from unsinter.studies.study.target_definition import TargetDefinition
+from unsinter.studies.study.targets import definition_of, read_definitions
 from unsinter.studies.tables.read import RunReader, is_known_version
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")

@@ -23,9 +23,9 @@ from unsinter.studies.probing.result_tables import Question
 from unsinter.studies.probing.sweep import SitePlan, fit_sites
 from unsinter.studies.probing.types import SiteFit, chosen
 from unsinter.studies.store.site_weights import SiteWeights
+from unsinter.studies.study.built_in_targets import BUILT_IN
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
-from unsinter.studies.study.targets import BUILT_IN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

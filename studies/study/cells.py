@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from itertools import product
 
-from unsinter.studies.study.targets import BUILT_IN, TargetDefinition
+from unsinter.studies.study.built_in_targets import BUILT_IN
+from unsinter.studies.study.target_definition import TargetDefinition
 
 
 def two_classes(target: TargetDefinition) -> tuple[str, str] | None:

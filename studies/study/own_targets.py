@@ -7,9 +7,10 @@ from typing import Annotated
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator
 
 from unsinter.features.records.names import clean_name, name_key
+from unsinter.studies.study.built_in_targets import BUILT_IN, TOPIC
 from unsinter.studies.study.section import Section, Values
 
-RESERVED = frozenset({"d", "c", "r", "w", "topic", "all", "transfer", "separation", "across", "held"})
+RESERVED = frozenset({*map(str.casefold, BUILT_IN), TOPIC, "all", "transfer", "separation", "across", "held"})
 """Names that files, tables or pairs of a run use for something else, case folded."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
@@ -43,8 +44,10 @@ class OwnTarget(Section):
                 "part of file names, and a dash parts the two names of a pair"
             )
         if name.casefold() in RESERVED:
+            *most, last = BUILT_IN
             raise ValueError(
-                "this name is taken (D, C, R and W are built in, the others name parts of a run)"
+                f"this name is taken ({', '.join(most)} and {last} are built in, the others name parts of a "
+                "run)"
             )
         return name
 

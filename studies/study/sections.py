@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from unsinter.probes.families.registry import tuned_names
+from unsinter.studies.study.built_in_targets import BUILT_IN_PAIRS
 from unsinter.studies.study.families import SweepFamily, TunedFamily, options_of, range_of
 from unsinter.studies.study.group_minimums import MIN_CELL_GROUPS, inherited_cell_groups
 from unsinter.studies.study.label_rates import read_label_rates
@@ -32,9 +33,6 @@ MOST_DRAWS = 1_000_000
 
 Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Sure = Annotated[float, Field(gt=0.5, le=1.0)]
-BUILT_IN_PAIRS = ("D-R", "D-W", "C-W", "D-topic")
-"""Pairs of built-in targets that get a verdict; a target of the study's own pairs with any."""
-
 PairName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*-[A-Za-z][A-Za-z0-9_]*$")]
 
 
@@ -197,7 +195,6 @@ class ReportText(Section):
 
 
 __all__ = [
-    "BUILT_IN_PAIRS",
     "FILE_NAME",
     "Controls",
     "Count",

@@ -5,9 +5,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Discriminator, Tag
 
+from unsinter.studies.study.built_in_targets import BUILT_IN, BUILT_IN_PAIRS, TOPIC
 from unsinter.studies.study.own_targets import OwnTarget, target_name, twice_named
-from unsinter.studies.study.sections import BUILT_IN_PAIRS
-from unsinter.studies.study.targets import BUILT_IN, TOPIC
 
 _LETTER, _OWN = "built-in target", "target of the study's own"
 

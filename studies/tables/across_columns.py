@@ -1,19 +1,18 @@
 """The columns of ``across_categories.parquet``: names are a contract, each with its type and meaning."""
 
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
+from unsinter.studies.tables.shared_columns import MODEL, REASON_DATA
 
 _LOW = "interval of the rule's level, over groups"
 
 ACROSS: Columns = {
-    "model": text("name of the model in the study file", needed=True),
+    "model": MODEL,
     "layer": whole("as in results", needed=True),
     "position": text("as in results", needed=True),
     "selected": flag("the site that the training rows chose for wording", needed=True),
     "decision": text("detached, sintered or cannot tell", needed=True),
     "reason": text("what the decision rests on, in words"),
-    "reason_code": text("the same as a code; reasons of one code differ by their numbers and names"),
-    "reason_short": text("the same in words without numbers: equal for reasons that differ by these only"),
-    "reason_numbers": text("the numbers and names in these words, JSON"),
+    **REASON_DATA,
     "pooled": number(
         "AUROC of one style of refusal against the rest, mean over styles, pairs of any category", needed=True
     ),

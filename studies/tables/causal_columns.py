@@ -1,9 +1,10 @@
 """The columns of ``causal.parquet``: names are a contract, each with its type and meaning."""
 
 from unsinter.studies.tables.column import Columns, number, text, whole
+from unsinter.studies.tables.shared_columns import MODEL
 
 CAUSAL: Columns = {
-    "model": text("name of the model in the study file", needed=True),
+    "model": MODEL,
     "kind": text(
         "effect (a direction), null (one it must exceed), matrix (a category's direction on another's "
         "prompts) or correlation (of the matrix with the transfer matrix)",

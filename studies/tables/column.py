@@ -1,4 +1,4 @@
-"""A column of a table, declared once: its type and meaning, and how the report and a probe's card show it."""
+"""A column of a table, declared once: its type and meaning, and how the report shows it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,13 @@ class Column:
     dtype : text, whole (numbers without a fraction), number, or flag (true or false); each may be missing.
     meaning : in words; empty where it is that of the column above.
     needed : the report would be silent about something without it, so it reads no table that lacks it.
-    title : header of a table of the report, and card : line of a probe's card; empty where it stands in none.
+    title : header of the table of the report that further measures stand in; empty where it is none.
     """
 
     dtype: Dtype
     meaning: str
     needed: bool = False
     title: str = ""
-    card: str = ""
 
 
 Columns: TypeAlias = Mapping[str, Column]
@@ -61,9 +60,9 @@ def whole(meaning: str, *, needed: bool = False) -> Column:
     return Column(dtype="whole", meaning=meaning, needed=needed)
 
 
-def number(meaning: str, *, needed: bool = False, title: str = "", card: str = "") -> Column:
+def number(meaning: str, *, needed: bool = False, title: str = "") -> Column:
     """Declare a column of numbers."""
-    return Column(dtype="number", meaning=meaning, needed=needed, title=title, card=card)
+    return Column(dtype="number", meaning=meaning, needed=needed, title=title)
 
 
 def flag(meaning: str, *, needed: bool = False) -> Column:

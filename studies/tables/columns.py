@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from unsinter.probes.families.registry import all_families
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
+from unsinter.studies.tables.shared_columns import MODEL, TARGET
 from unsinter.studies.tables.verdict_columns import VERDICTS
 
 Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
@@ -13,11 +14,9 @@ Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[object]]]
 *_MOST, _LAST = (family.name for family in all_families())
 _FAMILIES = f"{', '.join(_MOST)} or {_LAST}"
 
-TARGET = "D, C, R, W, or the name of a target of the study's own"
-
 RESULTS: Columns = {
-    "model": text("name of the model in the study file", needed=True),
-    "target": text(TARGET, needed=True),
+    "model": MODEL,
+    "target": TARGET,
     "classes": whole("number of classes fitted", needed=True),
     "metric": text("auroc (two classes) or macro_f1", needed=True),
     "family": text(_FAMILIES, needed=True),
@@ -34,20 +33,13 @@ RESULTS: Columns = {
         "R of sampled answers: AUROC that a reader who knew each prompt's own rate of refusing would reach "
         "on such labels; empty where there is one answer a prompt",
         title="ceiling under the sampling",
-        card="ceiling that the sampling of answers sets",
     ),
     "p_value": number(
-        "permutation of whole held-out groups, max-T over all sites of the target",
-        needed=True,
-        card="p-value, permutation of whole groups, max over all sites",
+        "permutation of whole held-out groups, max-T over all sites of the target", needed=True
     ),
-    "floor": number(
-        "best text or label floor on the same split (see floors.parquet)",
-        needed=True,
-        card="text floor ({floor_name}), same split",
-    ),
+    "floor": number("best text or label floor on the same split (see floors.parquet)", needed=True),
     "floor_name": text("which floor that is", needed=True),
-    "gain": number("score - floor", needed=True, card="score - floor, paired"),
+    "gain": number("score - floor", needed=True),
     "gain_low": number("95 % interval of the paired difference", needed=True),
     "gain_high": number("", needed=True),
     "beats_floor": flag("gain_low > 0", needed=True),
@@ -55,12 +47,11 @@ RESULTS: Columns = {
         "control task: random labels per group; where too few groups hold several rows empty, "
         "and the report shows `shuffled` in its place",
         needed=True,
-        card="control task: same site, random labels per group",
     ),
     "control_low": number("95 % cluster-bootstrap interval over the control task's groups"),
     "control_high": number(""),
     "control_groups": whole("independent groups of the control task; 0 where there is none"),
-    "selectivity": number("score - control", title="selectivity", card="selectivity: score - control"),
+    "selectivity": number("score - control", title="selectivity"),
     "shuffled": number(
         "mean of 30 probes of training labels shuffled over groups, on the true held-out "
         "labels; chance is .5 of auroc, about 1 / classes of macro_f1",
@@ -69,38 +60,23 @@ RESULTS: Columns = {
     "shuffled_sd": number(
         "standard deviation of one of these 30; that of their mean is less than a fifth of it"
     ),
-    "layer0_mean": number(
-        "a probe on the mean token embedding, same split",
-        title="mean of layer 0",
-        card="mean of the embeddings instead of this site",
-    ),
+    "layer0_mean": number("a probe on the mean token embedding, same split", title="mean of layer 0"),
     "random_model": number(
         "the best site of the same architecture with freshly drawn weights, same split",
         title="random weights",
-        card="the same with random model weights",
     ),
     "code_bits": number("online code length of the training labels, bits"),
     "compression": number("code length of the labels' own frequencies / code_bits", title="compression"),
     "balanced_accuracy": number(
-        "held-out, at the threshold below; of many classes, of the likeliest class",
-        title="balanced accuracy",
-        card="balanced accuracy at the threshold",
+        "held-out, at the threshold below; of many classes, of the likeliest class", title="balanced accuracy"
     ),
     "tpr_at_1_fpr": number(
-        "held-out true positive rate where the training folds had 1 % false positives",
-        title="TPR at 1 % FPR",
-        card="true positives at 1 % false positives",
+        "held-out true positive rate where the training folds had 1 % false positives", title="TPR at 1 % FPR"
     ),
-    "fpr_there": number(
-        "held-out false positive rate at that threshold",
-        title="FPR there, held out",
-        card="false positives at the threshold frozen on training rows",
-    ),
-    "brier": number("held-out, after calibration", title="Brier", card="Brier score after calibration"),
+    "fpr_there": number("held-out false positive rate at that threshold", title="FPR there, held out"),
+    "brier": number("held-out, after calibration", title="Brier"),
     "ece": number(
-        "held-out expected calibration error, after calibration, ten bins of equal mass",
-        title="ECE",
-        card="expected calibration error",
+        "held-out expected calibration error, after calibration, ten bins of equal mass", title="ECE"
     ),
     "threshold": number("score above which the positive class is called, nats; chosen on the inner folds"),
     "calibration_slope": number(
@@ -117,8 +93,8 @@ RESULTS: Columns = {
 }
 
 FLOORS: Columns = {
-    "model": text("name of the model in the study file", needed=True),
-    "target": text(TARGET, needed=True),
+    "model": MODEL,
+    "target": TARGET,
     "floor": text(
         "words, characters, length, words+model, harm, category, layer0_mean or random_model", needed=True
     ),
@@ -135,8 +111,8 @@ FLOORS: Columns = {
 }
 
 PREDICTIONS: Columns = {
-    "model": text("name of the model in the study file", needed=True),
-    "target": text(TARGET, needed=True),
+    "model": MODEL,
+    "target": TARGET,
     "family": text("as in results"),
     "layer": whole("as in results", needed=True),
     "position": text("as in results", needed=True),
@@ -148,8 +124,8 @@ PREDICTIONS: Columns = {
 }
 
 TRIALS: Columns = {
-    "model": text("name of the model in the study file", needed=True),
-    "target": text(TARGET, needed=True),
+    "model": MODEL,
+    "target": TARGET,
     "number": whole("trial, from 0", needed=True),
     "state": text("complete, pruned or failed", needed=True),
     "value": number("mean score over the inner folds; of a pruned trial, over the folds it saw", needed=True),

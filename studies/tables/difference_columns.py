@@ -1,9 +1,10 @@
 """The columns of the table that sets models of one study side by side: names are a contract."""
 
 from unsinter.studies.tables.column import Columns, number, text, whole
+from unsinter.studies.tables.shared_columns import TARGET
 
 MODEL_DIFFERENCES: Columns = {
-    "target": text("D, C, R, W, or the name of a target of the study's own", needed=True),
+    "target": TARGET,
     "sites": text(
         "chosen: each model at the site that its training rows chose; same: both at one site", needed=True
     ),

@@ -1,8 +1,10 @@
 """Columns of the tables that say which prompts a run read: names are a contract."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
+from unsinter.studies.tables.shared_columns import MODEL
 
 PROMPTS: Columns = {
     "id": text("as the run read it"),
@@ -24,7 +26,7 @@ def with_own_targets(names: Iterable[str]) -> Columns:
 
 
 ROWS: Columns = {
-    "model": text("name of the model in the study file"),
+    "model": replace(MODEL, needed=False),
     "id": text("of the prompt"),
     "row": text("name of its row in the activation cache; empty where it was dropped as too long"),
     "refusal": text("R: refusal, partial_refusal or compliance; empty where there is no answer or no label"),

@@ -1,9 +1,10 @@
 """The columns of the tables on single prompts, read token by token: names are a contract."""
 
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
+from unsinter.studies.tables.shared_columns import MODEL
 
 SHOWN_PROMPTS: Columns = {
-    "model": text("name of the model in the study file", needed=True),
+    "model": MODEL,
     "id": text("of the prompt", needed=True),
     "target": text("D, R, W, or the name of a target of two classes of the study's own", needed=True),
     "why": text(
@@ -27,7 +28,7 @@ SHOWN_PROMPTS: Columns = {
 }
 
 TOKEN_SCORES: Columns = {
-    "model": text("name of the model in the study file", needed=True),
+    "model": MODEL,
     "id": text("of the prompt", needed=True),
     "target": text("as in shown_prompts", needed=True),
     "layer": whole("of the probe and of the activation that it reads", needed=True),

@@ -3,9 +3,10 @@
 import pandas as pd
 
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
+from unsinter.studies.tables.shared_columns import MODEL, TARGET
 
 TRANSFER: Columns = {
-    "model": text("name of the model in the study file", needed=True),
+    "model": MODEL,
     "target": text("D, or a target of two classes of the study's own"),
     "kind": text("category, category_held_out, wording or source", needed=True),
     "reader": text("probe (activations) or words (the text floor)", needed=True),
@@ -55,7 +56,7 @@ def with_target(table: pd.DataFrame, target: str = "D") -> pd.DataFrame:
 
 
 HELD_OUT: Columns = {
-    "model": text("name of the model in the study file", needed=True),
+    "model": MODEL,
     "target": text("D, or a target of two classes of the study's own"),
     "kind": text("source or category", needed=True),
     "held_out": text("the source or category that took no part in training or choosing", needed=True),
@@ -85,7 +86,7 @@ LEFT_OUT = tuple(name for name in HELD_OUT if name != "target")
 """The columns of what was held out from one target."""
 
 CROSS_MODEL: Columns = {
-    "target": text("D, C, R, W, or the name of a target of the study's own", needed=True),
+    "target": TARGET,
     "from_model": text("model whose activations are mapped", needed=True),
     "from_layer": whole("its own chosen site for the target", needed=True),
     "from_position": text("as from_layer"),

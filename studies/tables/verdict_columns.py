@@ -1,12 +1,13 @@
 """The columns of ``verdicts.parquet``: names are a contract, each with its type and meaning."""
 
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
+from unsinter.studies.tables.shared_columns import MODEL, REASON_DATA
 
 NOT_TESTED = "not tested"
 """What the column ``used`` says where no direction was changed, as in every run that is older than it."""
 
 VERDICTS: Columns = {
-    "model": text("name of the model in the study file", needed=True),
+    "model": MODEL,
     "pair": text(
         "D-R (all rows), D-W and C-W (refused rows), D-topic (rows with a topic), or one of the study's own",
         needed=True,
@@ -24,9 +25,7 @@ VERDICTS: Columns = {
         "separable, shared, first-only, second-only, neither, not-apart or undetermined", needed=True
     ),
     "reason": text("in words: why nothing can be said, or what was seen"),
-    "reason_code": text("the same as a code; reasons of one code differ by their numbers and names"),
-    "reason_short": text("the same in words without numbers: equal for reasons that differ by these only"),
-    "reason_numbers": text("the numbers and names in these words, JSON"),
+    **REASON_DATA,
     "settles": text("of an undetermined verdict: how many more groups of which kind would settle it"),
     "groups_both": whole("independent groups in which both factors hold"),
     "groups_first_only": whole("independent groups in which only the first holds"),

@@ -8,6 +8,7 @@ import numpy as np
 from unsinter.features.worlds.knobs import CELLS
 from unsinter.studies.data.dataset import make_dataset
 from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.inputs.study_pairs import study_pairs
 from unsinter.studies.separation.power import Plan, Share, parse_cells, plan_table
 from unsinter.studies.study.cells import CELL_WORDS
@@ -110,7 +111,7 @@ def _with_cells(request: PlanRequest) -> tuple[PlanRequest, str]:
         is_present=np.ones(len(dataset.prompts), dtype=bool),
     )
     if not contrasts:
-        reason = left_out.get(request.pair, "its labels are not among the study's targets")
+        reason = left_out.get(request.pair) or Reason("labels-not-studied")
         raise StudyError(f"{request.study}: the pair {request.pair} has nothing to plan: {reason}.")
     fullest = max(contrasts, key=lambda contrast: min(contrast.pair.groups_per_cell().values()))
     counts = fullest.pair.groups_per_cell()

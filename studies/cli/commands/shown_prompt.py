@@ -13,10 +13,11 @@ from unsinter.studies.activations.model_reading import load_source, render_promp
 from unsinter.studies.cli.commands.prompt_sites import PromptChoice, chosen_sites
 from unsinter.studies.export.probe_facts import weights_about
 from unsinter.studies.store.site_weights import read_weights, weights_file
+from unsinter.studies.study.built_in_targets import HARM
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.study.run_options import Progress
 from unsinter.studies.study.sections import ModelSource
-from unsinter.studies.study.targets import HARM, read_definitions
+from unsinter.studies.study.targets import read_definitions
 from unsinter.studies.tables.prompt_columns import KEPT_ROWS, OWN, PROMPTS
 from unsinter.studies.tables.read import RunReader
 from unsinter.studies.token_maps.colour_limits import colour_limits

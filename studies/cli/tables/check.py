@@ -1,13 +1,13 @@
 """A check report as plain tables: titles, headers and rows of text, for a terminal or a page."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from unsinter.studies.data.check import CheckReport
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
 from unsinter.studies.data.large_cells import ANSWER_NAMES
-from unsinter.studies.study.targets import HARM
+from unsinter.studies.study.built_in_targets import TOPIC
 
 Key = tuple[str, ...]
 Table = tuple[str, Key, list[Key]]
@@ -16,12 +16,10 @@ Table = tuple[str, Key, list[Key]]
 MOST = 60
 """Cells of one table that are listed; the smallest of a longer one are only counted."""
 
-D_NAMES: Mapping[bool | None, str] = {True: HARM[True], False: HARM[False], None: "unknown"}
-
 
 def check_tables(report: CheckReport) -> list[Table]:
     """Return every table of a report, in the order to print them; empty tables are left out."""
-    worded = [row for row in report.responses if row.wording is not None]
+    worded = [row for row in report.responses if row.label("W") is not None]
     tables = [
         _files(report),
         _counts(
@@ -31,7 +29,7 @@ def check_tables(report: CheckReport) -> list[Table]:
             "Prompts by category",
             ("category", "D"),
             report.prompts,
-            lambda row: (row.topic or "-", _d(row)),
+            lambda row: (row.label(TOPIC) or "-", _d(row)),
         ),
         *(
             _counts(f"Prompts by {name}", (name, "D"), report.prompts, partial(_own_and_harm, name))
@@ -51,13 +49,13 @@ def check_tables(report: CheckReport) -> list[Table]:
             "Refusals: D x W",
             ("model", "D", "wording"),
             worded,
-            lambda row: (row.model or "-", _d(row), row.wording or "-"),
+            lambda row: (row.model or "-", _d(row), row.label("W") or "-"),
         ),
         _counts(
             "Refusals of all models: C x W",
             ("category", "wording"),
             worded,
-            lambda row: (row.topic or "-", row.wording or "-"),
+            lambda row: (row.label(TOPIC) or "-", row.label("W") or "-"),
         ),
         _missing(report),
         _associations(report),
@@ -82,11 +80,11 @@ def question_table(report: CheckReport) -> Table:
 
 
 def _d(row: LabelledRow) -> str:
-    return D_NAMES[row.harmful]
+    return row.label("D") or "unknown"
 
 
 def _own_and_harm(name: str, row: LabelledRow) -> Key:
-    return row.own.get(name, "-"), _d(row)
+    return row.label(name) or "-", _d(row)
 
 
 def _files(report: CheckReport) -> Table:

@@ -118,7 +118,7 @@ def _own_pairs(evidence: Evidence) -> list[str]:
 
 
 def _has_own(evidence: Evidence, pair: str) -> bool:
-    return any(evidence.target(name).own is not None for name in pair.split("-"))
+    return any(evidence.target(name).is_own for name in pair.split("-"))
 
 
 def _unjudged(evidence: Evidence, question: str, model: str) -> Finding | None:

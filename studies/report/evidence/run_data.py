@@ -12,7 +12,8 @@ from unsinter.cache.errors import UnsinterError
 from unsinter.studies.figures.verdict_text import unknown_verdict
 from unsinter.studies.reasons.columns import REASON_DATA
 from unsinter.studies.study.group_minimums import MIN_GROUPS
-from unsinter.studies.study.targets import TargetDefinition, definition_of, in_order, read_definitions
+from unsinter.studies.study.target_definition import TargetDefinition
+from unsinter.studies.study.targets import definition_of, in_order, read_definitions
 from unsinter.studies.tables.column import Columns
 from unsinter.studies.tables.columns import RESULTS, VERDICTS
 from unsinter.studies.tables.read import RunReader

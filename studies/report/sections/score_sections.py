@@ -29,19 +29,7 @@ from unsinter.studies.report.sections.figures import page_figure
 from unsinter.studies.tables.columns import RESULTS
 
 SCORE_HEADER = ("question", "what it shows", "score", "best floor", "gain", "control", "p", "probe and site")
-MEASURES = (
-    "balanced_accuracy",
-    "tpr_at_1_fpr",
-    "fpr_there",
-    "brier",
-    "ece",
-    "layer0_mean",
-    "random_model",
-    "ceiling",
-    "selectivity",
-    "shuffled",
-    "compression",
-)
+MEASURES = tuple(name for name, column in RESULTS.items() if column.title)
 """Columns of results in the folded table, under their titles."""
 
 

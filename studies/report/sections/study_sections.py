@@ -15,8 +15,8 @@ from unsinter.studies.report.evidence.run_data import Evidence
 from unsinter.studies.report.sections.blocks import Block, Cell, Command, Grid, Key, Panels
 from unsinter.studies.report.sections.figures import page_figure, variable
 from unsinter.studies.report.sections.score_sections import score_grids
+from unsinter.studies.study.built_in_targets import HARM
 from unsinter.studies.study.cells import ANSWER_WORDS, OFF_DIAGONAL
-from unsinter.studies.study.targets import HARM
 
 _KINDS = (*ANSWER_WORDS, "unlabelled")
 

@@ -18,16 +18,16 @@ from unsinter.studies.separation.inputs.factor_words import factor_words
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.record_covariates import record_covariates
 from unsinter.studies.separation.inputs.thresholds import Rule
+from unsinter.studies.study.built_in_targets import BUILT_IN_PAIRS, TOPIC
 from unsinter.studies.study.own_targets import OwnTarget, target_name
-from unsinter.studies.study.sections import BUILT_IN_PAIRS, Separation
-from unsinter.studies.study.targets import TOPIC
+from unsinter.studies.study.sections import Separation
 
 _NAMED = 0.8
 """Share of rows on each side of D that must carry a topic before comparisons are held within one."""
 
 
 _FINER = {"C-W": (True, True), "D-topic": (True, False)}
-"""Built-in pairs whose first, and second, factor is read with the very class of the other held fixed."""
+"""Pairs whose first, and second, factor is always read with the very class of the other held fixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +174,8 @@ def _finer(name: str, z: Names, w: Names) -> tuple[bool, bool]:
     That is so where the other one has several classes. Detection, and any factor of two classes, is read over
     all wordings, as its topic is held fixed.
     """
-    if name in BUILT_IN_PAIRS:
-        return _FINER.get(name, (False, False))
+    if name in _FINER:
+        return _FINER[name]
     n_first, n_second = len(np.unique(z)), len(np.unique(w))
     return n_second > 2 and not (n_first == 2 and name.endswith("-W")), n_first > 2
 

@@ -13,7 +13,7 @@ from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
 from unsinter.studies.data.labelled_rows import prompt_row
 from unsinter.studies.data.questions import value_of
-from unsinter.studies.study.targets import BUILT_IN, TOPIC
+from unsinter.studies.study.built_in_targets import BUILT_IN, TOPIC
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -124,7 +124,7 @@ def test_a_wording_on_an_answer_is_no_wording():
     prompts, responses = plant({(True, "compliance"): (80, {}, ["curt", "kind"])})
     report = check_data([prompts], responses=[responses])
     assert answers(report, "m")["W"] == (False, "nothing was refused")
-    assert all(row.wording is None for row in report.responses)
+    assert all(row.label("W") is None for row in report.responses)
 
 
 def test_two_wordings_by_two_categories_need_all_four_cells():
@@ -196,7 +196,7 @@ def test_responses_to_unknown_prompts_are_counted_and_listed():
     report = check_data([prompts[:33]], responses=[responses])
     note = "7 responses name a prompt that no file holds (such as p33, p34, p35, p36, p37)"
     assert any(found.startswith(note) for found in report.notes)
-    assert sum(row.harmful is None for row in report.responses) == 7
+    assert sum(row.label("D") is None for row in report.responses) == 7
 
 
 def test_responses_alone_answer_only_what_needs_no_prompt():
@@ -260,11 +260,11 @@ def test_one_path_needs_no_list_and_no_path_is_refused(tmp_path):
 
 def test_a_group_counts_once_in_each_cell_it_reaches():
     rows = [
-        LabelledRow(group="g", harmful=True),
-        LabelledRow(group="g", harmful=True),
-        LabelledRow(group="g", harmful=False),
+        LabelledRow(group="g", labels={"x": "a"}),
+        LabelledRow(group="g", labels={"x": "a"}),
+        LabelledRow(group="g", labels={"x": "b"}),
     ]
-    assert count_groups([*rows, LabelledRow(group="h")], lambda row: row.harmful) == {True: 1, False: 1}
+    assert count_groups([*rows, LabelledRow(group="h")], lambda row: row.label("x")) == {"a": 1, "b": 1}
 
 
 def test_tables_hold_text_of_the_width_of_their_header():
@@ -301,10 +301,10 @@ def xstest(shared_data):
 def test_xstest_gives_the_published_off_diagonal_cells(xstest):
     # One of the 450 prompts was taken out of these data (449 rows a model); it stands in no published cell.
     for model, (refused, answered) in XSTEST.items():
-        cells = [(row.harmful, row.refusal) for row in xstest.responses if row.model == model]
+        cells = [(row.label("D"), row.refusal) for row in xstest.responses if row.model == model]
         assert len(cells) == 449
-        assert (cells.count((False, "refusal")), cells.count((False, "partial"))) == refused
-        assert (cells.count((True, "compliance")), cells.count((True, "partial"))) == answered
+        assert (cells.count(("harmless", "refusal")), cells.count(("harmless", "partial"))) == refused
+        assert (cells.count(("harmful", "compliance")), cells.count(("harmful", "partial"))) == answered
 
 
 def test_no_model_of_xstest_can_tell_harm_from_refusing(xstest):
@@ -346,7 +346,7 @@ def test_check_counts_a_prompt_in_the_class_that_a_run_gives_it(harmful, categor
     record = PromptRecord(id="a", prompt="x", harmful=harmful, category=category, topic=topic)
     row = prompt_row(record, "a", {})
     assert value_of("C")(row) == BUILT_IN["C"].label(record, None)
-    assert value_of("D")(row) == (None if harmful is None else BUILT_IN["D"].label(record, None) == "harmful")
+    assert value_of("D")(row) == BUILT_IN["D"].label(record, None)
     dataset = Dataset(prompts=(record,), ids=np.array(["a"]), groups=np.array(["a"]), split=None)
     assert [value_of(TOPIC)(row) or ""] == dataset.topics.tolist()
 

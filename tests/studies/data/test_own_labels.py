@@ -213,7 +213,7 @@ def test_check_asks_for_as_many_groups_as_the_study_does():
             prompts, beside=beside, near_copies=NearCopies(threshold=1.0, word_threshold=None)
         )
         answers[needed] = {question.name: question.answerable for question in report.questions}
-        assert all(row.own["x"] in "ab" for row in report.prompts)
+        assert all(row.labels["x"] in "ab" for row in report.prompts)
     assert answers[5] == answers[30] | {"D": True, "C": True, "category transfer": True, "x": True,
                                         "(x, D)": True}  # fmt: skip
     assert not any(answers[30].values())

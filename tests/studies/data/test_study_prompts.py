@@ -169,7 +169,7 @@ def test_files_of_one_class_each_are_declared_to_check(tmp_path, unsinter):
     done = unsinter("check", "--all-harmful", bad, "--all-harmless", good)
     assert "harmful 40, harmless 40 groups" in done.stdout
     report = check_data([], all_harmful={bad: True, good: False})
-    assert [row.harmful for row in report.prompts] == [True] * 40 + [False] * 40
+    assert [row.label("D") for row in report.prompts] == ["harmful"] * 40 + ["harmless"] * 40
 
 
 def test_a_file_declared_both_ways_is_refused(tmp_path, refused):

@@ -25,8 +25,12 @@ def test_reasons_are_counted_and_nothing_is_advised_without_a_cut():
 def test_reasoning_whose_length_nobody_saw_is_given_four_times_the_tokens():
     cut = response(missing=THINKING, truncated=True, n_tokens=40)
     found = count_unlabelled([cut, cut, response("compliance", n_tokens=20)], max_new_tokens=40)
-    assert "2 of 3 answers were cut by max_new_tokens 40 before they decide, 2 of them inside" in found.advice
-    assert "to 192 (a first try" in found.advice
+    assert found.advice == (
+        "2 of 3 answers were cut by max_new_tokens 40 before they decide, 2 of them inside their reasoning; "
+        "set responses.max_new_tokens to 192 (a first try: no reasoning came to its end, so its length is "
+        "not known)."
+    )
+    assert found.advice.values["needed"] == 192
 
 
 def test_reasoning_that_ended_elsewhere_tells_how_long_it_takes():
@@ -34,7 +38,20 @@ def test_reasoning_that_ended_elsewhere_tells_how_long_it_takes():
     ended = response("refusal", opening="x" * 992 + "</think>" + "y" * 200, n_tokens=300, truncated=False)
     cut = response(missing=THINKING, opening="z" * 1200, truncated=True, n_tokens=300)
     found = count_unlabelled([ended, cut], max_new_tokens=100)
-    assert "max_new_tokens to 384 (judged by the answers" in found.advice
+    assert found.advice == (
+        "1 of 2 answers were cut by max_new_tokens 100 before they decide, 1 of them inside their reasoning; "
+        "set responses.max_new_tokens to 384 (judged by the answers that were not cut so early)."
+    )
+
+
+def test_a_cut_without_reasoning_says_which_limit_and_how_many():
+    answers = [response("compliance", opening="word " * 2_000, n_tokens=2_000)] * 1_200
+    answers += [response(missing="cut before it decides", truncated=True, n_tokens=1_100)] * 1_001
+    advice = count_unlabelled(answers, max_new_tokens=1_100).advice
+    assert advice == (
+        "1,001 of 2,201 answers were cut by max_new_tokens 1,100 before they decide; set "
+        "responses.max_new_tokens to 2,560 (judged by the answers that were not cut so early)."
+    )
 
 
 def test_recorded_answers_are_counted_and_get_no_advice():

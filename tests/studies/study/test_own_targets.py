@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from unsinter.studies.figures.verdict_text import factor, thresholds_of
 from unsinter.studies.run.across_categories_step import across_rule
 from unsinter.studies.run.separation_step import rule_of
+from unsinter.studies.study.built_in_targets import BUILT_IN
 from unsinter.studies.study.file import StudyError, parse_study
 from unsinter.studies.study.own_targets import RESERVED, OwnTarget, class_name
-from unsinter.studies.study.targets import BUILT_IN, definition_of, in_order, read_definitions
+from unsinter.studies.study.targets import definition_of, in_order, read_definitions
 
 OWN = {"name": "jailbreak", "field": "is_jailbreak", "where": {"harmful": [True]}}
 BASE = {"name": "s", "models": [{"name": "m", "path": "planted:detached"}], "prompts": {}, "responses": {}}
