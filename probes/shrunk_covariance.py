@@ -1,7 +1,7 @@
 """Covariances shrunk towards the identity, factored once for many directions."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray, LabelArray
 
-_LEAST_SHRINKAGE = 1e-3
+LEAST_SHRINKAGE = 1e-3
 """Keeps the metric invertible where rows suffice for the rule to shrink by nothing."""
 
 _RIDGE = {torch.float32: 1e-6, torch.float64: 1e-10}
@@ -62,14 +62,8 @@ class ShrunkCovariance:
         cls, S: Tensor, rows: Tensor, *, mean: Tensor, scale: Tensor, least: float = 0.0, ridge: float = 0.0
     ) -> Self:
         """Return that of the correlations S (d, d), which are overwritten, of standardised rows (n, d)."""
-        trace = float(S.trace())
-        shrinkage = ledoit_wolf(rows, float((S * S).sum()), trace, least=least)
-        # Where no column varies, the identity stands for what is not there.
-        identity = (shrinkage + ridge) * (trace or float(len(S))) / len(S)
-        S *= 1 - shrinkage
-        S.diagonal().add_(identity)
-        factor = torch.linalg.cholesky(S)
-        return cls(mean=mean, scale=scale, shrinkage=shrinkage, identity=identity, factor=factor)
+        own = shrink(S, rows, n_dimensions=len(S), least=least, ridge=ridge)
+        return cls(mean=mean, scale=scale, **own._asdict())
 
     def standardise(self, X: Tensor) -> Tensor:
         """Return X (n, d) in the units of the metric."""
@@ -126,7 +120,7 @@ def fold_covariances(X: Tensor, folds: LabelArray) -> list[ShrunkCovariance]:
                 rows,
                 mean=shift + size * mean.to(Z),
                 scale=size * scale.to(Z),
-                least=_LEAST_SHRINKAGE,
+                least=LEAST_SHRINKAGE,
             )
         )
     return metrics
@@ -152,13 +146,35 @@ def _from_rows(X: Tensor) -> ShrunkCovariance:
     )
 
 
+class Shrunk(NamedTuple):
+    """A covariance shrunk towards the identity: how far, what of the identity was added, Cholesky factor."""
+
+    shrinkage: float
+    identity: float
+    factor: Tensor
+
+
+def shrink(S: Tensor, rows: Tensor, *, n_dimensions: int, least: float, ridge: float) -> Shrunk:
+    """Return the covariance S (p, p), which is overwritten, of centred rows (n, p) shrunk and factored.
+
+    ``n_dimensions`` is how many columns the rows had; ``ridge`` is added to the share of the identity.
+    """
+    trace = float(S.trace())
+    shrinkage = ledoit_wolf(rows, float((S * S).sum()), trace, n_dimensions=n_dimensions, least=least)
+    # Where no column varies, the identity stands for what is not there.
+    identity = (shrinkage + ridge) * (trace or float(n_dimensions)) / n_dimensions
+    S *= 1 - shrinkage
+    S.diagonal().add_(identity)
+    return Shrunk(shrinkage, identity, torch.linalg.cholesky(S))
+
+
 def ledoit_wolf(
     rows: Tensor,
     square: float,
     trace: float,
     *,
     n_dimensions: int | None = None,
-    least: float = _LEAST_SHRINKAGE,
+    least: float = LEAST_SHRINKAGE,
 ) -> float:
     """Return the shrinkage, from ``least`` to 1 - least, of centred rows (n, d).
 

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from unsinter.studies.export.probe_card import SHOWN
-from unsinter.studies.report.sections.score_sections import MEASURES
+from unsinter.probes.files.measured import MEASURED, measured_words
 from unsinter.studies.study.file import parse_study
 from unsinter.studies.study.model_source import ModelSource
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
@@ -59,11 +58,9 @@ def test_a_page_without_a_place_for_the_tables_is_left_as_it_is(tmp_path, capsys
     assert main([]) == 2
 
 
-def test_what_the_report_and_a_card_show_of_results_is_declared_with_its_words():
-    assert all(RESULTS[name].title for name in MEASURES)
-    assert all(RESULTS[name].card for name in SHOWN)
-    assert {name for name, column in RESULTS.items() if column.title} == set(MEASURES)
-    assert {name for name, column in RESULTS.items() if column.card} == set(SHOWN)
+def test_what_a_card_says_of_a_probe_is_a_number_that_a_run_has_of_it():
+    assert {RESULTS[name].dtype for name in MEASURED} == {"number"}
+    assert all(measured_words(name, "words").strip() for name in MEASURED)
 
 
 def test_every_key_of_the_prompts_of_a_study_is_documented(repository):

@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
+from importlib.resources.abc import Traversable
 
 import numpy as np
 import numpy.typing as npt
@@ -95,24 +95,20 @@ def _nothing_given(
     return chances @ np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
-def read_model(path: Path) -> RefusalModel:
-    """Read a stored model.
+def read_model(file: Traversable) -> RefusalModel:
+    """Read a stored model, of a path or of a package.
 
     Raises
     ------
     ValueError : names the file if it is damaged or made for other rules.
     """
-    text = path.read_text(encoding="utf-8")
-    return _parse(text, where=str(path))
+    return _parse(file.read_text(encoding="utf-8"), where=str(file))
 
 
 @cache
 def shipped_model() -> RefusalModel:
     """Return the model that comes with the package."""
-    text = (
-        files("unsinter.features.labelling").joinpath("data/refusal_model.json").read_text(encoding="utf-8")
-    )
-    return _parse(text, where="the shipped refusal_model.json")
+    return read_model(files("unsinter.features.labelling").joinpath("data/refusal_model.json"))
 
 
 def _parse(text: str, *, where: str) -> RefusalModel:

@@ -8,21 +8,6 @@ from unsinter.features.labelling.patterns import LAYOUT_MOVES, MOVES
 from unsinter.features.labelling.phrase_tables import fold, phrase_tables
 from unsinter.features.labelling.prose.text import normalise, prose, sentences, squeeze
 
-WORDING_STYLES = (
-    "bare",
-    "apology",
-    "ai_identity",
-    "cannot",
-    "decline",
-    "knowledge_limit",
-    "moral_legal",
-    "correction",
-    "supportive",
-    "soft_opener",
-    "other",
-)
-"""Values of W. One per full refusal; all moves together are the multi-label view."""
-
 _BARE_LENGTH = 75
 """Longest whole answer, in characters, that can count as bare."""
 

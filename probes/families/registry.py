@@ -1,8 +1,5 @@
 """Every family of probes: a new one is its own module and an entry here, or is registered by its user."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from unsinter.cache.errors import UnsinterError
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.families.family import Conditions, Family, Options, Range, Solver
@@ -137,15 +134,3 @@ def register(family: Family) -> None:
             "choose another name."
         )
     _families[family.name] = family
-
-
-@contextmanager
-def registered(family: Family) -> Iterator[Family]:
-    """Register a family for the length of a block."""
-    before = dict(_families)
-    register(family)
-    try:
-        yield family
-    finally:
-        _families.clear()
-        _families.update(before)

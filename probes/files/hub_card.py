@@ -5,20 +5,7 @@ from typing import Any
 
 from unsinter.probes.files.exported import ProbeWeights
 from unsinter.probes.files.markdown import code_span, plain_text
-
-_MEASURED = {
-    "floor": "the text floor on the same split",
-    "control": "the control task",
-    "shuffled": "the same probe on shuffled labels",
-    "ceiling": "what noisy labels allow",
-    "balanced_accuracy": "balanced accuracy",
-    "tpr_at_1_fpr": "true positives at 1 % false ones",
-    "brier": "Brier score",
-    "ece": "calibration error",
-    "n_test": "held-out rows",
-}
-"""Columns of a run's results that the card shows below the score, in words."""
-
+from unsinter.probes.files.measured import MEASURED, measured_words
 
 _USE = """\
 ## How to use it
@@ -92,7 +79,12 @@ def _measured(row: Mapping[str, Any]) -> str:
     has_control = _is_number(row.get("control")) or _is_number(row.get("shuffled"))
     if not (has_control and _is_number(row.get("score")) and _is_number(row.get("floor"))):
         return _NO_SCORE
-    words = {"score": f"{plain_text(str(row.get('metric', 'score')))} on held-out groups", **_MEASURED}
+    floor = plain_text(str(row.get("floor_name", "unnamed")))
+    words = {
+        "score": f"{plain_text(str(row.get('metric', 'score')))} on held-out groups",
+        **{name: measured_words(name, floor) for name in MEASURED},
+        "n_test": "held-out rows",
+    }
     shown = [(words[name], _with_interval(row, name)) for name in words if _is_number(row.get(name))]
     return _rows(("what", "value"), shown)
 

@@ -17,6 +17,7 @@ from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.load import find_model
 from unsinter.studies.data.sites import FloatArray
 from unsinter.studies.data.targets import Response
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.study.sections import ModelSource
@@ -48,7 +49,12 @@ class Reading:
 
     def has_floor(self, name: str) -> bool:
         """Return whether a reading that no trained block has touched can be had, as ``layer0_mean``."""
-        return name not in self.facts.get("not_had", {})
+        return name not in self.not_had
+
+    @property
+    def not_had(self) -> Mapping[str, Reason]:
+        """Floors that cannot be had, and why."""
+        return self.facts.get("not_had", {})
 
     @property
     def layers(self) -> tuple[int, ...]:

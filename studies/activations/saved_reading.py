@@ -21,6 +21,7 @@ from unsinter.studies.activations.saved_arrays import (
 from unsinter.studies.activations.untrained import LAYER0_MEAN
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import Site
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.study.saved_activations import SavedActivations
@@ -30,13 +31,8 @@ SAVED = "saved activations"
 """What stands in an identity for the place where a model was read."""
 
 NOT_HAD = {
-    "layer0_mean": (
-        "what the mean token embedding tells: saved activations do not have it; save layer 0 at "
-        "instruction_mean too. Nothing is claimed beyond it."
-    ),
-    "random_model": (
-        "what the same architecture with untrained weights tells: saved activations do not have it."
-    ),
+    "layer0_mean": Reason("no-saved-embedding"),
+    "random_model": Reason("no-saved-untrained-model"),
 }
 """Floor -> why a run that reads saved activations lacks it."""
 

@@ -16,6 +16,7 @@ from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import ReadSite, Site
 from unsinter.studies.data.targets import Names, Response, Target
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.causal import Causal
 from unsinter.studies.study.run_options import Progress, silent
 
@@ -36,6 +37,10 @@ class CausalError(UnsinterError, ValueError):
 
 class UntoldAnswersError(CausalError):
     """A model whose answers do not show how it begins to refuse."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,28 +150,17 @@ def training_openings(inputs: CausalInput) -> Openings:
     kinds, groups = inputs.kinds, inputs.groups
     answered = np.array([r is not None and bool(r.opening) for r in inputs.responses])
     if not answered.any():
-        raise UntoldAnswersError(
-            f"{inputs.name}: the run holds no text of an answer, so it is not known how this model begins to "
-            "refuse; give the study responses and run it again."
-        )
+        raise UntoldAnswersError(Reason("no-answer-text", model=inputs.name))
     taken = inputs.train & answered & (kinds != "")
-    for kind, words in ((REFUSAL, "refusals"), (COMPLIANCE, "answers that are no refusal")):
+    for kind, code in ((REFUSAL, "few-refusals"), (COMPLIANCE, "few-other-answers")):
         n = len(set(groups[taken & (kinds == kind)]))
         if n < FEWEST_ANSWERS:
-            raise UntoldAnswersError(
-                f"{inputs.name}: the training prompts hold {n} independent groups of {words}, and "
-                f"{FEWEST_ANSWERS} are needed to know how these begin; add prompts that the model "
-                f"{'refuses' if kind == REFUSAL else 'answers'}."
-            )
+            raise UntoldAnswersError(Reason(code, model=inputs.name, n=n, needed=FEWEST_ANSWERS))
     places = np.flatnonzero(taken)
     texts = [str(getattr(inputs.responses[int(place)], "opening", "")) for place in places]
     tokens = [ids for ids, _ in encode(inputs.model, texts, specials=False)]
     openings = find_openings(tokens, kinds[places].tolist(), [str(w) for w in inputs.wordings[places]])
     kinds_seen = {opening.kind for opening in openings.openings}
     if openings.covered < FEWEST_COVERED or len(kinds_seen) < 2:
-        raise UntoldAnswersError(
-            f"{inputs.name}: its refusals and its other answers begin alike ({openings.covered:.0%} of the "
-            "training answers are told by their first tokens), so the log-odds of a refusal cannot be read "
-            "there."
-        )
+        raise UntoldAnswersError(Reason("openings-alike", model=inputs.name, covered=openings.covered))
     return openings

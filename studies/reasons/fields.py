@@ -61,7 +61,7 @@ def read_field(field: Field, value: Any) -> Any:
         return KINDS[field.kind].read(value)
     if not field.spec:
         return str(value)
-    return int(value) if field.spec == "d" else float(value)
+    return int(value) if field.spec.endswith("d") else float(value)
 
 
 def fill(template: str, values: Mapping[str, Any], form: str) -> str:

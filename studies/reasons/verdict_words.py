@@ -94,6 +94,7 @@ OBSTACLES = {
         "together: groups do not hold what belongs together, such as paraphrases",
     ),
     "not-asked": words("no separation verdict is part of this run"),
+    "labels-not-studied": words("its labels are not among the study's targets"),
     "no-responses": words("there are no labelled responses"),
 }
 """Why there can be no verdict at all, and what was done to the groups."""

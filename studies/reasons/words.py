@@ -6,8 +6,9 @@ Fields are explained in ``fields``.
 """
 
 from unsinter.studies.reasons.category_words import ACROSS_CATEGORIES
-from unsinter.studies.reasons.causal_words import CAUSAL
-from unsinter.studies.reasons.data_words import QUESTIONS, TARGETS
+from unsinter.studies.reasons.causal_words import CAUSAL, UNTOLD
+from unsinter.studies.reasons.data_words import QUESTIONS, READINGS, TARGETS
+from unsinter.studies.reasons.prompt_words import SHOWN
 from unsinter.studies.reasons.template import Words, words
 from unsinter.studies.reasons.verdict_words import CONTRASTS, OBSTACLES, SETTLING, VERDICT
 
@@ -18,6 +19,17 @@ GENERAL = {
 """A text of which nothing else is known; several reasons at once."""
 
 WORDS: dict[str, Words] = (
-    GENERAL | VERDICT | OBSTACLES | CONTRASTS | SETTLING | ACROSS_CATEGORIES | TARGETS | QUESTIONS | CAUSAL
+    GENERAL
+    | VERDICT
+    | OBSTACLES
+    | CONTRASTS
+    | SETTLING
+    | ACROSS_CATEGORIES
+    | TARGETS
+    | READINGS
+    | QUESTIONS
+    | CAUSAL
+    | UNTOLD
+    | SHOWN
 )
 """Code -> its words."""

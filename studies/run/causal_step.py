@@ -48,7 +48,7 @@ def check_causes(
         inputs = causal_input(outcome.reading, study, dataset, settings, chosen=chosen)
         outcome.others["causal"] = causal_step(inputs, step_content(outcome.reading), store)
     except UntoldAnswersError as error:
-        outcome.not_caused = str(error)
+        outcome.not_caused = error.reason
 
 
 def causal_input(

@@ -59,8 +59,16 @@ class ModelOutcome:
     others: dict[str, Step] = field(default_factory=dict)
     not_studied: dict[str, Reason] = field(default_factory=dict)
     not_separated: dict[str, Reason] = field(default_factory=dict)
-    not_caused: str = ""
-    """Why the causal check that the study asks for was not made; empty where it was, or is not asked for."""
+    not_caused: Reason | None = None
+    """Why the causal check that the study asks for was not made; None where it was, or is not asked for."""
+
+    @property
+    def reasons(self) -> dict[str, Reason]:
+        """Every reason that the summary gives in words, by its target, its pair, or its place there."""
+        floors = {f"extraction.not_had.{name}": why for name, why in self.reading.not_had.items()}
+        others = {"cut_answers": self.unlabelled.advice, "not_caused": self.not_caused}
+        known = {name: why for name, why in others.items() if why is not None}
+        return {**self.not_studied, **self.not_separated, **floors, **known}
 
 
 def study_model(

@@ -116,15 +116,13 @@ def _summarise_model(outcome: ModelOutcome, tables: Mapping[str, pd.DataFrame]) 
         "answers": dict(outcome.answers),
         "rendered": outcome.rendered,
         "unlabelled": dict(outcome.unlabelled.reasons),
-        "cut_answers": outcome.unlabelled.advice,
+        "cut_answers": None if outcome.unlabelled.advice is None else str(outcome.unlabelled.advice),
         "selected": [] if own is None else _records(own[own["selected"]]),
         "tuned": [] if own is None else _records(own[own["tuned"]]),
         "not_studied": {target: str(reason) for target, reason in outcome.not_studied.items()},
         "not_separated": {pair: str(reason) for pair, reason in outcome.not_separated.items()},
-        **({"not_caused": outcome.not_caused} if outcome.not_caused else {}),
-        "reasons": {
-            what: reason.as_json() for what, reason in (outcome.not_studied | outcome.not_separated).items()
-        },
+        **({"not_caused": str(outcome.not_caused)} if outcome.not_caused else {}),
+        "reasons": {what: reason.as_json() for what, reason in outcome.reasons.items()},
     }
 
 

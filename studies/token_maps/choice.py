@@ -7,6 +7,7 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.cells import ANSWER_WORDS, CELL_WORDS, POSITIVE
 
 CELLS = {
@@ -49,11 +50,11 @@ class HeldOutCalls:
         return (self.margins > 0) != self.is_positive
 
 
-Choice = tuple[str, str]
+Choice = tuple[str, Reason]
 """Id of a prompt, and why it is chosen."""
 
 
-def choose_prompts(calls: Sequence[HeldOutCalls], n: int) -> dict[str, list[str]]:
+def choose_prompts(calls: Sequence[HeldOutCalls], n: int) -> dict[str, list[Reason]]:
     """Return at most ``n`` prompts by id, each with all that it was chosen for, first reasons first.
 
     The targets take turns. Per cell the most and least typical come first; a fifth is kept for prompts that
@@ -62,14 +63,14 @@ def choose_prompts(calls: Sequence[HeldOutCalls], n: int) -> dict[str, list[str]
     wrong = list(_in_turn([_wrong(own) for own in calls]))
     n_kept = min(len({name for name, _ in wrong}), n // _WRONG_SHARE)
     typical = _in_turn([_typical(own) for own in calls])
-    chosen: dict[str, list[str]] = {}
+    chosen: dict[str, list[Reason]] = {}
     _add(chosen, typical, n - n_kept)
     _add(chosen, wrong, n)
     _add(chosen, _in_turn([_typical(own) for own in calls]), n)
     return chosen
 
 
-def _add(chosen: dict[str, list[str]], choices: Iterator[Choice] | Sequence[Choice], n: int) -> None:
+def _add(chosen: dict[str, list[Reason]], choices: Iterator[Choice] | Sequence[Choice], n: int) -> None:
     """Add choices until there are ``n`` prompts; those that are there get further reasons all the same."""
     for name, why in choices:
         if name in chosen or len(chosen) < n:
@@ -92,8 +93,8 @@ def _typical(calls: HeldOutCalls) -> list[Choice]:
         for cell in names:
             places = [place for place, own in enumerate(calls.cells) if own == cell]
             best = min(places, key=lambda place: (sign * agreement[place], calls.ids[place]))
-            how = "the only held-out one" if len(places) == 1 else f"{words} typical"
-            choices.append((calls.ids[best], f"{how} of {cell_words(cell)}, by {calls.target}"))
+            code = "only-one-of-cell" if len(places) == 1 else f"{words}-typical"
+            choices.append((calls.ids[best], Reason(code, cell=cell_words(cell), target=calls.target)))
     return choices
 
 
@@ -102,7 +103,7 @@ def _wrong(calls: HeldOutCalls) -> list[Choice]:
     order = sorted(
         np.flatnonzero(calls.is_wrong).tolist(), key=lambda place: (agreement[place], calls.ids[place])
     )
-    return [(calls.ids[place], f"called wrongly by {calls.target}") for place in order]
+    return [(calls.ids[place], Reason("called-wrongly", target=calls.target)) for place in order]
 
 
 def cell_words(cell: str) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.shrunk_covariance import ledoit_wolf
+from unsinter.probes.shrunk_covariance import LEAST_SHRINKAGE, shrink
 
 _RIDGE = 1e-9
 """Of the mean square: keeps the factor of dependent rows finite."""
@@ -72,11 +72,8 @@ class ResidualMetric:
         """
         n, _ = residual.shape
         S = (residual.T @ residual if moments is None else moments) / n
-        trace = float(S.trace())
-        shrinkage = ledoit_wolf(residual, float((S * S).sum()), trace, n_dimensions=n_dimensions)
-        S *= 1 - shrinkage
-        S.diagonal().add_((shrinkage + _RIDGE) * max(trace, 1e-300) / n_dimensions)
-        return cls(factor=torch.linalg.cholesky(S), weight=(1 - shrinkage) / n)
+        own = shrink(S, residual, n_dimensions=n_dimensions, least=LEAST_SHRINKAGE, ridge=_RIDGE)
+        return cls(factor=own.factor, weight=(1 - own.shrinkage) / n)
 
     def solve(self, B: Tensor) -> Tensor:
         """Return B (k, p) times the inverse of G."""

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from unsinter.features.labelling import RULES_VERSION, ResponseLabel, label_response, label_responses
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES, read_model, shipped_model
-from unsinter.features.labelling.rules import WORDING_STYLES
 
 SPEC = importlib.util.spec_from_file_location("labelling_openings", Path(__file__).parent / "openings.py")
 written = importlib.util.module_from_spec(SPEC)
+STYLES = (
+    "bare", "apology", "ai_identity", "cannot", "decline", "knowledge_limit", "moral_legal", "correction",
+    "supportive", "soft_opener", "other",
+)  # fmt: skip
 SPEC.loader.exec_module(written)
 
 
@@ -93,7 +96,7 @@ def test_any_text_gets_a_label_or_a_reason_and_never_a_wording_without_refusal(t
     else:
         assert sum(label.scores.values()) == pytest.approx(1)
         assert label.scores[label.refusal] == max(label.scores.values())
-    assert (label.wording in WORDING_STYLES) if label.refusal == "refusal" else (label.wording is None)
+    assert (label.wording in STYLES) if label.refusal == "refusal" else (label.wording is None)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from nearest_centroid import NEAREST_CENTROID
+from registered import registered
 from sklearn.neighbors import NearestCentroid
 
 from unsinter.probes import Task
@@ -15,7 +16,6 @@ from unsinter.probes.families.registry import (
     all_families,
     family_of,
     register,
-    registered,
     sweep_names,
     title_of,
     tuned_names,

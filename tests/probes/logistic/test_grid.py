@@ -216,9 +216,9 @@ def test_a_fit_that_was_stopped_says_so():
     ],
 )
 def test_bad_input_is_one_sentence(change, message):
-    given = {"X": np.eye(4, 2), "penalties": [0.1], "codes": np.array([0, 1, 0, 1])} | change
+    arguments = {"X": np.eye(4, 2), "penalties": [0.1], "codes": np.array([0, 1, 0, 1])} | change
     with pytest.raises(ValueError, match=message):
-        fit(**given)
+        fit(**arguments)
 
 
 def fit(X, penalties, codes):

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import yaml
 from nearest_centroid import NEAREST_CENTROID
+from registered import registered
 from tuning_world import SIGNAL, SITES, World
 
 from unsinter.probes.families.family import Range
-from unsinter.probes.families.registry import registered
 from unsinter.probes.files.export import load_probe
 from unsinter.studies.cli.commands.export import ExportRequest, export_verb
 from unsinter.studies.probing.sweep import SitePlan, fit_sites

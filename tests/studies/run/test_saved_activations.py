@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from unsinter.studies import Run, Settings, load_study, run_study
 from unsinter.studies.activations.saved_arrays import open_arrays
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.file import StudyError
 
 LAYERS, POSITION = (0, 2), "template_end"
@@ -117,7 +118,11 @@ def test_what_cannot_be_had_without_the_model_is_said_and_other_arrays_are_anoth
     run = Run.open(tmp_path / "saved")
     assert run.results["layer0_mean"].isna().all()
     assert run.results["random_model"].isna().all()
-    assert set(summary["models"]["tiny"]["extraction"]["not_had"]) == {"layer0_mean", "random_model"}
+    words = summary["models"]["tiny"]["extraction"]["not_had"]
+    codes = summary["models"]["tiny"]["reasons"]
+    assert set(words) == {"layer0_mean", "random_model"}
+    for floor, text in words.items():
+        assert str(Reason.from_json(codes[f"extraction.not_had.{floor}"])) == text
     page = (tmp_path / "saved" / "report.html").read_text(encoding="utf-8")
     assert "untrained weights tells: saved activations do not have it" in page
     assert "mean token embedding tells: saved activations do not have it" in page
