@@ -56,7 +56,7 @@ def read(
     """Return the activations of every site, and styles (n_prompts, answers) of the answers that refused."""
     model = load_model(str(model_folder(name)), dtype="float32")
     rendered = render([(prompt.id, prompt.prompt) for prompt in dataset.prompts], model)
-    found = extract(model, rendered, InMemoryStore(), layers="all", positions=POSITIONS)
+    outcome = extract(model, rendered, InMemoryStore(), layers="all", positions=POSITIONS)
     styles = np.full((len(rendered), answers), "", dtype="U32")
     place = {prompt.id: number for number, prompt in enumerate(dataset.prompts)}
     with tempfile.TemporaryDirectory() as folder:
@@ -67,9 +67,9 @@ def read(
                 answer = label_record(ResponseRecord.model_validate(made), dataset.prompts[row])
                 styles[row, sample] = answer.wording or ""
     sites = {
-        (layer, position): found.activations(layer, position)
-        for position in found.positions
-        for layer in found.layers
+        (layer, position): outcome.activations(layer, position)
+        for position in outcome.positions
+        for layer in outcome.layers
     }
     return sites, styles
 
@@ -129,16 +129,16 @@ def refusals_world(kind: str, seed: int, *, n: int = 720, d: int = 64) -> tuple[
 
 def worlds(n_worlds: int) -> dict[str, dict[str, int]]:
     """Return how often each decision fell in every kind of world."""
-    found = {}
+    outcome = {}
     for kind in ("unread", "sintered", "detached", "own"):
         fell: Counter[str] = Counter()
         for seed in range(n_worlds):
             X, labels = refusals_world(kind, seed)
             data = make_data(np.ones(len(X), dtype=int), **labels)
             fell[across_site(X, plan_across(data, AcrossRule(seed=seed, n_draws=300))).decision] += 1
-        found[kind] = dict(fell)
-        print(kind, found[kind], flush=True)
-    return found
+        outcome[kind] = dict(fell)
+        print(kind, outcome[kind], flush=True)
+    return outcome
 
 
 def speed(*, n: int = 1500, d: int = 512, draws: int = 1000) -> dict[str, float]:

@@ -43,7 +43,7 @@ def largest_difference(
 ) -> float:
     """Return the largest absolute difference over prompts, layers and positions, in activation units."""
     rows = render(tests.PROMPTS, model, template=template)
-    found = extract(
+    outcome = extract(
         model,
         rows,
         zoo.MemoryStore(),
@@ -56,9 +56,9 @@ def largest_difference(
         streams = tests.oracle(model, row)[0]
         for position in POSITIONS:
             start, past = resolve_position(position, row)
-            for layer in found.layers:
+            for layer in outcome.layers:
                 expected = streams[layer][start:past].mean(axis=0)
-                value = found.activations(layer, position)[index]
+                value = outcome.activations(layer, position)[index]
                 worst = max(worst, float(np.abs(value - expected).max()))
     return worst
 
@@ -69,7 +69,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "architectures.json")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     zoo, tests = module("conftest"), module("extract/test_extract_values")
     figures = {}
     for name, recipe in {**zoo.LISTED, **zoo.UNLISTED}.items():
@@ -83,7 +83,7 @@ def main() -> None:
         )
         print(f"{name:24s} {figures[name]:.1e}", file=sys.stderr, flush=True)
     result = {"machine": describe(), "dtype": "float32", "bar": 1e-5, "largest_difference": figures}
-    asked.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     cells = [f"{name} {value:.1e}" for name, value in sorted(figures.items(), key=lambda pair: -pair[1])]
     print("; ".join(cells))
 

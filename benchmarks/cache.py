@@ -101,11 +101,11 @@ def readers(world: World) -> dict[str, Callable[[int], object]]:
         return lambda layer: [read(layer, position, rows) for position in POSITIONS]
 
     def safetensors_open(layer: int) -> object:
-        found = []
+        outcome = []
         for path in world.files()[1:]:
             with safe_open(path, "pt") as file:
-                found.append(file.get_tensor(f"layer.{layer:02d}").clone())
-        return found
+                outcome.append(file.get_tensor(f"layer.{layer:02d}").clone())
+        return outcome
 
     return {
         "memmap": lambda layer: np.array(world.map()[layer]),

@@ -258,21 +258,26 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=None)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    n = asked.prompts or (1024 if device == "cuda" else 128)
+    n = arguments.prompts or (1024 if device == "cuda" else 128)
     runs = []
-    for shape in asked.shape or ["llama-small"]:
+    for shape in arguments.shape or ["llama-small"]:
         runs.append(
             benchmark(
-                shape, device=device, n=n, repeats=asked.repeats, median_words=asked.words, seed=asked.seed
+                shape,
+                device=device,
+                n=n,
+                repeats=arguments.repeats,
+                median_words=arguments.words,
+                seed=arguments.seed,
             )
         )
         print(json.dumps(runs[-1], indent=1), flush=True)
         gc.collect()
         if device == "cuda":
             torch.cuda.empty_cache()
-    out = asked.out or Path(__file__).parent / "results" / f"extraction-{device}.json"
+    out = arguments.out or Path(__file__).parent / "results" / f"extraction-{device}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({"machine": describe(), "runs": runs}, indent=1) + "\n", encoding="utf-8")
 

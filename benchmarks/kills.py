@@ -68,17 +68,17 @@ def killed_runs(folder: Path, events: list[int], *, is_changed: bool) -> dict[st
         "bootstrap_draws": 100, "controls": {"permutations": 100}, "min_groups": 10,
         "separation": {"pairs": []},
     }  # fmt: skip
-    asked = {"folder": str(folder), "cache": str(folder / "cache"), "events": events}
+    request = {"folder": str(folder), "cache": str(folder / "cache"), "events": events}
     for name, seed in (("study", 0), ("changed", 1)):
         (folder / f"{name}.yaml").write_text(yaml.safe_dump({**study, "seed": seed}))
-    asked["study"] = str(folder / "study.yaml")
+    request["study"] = str(folder / "study.yaml")
     if is_changed:
-        asked["changed"] = str(folder / "changed.yaml")
-    done = subprocess.run([sys.executable, str(RUNS), json.dumps(asked)], capture_output=True, text=True)
+        request["changed"] = str(folder / "changed.yaml")
+    done = subprocess.run([sys.executable, str(RUNS), json.dumps(request)], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return outcome
 
 
 def main() -> None:
@@ -92,7 +92,7 @@ def main() -> None:
     events = [int(number) for number in options.events.split(",")]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        failed = {number: said for number in range(options.rounds) if (said := one_round(folder, number))}
+        failed = {number: fault for number in range(options.rounds) if (fault := one_round(folder, number))}
         runs = {
             "fresh folder": killed_runs(folder / "fresh", events, is_changed=False),
             "other settings before": killed_runs(folder / "changed", events, is_changed=True),
@@ -100,12 +100,12 @@ def main() -> None:
     result = {
         "machine": describe(),
         "rounds": {"n": options.rounds, "failed": failed},
-        "run": {kind: {"n": len(found["killed"]), **found} for kind, found in runs.items()},
+        "run": {kind: {"n": len(outcome["killed"]), **outcome} for kind, outcome in runs.items()},
     }
     options.out.write_text(json.dumps(result, indent=1) + "\n")
     print(f"{options.rounds} rounds, {len(failed)} failed")
-    for kind, found in runs.items():
-        print(f"{kind}: {len(found['killed'])} kills, {len(found['failed'])} failed")
+    for kind, outcome in runs.items():
+        print(f"{kind}: {len(outcome['killed'])} kills, {len(outcome['failed'])} failed")
 
 
 if __name__ == "__main__":

@@ -82,13 +82,13 @@ def fit_ngrams(rows: Sequence[GoldRow]) -> Labeller:
     vectorizer = TfidfVectorizer(ngram_range=(1, 3), min_df=2, sublinear_tf=True)
     X = vectorizer.fit_transform([row.opening for row in rows])
     solver = LogisticRegression(C=10, max_iter=2000).fit(X, [row.label for row in rows])
-    return lambda asked: list(solver.predict(vectorizer.transform([row.opening for row in asked])))
+    return lambda batch: list(solver.predict(vectorizer.transform([row.opening for row in batch])))
 
 
 def fit_ours(rows: Sequence[GoldRow]) -> Labeller:
     """Fit the shipped recipe on the given rows."""
     model = fit_refusal_model(rows, trained_on="benchmark")
-    return lambda asked: _predict(model, asked)
+    return lambda batch: _predict(model, batch)
 
 
 def shipped(rows: Sequence[GoldRow]) -> list[str]:
@@ -102,15 +102,15 @@ def _predict(model: Any, rows: Sequence[GoldRow]) -> list[str]:
 
 def languages(folder: Path) -> dict[str, dict[str, int]]:
     """Count, per language and class, the tests' texts that are labelled right, wrong and not at all."""
-    found: dict[str, dict[str, int]] = {}
+    result: dict[str, dict[str, int]] = {}
     for path in sorted(folder.glob("*.txt")):
-        counts = found[path.stem] = {
+        counts = result[path.stem] = {
             f"{kind} {what}": 0 for kind in CLASS_OF.values() for what in ("right", "wrong", "unknown")
         }
         for want, text in read_texts(path):
             got = label_response(text).refusal
             counts[f"{want} {'unknown' if got is None else 'right' if got == want else 'wrong'}"] += 1
-    return found
+    return result
 
 
 def read_texts(path: Path) -> list[tuple[str, str]]:
@@ -150,11 +150,11 @@ def leave_one_out(
     no prompt is shared either.
     """
     rows = gold.training if auxiliary else gold.xstest
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for level in ("run", "family"):
         for reach in ("all", "disjoint"):
             key = f"{level}/{reach}"
-            found[key] = {}
+            result[key] = {}
             for model in sorted({row.model for row in gold.xstest}):
                 test = [
                     row
@@ -164,10 +164,10 @@ def leave_one_out(
                 train = [row for row in rows if not _same(row, test[0], level)]
                 train = [row for row in train if reach == "all" or row.half == "development"]
                 part = agree([row.label for row in test], fit(train)(test))
-                found[key][model] = {
+                result[key][model] = {
                     name: getattr(part, name) for name in ("n", "accuracy", "low", "high", "kappa")
                 }
-    return found
+    return result
 
 
 def _same(row: GoldRow, left_out: GoldRow, level: str) -> bool:
@@ -184,7 +184,7 @@ def written(path: Path, labellers: dict[str, Labeller]) -> dict[str, Any]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     classes = {"REFUSALS": "refusal", "PARTIALS": "partial_refusal", "COMPLIANCES": "compliance"}
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name in sorted(key for key in vars(module) if key.isupper()):
         want = classes[name.rpartition("_")[2]]
         rows = [
@@ -192,8 +192,8 @@ def written(path: Path, labellers: dict[str, Labeller]) -> dict[str, Any]:
             for text in getattr(module, name)
         ]
         hits = {key: sum(label == want for label in label_all(rows)) for key, label_all in labellers.items()}
-        found[name] = {"n": len(rows), **hits}
-    return found
+        result[name] = {"n": len(rows), **hits}
+    return result
 
 
 def move_scores(path: Path) -> dict[str, Any]:
@@ -201,19 +201,19 @@ def move_scores(path: Path) -> dict[str, Any]:
     text."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     whole = [row for row in rows if not row["truncated"]]
-    found = {}
+    result = {}
     for proposition, names in MOVES_OF_PROPOSITION.items():
         gold = [proposition in row["moves_gold"] for row in whole]
         ours = [any(move.name in names for move in find_moves(row["response_opening"])) for row in whole]
         both = sum(a and b for a, b in zip(gold, ours, strict=True))
-        found[proposition] = {
+        result[proposition] = {
             "moves": list(names),
             "gold": sum(gold),
             "found": sum(ours),
             "precision": both / sum(ours) if any(ours) else None,
             "recall": both / sum(gold) if any(gold) else None,
         }
-    return {"rows": len(whole), "propositions": found}
+    return {"rows": len(whole), "propositions": result}
 
 
 def measure(folder: Path) -> dict[str, Any]:
@@ -257,10 +257,10 @@ def measure(folder: Path) -> dict[str, Any]:
     }
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def lines(result: dict[str, Any]) -> list[str]:
     """Return the figures as plain lines."""
     text = []
-    for name, part in found["report_half"].items():
+    for name, part in result["report_half"].items():
         text.append(f"{name}: mean {part['mean']:.3f}, worst {part['worst']:.3f}")
         for model, row in part["by_model"].items():
             kappa = "  n/a" if row["kappa"] is None else f"{row['kappa']:.3f}"
@@ -268,13 +268,13 @@ def lines(found: dict[str, Any]) -> list[str]:
                 f"  {model:36s} {row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
                 f"  kappa {kappa}  n {row['n']}"
             )
-    text += [f"written, {name}: {row}" for name, row in found["written_openings"].items()]
-    text += [f"language {code}: {counts}" for code, counts in found["languages"].items()]
-    for name, levels in found["leave_one_out"].items():
+    text += [f"written, {name}: {row}" for name, row in result["written_openings"].items()]
+    text += [f"language {code}: {counts}" for code, counts in result["languages"].items()]
+    for name, levels in result["leave_one_out"].items():
         for level, rows in levels.items():
             figures = "  ".join(f"{model} {row['accuracy']:.3f}" for model, row in rows.items())
             text.append(f"leave one out, {name}, {level}: {figures}")
-    for name, row in found["moves"]["propositions"].items():
+    for name, row in result["moves"]["propositions"].items():
         text.append(
             f"move {name}: gold {row['gold']}, found {row['found']}, "
             f"precision {row['precision']}, recall {row['recall']}"
@@ -288,10 +288,10 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "labels.json")
     options = parser.parse_args()
-    found = measure(options.data)
+    result = measure(options.data)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write("\n".join(lines(found)) + "\n")
+    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    sys.stdout.write("\n".join(lines(result)) + "\n")
     return 0
 
 

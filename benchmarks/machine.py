@@ -21,7 +21,7 @@ def describe() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS", ""),
-        "versions": {name: found for name in LIBRARIES if (found := _version(name))},
+        "versions": {name: result for name in LIBRARIES if (result := _version(name))},
     }
 
 

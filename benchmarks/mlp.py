@@ -48,13 +48,13 @@ def world(layers: int, n: int, d: int, seed: int, *, leading: bool = True) -> tu
 
 def loop(X: np.ndarray, y: np.ndarray, folds: list, width: int) -> list[float]:
     """Return AUROC of every layer and fold with scikit-learn, one network after another."""
-    found = []
+    outcome = []
     for layer in X:
         for train, test in folds:
             model = MLPClassifier(hidden_layer_sizes=(width,), early_stopping=True, random_state=0)
             pipeline = make_pipeline(StandardScaler(), model).fit(layer[train], y[train])
-            found.append(roc_auc_score(y[test], pipeline.predict_proba(layer[test])[:, 1]))
-    return found
+            outcome.append(roc_auc_score(y[test], pipeline.predict_proba(layer[test])[:, 1]))
+    return outcome
 
 
 def batched(X: np.ndarray, y: np.ndarray, folds: list, settings: MLPSettings) -> list[float]:

@@ -106,9 +106,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--one", nargs=2, metavar=("KIND", "N"))
-    asked = parser.parse_args()
-    if asked.one:
-        print(json.dumps(measure(asked.one[0], int(asked.one[1]))))
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.one[0], int(options.one[1]))))
         return
     rows = []
     for kind, sizes in SIZES.items():
@@ -117,8 +117,8 @@ def main() -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             rows.append(json.loads(done.stdout))
             print(rows[-1], flush=True)
-    if asked.out:
-        asked.out.write_text(json.dumps({"machine": describe(), "check": rows}, indent=1) + "\n")
+    if options.out:
+        options.out.write_text(json.dumps({"machine": describe(), "check": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

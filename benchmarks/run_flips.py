@@ -54,12 +54,12 @@ class Words(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[str] = []
+        self.sentences: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one message; that a folder carries no digests is no word about damage."""
         if "no digest" not in record.getMessage():
-            self.said.append(record.getMessage())
+            self.sentences.append(record.getMessage())
 
 
 def small_run(folder: Path) -> Path:
@@ -168,12 +168,12 @@ def outcome(run: Path, path: Path, bit: int, read: Callable[[], Any], true: Any,
     folder, copy = path.parent, None
     if "steps" in path.parts:  # a damaged step is moved aside as a whole
         copy = shutil.copytree(folder, run.parent / "step")
-    words.said.clear()
+    words.sentences.clear()
     try:
         path.write_bytes(flipped)
-        found = read()
-        is_same = same(true, found) if type(true) is type(found) else False
-        result = "noticed" if words.said else "no effect" if is_same else "silent"
+        reading = read()
+        is_same = same(true, reading) if type(true) is type(reading) else False
+        result = "noticed" if words.sentences else "no effect" if is_same else "silent"
     except Exception as error:  # ours end in one line; another's is a fault, and counted as such
         result = "noticed" if type(error).__module__.startswith("unsinter.") else "noticed by a traceback"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -192,13 +192,13 @@ def count(run: Path, n_flips: int, random_: random.Random, words: Words) -> dict
     for kind, (pattern, read) in KINDS.items():
         paths = sorted(path for path in run.glob(pattern) if path.is_file())
         true = {path: read(run, path) for path in paths}
-        found: Counter[str] = Counter()
+        reading: Counter[str] = Counter()
         for _ in range(n_flips if paths else 0):
             path = random_.choice(paths)
             bit = random_.randrange(8 * path.stat().st_size)
-            found[outcome(run, path, bit, partial(read, run, path), true[path], words)] += 1
-        counts[kind] = dict(found)
-        print(f"{kind:32s} {dict(found)}", file=sys.stderr, flush=True)
+            reading[outcome(run, path, bit, partial(read, run, path), true[path], words)] += 1
+        counts[kind] = dict(reading)
+        print(f"{kind:32s} {dict(reading)}", file=sys.stderr, flush=True)
     return counts
 
 
@@ -210,24 +210,24 @@ def main() -> None:
     parser.add_argument("--flips", type=int, default=200, help="per kind of file")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "run_flips.json")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     words = Words()
     logging.getLogger("unsinter").addHandler(words)
     logging.getLogger("unsinter").propagate = False
     with tempfile.TemporaryDirectory() as folder:
         run = small_run(Path(folder))
-        sealed = count(run, asked.flips, random.Random(asked.seed), words)
+        sealed = count(run, options.flips, random.Random(options.seed), words)
         without_digests(run)
         # What only the inventory protects, nobody else reads; probe files have digests of their own.
         for kind in [kind for kind, (_, read) in KINDS.items() if read is of_others or INVENTORY in kind]:
             del KINDS[kind]
-        bare = count(run, asked.flips, random.Random(asked.seed), words)
+        bare = count(run, options.flips, random.Random(options.seed), words)
     result = {
-        "machine": describe(), "seed": asked.seed, "flips_per_kind": asked.flips,
+        "machine": describe(), "seed": options.seed, "flips_per_kind": options.flips,
         "with_digests": sealed, "without_digests": bare,
         "silent_with_digests": sum(kind.get("silent", 0) for kind in sealed.values()),
     }  # fmt: skip
-    asked.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"silent: {result['silent_with_digests']}")
 
 

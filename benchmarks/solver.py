@@ -174,15 +174,15 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=3)
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     cases = []
     for tolerance in TOLERANCES:
         for case in CASES:
-            cases.append(compare(case, given.seed, given.folds, tolerance, given.repeats))
+            cases.append(compare(case, options.seed, options.folds, tolerance, options.repeats))
             print(json.dumps(cases[-1]), flush=True)
-    given.out.write_text(
+    options.out.write_text(
         json.dumps({"machine": describe(), "cases": cases}, indent=1) + "\n", encoding="utf-8"
     )
 

@@ -59,7 +59,7 @@ def layer(number: int, categories: np.ndarray, d: int, seed: int) -> np.ndarray:
 
 def refit_and_score(X: np.ndarray, plan: Plan, tolerance: float) -> np.ndarray:
     """Return the matrix (n_categories, n_categories), refitted for every cell."""
-    found = []
+    outcome = []
     for trained, tested in plan.cells:
         up, down = plan.trained[trained].positive, plan.trained[trained].negative
         train = np.r_[up, down]
@@ -67,8 +67,8 @@ def refit_and_score(X: np.ndarray, plan: Plan, tolerance: float) -> np.ndarray:
         pipeline = make_pipeline(StandardScaler(), model).fit(X[train], np.isin(train, up))
         up, down = plan.tested[tested].positive, plan.tested[tested].negative
         test = np.r_[up, down]
-        found.append(roc_auc_score(np.isin(test, up), pipeline.decision_function(X[test])))
-    return np.reshape(found, (len(plan.trained), len(plan.tested)))
+        outcome.append(roc_auc_score(np.isin(test, up), pipeline.decision_function(X[test])))
+    return np.reshape(outcome, (len(plan.trained), len(plan.tested)))
 
 
 def ours(X: np.ndarray, board: Board) -> np.ndarray:
@@ -112,10 +112,10 @@ def main() -> None:
         seconds["refit and score"] += cpu
         loop, cpu = timed(lambda X=X: refit_and_score(X, plan, 1e-5))
         seconds["refit and score, tolerance 1e-5"] += cpu
-        found, cpu = timed(lambda X=X: ours(X, board))
+        outcome, cpu = timed(lambda X=X: ours(X, board))
         seconds["unsinter"] += cpu
-        largest = max(largest, float(np.abs(found[:, :, 0] - loop).max()))
-        widths.append(float((found[:, :, 2] - found[:, :, 1]).mean()))
+        largest = max(largest, float(np.abs(outcome[:, :, 0] - loop).max()))
+        widths.append(float((outcome[:, :, 2] - outcome[:, :, 1]).mean()))
         print(
             number, {name: round(value, 2) for name, value in seconds.items()}, round(largest, 5), flush=True
         )

@@ -49,20 +49,20 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--table", action="store_true", help="only print what is in --out, as Markdown")
-    asked = parser.parse_args()
-    results = read(asked.out)
-    if asked.table:
+    options = parser.parse_args()
+    results = read(options.out)
+    if options.table:
         print(table(results["rows"]))
         return
-    rows = [row for row in PLAN if not asked.only or row.world in asked.only][: asked.first]
-    for wanted in [*range(PASS, asked.worlds, PASS), asked.worlds]:
+    rows = [row for row in PLAN if not options.only or row.world in options.only][: options.first]
+    for wanted in [*range(PASS, options.worlds, PASS), options.worlds]:
         for row in rows:
             entry = entry_of(row, results["rows"])
             if entry["worlds"] >= wanted:
                 continue
-            extend(entry, row, wanted, n_jobs=asked.jobs)
+            extend(entry, row, wanted, n_jobs=options.jobs)
             results |= {"machine": machine.describe()}
-            write(results, asked.out)
+            write(results, options.out)
             print(line(entry), flush=True)
 
 

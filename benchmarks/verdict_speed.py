@@ -29,24 +29,24 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--layers", type=int, default=LAYERS)
     parser.add_argument("--out", type=Path, required=True)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     pairs, labels = study_pairs()
-    sites = [(layer, f"position_{p}") for p in range(POSITIONS) for layer in range(asked.layers)]
+    sites = [(layer, f"position_{p}") for p in range(POSITIONS) for layer in range(options.layers)]
     wall = time.perf_counter()
-    judge_pairs(lambda layer, p: site(layer, int(p[-1]), labels), sites, pairs, Rule(), n_jobs=asked.jobs)
-    found = {
+    judge_pairs(lambda layer, p: site(layer, int(p[-1]), labels), sites, pairs, Rule(), n_jobs=options.jobs)
+    result = {
         "machine": machine.describe(),
         "sites": len(sites),
         "contrasts": len(pairs),
         "n": N,
         "d": D,
         "draws": Rule().n_draws,
-        "jobs": asked.jobs,
+        "jobs": options.jobs,
         "seconds": round(time.perf_counter() - wall, 1),
         "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
     }
-    asked.out.write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
 
 
 def study_pairs() -> tuple[list[Pair], dict[str, np.ndarray]]:

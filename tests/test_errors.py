@@ -43,8 +43,8 @@ def test_the_page_of_errors_has_each_with_its_kind_place_and_meaning_and_somethi
 ):
     page = (repository / "docs" / "errors.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `([\w.]+)` \| (.+?) \| (.+) \|$", page, flags=re.MULTILINE)
-    told = {(name, kind, where, meaning) for name, kind, where, meaning, _ in rows}
-    assert told == {
+    table = {(name, kind, where, meaning) for name, kind, where, meaning, _ in rows}
+    assert table == {
         (error.__name__, error.__bases__[-1].__name__, error.__module__,
          " ".join((error.__doc__ or "").split("\n\n")[0].split()))
         for error in our_errors

@@ -112,8 +112,8 @@ def test_a_damaged_entry_is_named_set_aside_by_verify_and_its_shard_listed_again
     for act in (lambda: again.read(0, "template_end", ROWS[:8]), lambda: fill(again, ROWS)):
         with pytest.raises(CacheError, match=f"{damaged}.*unsinter cache verify.*no row is lost"):
             act()
-    found = verify(tmp_path)
-    assert [(finding.kind, finding.path) for finding in found.findings if not finding.is_harmless] == [
+    result = verify(tmp_path)
+    assert [(finding.kind, finding.path) for finding in result.findings if not finding.is_harmless] == [
         ("index", damaged)
     ]
     assert verify(tmp_path, quarantine=True).moved == (store.path / "quarantine" / damaged.name,)
@@ -395,14 +395,14 @@ cells = st.tuples(
 
 
 @quiet
-@given(folded=st.lists(cells, max_size=5), loose=st.lists(cells, max_size=5), asked=cells)
-def test_what_the_index_says_of_rows_is_what_a_look_at_every_shard_says(folded, loose, asked):
+@given(folded=st.lists(cells, max_size=5), loose=st.lists(cells, max_size=5), sites=cells)
+def test_what_the_index_says_of_rows_is_what_a_look_at_every_shard_says(folded, loose, sites):
     index = Index()
     made = [entry_of(rows, layers=sorted(la), positions=sorted(po)) for rows, la, po in folded]
     index.start(dict(made), earlier={}, number=3)
     for number, (rows, layers, positions) in enumerate(loose, 3):
         index.add(number, *entry_of(rows, layers=sorted(layers), positions=sorted(positions)))
-    rows, layers, positions = asked
+    rows, layers, positions = sites
     request = ShardPlan(rows=tuple(rows), layers=tuple(sorted(layers)), positions=tuple(sorted(positions)))
     holders = {
         row: {

@@ -18,12 +18,12 @@ def store(tmp_path):
 
 
 def test_the_store_of_a_key_holds_what_was_filled(store, tmp_path):
-    found = find_store(tmp_path, store.key)
-    assert found.key == store.key
+    result = find_store(tmp_path, store.key)
+    assert result.key == store.key
     for layer in LAYERS:
         for position in POSITIONS:
             np.testing.assert_array_equal(
-                found.read(layer, position, ROWS), store.read(layer, position, ROWS)
+                result.read(layer, position, ROWS), store.read(layer, position, ROWS)
             )
 
 

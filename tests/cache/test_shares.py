@@ -39,7 +39,7 @@ def test_all_shares_in_any_order_and_some_twice_make_the_files_of_one_fill(
     producer = Producer()
     for number in order:
         filled(parts, rows, share=Share(number=number, n_shares=n_shares), produce=producer)
-    assert sorted(row for asked, _, _ in producer.calls for row in asked) == sorted(rows)
+    assert sorted(row for batch, _, _ in producer.calls for row in batch) == sorted(rows)
     assert every_file(parts) == every_file(whole)
 
 

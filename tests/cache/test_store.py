@@ -40,14 +40,14 @@ quiet = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCh
 
 @quiet
 @given(
-    asked=st.lists(requests, min_size=1, max_size=4),
+    sites=st.lists(requests, min_size=1, max_size=4),
     dtype=st.sampled_from(["float32", "float16", "bfloat16"]),
 )
 def test_any_sequence_of_fills_reads_back_bit_for_bit_and_stores_nothing_twice(
-    tmp_path_factory, asked, dtype
+    tmp_path_factory, sites, dtype
 ):
     store = ActivationStore.open(tmp_path_factory.mktemp("cache"), {"dtype": dtype})
-    for rows, layers, positions, rows_per_shard in asked:
+    for rows, layers, positions, rows_per_shard in sites:
         store.fill(
             rows,
             layers=layers,
@@ -57,7 +57,7 @@ def test_any_sequence_of_fills_reads_back_bit_for_bit_and_stores_nothing_twice(
             rows_per_shard=rows_per_shard,
         )
         assert store.missing(rows, layers=layers, positions=positions) == []
-    for rows, layers, positions, _ in asked:
+    for rows, layers, positions, _ in sites:
         for layer in layers:
             for position in positions:
                 truth = source(rows, layer, position, dtype=dtype)
@@ -75,18 +75,18 @@ def test_any_sequence_of_fills_reads_back_bit_for_bit_and_stores_nothing_twice(
     plans = [entry.plan for entry in Folder(store.path).load().values()]
     cells = [(r, la, p) for plan in plans for r in plan.rows for la in plan.layers for p in plan.positions]
     assert len(cells) == len(set(cells))
-    assert {r for r, _, _ in cells} == {row for rows, *_ in asked for row in rows}
+    assert {r for r, _, _ in cells} == {row for rows, *_ in sites for row in rows}
 
 
 @quiet
-@given(earlier=st.lists(requests, max_size=3), asked=requests, seed=st.integers(0, 1000))
+@given(earlier=st.lists(requests, max_size=3), sites=requests, seed=st.integers(0, 1000))
 def test_storing_any_of_the_planned_shards_leaves_the_others_planned_as_before(
-    tmp_path_factory, earlier, asked, seed
+    tmp_path_factory, earlier, sites, seed
 ):
     store = ActivationStore.open(tmp_path_factory.mktemp("cache"), IDENTITY)
     for rows, layers, positions, rows_per_shard in earlier:
         fill(store, rows, layers=layers, positions=positions, rows_per_shard=rows_per_shard)
-    rows, layers, positions, rows_per_shard = asked
+    rows, layers, positions, rows_per_shard = sites
     what = {"layers": layers, "positions": positions, "rows_per_shard": rows_per_shard}
     plans = store.missing(rows, **what)
     stored = random.Random(seed).sample(plans, random.Random(seed).randint(0, len(plans)))
@@ -109,8 +109,8 @@ def test_adding_layers_and_positions_computes_only_what_is_missing(store):
     fill(store, ROWS, layers=[1, 2], positions=["a"])
     producer = Producer()
     fill(store, ROWS, layers=[1, 2, 3], positions=["a", "b"], produce=producer)
-    asked = {(layers, positions) for _, layers, positions in producer.calls}
-    assert asked == {((1, 2), ("b",)), ((3,), ("a", "b"))}
+    sites = {(layers, positions) for _, layers, positions in producer.calls}
+    assert sites == {((1, 2), ("b",)), ((3,), ("a", "b"))}
     assert_holds(store, ROWS, layers=[1, 2, 3], positions=["a", "b"])
 
 

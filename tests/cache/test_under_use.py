@@ -38,7 +38,7 @@ def start(*arguments: object) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE)
 
 
-def said(process: subprocess.Popen) -> str:
+def output_line(process: subprocess.Popen) -> str:
     """Wait for one line of a process."""
     return process.stdout.readline().decode().strip()
 
@@ -58,7 +58,7 @@ def root(tmp_path) -> Path:
 @pytest.mark.parametrize("moment", ["prepared", "filling", "filled", "reading", "noted"])
 def test_gc_leaves_alone_what_another_process_holds_until_it_ends(root, moment):
     process = start("hold", root, moment)
-    assert said(process) == moment
+    assert output_line(process) == moment
     before = {name: raw for name, raw in every_file(root).items() if not name.endswith(".tmp")}
     for dry_run in (True, False):
         report = gc(root, dry_run=dry_run)
@@ -72,7 +72,7 @@ def test_gc_leaves_alone_what_another_process_holds_until_it_ends(root, moment):
 
 def test_gc_takes_what_a_killed_process_held(root):
     process = start("hold", root, "filling")
-    assert said(process) == "filling"
+    assert output_line(process) == "filling"
     process.kill()
     process.communicate()
     assert gc(root).in_use == ()
@@ -99,7 +99,7 @@ def test_a_store_goes_on_after_its_own_process_removed_everything(root):
     fill(store, ROWS)
     assert_holds(store, ROWS)
     process = start("gc", root)
-    assert said(process) == "0 candidates, 1 in use"  # the lock is on the new folder
+    assert output_line(process) == "0 candidates, 1 in use"  # the lock is on the new folder
     end(process)
 
 
@@ -108,7 +108,7 @@ def test_a_store_that_is_forgotten_lets_go(root):
     fill(store, ROWS)
     del store
     process = start("gc", root)
-    assert said(process) == "4 candidates, 0 in use"
+    assert output_line(process) == "4 candidates, 0 in use"
     end(process)
 
 
@@ -257,19 +257,21 @@ def rounds(folder: Path, *, n_rounds: int) -> None:
     loops = [start(verb, folder, stop) for verb in ("gc-loop", "verify-loop")]
     fillers = [start("fill", folder, place) for place in (1, 2)]
     victim = start("fill", folder, 0)
-    assert [said(loop) for loop in loops] == ["looping", "looping"]
+    assert [output_line(loop) for loop in loops] == ["looping", "looping"]
     try:
         for number in range(n_rounds):
             root, (killed, victim) = folder / f"cache{number:02d}", (victim, start("fill", folder, 0))
             for filler in (killed, *fillers):
                 filler.stdin.write(f"{root}\n".encode())
                 filler.stdin.flush()
-            assert said(killed) == "filling"
+            assert output_line(killed) == "filling"
             time.sleep(0.01 * (number % 10))
             killed.kill()
             killed.communicate()
             for filler in fillers:
-                assert [said(filler), said(filler)] == ["filling", "done"], filler.communicate()[1].decode()
+                assert [output_line(filler), output_line(filler)] == ["filling", "done"], (
+                    filler.communicate()[1].decode()
+                )
     finally:
         stop.touch()
         ends = [(process, process.communicate()[1]) for process in (*loops, *fillers, victim)]

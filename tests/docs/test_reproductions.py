@@ -162,20 +162,20 @@ def test_verdicts_on_one_contrast_follow_cosines_and_halves(functions):
     page = functions("plot_1_double_difference")
     low, high, open_one = (0.3, 0.2, 0.4), (0.9, 0.8, 1.0), (0.3, 0.2, 0.6)
 
-    def said(*estimates, there=0.95, at_end=0.95, position="instruction_end"):
+    def sentence(*estimates, there=0.95, at_end=0.95, position="instruction_end"):
         cosines = {(layer, position): estimate for layer, estimate in enumerate(estimates, 1)}
         noise = {(layer, "template_end"): at_end for layer, _ in cosines}
         return page.position_verdict(cosines, noise | dict.fromkeys(cosines, there), position)
 
     for position in page.POSITIONS[:-1]:
-        assert said(low, position=position).startswith("reproduced at 1 of 1")
-    assert said(low, high, open_one, (-0.4, -0.49, -0.3)).startswith("reproduced at 2 of 4")
-    assert said(high, high).startswith("not reproduced")
-    assert said(high, open_one).startswith("cannot be told here: at 1 of 2")
-    assert said((-0.95, -0.99, -0.9)).startswith("cannot be told here")
+        assert sentence(low, position=position).startswith("reproduced at 1 of 1")
+    assert sentence(low, high, open_one, (-0.4, -0.49, -0.3)).startswith("reproduced at 2 of 4")
+    assert sentence(high, high).startswith("not reproduced")
+    assert sentence(high, open_one).startswith("cannot be told here: at 1 of 2")
+    assert sentence((-0.95, -0.99, -0.9)).startswith("cannot be told here")
     for noise in ({"there": 0.65}, {"at_end": 0.5}, {"there": 0.9}, {"there": np.nan}):
         for estimate in (low, high):
-            assert said(estimate, **noise).startswith("cannot be told here: at no layer")
+            assert sentence(estimate, **noise).startswith("cannot be told here: at no layer")
 
 
 def test_layers_that_are_firm_at_both_positions_are_the_ones_that_count(functions):
@@ -215,22 +215,22 @@ def test_verdicts_on_layers_follow_cosines_noise_and_lone_cells(functions):
     page = functions("plot_1_double_difference")
     early, late, between = (-0.9, -0.95, -0.85), (0.0, -0.1, 0.1), (0.2, -0.1, 0.5)
 
-    def said(first, last, lone=(0.2, 0.2), halves=(0.95, 0.95)):
+    def sentence(first, last, lone=(0.2, 0.2), halves=(0.95, 0.95)):
         numbers = [dict(zip((1, 6), pair, strict=True)) for pair in ((first, last), lone, halves)]
         return page.layers_verdict(*numbers)
 
-    assert said(early, late).startswith("reproduced")
-    assert said(late, early).startswith("not reproduced")
-    assert said(late, late).startswith("not reproduced")
-    assert said(early, early).startswith("not reproduced")
-    assert said(early, between).startswith("cannot be told here")
-    assert said(between, late).startswith("cannot be told here")
+    assert sentence(early, late).startswith("reproduced")
+    assert sentence(late, early).startswith("not reproduced")
+    assert sentence(late, late).startswith("not reproduced")
+    assert sentence(early, early).startswith("not reproduced")
+    assert sentence(early, between).startswith("cannot be told here")
+    assert sentence(between, late).startswith("cannot be told here")
     for last in (late, early):
-        assert said(early, last, lone=(0.97, 0.2)).startswith("cannot be told here")
-        assert "one kind of prompt" in said(early, last, lone=(0.97, 0.2))
-        assert said(early, last, lone=(0.2, 0.97)).startswith("cannot be told here")
+        assert sentence(early, last, lone=(0.97, 0.2)).startswith("cannot be told here")
+        assert "one kind of prompt" in sentence(early, last, lone=(0.97, 0.2))
+        assert sentence(early, last, lone=(0.2, 0.97)).startswith("cannot be told here")
         for halves in ((0.5, 0.95), (0.95, 0.5), (0.95, np.nan)):
-            assert said(early, last, halves=halves).startswith("cannot be told here")
+            assert sentence(early, last, halves=halves).startswith("cannot be told here")
 
 
 def test_verdicts_on_released_directions_follow_the_cosines(functions):
@@ -333,16 +333,16 @@ def test_control_labels_are_one_per_type_and_accuracies_are_those_of_scikit_lear
 def test_verdicts_on_selectivity_follow_the_figures(functions):
     page = functions("plot_2_control_task")
 
-    def said(selectivities, accuracies=(0.96, 0.96, 0.96, 0.96), spreads=(0.01, 0.01, 0.01, 0.01)):
+    def sentence(selectivities, accuracies=(0.96, 0.96, 0.96, 0.96), spreads=(0.01, 0.01, 0.01, 0.01)):
         names = ("linear", "wide", "narrow", "dropout")
         task = dict(zip(names, [draws_around(x) for x in accuracies], strict=True))
         chosen = [draws_around(x, spread) for x, spread in zip(selectivities, spreads, strict=True)]
         return list(page.verdicts(task, dict(zip(names, chosen, strict=True))))
 
-    assert all(line.startswith("reproduced") for line in said((0.3, 0.05, 0.3, 0.06)))
-    assert said((0.05, 0.3, 0.3, 0.06))[0].startswith("not reproduced")
-    assert said((0.3, 0.05, 0.02, 0.06))[1].startswith("not reproduced")
-    assert said((0.3, 0.05, 0.3, 0.25))[2].startswith("not reproduced")
+    assert all(line.startswith("reproduced") for line in sentence((0.3, 0.05, 0.3, 0.06)))
+    assert sentence((0.05, 0.3, 0.3, 0.06))[0].startswith("not reproduced")
+    assert sentence((0.3, 0.05, 0.02, 0.06))[1].startswith("not reproduced")
+    assert sentence((0.3, 0.05, 0.3, 0.25))[2].startswith("not reproduced")
     same = (0.3, 0.05, 0.3, 0.06)
     for unlike, claims in (
         (
@@ -355,16 +355,18 @@ def test_verdicts_on_selectivity_follow_the_figures(functions):
         ((0.95, 0.9, 0.95, 0.95), (0, 1, 2)),
     ):
         open_claims = [
-            n for n, line in enumerate(said(same, unlike)) if line.startswith("cannot be told here")
+            n for n, line in enumerate(sentence(same, unlike)) if line.startswith("cannot be told here")
         ]
         assert tuple(open_claims) == claims
-    assert "accuracies differ by 45.0 points" in said(same, (0.95, 0.95, 0.5, 0.95))[1]
-    assert said(same, (0.95, 0.95, 0.935, 0.95))[1].startswith("reproduced")
+    assert "accuracies differ by 45.0 points" in sentence(same, (0.95, 0.95, 0.5, 0.95))[1]
+    assert sentence(same, (0.95, 0.95, 0.935, 0.95))[1].startswith("reproduced")
     wide_spread = (0.3, 0.01, 0.3, 0.3)
-    lines = said((0.2, 0.1, 0.2, 0.12), spreads=wide_spread)
+    lines = sentence((0.2, 0.1, 0.2, 0.12), spreads=wide_spread)
     assert all(line.startswith("cannot be told here") for line in lines)
-    assert said((0.3, 0.05, 0.3, 0.16), spreads=(0.01, 0.01, 0.01, 0.1))[2].startswith("cannot be told here")
-    assert said((0.05, 0.3, 0.3, 0.3))[2].startswith("cannot be told here")
+    assert sentence((0.3, 0.05, 0.3, 0.16), spreads=(0.01, 0.01, 0.01, 0.1))[2].startswith(
+        "cannot be told here"
+    )
+    assert sentence((0.05, 0.3, 0.3, 0.3))[2].startswith("cannot be told here")
 
 
 def test_an_interval_of_a_difference_decides_only_where_it_leaves_zero_out(functions):
@@ -424,20 +426,20 @@ def test_covariance_bits_and_change_are_those_of_numpy_and_scikit_learn(function
 def test_verdicts_on_erasure_follow_the_figures(functions):
     page = functions("plot_3_leace")
 
-    def said(covariance=1e-12, before=1.0, after=1e-9, change=(1.0, 2.0)):
+    def sentence(covariance=1e-12, before=1.0, after=1e-9, change=(1.0, 2.0)):
         entry = {"covariance": (1.0, covariance), "linear bits": (before, after)}
         return page.verdict({"one": entry}, {"one": change})
 
-    assert said().startswith("reproduced")
-    assert said(covariance=1e-3).startswith("not reproduced")
-    assert said(after=0.1).startswith("not reproduced")
-    assert said(after=-0.4).startswith("not reproduced")
-    assert "-4.0e-01 bits" in said(after=-0.4)
+    assert sentence().startswith("reproduced")
+    assert sentence(covariance=1e-3).startswith("not reproduced")
+    assert sentence(after=0.1).startswith("not reproduced")
+    assert sentence(after=-0.4).startswith("not reproduced")
+    assert "-4.0e-01 bits" in sentence(after=-0.4)
     bits = {"one": {"covariance": (1.0, 0.0), "linear bits": (1.0, -0.4)}}
     bits["two"] = {"covariance": (1.0, 0.0), "linear bits": (1.0, 1e-9)}
     assert page.verdict(bits, dict.fromkeys(bits, (1.0, 2.0))).startswith("not reproduced")
-    assert said(change=(2.0, 1.0)).startswith("not reproduced")
-    assert said(before=0.0).startswith("cannot be told here")
+    assert sentence(change=(2.0, 1.0)).startswith("not reproduced")
+    assert sentence(before=0.0).startswith("cannot be told here")
     assert "still reads" in page.verdict_elsewhere({"after": draws_around(0.6, 0.05)})
     assert "nothing above chance" in page.verdict_elsewhere({"after": draws_around(0.5, 0.05)})
     assert "below chance" in page.verdict_elsewhere({"after": draws_around(0.3, 0.05)})
@@ -498,16 +500,16 @@ def test_labels_of_types_compress_and_labels_of_tokens_do_not(functions):
 
 
 def test_verdicts_on_description_length_follow_the_figures(functions):
-    def said(control=(0.99, 2.0), random=0.95):
+    def sentence(control=(0.99, 2.0), random=0.95):
         rows = {"tag": (0.93, 1.0, 4.0), "control": (*control, 3.0), "random": (0.1, 3.6, random)}
         return functions("plot_4_description_length").verdict(
             {name: np.tile(row, (5, 1)) for name, row in rows.items()}
         )
 
-    assert said().startswith("reproduced")
-    assert said(control=(0.9, 2.0)).startswith("not reproduced")
-    assert said(control=(0.99, 0.8)).startswith("not reproduced")
-    assert said(random=1.2).startswith("cannot be told here")
+    assert sentence().startswith("reproduced")
+    assert sentence(control=(0.9, 2.0)).startswith("not reproduced")
+    assert sentence(control=(0.99, 0.8)).startswith("not reproduced")
+    assert sentence(random=1.2).startswith("cannot be told here")
 
 
 # Two positions
@@ -582,19 +584,19 @@ def test_verdicts_on_positions_follow_the_shares(functions, value, of_harm, of_r
     page = functions("disputed_prompts")
     draws = draws_around(value, 0.05)
 
-    def said(draws, n_groups=10, **rest):
+    def sentence(draws, n_groups=10, **rest):
         return page.verdict(draws, n_groups=n_groups, **{"wants_harm": True} | rest)
 
-    assert said(draws).startswith(of_harm)
-    assert said(draws, wants_harm=False).startswith(of_refusal)
+    assert sentence(draws).startswith(of_harm)
+    assert sentence(draws, wants_harm=False).startswith(of_refusal)
     for reads_ending in (0.0, 0.95):
-        assert said(draws, reads_ending=reads_ending).startswith("cannot be told here")
+        assert sentence(draws, reads_ending=reads_ending).startswith("cannot be told here")
     assert page.verdict_between(draws - 0.5, n_groups=10).startswith(of_harm)
     lost = draws.copy()
     lost[-1] = np.nan
-    for what in (said(draws, 9), page.verdict_between(draws - 0.5, n_groups=9)):
+    for what in (sentence(draws, 9), page.verdict_between(draws - 0.5, n_groups=9)):
         assert what.startswith("cannot be told here: a cell in dispute has 9 groups")
-    for what in (said(lost), page.verdict_between(lost - 0.5, n_groups=10)):
+    for what in (sentence(lost), page.verdict_between(lost - 0.5, n_groups=10)):
         assert what.startswith("cannot be told here: 1 of 102 draws lack a cell")
 
 

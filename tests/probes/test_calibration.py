@@ -22,29 +22,29 @@ def test_platt_is_scikit_learns_logistic_regression_on_his_smoothed_targets(scal
     twice = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(
         np.r_[scores, scores][:, None], np.r_[np.ones(300), np.zeros(300)], np.r_[target, 1 - target]
     )
-    found = fit_calibration(scores * scale, codes)
-    assert found.slope * scale == pytest.approx(twice.coef_[0, 0], rel=1e-3)
-    assert found.intercept == pytest.approx(twice.intercept_[0], rel=1e-3)
+    result = fit_calibration(scores * scale, codes)
+    assert result.slope * scale == pytest.approx(twice.coef_[0, 0], rel=1e-3)
+    assert result.intercept == pytest.approx(twice.intercept_[0], rel=1e-3)
 
 
 def test_a_planted_calibration_is_found_and_its_probabilities_are_honest():
     rng = np.random.default_rng(1)
     scores, codes = planted(rng, n=20_000, slope=0.25, intercept=1.0)
-    found = fit_calibration(scores, codes)
-    assert found.slope == pytest.approx(0.25, abs=0.02)
-    assert found.intercept == pytest.approx(1.0, abs=0.06)
+    result = fit_calibration(scores, codes)
+    assert result.slope == pytest.approx(0.25, abs=0.02)
+    assert result.intercept == pytest.approx(1.0, abs=0.06)
     fresh, truth = planted(rng, n=20_000, slope=0.25, intercept=1.0)
     raw = expected_calibration_error(expit(fresh), truth)
-    assert expected_calibration_error(found.probabilities(fresh), truth) < 0.02 < 0.1 < raw
+    assert expected_calibration_error(result.probabilities(fresh), truth) < 0.02 < 0.1 < raw
 
 
 def test_a_planted_temperature_is_found():
     rng = np.random.default_rng(2)
     logits = rng.normal(size=(20_000, 5), scale=2)
     codes = np.array([rng.choice(5, p=p) for p in softmax(logits, axis=1)])
-    found = fit_calibration(logits * 4, codes)
-    assert found.slope == pytest.approx(0.25, rel=0.05)
-    assert found.intercept == 0
+    result = fit_calibration(logits * 4, codes)
+    assert result.slope == pytest.approx(0.25, rel=0.05)
+    assert result.intercept == 0
 
 
 def test_the_temperature_has_the_lowest_log_loss_of_a_fine_grid():
@@ -58,9 +58,9 @@ def test_the_temperature_has_the_lowest_log_loss_of_a_fine_grid():
 
 def test_perfectly_sorted_scores_get_a_finite_slope():
     codes = np.repeat([0, 1], 50)
-    found = fit_calibration(np.where(codes == 1, 2.0, -2.0), codes)
+    result = fit_calibration(np.where(codes == 1, 2.0, -2.0), codes)
     # Platt's targets: 51/52 and 1/52.
-    assert found.probabilities(np.array([-2.0, 2.0])) == pytest.approx([1 / 52, 51 / 52], abs=1e-4)
+    assert result.probabilities(np.array([-2.0, 2.0])) == pytest.approx([1 / 52, 51 / 52], abs=1e-4)
     many = fit_calibration(np.eye(3)[np.arange(90) % 3], np.arange(90) % 3)
     # Of 30 rows of a class, one against the rest: 31/32, and the other two share 1/32.
     assert many.probabilities(np.eye(3)) == pytest.approx(np.where(np.eye(3) == 1, 31 / 32, 1 / 64), abs=1e-4)
@@ -68,9 +68,9 @@ def test_perfectly_sorted_scores_get_a_finite_slope():
 
 def test_a_probe_that_points_the_wrong_way_is_not_turned_around():
     codes = np.repeat([0, 1], [70, 30])
-    found = fit_calibration(-codes.astype(float), codes)
-    assert found.slope == 0
-    assert found.probabilities(np.zeros(1))[0] == pytest.approx(0.3, abs=0.02)
+    result = fit_calibration(-codes.astype(float), codes)
+    assert result.slope == 0
+    assert result.probabilities(np.zeros(1))[0] == pytest.approx(0.3, abs=0.02)
 
 
 def test_a_class_that_a_fold_lacked_has_probability_zero_and_does_not_sway_the_slope():
@@ -79,11 +79,11 @@ def test_a_class_that_a_fold_lacked_has_probability_zero_and_does_not_sway_the_s
     codes = np.array([rng.choice(3, p=p) for p in softmax(logits, axis=1)])
     logits[:2000, 2] = -np.inf  # the first fold knew no class 2; its rows of class 2 say nothing
     known = ~((codes == 2) & np.isneginf(logits[:, 2]))
-    found = fit_calibration(logits, codes)
-    assert found == fit_calibration(logits[known], codes[known])
-    assert found.slope == pytest.approx(1.0, rel=0.1)
-    assert (found.probabilities(logits)[:2000, 2] == 0).all()
-    np.testing.assert_allclose(found.probabilities(logits).sum(axis=1), 1)
+    result = fit_calibration(logits, codes)
+    assert result == fit_calibration(logits[known], codes[known])
+    assert result.slope == pytest.approx(1.0, rel=0.1)
+    assert (result.probabilities(logits)[:2000, 2] == 0).all()
+    np.testing.assert_allclose(result.probabilities(logits).sum(axis=1), 1)
     assert Calibration(slope=0.0).probabilities(logits[:1]).tolist() == [[0.5, 0.5, 0.0]]
 
 

@@ -8,11 +8,11 @@ from unsinter.probes.codelength import code_length, plan_code
 def scores_of(X, task):
     """Log-odds or logits of all rows from a probe of the task's rows, minus infinity for absent classes."""
     probe = LogisticProbe(penalty=0.1).fit(X[task.trains], task.codes[task.trains])
-    found = probe.decision_function(X)
+    result = probe.decision_function(X)
     if task.n_classes == 2:
-        return found
+        return result
     logits = np.full((len(X), task.n_classes), -np.inf)
-    logits[:, probe.classes_] = np.column_stack([-found, found]) / 2 if found.ndim == 1 else found
+    logits[:, probe.classes_] = np.column_stack([-result, result]) / 2 if result.ndim == 1 else result
     return logits
 
 
@@ -32,7 +32,7 @@ def rows(seed, *, n=600, d=10, n_classes=2, signal=0.0):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_code_length_is_the_sum_by_hand(n_classes):
     X, codes, groups = rows(0, n=200, n_classes=n_classes, signal=1.0)
-    plan, found = coded(X, codes, groups, n_classes)
+    plan, result = coded(X, codes, groups, n_classes)
     bits = 0.0
     for number in range(plan.block.max() + 1):
         seen = np.flatnonzero((plan.block >= 0) & (plan.block < number))
@@ -48,10 +48,10 @@ def test_the_code_length_is_the_sum_by_hand(n_classes):
                 share = n_classes / (t + n_classes)
                 p = (1 - share) * known.get(codes[row], 0.0) + share * prior
             bits -= np.log2(p)
-    assert found.bits == pytest.approx(bits, rel=1e-9)
-    assert found.uniform_bits == pytest.approx(200 * np.log2(n_classes))
+    assert result.bits == pytest.approx(bits, rel=1e-9)
+    assert result.uniform_bits == pytest.approx(200 * np.log2(n_classes))
     shares = np.bincount(codes) / 200
-    assert found.prior_bits == pytest.approx(-200 * (shares * np.log2(shares)).sum())
+    assert result.prior_bits == pytest.approx(-200 * (shares * np.log2(shares)).sum())
 
 
 def test_labels_at_random_do_not_compress_and_planted_ones_do():
@@ -64,9 +64,9 @@ def test_labels_at_random_do_not_compress_and_planted_ones_do():
 def test_unequal_classes_alone_are_no_compression():
     rng = np.random.default_rng(2)
     codes = (rng.random(600) < 0.1).astype(int)
-    found = coded(rng.normal(size=(600, 5)), codes, np.arange(600), 2)[1]
-    assert found.uniform_bits / found.bits > 1.5
-    assert found.compression <= 1.0
+    result = coded(rng.normal(size=(600, 5)), codes, np.arange(600), 2)[1]
+    assert result.uniform_bits / result.bits > 1.5
+    assert result.compression <= 1.0
 
 
 def test_blocks_end_at_the_stated_shares_and_no_group_stands_in_two():

@@ -28,9 +28,9 @@ def test_whitened_weights_are_those_of_discriminant_analysis_with_equal_priors()
     """With many rows nothing is left to shrink."""
     X, y, _ = gaussians(n=20_000, seed=1)
     expected = LinearDiscriminantAnalysis(solver="lsqr", priors=[0.5, 0.5]).fit(X, y)
-    found = MassMeanProbe().fit(X, y)
-    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=0.05)
-    np.testing.assert_allclose(found.intercept_, expected.intercept_, rtol=0.05)
+    result = MassMeanProbe().fit(X, y)
+    np.testing.assert_allclose(result.coef_, expected.coef_, rtol=0.05)
+    np.testing.assert_allclose(result.intercept_, expected.intercept_, rtol=0.05)
 
 
 def test_the_plain_direction_is_the_difference_of_means_with_zero_midway():

@@ -32,9 +32,9 @@ def test_under_the_null_p_is_uniform_and_no_more_than_five_per_cent_of_worlds_ra
     raw, lowest = [], []
     for seed in range(300):
         rng = np.random.default_rng(seed)
-        found = group_permutation_p(*world(rng, SIZES[name](rng)), n_permutations=199, seed=seed)
-        raw.append(found.p_raw[0])
-        lowest.append(found.p_value.min())
+        result = group_permutation_p(*world(rng, SIZES[name](rng)), n_permutations=199, seed=seed)
+        raw.append(result.p_raw[0])
+        lowest.append(result.p_value.min())
     assert kstest(raw, "uniform").pvalue > 0.01
     assert np.mean(np.array(lowest) <= 0.05) <= 0.08  # 5 % and 2.4 standard errors of 300 worlds
 
@@ -56,14 +56,14 @@ def test_shuffling_rows_one_by_one_would_raise_false_alarms_that_whole_groups_do
 
 
 def test_a_planted_site_is_found_and_the_others_are_not():
-    found = []
+    result = []
     for seed in range(40):
         rng = np.random.default_rng(seed)
         scores, codes, groups = world(rng, np.full(60, 3), effect=1.5)
-        found.append(
+        result.append(
             group_permutation_p(scores, codes, groups, n_permutations=199, seed=seed).p_value <= 0.05
         )
-    hits = np.mean(found, axis=0)
+    hits = np.mean(result, axis=0)
     assert hits[10] >= 0.95
     assert np.delete(hits, 10).max() <= 0.15
 
@@ -73,21 +73,21 @@ def test_twin_pairs_are_told_apart_though_moving_whole_pairs_changes_nothing():
     codes, groups = np.tile([0, 1], 60), np.repeat(np.arange(60), 2)
     scores = rng.normal(size=(2, 120))
     scores[1] += codes
-    found = group_permutation_p(scores, codes, groups, n_permutations=499, seed=0)
-    assert found.p_value[1] == 1 / 500
-    assert found.p_value[0] > 0.05
+    result = group_permutation_p(scores, codes, groups, n_permutations=499, seed=0)
+    assert result.p_value[1] == 1 / 500
+    assert result.p_value[0] > 0.05
 
 
 def test_the_statistic_is_scikit_learns():
     rng = np.random.default_rng(1)
     codes, groups = rng.integers(0, 2, 80), np.arange(80)
     scores = np.round(rng.normal(size=(3, 80)), 1)
-    found = group_permutation_p(scores, codes, groups, n_permutations=9, seed=0)
-    assert found.observed == pytest.approx([roc_auc_score(codes, row) for row in scores])
+    result = group_permutation_p(scores, codes, groups, n_permutations=9, seed=0)
+    assert result.observed == pytest.approx([roc_auc_score(codes, row) for row in scores])
     many, codes = rng.normal(size=(3, 80, 4)), rng.integers(0, 3, 80)  # the fourth class is in no row
-    found = group_permutation_p(many, codes, groups, n_permutations=9, seed=0)
+    result = group_permutation_p(many, codes, groups, n_permutations=9, seed=0)
     expected = [f1_score(codes, s.argmax(axis=1), labels=[0, 1, 2], average="macro") for s in many]
-    assert found.observed == pytest.approx(expected)
+    assert result.observed == pytest.approx(expected)
 
 
 def test_many_classes_are_found_too():
@@ -96,9 +96,9 @@ def test_many_classes_are_found_too():
     codes = rng.integers(0, 4, 60)[groups]
     scores = rng.normal(size=(5, 120, 4))
     scores[2, np.arange(120), codes] += 2
-    found = group_permutation_p(scores, codes, groups, n_permutations=199, seed=0)
-    assert found.p_value[2] == 1 / 200
-    assert np.delete(found.p_value, 2).min() > 0.01
+    result = group_permutation_p(scores, codes, groups, n_permutations=199, seed=0)
+    assert result.p_value[2] == 1 / 200
+    assert np.delete(result.p_value, 2).min() > 0.01
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -109,11 +109,11 @@ def test_every_permutation_deals_the_labels_of_whole_groups_to_groups_of_their_s
     groups = np.repeat(np.arange(12), sizes)[rng.permutation(sizes.sum())]
     codes = rng.integers(0, 3, len(groups))
 
-    def held(labels):
+    def statistic_of(labels):
         return sorted((int((groups == g).sum()), sorted(labels[groups == g].tolist())) for g in range(12))
 
     for labels in next(_permuted(codes, groups, 5, seed)).T:
-        assert held(labels) == held(codes)
+        assert statistic_of(labels) == statistic_of(codes)
 
 
 def test_p_counts_the_true_labelling_and_is_the_same_for_the_same_seed():
@@ -126,8 +126,8 @@ def test_p_counts_the_true_labelling_and_is_the_same_for_the_same_seed():
 
 def test_scores_that_are_all_equal_are_never_significant():
     codes = np.arange(40) % 2
-    found = group_permutation_p(np.zeros((2, 40)), codes, np.arange(40), n_permutations=99)
-    assert found.p_value.tolist() == [1.0, 1.0]
+    result = group_permutation_p(np.zeros((2, 40)), codes, np.arange(40), n_permutations=99)
+    assert result.p_value.tolist() == [1.0, 1.0]
 
 
 def test_shapes_that_do_not_match_and_one_class_are_refused_in_words():

@@ -135,8 +135,8 @@ def test_sample_weights_are_refused_by_name(make, weights, match):
 def test_sample_weights_are_read_by_place(make):
     weights = RNG.random(120)
     expected = make().fit(X, Y, sample_weight=weights).coef_
-    for given in (shuffled(weights), weights.tolist(), torch.tensor(weights), weights[:, None]):
-        np.testing.assert_array_equal(make().fit(X, Y, sample_weight=given).coef_, expected)
+    for value in (shuffled(weights), weights.tolist(), torch.tensor(weights), weights[:, None]):
+        np.testing.assert_array_equal(make().fit(X, Y, sample_weight=value).coef_, expected)
 
 
 @pytest.mark.parametrize("make", [*WEIGHTED, MassMeanProbe])
@@ -190,13 +190,13 @@ GROUPED = {
 def test_groups_are_read_by_place_and_none_may_be_missing(name):
     call, order = GROUPED[name], np.random.default_rng(2).permutation(120)
     expected = call(G[order])
-    for given in (
+    for value in (
         pd.Series(G[order], index=order),
         pd.Series(G)[order],
         G[order].tolist(),
         torch.tensor(G[order]),
     ):
-        np.testing.assert_array_equal(call(given), expected)
+        np.testing.assert_array_equal(call(value), expected)
     for missing in (np.nan, None):
         with pytest.raises(ValueError, match="groups is missing"):
             call([missing, *G[1:].tolist()])

@@ -87,9 +87,9 @@ def test_what_is_missing_is_known_and_refused_by_name_and_row(values):
     ],
 )
 def test_what_is_no_column_is_refused_by_name(values, match):
-    with pytest.raises((ValueError, TypeError), match=match) as told:
+    with pytest.raises((ValueError, TypeError), match=match) as refusal:
         row_values(values, name="y")
-    assert str(told.value).startswith("y ")
+    assert str(refusal.value).startswith("y ")
 
 
 def test_text_beside_numbers_is_not_guessed_at():

@@ -30,13 +30,13 @@ def test_strata_are_averaged_by_harmonic_counts(rows):
     for column in range(3):
         # A whole weight is the same as that many copies of the row.
         copies = np.repeat(np.arange(300), weights[:, column])
-        found, shares = [], []
+        result, shares = [], []
         for stratum in range(5):
             here = copies[strata[copies] == stratum]
             ups = positive[here].sum()
-            found.append(roc_auc_score(positive[here], scores[here]))
+            result.append(roc_auc_score(positive[here], scores[here]))
             shares.append(ups * (len(here) - ups) / len(here))
-        assert areas[column] == pytest.approx(np.average(found, weights=shares), abs=1e-12)
+        assert areas[column] == pytest.approx(np.average(result, weights=shares), abs=1e-12)
 
 
 def test_a_score_that_knows_only_the_stratum_gives_exactly_one_half(rows):

@@ -38,8 +38,8 @@ def test_one_in_a_hundred_negatives_passes_at_one_per_cent():
 def test_no_threshold_beats_the_balanced_one(seed, n_values):
     scores, positive = rows(seed, n_values=n_values)
     fpr, tpr, _ = roc_curve(positive, scores, drop_intermediate=False)
-    found = rates_at(scores, positive, balanced_threshold(scores, positive))
-    assert found[0] - found[1] == pytest.approx((tpr - fpr).max(), abs=1e-12)
+    result = rates_at(scores, positive, balanced_threshold(scores, positive))
+    assert result[0] - result[1] == pytest.approx((tpr - fpr).max(), abs=1e-12)
 
 
 def test_the_balanced_threshold_of_two_apart_classes_lies_half_way():

@@ -21,8 +21,8 @@ rows = st.lists(
 def test_with_weights_and_ties_it_is_that_of_scikit_learn(drawn):
     scores, positive, weights = (np.array(column) for column in zip(*drawn, strict=True))
     expected = roc_auc_score(positive, scores, sample_weight=weights)
-    (found,) = auroc(scores.astype(float), positive, weights=weights[None].astype(float))
-    assert found == pytest.approx(expected, abs=1e-12)
+    (result,) = auroc(scores.astype(float), positive, weights=weights[None].astype(float))
+    assert result == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=100, deadline=None)

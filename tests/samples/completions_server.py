@@ -23,7 +23,7 @@ class CompletionsServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.model, self.tokenizer, self.name, self.owner = model, tokenizer, name, owner
         self.gives, self.version, self.keys = gives, "9.9.1", None
-        self.questions, self.headers, self.given, self.lists = [], [], [], 0
+        self.questions, self.headers, self.answers, self.lists = [], [], [], 0
         self.memory = {} if memory is None else memory
         self.trouble = lambda n, body: None
         self.lock = threading.Lock()
@@ -116,4 +116,4 @@ class Handler(QuietHandler):
             return self.say(404, {"message": "no such model"})
         answer = self.server.complete(body)
         self.say(200, trouble(answer) if callable(trouble) else answer)
-        return self.server.given.append(body)
+        return self.server.answers.append(body)

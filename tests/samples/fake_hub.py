@@ -21,7 +21,7 @@ class FakeHub:
     def __init__(self):
         self.repos = {}
         self.private = set()
-        self.asked = []
+        self.requests = []
         self.fails = {}
         self.url = ""
 
@@ -47,7 +47,7 @@ class FakeHub:
 
     def paths(self):
         """What was asked for, without the server's name."""
-        return [path for _, path, _ in self.asked]
+        return [path for _, path, _ in self.requests]
 
 
 class _Handler(QuietHandler):
@@ -67,7 +67,7 @@ class _Handler(QuietHandler):
             body = self.chunks()
         path = unquote(urlsplit(self.path).path)
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        self.hub.asked.append((self.command, path, token))
+        self.hub.requests.append((self.command, path, token))
         for pattern, (status, code, message) in self.hub.fails.items():
             if re.search(pattern, path):
                 self.refuse(status, code, message)

@@ -127,17 +127,17 @@ def in_a_fork(action: Callable[[], str]) -> str:
     if child == 0:
         os.close(reader)
         try:
-            said = action()
+            message = action()
         except Exception as error:
             ours = type(error).__module__.startswith("unsinter.") and isinstance(error, ValueError)
-            said = f"{type(error).__name__}: {error}" if ours else traceback.format_exc()
-        os.write(writer, said.encode()[:1_000_000])
+            message = f"{type(error).__name__}: {error}" if ours else traceback.format_exc()
+        os.write(writer, message.encode()[:1_000_000])
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as file:
-        said = file.read().decode()
+        message = file.read().decode()
     os.waitpid(child, 0)
-    return said
+    return message
 
 
 WRITERS = [

@@ -56,20 +56,20 @@ ODD = [
 
 def places(value, path=()):
     """Return the path of every part of a nested value."""
-    found = [path]
+    result = [path]
     if isinstance(value, dict):
         for key in value:
-            found += places(value[key], (*path, key))
+            result += places(value[key], (*path, key))
     elif isinstance(value, list):
         for index, part in enumerate(value):
-            found += places(part, (*path, index))
-    return found
+            result += places(part, (*path, index))
+    return result
 
 
 def changed(value, draw):
     """Return a copy of a nested value in which one part is replaced, taken out, or given a sibling."""
     value = copy.deepcopy(value)
-    path = (found := places(value))[draw(len(found))]
+    path = (result := places(value))[draw(len(result))]
     if not path:
         return copy.deepcopy(ODD[draw(len(ODD))]) if draw(8) == 0 else value
     owner = value

@@ -38,26 +38,26 @@ def table_bytes(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.parquet"))}
 
 
-def kill_and_run_again(asked: dict[str, Any]) -> dict[str, Any]:
+def kill_and_run_again(request: dict[str, Any]) -> dict[str, Any]:
     """Kill a run at each event asked for, run it again, and compare its tables with an unbroken run's."""
-    folder, cache = Path(asked["folder"]), Path(asked["cache"])
+    folder, cache = Path(request["folder"]), Path(request["cache"])
     unbroken = folder / "unbroken"
-    in_a_fork(lambda: run(asked["study"], unbroken, cache))
+    in_a_fork(lambda: run(request["study"], unbroken, cache))
     before = folder / "before"
-    if asked.get("changed"):
-        in_a_fork(lambda: run(asked["changed"], before, cache))
-    events: Iterable[int] = count(1) if asked["events"] is None else asked["events"]
+    if request.get("changed"):
+        in_a_fork(lambda: run(request["changed"], before, cache))
+    events: Iterable[int] = count(1) if request["events"] is None else request["events"]
     killed, failed = [], {}
     for number in events:
         here = folder / f"killed{number}"
         if before.is_dir():
             shutil.copytree(before, here)
-        if not killed_at(lambda at=here: run(asked["study"], at, cache), [here], number):
+        if not killed_at(lambda at=here: run(request["study"], at, cache), [here], number):
             shutil.rmtree(here)
             break
         killed.append(number)
         try:
-            in_a_fork(lambda at=here: run(asked["study"], at, cache))
+            in_a_fork(lambda at=here: run(request["study"], at, cache))
             if table_bytes(here) != table_bytes(unbroken):
                 failed[number] = "its tables differ from those of an unbroken run"
             if before.is_dir() and table_bytes(here / "earlier" / "1") != table_bytes(before):

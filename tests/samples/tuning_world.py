@@ -66,5 +66,5 @@ class World:
 
 
 if __name__ == "__main__":
-    told = json.loads(sys.argv[1])
-    World(**told["world"]).tune(told["folder"], **told["tune"])
+    task = json.loads(sys.argv[1])
+    World(**task["world"]).tune(task["folder"], **task["tune"])

@@ -55,9 +55,9 @@ def fill_and_read(root: Path, place: str) -> None:
     store = ActivationStore.open(root, IDENTITY)
     rows = [*ROWS, *row_keys(24, salt=place)]
 
-    def produce(asked, layers, positions):
+    def produce(keys, layers, positions):
         time.sleep(0.005)
-        return Producer()(asked, layers, positions)
+        return Producer()(keys, layers, positions)
 
     say("filling")
     for end in range(8, len(rows) + 1, 8):

@@ -89,11 +89,11 @@ def ask(answer, n, *, workers=3):
 
 
 def test_every_question_is_asked_once_and_never_more_at_a_time_than_allowed():
-    asked, at_a_time, most = [], 0, 0
+    requests, at_a_time, most = [], 0, 0
 
     async def answer(_, place):
         nonlocal at_a_time, most
-        asked.append(place)
+        requests.append(place)
         at_a_time += 1
         most = max(most, at_a_time)
         await asyncio.sleep(0.001 * (place % 3))
@@ -101,7 +101,7 @@ def test_every_question_is_asked_once_and_never_more_at_a_time_than_allowed():
         return place * 10
 
     assert dict(ask(answer, 40)) == {place: place * 10 for place in range(40)}
-    assert asked == list(range(40))
+    assert requests == list(range(40))
     assert most == 3
 
 
@@ -119,10 +119,10 @@ def test_of_several_failures_the_lowest_place_is_raised_after_all_answers_that_c
 
 
 def test_a_failure_stops_what_is_behind_it_and_no_new_question_is_asked():
-    asked = []
+    requests = []
 
     async def answer(_, place):
-        asked.append(place)
+        requests.append(place)
         if place == 1:
             await asyncio.sleep(0.01)
             raise KeyError(place)
@@ -130,7 +130,7 @@ def test_a_failure_stops_what_is_behind_it_and_no_new_question_is_asked():
 
     with pytest.raises(KeyError):
         list(ask(answer, 1000))
-    assert asked == [0, 1, 2]
+    assert requests == [0, 1, 2]
 
 
 def test_who_stops_listening_stops_the_questions():

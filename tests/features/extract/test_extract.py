@@ -45,12 +45,12 @@ def plant(model, **changes):
 
 def test_the_real_store_gives_rows_back_in_prompt_order_duplicates_too(llama, rows, tmp_path, tiny):
     store = ActivationStore.open(tmp_path, llama.identity)
-    found = extract(llama, rows, store, layers="all", positions=POSITIONS)
-    assert found.n_computed == 13 == len({row.key for row in rows})
-    assert found.ids == tuple(name for name, _ in PROMPTS)
+    result = extract(llama, rows, store, layers="all", positions=POSITIONS)
+    assert result.n_computed == 13 == len({row.key for row in rows})
+    assert result.ids == tuple(name for name, _ in PROMPTS)
     reference = extract(llama, rows, tiny.store(), layers="all", positions=POSITIONS)
     for layer in (0, 3):
-        values = found.activations(layer, "template_end")
+        values = result.activations(layer, "template_end")
         assert values.shape == (20, 32)
         assert values.dtype == np.float32
         assert np.array_equal(values, reference.activations(layer, "template_end"))
@@ -65,10 +65,10 @@ def test_a_bfloat16_model_is_cached_bit_for_bit(zoo, tmp_path):
     model = load_model(zoo.folder("llama"), dtype="bfloat16", device="cpu")
     rows = render(PROMPTS[:3], model)
     store = ActivationStore.open(tmp_path, model.identity)
-    found = extract(
+    result = extract(
         model, rows, store, layers=[2], positions=["template_end"], options=ExtractionOptions(token_budget=1)
     )
-    for row, value in zip(rows, found.activations(2, "template_end"), strict=True):
+    for row, value in zip(rows, result.activations(2, "template_end"), strict=True):
         with torch.inference_mode():
             hidden = model.model(
                 input_ids=torch.tensor([row.token_ids]), output_hidden_states=True
@@ -94,12 +94,12 @@ def test_only_what_the_store_lacks_is_computed(llama, rows, tiny):
 
 
 def test_the_last_layer_is_the_last_blocks_output_not_the_normed_state(llama, rows, tiny):
-    found = extract(llama, rows[:1], tiny.store(), layers=[3], positions=["template_end"])
+    result = extract(llama, rows[:1], tiny.store(), layers=[3], positions=["template_end"])
     with torch.inference_mode():
         hidden = llama.backbone(
             input_ids=torch.tensor([rows[0].token_ids]), output_hidden_states=True
         ).hidden_states
-    value = torch.tensor(found.activations(3, "template_end")[0])
+    value = torch.tensor(result.activations(3, "template_end")[0])
     assert (hidden[-1][0, -1] - value).abs().max() > 0.1
     with torch.inference_mode():
         assert torch.allclose(llama.backbone.norm(value), hidden[-1][0, -1], atol=1e-5)
@@ -173,10 +173,10 @@ def test_a_tokenizer_without_pad_token_works(tiny, tmp_path, llama, rows):
     folder = tiny.build(tmp_path, tiny.llama, tokenizer=tiny.tokenizer(pad=False))
     model = load_model(folder, dtype="float32", device="cpu")
     assert model.tokenizer.pad_token_id is None
-    found = extract(model, render(PROMPTS, model), tiny.store(), layers=[2], positions=POSITIONS)
+    result = extract(model, render(PROMPTS, model), tiny.store(), layers=[2], positions=POSITIONS)
     expected = extract(llama, rows, tiny.store(), layers=[2], positions=POSITIONS)
     assert (
-        np.abs(found.activations(2, "template_end") - expected.activations(2, "template_end")).max() <= 1e-5
+        np.abs(result.activations(2, "template_end") - expected.activations(2, "template_end")).max() <= 1e-5
     )
 
 
@@ -217,13 +217,13 @@ def test_a_model_that_mixes_padding_into_the_text_is_read_without_padding(zoo, t
     model = zoo("convbert")
     rows = render(PROMPTS, model)
     with caplog.at_level(logging.WARNING):
-        found = extract(model, rows, tiny.store(), layers=[2], positions=POSITIONS)
+        result = extract(model, rows, tiny.store(), layers=[2], positions=POSITIONS)
     assert "only rows of equal length will share a batch" in caplog.text
-    assert found.deviation.is_within
+    assert result.deviation.is_within
     alone = extract(
         model, rows, tiny.store(), layers=[2], positions=POSITIONS, options=ExtractionOptions(token_budget=1)
     )
-    assert np.abs(found.activations(2, "template_end") - alone.activations(2, "template_end")).max() <= 1e-5
+    assert np.abs(result.activations(2, "template_end") - alone.activations(2, "template_end")).max() <= 1e-5
     with pytest.raises(PaddingError, match="in a batch padded on the left"):
         extract(
             model,
@@ -246,19 +246,19 @@ def test_a_prompt_longer_than_the_context_is_refused_by_id_or_dropped_and_listed
     ):
         extract(llama, rows, store, layers=[1], positions=POSITIONS)
     assert not store.calls
-    found = extract(
+    result = extract(
         llama, rows, store, layers=[1], positions=POSITIONS, options=ExtractionOptions(on_too_long="drop")
     )
-    assert found.dropped == ("long",)
-    assert found.ids == ("ok", "fits")
-    assert found.activations(1, "template_end").shape == (2, 32)
+    assert result.dropped == ("long",)
+    assert result.ids == ("ok", "fits")
+    assert result.activations(1, "template_end").shape == (2, 32)
 
 
 def test_a_row_exactly_as_long_as_the_context_is_kept_whole(llama, tiny):
     rows = render([(str(n), "a " * n) for n in range(100, 140)], llama)
     [exact] = [row for row in rows if len(row.token_ids) == 128][:1]
-    found = extract(llama, [exact], tiny.store(), layers=[1], positions=["template_end"])
-    assert found.n_tokens == 128
+    result = extract(llama, [exact], tiny.store(), layers=[1], positions=["template_end"])
+    assert result.n_tokens == 128
 
 
 def test_a_missing_position_is_refused_before_any_forward_pass(llama, rows, tiny):
@@ -275,9 +275,9 @@ def test_layers_the_model_lacks_are_refused(llama, rows, tiny, layers):
 
 
 def test_asking_the_result_for_what_was_not_extracted_is_refused(llama, rows, tiny):
-    found = extract(llama, rows, tiny.store(), layers=[1], positions=["template_end"])
+    result = extract(llama, rows, tiny.store(), layers=[1], positions=["template_end"])
     with pytest.raises(ExtractionError, match=r"layer 2 at 'template_end' was not extracted"):
-        found.activations(2, "template_end")
+        result.activations(2, "template_end")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -343,7 +343,7 @@ class OutOfMemory:
 def test_out_of_memory_halves_the_batch_and_goes_on(llama, rows, tiny, caplog):
     expected = extract(llama, rows, tiny.store(), layers=[2], positions=POSITIONS)
     with OutOfMemory(llama, 60), caplog.at_level(logging.WARNING):
-        found = extract(
+        result = extract(
             llama,
             rows,
             tiny.store(),
@@ -351,10 +351,10 @@ def test_out_of_memory_halves_the_batch_and_goes_on(llama, rows, tiny, caplog):
             positions=POSITIONS,
             options=ExtractionOptions(token_budget=10_000),
         )
-    assert found.n_halvings > 2  # the self-check's own among them
+    assert result.n_halvings > 2  # the self-check's own among them
     assert "out of memory at" in caplog.text
-    assert found.n_computed == 13
-    difference = found.activations(2, "template_end") - expected.activations(2, "template_end")
+    assert result.n_computed == 13
+    difference = result.activations(2, "template_end") - expected.activations(2, "template_end")
     assert np.abs(difference).max() <= 1e-5
 
 
@@ -377,14 +377,14 @@ def test_an_error_that_is_not_about_memory_is_not_swallowed(llama, rows, tiny):
 
 
 def test_the_self_check_records_the_deviation_of_rows_in_a_batch(llama, rows, tiny, caplog, monkeypatch):
-    found = extract(llama, rows, tiny.store(), layers="all", positions=POSITIONS)
-    assert 0 < found.deviation.max_abs <= 1e-5
-    assert found.deviation.n_rows == 4
-    assert found.deviation.is_within
+    result = extract(llama, rows, tiny.store(), layers="all", positions=POSITIONS)
+    assert 0 < result.deviation.max_abs <= 1e-5
+    assert result.deviation.n_rows == 4
+    assert result.deviation.is_within
     monkeypatch.setitem(selfcheck.TOLERANCE, "float32", -1.0)
     with caplog.at_level(logging.WARNING):
-        found = extract(llama, rows, tiny.store(), layers="all", positions=POSITIONS)
-    assert not found.deviation.is_within
+        result = extract(llama, rows, tiny.store(), layers="all", positions=POSITIONS)
+    assert not result.deviation.is_within
     assert "between running alone and in a batch" in caplog.text
 
 
@@ -415,7 +415,7 @@ def test_the_self_check_pads_even_where_nearly_all_rows_are_of_one_length(llama,
     rows = render(
         [*((f"s{n}", f"{n}") for n in range(9)), ("long", "a much longer prompt than those")], llama
     )
-    found = extract(
+    result = extract(
         llama,
         rows,
         tiny.store(),
@@ -423,7 +423,7 @@ def test_the_self_check_pads_even_where_nearly_all_rows_are_of_one_length(llama,
         positions=POSITIONS,
         options=ExtractionOptions(padding_side="left"),
     )
-    assert found.deviation.n_rows == 4
+    assert result.deviation.n_rows == 4
 
 
 def test_options_by_name_are_those_of_the_object_and_replace_them(llama, rows, tiny):

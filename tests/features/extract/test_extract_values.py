@@ -43,7 +43,7 @@ def test_every_layer_equals_the_models_own_hidden_states(zoo, tiny, supported, t
     positions = ["instruction_end", "template_end", "instruction_mean"]
     truth = [oracle(model, row)[0] for row in rows]
     for side in ("right",) if supported == "convbert" else ("right", "left"):
-        found = extract(
+        result = extract(
             model,
             rows,
             tiny.store(),
@@ -51,10 +51,10 @@ def test_every_layer_equals_the_models_own_hidden_states(zoo, tiny, supported, t
             positions=positions,
             options=ExtractionOptions(padding_side=side, token_budget=300),
         )
-        assert found.layers == tuple(range(model.n_layers + 1))
-        for layer in found.layers:
+        assert result.layers == tuple(range(model.n_layers + 1))
+        for layer in result.layers:
             for position in positions:
-                values = found.activations(layer, position)
+                values = result.activations(layer, position)
                 for row, streams, value in zip(rows, truth, values, strict=True):
                     start, past = resolve_position(position, row)
                     expected = streams[layer][start:past].mean(axis=0)

@@ -20,12 +20,12 @@ def test_a_site_read_in_memory_equals_the_cached_one_in_the_order_asked(tmp_path
     store = ActivationStore.open(tmp_path / "cache", model.identity)
     cached = extract(model, rendered, store, layers=[0, 2], positions=["instruction_end", "template_end"])
     for layer, position in [(0, "instruction_end"), (2, "template_end")]:
-        found = read_site(model, rendered, layer=layer, position=position)
-        assert found.dtype == np.float32
+        result = read_site(model, rendered, layer=layer, position=position)
+        assert result.dtype == np.float32
         expected = cached.activations(layer, position)
         # Other layers and positions are read with it there; only the last bit may differ.
-        np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
-    assert np.array_equal(found[1], found[3])
+        np.testing.assert_allclose(result, expected, rtol=1e-2, atol=1e-3)
+    assert np.array_equal(result[1], result[3])
 
 
 def test_an_extraction_is_printed_in_a_line_however_many_prompts_it_holds(zoo, tiny):

@@ -188,8 +188,8 @@ def test_no_flipped_bit_of_a_file_of_responses_is_read_as_another_answer(llama, 
         flipped = bytearray(raw)
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)
-        found = ResponseFile.open(path, settings=settings).records
-        assert all(true.get(name) == record for name, record in found.items()), (place, found)
+        result = ResponseFile.open(path, settings=settings).records
+        assert all(true.get(name) == record for name, record in result.items()), (place, result)
         for kept in tmp_path.glob("r.jsonl.damaged-*"):
             kept.unlink()
 

@@ -60,9 +60,11 @@ def test_a_question_holds_the_token_ids_of_the_own_template_and_says_every_setti
     ask_responses(planted, rows, tmp_path / "r.jsonl", settings=GREEDY, server=at(served))
     sent = [question["prompt"] for question in served.questions]
     assert sorted(sent) == sorted([list(row.token_ids)] for row in rows)
-    said = {name: value for name, value in served.questions[0].items() if name not in ("prompt", "seed")}
-    assert said.pop("stop_token_ids")
-    assert said == {
+    sent_settings = {
+        name: value for name, value in served.questions[0].items() if name not in ("prompt", "seed")
+    }
+    assert sent_settings.pop("stop_token_ids")
+    assert sent_settings == {
         "model": "planted", "max_tokens": 12, "temperature": 0.0, "top_p": 1.0, "top_k": -1, "min_p": 0.0,
         "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "n": 1,
         "stream": False, "echo": False, "return_token_ids": True,
@@ -186,7 +188,7 @@ def test_answers_behind_a_failure_are_kept_too(planted, rows, served, tmp_path):
     def slow_then_broken(n, body):
         if body["prompt"] != [first]:
             return None
-        while len(served.given) < 9:  # until all others have their answer
+        while len(served.answers) < 9:  # until all others have their answer
             time.sleep(0.05)
         time.sleep(0.5)
         return (400, {})

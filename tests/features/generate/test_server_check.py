@@ -94,11 +94,11 @@ def test_a_run_that_goes_on_refuses_a_server_that_answers_otherwise_than_when_it
         go(planted, rows, served, tmp_path, settings)
     assert "\n" not in str(error.value)
     assert answers.read_bytes() == before
-    served.trouble, asked = (lambda k, body: None), len(served.questions)
+    served.trouble, n_before = (lambda k, body: None), len(served.questions)
     records, _ = go(planted, rows, served, tmp_path, settings)
     n_wanted = 10 * settings.samples
     assert len(records) == n_wanted
-    assert len(served.questions) - asked == 10 + n_wanted - len(before.splitlines())
+    assert len(served.questions) - n_before == 10 + n_wanted - len(before.splitlines())
 
 
 def test_one_changed_answer_of_ten_is_said_and_no_reason_to_stop(planted, rows, served, tmp_path, caplog):
@@ -114,9 +114,9 @@ def test_whole_answers_ask_nobody_and_those_without_their_comparison_are_refused
     planted, rows, served, tmp_path
 ):
     first = go(planted, rows, served, tmp_path)
-    asked = len(served.questions), served.lists
+    counts = len(served.questions), served.lists
     assert go(planted, rows, served, tmp_path) == first
-    assert (len(served.questions), served.lists) == asked
+    assert (len(served.questions), served.lists) == counts
     (tmp_path / "3-1-check.jsonl").unlink()
     with pytest.raises(AnswerServerError, match="still serves the same cannot be told"):
         go(planted, rows, served, tmp_path)

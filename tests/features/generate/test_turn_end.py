@@ -31,9 +31,9 @@ def template(turn, opening="<|{{ m['role'] }}|>\n", generation=ASSISTANT):
 )
 def test_the_templates_sign_is_added_and_named(with_template, caplog, turn, end, lead):
     model = with_template(template(turn))
-    found = answer_end(model, [2])
-    assert found.turn_id == model.tokenizer.convert_tokens_to_ids(end)
-    assert (found.lead, found.ids) == (lead, tuple(sorted({2, found.turn_id})))
+    result = answer_end(model, [2])
+    assert result.turn_id == model.tokenizer.convert_tokens_to_ids(end)
+    assert (result.lead, result.ids) == (lead, tuple(sorted({2, result.turn_id})))
     assert f"llama: its end tokens [2] lack {end!r}" in caplog.text.replace(model.name, "llama")
 
 
@@ -48,13 +48,13 @@ def test_a_heading_in_words_ends_an_answer_too(with_template):
     heading = "{{ {'user': '### Instruction:', 'assistant': '### Response:'}[m['role']] }}\n"
     made = template("\n\n", heading, "{% if add_generation_prompt %}### Response:\n{% endif %}")
     model = with_template(made)
-    found = answer_end(model, [2])
-    assert (found.turn_text, found.lead) == ("### Instruction:", "\n\n")
+    result = answer_end(model, [2])
+    assert (result.turn_text, result.lead) == ("### Instruction:", "\n\n")
     ids = model.tokenizer("Mix flour.\n\n### Instruction:\nNext", add_special_tokens=False)["input_ids"]
-    text, n_tokens, has_ended = found.read(ids, model.tokenizer)
+    text, n_tokens, has_ended = result.read(ids, model.tokenizer)
     assert (text, has_ended) == ("Mix flour.", True)
     assert model.tokenizer.decode(ids[:n_tokens]).startswith("Mix flour.")
-    assert found.read(ids[:2], model.tokenizer)[2] is False
+    assert result.read(ids[:2], model.tokenizer)[2] is False
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_what_stands_before_a_heading_is_the_answer(shared_tokenizer, before, be
     ids = shared_tokenizer(text, add_special_tokens=False)["input_ids"]
     whole = shared_tokenizer.decode(ids, skip_special_tokens=True)
     end = AnswerEnd(model_ids=(), turn_text="##END", lead="\n")
-    found, n_tokens, has_ended = end.read(ids, shared_tokenizer)
+    result, n_tokens, has_ended = end.read(ids, shared_tokenizer)
     assert has_ended
-    assert whole.startswith(f"{found}\n##END")
+    assert whole.startswith(f"{result}\n##END")
     assert 0 <= n_tokens <= len(ids)
 
 

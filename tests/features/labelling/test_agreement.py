@@ -15,11 +15,11 @@ def test_wilson_interval_equals_published_values():
 def test_accuracy_and_kappa_of_a_table_worked_by_hand():
     gold = ["refusal"] * 25 + ["compliance"] * 25
     predicted = ["refusal"] * 20 + ["compliance"] * 5 + ["refusal"] * 10 + ["compliance"] * 15
-    found = agree(gold, predicted)
-    assert found.accuracy == pytest.approx(0.7)
-    assert found.kappa == pytest.approx(0.4)  # observed .7, expected .5
-    assert found.confusion["refusal"] == {"refusal": 20, "compliance": 5}
-    assert found.macro_f1 == pytest.approx((40 / 55 + 30 / 45) / 2)
+    result = agree(gold, predicted)
+    assert result.accuracy == pytest.approx(0.7)
+    assert result.kappa == pytest.approx(0.4)  # observed .7, expected .5
+    assert result.confusion["refusal"] == {"refusal": 20, "compliance": 5}
+    assert result.macro_f1 == pytest.approx((40 / 55 + 30 / 45) / 2)
 
 
 def test_kappa_is_absent_where_both_sides_hold_one_class():
@@ -27,10 +27,10 @@ def test_kappa_is_absent_where_both_sides_hold_one_class():
 
 
 def test_agreement_is_split_by_model():
-    found = agree_by_model(
+    result = agree_by_model(
         ["refusal", "refusal", "compliance"], ["refusal", "compliance", "compliance"], ["a", "a", "b"]
     )
-    assert {model: part.accuracy for model, part in found.items()} == {"a": 0.5, "b": 1.0}
+    assert {model: part.accuracy for model, part in result.items()} == {"a": 0.5, "b": 1.0}
 
 
 def test_lists_of_different_length_are_refused():

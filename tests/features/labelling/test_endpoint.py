@@ -28,7 +28,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.script, self.asked, self.times, self.lock = [], [], [], threading.Lock()
+        self.script, self.requests, self.times, self.lock = [], [], [], threading.Lock()
 
     @property
     def url(self):
@@ -42,8 +42,8 @@ class Handler(QuietHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
-            step = self.server.script[min(len(self.server.asked), len(self.server.script) - 1)]
-            self.server.asked.append((self.path, dict(self.headers), body))
+            step = self.server.script[min(len(self.server.requests), len(self.server.script) - 1)]
+            self.server.requests.append((self.path, dict(self.headers), body))
             self.server.times.append(time.monotonic())
         if step == "close":
             self.connection.close()
@@ -80,7 +80,7 @@ def test_an_answer_becomes_a_label_with_our_wording_and_its_provenance(server):
     assert first.provenance["labeller"] == "endpoint:judge-1"
     assert first.provenance["answer"] == "asked"
     assert (second.refusal, second.provenance["missing"]) == (None, "no text")
-    [(path, headers, body)] = server.asked
+    [(path, headers, body)] = server.requests
     assert path == "/v1/chat/completions"
     assert headers["Authorization"] == f"Bearer {KEY}"
     assert body["model"] == "judge-1"
@@ -102,7 +102,7 @@ def test_passing_trouble_is_asked_again(server, trouble):
     server.script = [trouble, completion("compliance")]
     [label] = judge(server).judge(ITEMS[:1])
     assert label.refusal == "compliance"
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_the_wait_a_server_asks_for_is_kept(server):
@@ -118,7 +118,7 @@ def test_lasting_trouble_ends_after_the_bounded_attempts_naming_the_record(serve
     server.script = [trouble]
     with pytest.raises(JudgeError, match=rf"(?s)'row-1'.*3 attempts.*{match}"):
         judge(server).judge(ITEMS[:1])
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_malformed_answer_is_one_error_that_names_the_record_and_is_not_kept(
     server.script = [answer]
     with pytest.raises(JudgeError, match=rf"'row-1'.*{match}"):
         judge(server, answers=tmp_path).judge(ITEMS[:1])
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert list(tmp_path.rglob("*.json")) == []
 
 
@@ -146,7 +146,7 @@ def test_an_answer_is_paid_for_once(server, tmp_path):
     judge(server, answers=tmp_path).judge(ITEMS[:1])
     [again] = judge(server, answers=tmp_path).judge(ITEMS[:1])
     assert (again.refusal, again.provenance["answer"]) == ("partial_refusal", "stored")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("change", [{"model": "judge-2"}, {"opening": "Another."}, {"prompt": "Why?"}])
@@ -155,7 +155,7 @@ def test_another_model_text_or_prompt_is_asked_anew(server, tmp_path, change):
     judge(server, answers=tmp_path).judge(ITEMS[:1])
     item = Item(id="x", opening=change.get("opening", ITEMS[0].opening), prompt=change.get("prompt", "How?"))
     judge(server, answers=tmp_path, model=change.get("model", "judge-1")).judge([item])
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_a_damaged_answer_file_is_asked_again_and_replaced(server, tmp_path):
@@ -165,7 +165,7 @@ def test_a_damaged_answer_file_is_asked_again_and_replaced(server, tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     judge(server, answers=tmp_path).judge(ITEMS[:1])
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
     assert path.read_bytes() == whole
     assert list(tmp_path.rglob("*.tmp")) == []
 
@@ -192,7 +192,7 @@ def test_rows_of_many_workers_keep_their_order(server):
 def test_markers_inside_a_text_are_not_filled_in(server):
     server.script = [completion("compliance")]
     judge(server).judge([Item(id="x", opening="Use {prompt} and {response}.", prompt="What is {response}?")])
-    content = server.asked[0][2]["messages"][0]["content"]
+    content = server.requests[0][2]["messages"][0]["content"]
     assert "What is {response}?" in content
     assert "Use {prompt} and {response}." in content
 

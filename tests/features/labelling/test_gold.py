@@ -26,7 +26,7 @@ def test_no_prompt_group_is_in_both_halves(gold):
     halves = {}
     for row in gold.rows:
         halves.setdefault(row.group, set()).add(row.half)
-    assert all(len(found) == 1 for found in halves.values())
+    assert all(len(result) == 1 for result in halves.values())
     assert len({row.half for row in gold.rows}) == 2
     assert half_of("s1", seed=1) in {"development", "report"}
 
@@ -42,9 +42,9 @@ def test_withheld_texts_are_counted_and_left_out(gold):
 def report_accuracies(gold):
     rows = [row for row in gold.xstest if row.half == "report"]
     labels = predicted(shipped_model(), rows)
-    found = agree_by_model([row.label for row in rows], labels, [row.model for row in rows])
-    assert len(found) == 5
-    return [part.accuracy for part in found.values()]
+    result = agree_by_model([row.label for row in rows], labels, [row.model for row in rows])
+    assert len(result) == 5
+    return [part.accuracy for part in result.values()]
 
 
 def test_the_report_half_keeps_the_ceiling_that_was_measured(report_accuracies):
@@ -59,8 +59,8 @@ def test_models_whose_whole_family_was_left_out_are_labelled_as_humans_do(gold, 
     train = [row for row in gold.training if row.family != family]
     test = [row for row in gold.xstest if row.family == family]
     labels = predicted(fit_refusal_model(train, trained_on="test"), test)
-    found = agree_by_model([row.label for row in test], labels, [row.model for row in test])
-    assert all(part.accuracy >= 0.85 for part in found.values())
+    result = agree_by_model([row.label for row in test], labels, [row.model for row in test])
+    assert all(part.accuracy >= 0.85 for part in result.values())
 
 
 def test_the_shipped_coefficients_come_out_of_the_training_script(shared_data, tmp_path):

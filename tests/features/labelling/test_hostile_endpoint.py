@@ -172,17 +172,17 @@ LEAKS = {
 
 @pytest.mark.parametrize("leak", list(LEAKS))
 def test_nothing_of_an_answer_or_a_key_reaches_a_message_or_a_log(served, caplog, capfd, leak):
-    said = ""
+    words = ""
     with caplog.at_level(logging.DEBUG):
         for name in ("httpx2", "httpcore2.http11", "httpcore2.connection", "asyncio"):
             logging.getLogger(name).setLevel(logging.DEBUG)
         try:
             judge(served(LEAKS[leak]), attempts=2).judge([ITEM])
         except JudgeError as error:
-            said = str(error) + "".join(traceback.format_exception(error))
+            words = str(error) + "".join(traceback.format_exception(error))
     out, err = capfd.readouterr()
     for secret in (SECRET, KEY):
-        assert secret not in caplog.text + out + err + said
+        assert secret not in caplog.text + out + err + words
 
 
 def test_what_others_log_beside_a_question_stays(served, caplog):

@@ -32,14 +32,14 @@ def test_every_table_of_phrases_has_its_texts():
 
 @pytest.mark.parametrize("code", CODES)
 def test_refusals_and_answers_of_each_language_are_read(counts, code):
-    found = counts[code]
+    result = counts[code]
     n_refusals, n_answers = (
-        sum(n for name, n in found.items() if name.startswith(kind)) for kind in ("refusal", "compliance")
+        sum(n for name, n in result.items() if name.startswith(kind)) for kind in ("refusal", "compliance")
     )
     assert min(n_refusals, n_answers) >= 40
-    assert found["refusal wrong"] == found["compliance wrong"] == 0
-    assert found["refusal right"] >= 0.9 * n_refusals
-    assert found["compliance right"] >= 0.8 * n_answers
+    assert result["refusal wrong"] == result["compliance wrong"] == 0
+    assert result["refusal right"] >= 0.9 * n_refusals
+    assert result["compliance right"] >= 0.8 * n_answers
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ def test_every_loader_is_told_to_trust_no_code(repository):
                     else ""
                 )
                 if name in LOADERS:
-                    said = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
-                    if said.get("trust_remote_code") is not False:
+                    keyword_values = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
+                    if keyword_values.get("trust_remote_code") is not False:
                         bare.append(f"{path.relative_to(repository)}:{node.lineno}")
     assert not bare
 

@@ -28,7 +28,7 @@ def put(folder, name, **fields):
 
 
 @pytest.mark.parametrize(
-    ("name", "fields", "said"),
+    ("name", "fields", "words"),
     [
         ("config.json", {"num_hidden_layers": 10**9}, "names 1,000,000,000 blocks"),
         ("config.json", {"architectures": [1]}, "architectures: '\\[1\\]' is no list of names"),
@@ -39,9 +39,9 @@ def put(folder, name, **fields):
          "its tokenizer cannot be read: Precompiled"),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_meant_is_refused_in_one_sentence(folder, name, fields, said):
+def test_a_file_that_cannot_be_meant_is_refused_in_one_sentence(folder, name, fields, words):
     put(folder, name, **fields)
-    with pytest.raises(ModelError, match=said) as raised:
+    with pytest.raises(ModelError, match=words) as raised:
         load_model(folder)
     assert "\n" not in str(raised.value)
 

@@ -139,9 +139,9 @@ def test_what_is_wrong_and_what_to_give_is_said_in_one_line(plain, wrap, message
 def test_what_the_line_says_to_give_is_read(plain):
     model, tokenizer = plain
     expected = wrap_model(model, tokenizer, name="mine").identity
-    given = [nn.DataParallel(model).module, torch.compile(model)._orig_mod]
-    given.append(PeftModelForCausalLM(model).merge_and_unload())
-    for whole in given:
+    models = [nn.DataParallel(model).module, torch.compile(model)._orig_mod]
+    models.append(PeftModelForCausalLM(model).merge_and_unload())
+    for whole in models:
         assert wrap_model(whole, tokenizer, name="mine").identity == expected
 
 

@@ -58,10 +58,10 @@ def model(folder):
 
 @pytest.fixture(scope="module")
 def rows(model):
-    found = render(PROMPTS, model)
-    lengths = [len(row.token_ids) for row in found]
+    result = render(PROMPTS, model)
+    lengths = [len(row.token_ids) for row in result]
     assert min(lengths) < SWITCH < max(lengths)
-    return found
+    return result
 
 
 def read_alone(folder, row, layer):
@@ -75,13 +75,13 @@ def read_alone(folder, row, layer):
 @pytest.mark.parametrize("padding_side", ["right", "left"])
 @pytest.mark.parametrize("budget", [1, 200, 8192])
 def test_every_row_is_read_as_the_library_reads_it_alone(folder, model, rows, tiny, budget, padding_side):
-    found = extract(
+    result = extract(
         model, rows, tiny.store(rows_per_shard=4), layers=[2], positions=["template_end"],
         options=ExtractionOptions(token_budget=budget, padding_side=padding_side),
     )  # fmt: skip
-    for row, activation in zip(rows, found.activations(2, "template_end"), strict=True):
+    for row, activation in zip(rows, result.activations(2, "template_end"), strict=True):
         np.testing.assert_allclose(activation, read_alone(folder, row, 2), atol=2e-4, err_msg=row.id)
-    assert found.deviation.is_within
+    assert result.deviation.is_within
 
 
 def test_answers_are_those_of_each_prompt_alone(folder, model, rows, tmp_path):

@@ -38,14 +38,14 @@ def test_values_in_neither_list_are_named_counted_and_refused_in_one_sentence():
 
 
 @pytest.mark.parametrize(
-    ("true", "false", "held"),
+    ("true", "false", "values"),
     [([1], [0], [1, 0]), (["1"], ["0"], [1, 0]), ([1], [0], ["1", "0"]), ([True], [False], [True, False]),
      ([True], [False], ["yes", "no"]), ([3, 4], [1, 2], [4.0, 2.0]), (["Bad"], ["SAFE "], ["bad", "Safe"]),
      (["yes"], ["no"], [True, False])],
 )  # fmt: skip
-def test_values_are_compared_by_what_they_say(true, false, held):
+def test_values_are_compared_by_what_they_say(true, false, values):
     columns = {"harmful": {"field": "label", "true": true, "false": false}}
-    assert harm(read_prompts(rows(*held), columns=columns)) == [True, False]
+    assert harm(read_prompts(rows(*values), columns=columns)) == [True, False]
 
 
 def test_a_column_may_be_read_backwards_where_the_map_says_so():
@@ -80,11 +80,11 @@ def test_a_map_is_written_as_it_was_read():
     assert Column.model_validate(Column.model_validate(table).model_dump()).is_false == ("b",)
 
 
-def beavertails(*held):
+def beavertails(*values):
     names = ("theft", "privacy", "violence")
     return [
         {"id": f"r{i}", "prompt": "p", "category": {name: name in own for name in names}}
-        for i, own in enumerate(held)
+        for i, own in enumerate(values)
     ]
 
 

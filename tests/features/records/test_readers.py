@@ -347,12 +347,12 @@ def test_records_cannot_be_changed():
 
 
 def test_real_files_are_recognised_and_read_whole(shared_data):
-    found = {}
+    result = {}
     for path in sorted(shared_data.glob("*.jsonl")):
         kind = detect_kind(path)
         read = {"prompts": read_prompts, "responses": read_responses, "openings": read_openings}[kind]
-        found[path.name] = (kind, len(read(path)))
-    assert found == {
+        result[path.name] = (kind, len(read(path)))
+    assert result == {
         "prompts.jsonl": ("prompts", 3156),
         "prompts_noncommercial.jsonl": ("prompts", 1936),
         "prompts_sharealike.jsonl": ("prompts", 774),

@@ -35,10 +35,10 @@ def groups(pairs):
         for i, (key, pair) in enumerate(pairs)
     ]
     labels = group_prompts(read_prompts(rows), threshold=1.0, word_threshold=None).labels
-    held = {}
+    members = {}
     for row, label in zip(rows, labels, strict=True):
-        held.setdefault(label, set()).add(str(row["id"]))
-    return {frozenset(ids) for ids in held.values()}
+        members.setdefault(label, set()).add(str(row["id"]))
+    return {frozenset(ids) for ids in members.values()}
 
 
 def parts(*texts):
@@ -47,8 +47,8 @@ def parts(*texts):
 
 @pytest.mark.parametrize("shift", [0, 1, 17, 1000])
 def test_numbered_pairs_of_numbered_records_are_pairs(shift):
-    found = groups([(i, i // 2 + shift) for i in range(80)])
-    assert found == {frozenset({str(i), str(i + 1)}) for i in range(0, 80, 2)}
+    result = groups([(i, i // 2 + shift) for i in range(80)])
+    assert result == {frozenset({str(i), str(i + 1)}) for i in range(0, 80, 2)}
 
 
 def test_numbered_pairs_in_any_order_are_pairs():
@@ -57,9 +57,9 @@ def test_numbered_pairs_in_any_order_are_pairs():
     for seed in range(20):
         names = list(range(60)) * 2
         random.Random(seed).shuffle(names)
-        found = groups(list(enumerate(names)))
-        assert len(found) == 60
-        assert {len(pair) for pair in found} == {2}
+        result = groups(list(enumerate(names)))
+        assert len(result) == 60
+        assert {len(pair) for pair in result} == {2}
 
 
 @pytest.mark.parametrize(

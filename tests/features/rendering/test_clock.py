@@ -57,13 +57,13 @@ def in_zone(monkeypatch):
 
 @pytest.mark.parametrize("head", TEMPLATES)
 def test_a_prompt_reads_alike_on_two_days(with_head, in_zone, head):
-    model, found = with_head(head), []
+    model, result = with_head(head), []
     for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
         in_zone(zone)
         rows = render(PROMPTS, model)
-        found.append((rows, read_site(model, rows, layer=2, position="template_end")))
-    assert found[0][0] == found[1][0]
-    np.testing.assert_array_equal(found[0][1], found[1][1])
+        result.append((rows, read_site(model, rows, layer=2, position="template_end")))
+    assert result[0][0] == result[1][0]
+    np.testing.assert_array_equal(result[0][1], result[1][1])
 
 
 @pytest.mark.parametrize("head", TEMPLATES)

@@ -198,10 +198,10 @@ def test_slow_tokenizers_are_located_by_ids(tmp_path, zoo):
 
 
 def test_positions_are_named_with_the_token_found_there(zoo):
-    found = describe_positions(zoo("llama"))
-    assert found["template_1"] == "<|end|>"
-    assert found["template_end"] == "\n"
-    assert list(found) == [
+    result = describe_positions(zoo("llama"))
+    assert result["template_1"] == "<|end|>"
+    assert result["template_end"] == "\n"
+    assert list(result) == [
         "instruction_mean",
         "instruction_end",
         *(f"template_{k}" for k in range(1, 5)),

@@ -40,11 +40,11 @@ def test_the_planted_axis_reads_a_factor_with_the_auc_of_two_normals(effect, row
 
 
 def test_by_default_an_unshared_factor_is_read_with_an_auc_of_95():
-    found = [
+    result = [
         auc_of_axis(v, v.u_z, v.z, v.w == 1)
         for v in (make_world("first_only", n=3000, seed=s) for s in range(8))
     ]
-    assert np.mean(found) == pytest.approx(0.95, abs=0.005)
+    assert np.mean(result) == pytest.approx(0.95, abs=0.005)
 
 
 def test_no_direction_reads_a_factor_better_than_the_planted_one():

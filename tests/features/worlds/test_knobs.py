@@ -74,8 +74,8 @@ def test_attainable_correlations_are_those_of_the_extreme_tables(first, second):
     """Two factors cut from one uniform number, from the same end and from opposite ends."""
     uniform = (np.arange(200_000) + 0.5) / 200_000
     z = uniform < first
-    found = [np.corrcoef(z, w)[0, 1] for w in (uniform >= 1 - second, uniform < second)]
-    assert attainable(first, second) == pytest.approx(tuple(found), abs=1e-3)
+    result = [np.corrcoef(z, w)[0, 1] for w in (uniform >= 1 - second, uniform < second)]
+    assert attainable(first, second) == pytest.approx(tuple(result), abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,11 @@ def test_a_cell_that_cannot_occur_is_empty_and_phi_still_holds(zero, phi, first)
 )
 @pytest.mark.parametrize("rows", [2, 3])
 def test_cells_have_exactly_the_groups_asked_for(name, rows):
-    asked = (50, 20, 21, 60)
-    world = make_world(name, cells=asked, rows_per_group=rows, **LABELS_ONLY)
+    sizes = (50, 20, 21, 60)
+    world = make_world(name, cells=sizes, rows_per_group=rows, **LABELS_ONLY)
     copies = rows if WORLDS[name].copies else 1  # there every row claims to be a group
-    assert tuple(cells(world).values()) == tuple(copies * size for size in asked)
-    assert len(world.X) == world.settings.n == rows * sum(asked)
+    assert tuple(cells(world).values()) == tuple(copies * size for size in sizes)
+    assert len(world.X) == world.settings.n == rows * sum(sizes)
     _, row = np.unique(world.families, return_index=True)  # groups of unequal sizes count once
     assert matthews_corrcoef(world.true_z[row], world.true_w[row]) == pytest.approx(world.settings.phi)
     assert world.true_z[row].mean() == pytest.approx(world.settings.rate_first)

@@ -16,7 +16,7 @@ SEPARABLE = [
 ]
 
 
-def given(label, scores, fixed, rows):
+def auroc_within(label, scores, fixed, rows):
     """AUC of a label at each value of the other factor, averaged."""
     return np.mean([roc_auc_score(label[rows & (fixed == v)], scores[rows & (fixed == v)]) for v in (0, 1)])
 
@@ -30,8 +30,8 @@ def readings(world, rows=None):
     z, w = world.true_z, world.true_w
     apart = rows & (z != w)
     return (
-        given(z, reads_z, w, rows),
-        given(w, reads_w, z, rows),
+        auroc_within(z, reads_z, w, rows),
+        auroc_within(w, reads_w, z, rows),
         roc_auc_score(z[apart], reads_z[apart]),
         roc_auc_score(w[apart], reads_w[apart]),
     )
@@ -105,7 +105,7 @@ def test_in_the_gated_world_w_is_coded_where_z_is_one_and_only_there():
     on, off = world.z == 1, world.z == 0
     assert roc_auc_score(world.w[on], scores[on]) == pytest.approx(0.95, abs=0.01)
     assert roc_auc_score(world.w[off], scores[off]) == AT_ONE_HALF
-    assert given(world.z, world.X @ world.u_z, world.w, on | off) == pytest.approx(0.95, abs=0.01)
+    assert auroc_within(world.z, world.X @ world.u_z, world.w, on | off) == pytest.approx(0.95, abs=0.01)
 
 
 def test_separable_in_one_category_and_shared_in_all_others():
@@ -113,8 +113,8 @@ def test_separable_in_one_category_and_shared_in_all_others():
     one = world.strata == "category 0"
     assert readings(world, one) == pytest.approx([0.95] * 4, abs=0.02)
     z, w, scores = world.z, world.w, world.X @ world.u_z
-    assert given(z, scores, w, ~one) == pytest.approx(0.95, abs=0.02)
-    assert given(w, scores, z, ~one) == pytest.approx(0.95, abs=0.02)
+    assert auroc_within(z, scores, w, ~one) == pytest.approx(0.95, abs=0.02)
+    assert auroc_within(w, scores, z, ~one) == pytest.approx(0.95, abs=0.02)
     assert roc_auc_score(z[~one & (z != w)], scores[~one & (z != w)]) == AT_ONE_HALF
     assert readings(world, ~one)[1] == AT_ONE_HALF  # u_w carries nothing there
 

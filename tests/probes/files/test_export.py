@@ -119,8 +119,8 @@ def test_any_probe_and_card_survive_a_round_trip(tmp_path, data, facts, names, h
     X = data.draw(arrays(np.float32, (3, d_model), elements=numbers))
     save_probe(tmp_path / "p.safetensors", probe, examples=X)
     loaded = load_probe(tmp_path / "p.safetensors")
-    for (weight, bias), (found, found_bias) in zip(layers, loaded.layers, strict=True):
-        np.testing.assert_array_equal(weight, found)
+    for (weight, bias), (result, found_bias) in zip(layers, loaded.layers, strict=True):
+        np.testing.assert_array_equal(weight, result)
         np.testing.assert_array_equal(bias, found_bias)
     assert (loaded.classes, loaded.threshold) == (tuple(names), threshold)
     assert {name: loaded.card[name] for name in facts} == facts

@@ -141,7 +141,7 @@ def test_a_card_that_names_a_file_elsewhere_sends_none(hub, folder, tmp_path):
     name_form(folder, "../secret.txt")
     with pytest.raises(ProbeFileError, match=r"no forms of a probe"):
         push_probe(folder, "me/harm")
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_card_that_may_hold_prompts_or_answers_is_sent_only_where_that_is_aske
     probe = make_probe(**{field: value})
     with pytest.raises(ProbeFileError, match=rf"field '{field}'.*publish=\['{field}'\]"):
         push_probe(probe, "me/harm", examples=EXAMPLES)
-    assert hub.asked == []
+    assert hub.requests == []
     push_probe(probe, "me/harm", examples=EXAMPLES, publish=[field])
     assert load_probe("hub:me/harm").card[field] == value
 
@@ -216,7 +216,7 @@ def test_weights_with_a_tensor_that_is_no_part_of_a_probe_are_not_sent(hub, fold
     load_probe(path)
     with pytest.raises(ProbeFileError, match=r"'prompts', which is no part of a probe"):
         push_probe(path, "me/harm")
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_a_damaged_probe_is_not_sent(hub, folder):
@@ -226,7 +226,7 @@ def test_a_damaged_probe_is_not_sent(hub, folder):
     path.write_bytes(data)
     with pytest.raises(ProbeFileError, match=r"not the weights its card was written for"):
         push_probe(folder, "me/harm")
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_a_repository_with_other_files_is_left_alone(hub, folder):
@@ -293,10 +293,10 @@ def test_a_push_that_another_overtakes_is_refused_and_leaves_the_other_whole(
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_probe_of_the_hub_is_not_pushed_on(hub, folder, kind):
     push_probe(folder, "me/old")
-    hub.asked.clear()
+    hub.requests.clear()
     with pytest.raises(HubError, match=r"^'hub:me/old' is on the Hub already; name a local folder"):
         push_probe(kind("hub:me/old"), "me/new")
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_a_private_repository_is_made_private_and_opens_to_its_owner_alone(hub, folder, monkeypatch):
@@ -317,7 +317,7 @@ def test_no_file_but_weights_and_card_is_fetched_and_no_code_runs(hub, folder, t
         "config.json": b'{"auto_map": {}}',
     }
     hub.commit("me/harm", extra)
-    hub.asked.clear()
+    hub.requests.clear()
     load_probe("hub:me/harm")
     fetched = {path.rpartition("/")[2] for path in hub.paths() if "/resolve/" in path}
     assert fetched == {"probe.json", "probe.safetensors"}
@@ -388,7 +388,7 @@ def test_what_is_no_name_of_a_repository_is_refused_before_anything_is_asked(hub
         load_probe(f"hub:{name}")
     with pytest.raises(HubError, match=r"names no repository of the Hub|owner/name alone"):
         push_probe(folder, name)
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_an_address_is_owner_name_and_revision():
@@ -466,13 +466,13 @@ def test_offline_nothing_is_asked_and_what_is_not_here_is_said(hub, folder, monk
     from huggingface_hub import constants
 
     push_probe(folder, "me/harm")
-    hub.asked.clear()
+    hub.requests.clear()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(HubError, match=r"HF_HUB_OFFLINE is set and the local hub cache does not hold it"):
         load_probe("hub:me/harm")
     with pytest.raises(HubError, match=r"HF_HUB_OFFLINE is set"):
         push_probe(folder, "me/harm")
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_a_password_in_the_address_of_the_hub_and_a_broken_token_are_not_repeated(hub, folder, monkeypatch):
@@ -494,7 +494,7 @@ def test_a_password_in_the_address_of_the_hub_and_a_broken_token_are_not_repeate
 def test_a_licence_is_one_word(hub, folder, licence):
     with pytest.raises(HubError, match=r"no licence as the Hub spells them"):
         push_probe(folder, "me/harm", licence=licence)
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_a_probe_in_memory_takes_examples_and_a_file_has_its_own(hub, folder):
@@ -510,7 +510,7 @@ def test_a_probe_in_memory_takes_examples_and_a_file_has_its_own(hub, folder):
 def test_a_folder_without_a_probe_is_named(hub, tmp_path):
     with pytest.raises(ProbeFileError, match=re.escape(str(tmp_path / "none"))):
         push_probe(tmp_path / "none", "me/harm")
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_a_process_told_by_its_environment_loads_from_the_hub_with_numpy_alone(hub, folder, tmp_path):

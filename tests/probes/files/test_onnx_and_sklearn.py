@@ -70,11 +70,11 @@ def test_onnx_is_equal_to_a_hundred_thousandth_at_any_scale(kind, seed, scale):
 def test_an_onnx_graph_names_its_classes_and_its_card():
     probe = packed_probe(*KINDS[0])
     model = onnx.load_from_string(onnx_bytes(probe, massive(4)))
-    told = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(told["classes"]) == ["harmless", "harmful"]
-    assert (told["layer"], told["position"], told["threshold"]) == ("2", "template_end", "0.3")
-    assert told["weights_sha256"] == probe.card["weights_sha256"]
-    assert told["model.weights"] == "ab"
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(metadata["classes"]) == ["harmless", "harmful"]
+    assert (metadata["layer"], metadata["position"], metadata["threshold"]) == ("2", "template_end", "0.3")
+    assert metadata["weights_sha256"] == probe.card["weights_sha256"]
+    assert metadata["model.weights"] == "ab"
     onnx.checker.check_model(model, full_check=True)
 
 

@@ -43,15 +43,15 @@ def test_a_weight_of_two_is_a_row_twice_and_an_empty_cell_is_nan():
     X, z, w = factors(n=60)
     counts = np.random.default_rng(1).integers(0, 3, size=60)
     twice = np.repeat(np.arange(60), counts)
-    found = contrast_rows(z, w, weights=np.stack([counts, (z == 1) | (w == 1)]))
-    np.testing.assert_allclose(found[0] @ X, by_loops(X[twice], z[twice], w[twice])[0], atol=1e-12)
-    assert np.isnan(found[1]).all()
+    result = contrast_rows(z, w, weights=np.stack([counts, (z == 1) | (w == 1)]))
+    np.testing.assert_allclose(result[0] @ X, by_loops(X[twice], z[twice], w[twice])[0], atol=1e-12)
+    assert np.isnan(result[1]).all()
 
 
 def test_every_draw_may_have_labels_of_its_own():
     X, z, w = factors(n=60)
-    found = contrast_rows(np.stack([z, 1 - z]), w) @ X
-    np.testing.assert_allclose(found[1], by_loops(X, 1 - z, w)[0], atol=1e-12)
+    result = contrast_rows(np.stack([z, 1 - z]), w) @ X
+    np.testing.assert_allclose(result[1], by_loops(X, 1 - z, w)[0], atol=1e-12)
 
 
 @pytest.mark.parametrize(("n", "d"), [(400, 10), (60, 150)])
@@ -103,14 +103,14 @@ def test_reliability_is_the_share_of_squared_length_that_is_no_noise():
     n, d, length = 800, 100, 1.0
     z, w = equal_cells(n)
     expected = length**2 / (length**2 + 4 * d / n)
-    found = []
+    result = []
     for seed in range(10):
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(n, d))
         X[:, 0] += length * z
         X[:, 1] += length * w
-        found.append(split_half_reliability(halved(X, z, w, n_splits=40)))
-    np.testing.assert_allclose(np.mean(found, axis=0), expected, atol=0.05)
+        result.append(split_half_reliability(halved(X, z, w, n_splits=40)))
+    np.testing.assert_allclose(np.mean(result, axis=0), expected, atol=0.05)
 
 
 def test_whole_groups_lie_in_one_half():
@@ -127,14 +127,14 @@ def classic(halves, V):
 
 @pytest.mark.parametrize("angle", [np.pi / 2, 1.0, 0.4])
 def test_the_cosine_without_noise_is_the_true_one_where_the_classic_correction_is_not(angle):
-    found, corrected, plain = [], [], []
+    result, corrected, plain = [], [], []
     for seed in range(8):
         X, z, w = factors(n=2000, d=200, phi=0.8, seed=seed, angle=angle, length=3.0)
         halves, (V, _) = halved(X, z, w, n_splits=20), by_loops(X, z, w)
-        found.append(disattenuated_cosine(halves))
+        result.append(disattenuated_cosine(halves))
         corrected.append(classic(halves, V))
         plain.append(cosine(V[0], V[1])[0])
-    assert np.mean(found) == pytest.approx(np.cos(angle), abs=0.04)
+    assert np.mean(result) == pytest.approx(np.cos(angle), abs=0.04)
     assert np.mean(plain) < np.cos(angle) - 0.05
     assert np.mean(corrected) < np.cos(angle) - 0.05
 

@@ -69,8 +69,8 @@ def test_balanced_classes_are_scikit_learns(badly_scaled):
     scaled = StandardScaler().fit(X, sample_weight=weights)
     model = LogisticRegression(C=1 / (0.1 * len(y)), tol=1e-12, solver="newton-cholesky")
     expected = model.fit(scaled.transform(X), y, sample_weight=weights).predict_proba(scaled.transform(X))
-    found = LogisticProbe(penalty=0.1, class_weight="balanced").fit(X, y).predict_proba(X)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    result = LogisticProbe(penalty=0.1, class_weight="balanced").fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 def test_a_fit_that_did_not_converge_warns(badly_scaled):

@@ -28,8 +28,8 @@ def jobs(codes, n_layers=2, n_classes=2):
         for fold in range(3):
             weights = (np.arange(len(codes)) % 3 != fold).astype(float)
             task = Task(codes=codes, n_classes=n_classes, weights=weights)
-            held = validation_rows(np.where(weights > 0, codes, -1), None, fraction=0.15, seed=fold)
-            made.append(Job(task=task, validation=held, seed=fold, layer=layer))
+            held_out = validation_rows(np.where(weights > 0, codes, -1), None, fraction=0.15, seed=fold)
+            made.append(Job(task=task, validation=held_out, seed=fold, layer=layer))
     return made
 
 
@@ -37,9 +37,9 @@ def jobs(codes, n_layers=2, n_classes=2):
 def test_a_network_alone_is_the_network_in_a_batch(depth):
     X, codes = world()
     settings = MLPSettings(width=16, max_epochs=12, n_components=8, depth=depth, patience=3)
-    asked = jobs(codes)
-    together = train_networks(X, asked, settings)
-    for job, network in zip(asked, together, strict=True):
+    all_jobs = jobs(codes)
+    together = train_networks(X, all_jobs, settings)
+    for job, network in zip(all_jobs, together, strict=True):
         alone = train_networks(X, [job], settings)[0]
         assert alone.n_epochs == network.n_epochs
         assert np.allclose(alone.scores(X[job.layer]), network.scores(X[job.layer]), atol=1e-3)
@@ -76,10 +76,10 @@ def test_components_are_those_of_an_exact_decomposition():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 5)) @ rng.normal(size=(5, 40)) + 0.01 * rng.normal(size=(300, 40))
     rows = np.ones(300, dtype=bool)
-    found = reduced_inputs(X, rows, rows, 5)
+    result = reduced_inputs(X, rows, rows, 5)
     Z = (X - X.mean(0)) / X.std(0)
     exact = np.linalg.svd(Z, full_matrices=False)[2][:5]
-    mine = np.linalg.qr(found.basis)[0]
+    mine = np.linalg.qr(result.basis)[0]
     assert np.allclose(np.linalg.svd(exact @ mine)[1], 1, atol=1e-4)
 
 
@@ -133,8 +133,8 @@ def test_networks_come_layer_by_layer_then_task_then_seed():
     assert len(networks) == 2 * 3 * 2
     for layer, task, seed in [(0, 0, 1), (1, 0, 0), (1, 2, 1)]:
         (alone,) = fit_mlps(X[layer], [tasks[task]], SETTINGS, [seed])
-        found = networks[(layer * 3 + task) * 2 + seed]
-        assert np.allclose(alone.scores(X[layer]), found.scores(X[layer]), atol=1e-3)
+        result = networks[(layer * 3 + task) * 2 + seed]
+        assert np.allclose(alone.scores(X[layer]), result.scores(X[layer]), atol=1e-3)
 
 
 def test_huge_masked_and_held_out_rows_change_nothing():
@@ -173,9 +173,9 @@ def test_the_weights_kept_are_those_of_the_lowest_validation_loss():
     settings = MLPSettings(width=32, max_epochs=60, n_components=8, patience=6, weight_decay=0)
     network = train_networks(X, [job], settings)[0]
     assert network.n_epochs < 60
-    held = job.validation
-    log_odds = network.scores(X[0][held])
-    losses = np.logaddexp(0, np.where(codes[held] == 1, -log_odds, log_odds))
+    held_out = job.validation
+    log_odds = network.scores(X[0][held_out])
+    losses = np.logaddexp(0, np.where(codes[held_out] == 1, -log_odds, log_odds))
     assert losses.mean() == pytest.approx(network.validation_loss, abs=1e-4)
 
 

@@ -43,10 +43,10 @@ def test_the_loss_is_that_of_the_returned_map_on_the_validation_rows():
     X, codes = planted()
     task, validation = task_of(codes), np.arange(len(codes)) % 10 == 0
     inputs = reduced_inputs(X, task.trains & ~validation, task.trains, 8)
-    found = linear_map(X, task, validation, inputs)
+    result = linear_map(X, task, validation, inputs)
     rows = np.flatnonzero(validation & task.trains)
-    logits = (X[rows] @ found.weight.T + found.bias)[:, 0]
-    assert found.loss == pytest.approx(
+    logits = (X[rows] @ result.weight.T + result.bias)[:, 0]
+    assert result.loss == pytest.approx(
         np.logaddexp(0, np.where(codes[rows] == 1, -logits, logits)).mean(), abs=1e-4
     )
 

@@ -65,10 +65,10 @@ def test_validation_rows_are_whole_groups_of_every_class():
     rng = np.random.default_rng(0)
     groups = rng.integers(0, 60, 300)
     codes = groups % 3
-    held = validation_rows(codes, groups, fraction=0.15, seed=1)
-    assert not set(groups[held]) & set(groups[~held])
-    assert set(codes[held]) == {0, 1, 2}
-    assert 0.05 < held.mean() < 0.3
+    held_out = validation_rows(codes, groups, fraction=0.15, seed=1)
+    assert not set(groups[held_out]) & set(groups[~held_out])
+    assert set(codes[held_out]) == {0, 1, 2}
+    assert 0.05 < held_out.mean() < 0.3
 
 
 def test_rows_without_weight_change_nothing():
@@ -105,10 +105,10 @@ def test_a_binary_probe_has_one_output_row_on_raw_columns_of_unequal_size():
 def test_half_precision_rows_fit_as_their_double_copies():
     X, y = xor_world(300)
     half = X.astype(np.float16)
-    found = MLPProbe(max_epochs=5).fit(half, y).decision_function(half)
+    result = MLPProbe(max_epochs=5).fit(half, y).decision_function(half)
     again = MLPProbe(max_epochs=5).fit(half.astype(np.float64), y).decision_function(half)
-    assert found.dtype == np.float64
-    assert np.allclose(found, again, atol=1e-6)
+    assert result.dtype == np.float64
+    assert np.allclose(result, again, atol=1e-6)
 
 
 def test_a_seed_repeats_a_fit_and_another_differs():

@@ -56,14 +56,14 @@ def test_wording_independent_of_category_is_detached():
 
 def test_wording_that_follows_the_category_is_sintered_although_pooled_rows_read_it():
     result = World("sintered").judge()
-    found = result.wording
+    outcome = result.wording
     assert result.decision == "sintered"
-    assert found.pooled.low > 0.8
-    assert found.pooled.value == pytest.approx(found.category_alone.value, abs=0.05)
-    assert 0.35 < found.within.low < found.within.value < found.within.high < 0.65
-    assert found.gap.low > 0.25
+    assert outcome.pooled.low > 0.8
+    assert outcome.pooled.value == pytest.approx(outcome.category_alone.value, abs=0.05)
+    assert 0.35 < outcome.within.low < outcome.within.value < outcome.within.high < 0.65
+    assert outcome.gap.low > 0.25
     # 15 % random: of three styles the rule's has .85, the others .075 each; V of that table is .775.
-    assert found.cramers_v == pytest.approx(0.775, abs=0.05)
+    assert outcome.cramers_v == pytest.approx(0.775, abs=0.05)
 
 
 def test_wording_with_axes_of_its_own_in_every_category_cannot_be_told():
@@ -88,10 +88,10 @@ def test_nothing_is_called_something_in_no_more_than_five_percent():
 
 
 def test_within_category_areas_centre_on_chance_where_wording_is_unread():
-    found = [World("sintered", seed=seed).judge(AcrossRule(n_draws=100, seed=seed)) for seed in range(20)]
-    within = np.array([result.wording.within.value for result in found])
+    outcome = [World("sintered", seed=seed).judge(AcrossRule(n_draws=100, seed=seed)) for seed in range(20)]
+    within = np.array([result.wording.within.value for result in outcome])
     assert within.mean() == pytest.approx(0.5, abs=3 * within.std() / np.sqrt(20))
-    assert np.mean([result.decision == "sintered" for result in found]) >= 0.9
+    assert np.mean([result.decision == "sintered" for result in outcome]) >= 0.9
 
 
 def test_copies_of_a_prompt_are_not_read_as_wording():
@@ -104,10 +104,10 @@ def test_activations_that_know_only_the_category_give_exactly_one_half():
     world = World("sintered")
     category = np.array([int(name[1:]) for name in world.labels["categories"]])
     world.X = np.random.default_rng(0).normal(size=(K, 20))[category]
-    found = world.judge().wording
-    assert found.within == (0.5, 0.5, 0.5)
-    assert found.transfer == (0.5, 0.5, 0.5)
-    assert found.pooled.low > 0.8
+    outcome = world.judge().wording
+    assert outcome.within == (0.5, 0.5, 0.5)
+    assert outcome.transfer == (0.5, 0.5, 0.5)
+    assert outcome.pooled.low > 0.8
 
 
 def test_training_weights_tell_nothing_of_the_category():
@@ -251,8 +251,8 @@ def test_thresholds_out_of_order_are_refused(floor, margin):
 
 def read(pooled, within, transfer, **more):
     around = {"pooled": pooled, "within": within, "transfer": transfer}
-    found = {name: Estimate((low + high) / 2, low, high) for name, (low, high) in around.items()}
-    return WordingEvidence(**found, n_off_style=40, **more)
+    outcome = {name: Estimate((low + high) / 2, low, high) for name, (low, high) in around.items()}
+    return WordingEvidence(**outcome, n_off_style=40, **more)
 
 
 @pytest.mark.parametrize(
@@ -269,8 +269,8 @@ def read(pooled, within, transfer, **more):
     ],
 )
 def test_the_rule_is_what_the_table_says(evidence, decision):
-    found, reason = decide(evidence, AcrossRule())
-    assert found == decision
+    outcome, reason = decide(evidence, AcrossRule())
+    assert outcome == decision
     assert reason
 
 
@@ -320,20 +320,20 @@ def test_a_share_lost_in_noise_is_not_told_as_a_number():
     X[harmful == 1, 0] += 2
     labels = dict(categories=names, wording=[""] * 400, groups=np.arange(400))
     result = across_categories(X, harmful, **labels, rule=RULE)
-    for share, told in ((Estimate(0.9, 0.1, 1.0), False), (Estimate(0.9, 0.8, 1.0), True)):
+    for share, expected in ((Estimate(0.9, 0.1, 1.0), False), (Estimate(0.9, 0.8, 1.0), True)):
         around = replace(result, directions=replace(result.directions, share=share))
         probes = replace(result.detection, own=Estimate(0.8, 0.7, 0.9))
         text = statement(replace(around, detection=probes))
-        assert ("lost in noise" in text) is not told
-        assert ("90% [80%, 100%] of the variance" in text) is told
+        assert ("lost in noise" in text) is not expected
+        assert ("90% [80%, 100%] of the variance" in text) is expected
 
 
 def test_the_statement_holds_the_contrast_and_what_it_does_not_show():
     result = World("sintered").judge()
     text = statement(result, site="layer 3, template_end")
-    found = result.wording
+    outcome = result.wording
     assert text.startswith("At layer 3, template_end wording is sintered to category")
-    for estimate in (found.pooled, found.within, found.transfer):
+    for estimate in (outcome.pooled, outcome.within, outcome.transfer):
         assert f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]" in text
     assert "linear probes, on the prompts and categories of this study" in text
     assert "nothing of other prompts" in text

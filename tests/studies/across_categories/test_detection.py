@@ -33,20 +33,20 @@ def detect():
 
 def test_one_axis_transfers_without_loss_and_one_global_probe_is_as_good(detect):
     _, _, result = detect(shared=True)
-    found = result.detection
-    assert found.own.low > 0.85
-    assert found.normalised.low > 0.9
-    assert found.global_gain.low > -0.03
+    outcome = result.detection
+    assert outcome.own.low > 0.85
+    assert outcome.normalised.low > 0.9
+    assert outcome.global_gain.low > -0.03
     assert result.is_matched
 
 
 def test_an_axis_per_category_does_not_transfer_and_one_global_probe_is_worse(detect):
     _, _, result = detect(shared=False, size=2.5)
-    found = result.detection
-    assert found.own.low > 0.85
-    assert found.normalised.low < 0.1
-    assert found.normalised.high < 0.3
-    assert found.global_gain.high < -0.05
+    outcome = result.detection
+    assert outcome.own.low > 0.85
+    assert outcome.normalised.low < 0.1
+    assert outcome.normalised.high < 0.3
+    assert outcome.global_gain.high < -0.05
     assert result.directions.share.high < 0.3
 
 
@@ -54,7 +54,7 @@ def test_cells_are_the_areas_of_probes_that_never_saw_the_fold(detect):
     X, plan, result = detect(shared=False)
     contrast, folds = plan.contrast, plan.folds
     row, column = 1, 2
-    found, shares = [], []
+    outcome, shares = [], []
     for fold in range(plan.rule.n_folds):
         up, down = contrast.equal_outside(folds == fold)[row]
         train, labels = np.r_[up, down], np.r_[np.ones(len(up)), np.zeros(len(down))]
@@ -67,9 +67,9 @@ def test_cells_are_the_areas_of_probes_that_never_saw_the_fold(detect):
         ]
         scores = [make_pipeline(scaler, model).decision_function(X[rows]) for rows in tested]
         truth = np.r_[np.ones(len(scores[0])), np.zeros(len(scores[1]))]
-        found.append(roc_auc_score(truth, np.concatenate(scores)))
+        outcome.append(roc_auc_score(truth, np.concatenate(scores)))
         shares.append(len(scores[0]) * len(scores[1]) / len(truth))
-    expected = np.average(found, weights=shares)
+    expected = np.average(outcome, weights=shares)
     assert result.detection.matrix[row, column] == pytest.approx(expected, abs=0.005)
 
 

@@ -65,50 +65,50 @@ def test_common_share_of_known_vectors_is_their_mean_cosine():
 
 
 def test_one_common_axis_is_found_as_one(make_world):
-    found = evidence(make_world(1.0))
-    assert found.share.low <= 1.0 <= found.share.high + 1e-9
-    assert found.share.value > 0.94
-    assert found.p_one_axis > 0.05
-    assert found.rank_one_axis.low < found.rank < found.rank_one_axis.high
-    assert found.rank_corrected.value < 1.3
+    result = evidence(make_world(1.0))
+    assert result.share.low <= 1.0 <= result.share.high + 1e-9
+    assert result.share.value > 0.94
+    assert result.p_one_axis > 0.05
+    assert result.rank_one_axis.low < result.rank < result.rank_one_axis.high
+    assert result.rank_corrected.value < 1.3
     # Noise alone makes it look like several axes: that is why there is a null.
-    assert found.rank > 1.8
+    assert result.rank > 1.8
 
 
 def test_one_axis_with_unequal_strengths_is_still_one_axis(make_world):
-    found = evidence(make_world(1.0, strengths=[0.7, 1, 1.3, 1.6, 1.9, 2.2]))
-    assert found.share.value > 0.94
-    assert found.p_one_axis > 0.05
+    result = evidence(make_world(1.0, strengths=[0.7, 1, 1.3, 1.6, 1.9, 2.2]))
+    assert result.share.value > 0.94
+    assert result.p_one_axis > 0.05
 
 
 def test_an_axis_per_category_is_found_as_many(make_world):
-    found = evidence(make_world(0.0, strengths=[2.0] * K))
-    assert found.share.low < 0.05
-    assert abs(found.share.value) < 0.08
-    assert found.rank > 0.9 * K
-    assert found.rank_corrected.value > 0.9 * K
-    assert found.p_one_axis < 0.01
+    result = evidence(make_world(0.0, strengths=[2.0] * K))
+    assert result.share.low < 0.05
+    assert abs(result.share.value) < 0.08
+    assert result.rank > 0.9 * K
+    assert result.rank_corrected.value > 0.9 * K
+    assert result.p_one_axis < 0.01
 
 
 def test_half_a_common_axis_is_measured_as_half(make_world):
-    found = [evidence(make_world(0.5, seed=seed), n_draws=200, seed=seed) for seed in range(20)]
-    assert np.mean([f.share.value for f in found]) == pytest.approx(0.5, abs=0.03)
-    assert np.mean([f.share.low <= 0.5 <= f.share.high for f in found]) >= 0.85
-    assert np.mean([f.p_one_axis < 0.05 for f in found]) >= 0.9
+    result = [evidence(make_world(0.5, seed=seed), n_draws=200, seed=seed) for seed in range(20)]
+    assert np.mean([f.share.value for f in result]) == pytest.approx(0.5, abs=0.03)
+    assert np.mean([f.share.low <= 0.5 <= f.share.high for f in result]) >= 0.85
+    assert np.mean([f.p_one_axis < 0.05 for f in result]) >= 0.9
 
 
 def test_the_one_axis_null_rejects_one_axis_in_five_percent_at_most(make_world):
-    found = [evidence(make_world(1.0, seed=seed), n_draws=200, seed=seed).p_one_axis for seed in range(40)]
+    result = [evidence(make_world(1.0, seed=seed), n_draws=200, seed=seed).p_one_axis for seed in range(40)]
     # Of 40 at 5 %, more than 6 happen with probability 0.3 %.
-    assert np.sum(np.array(found) < 0.05) <= 6
+    assert np.sum(np.array(result) < 0.05) <= 6
 
 
 def test_no_direction_looks_like_the_permuted_labels(make_world):
-    found = [evidence(make_world(0.0, seed=seed, strengths=[0.0] * K), n_draws=100) for seed in range(10)]
-    inside = [f.rank_no_axis.low <= f.rank <= f.rank_no_axis.high for f in found]
+    result = [evidence(make_world(0.0, seed=seed, strengths=[0.0] * K), n_draws=100) for seed in range(10)]
+    inside = [f.rank_no_axis.low <= f.rank <= f.rank_no_axis.high for f in result]
     assert np.mean(inside) >= 0.7
-    assert np.mean([f.p_one_axis < 0.05 for f in found]) <= 0.2
-    assert abs(np.mean([f.reliability for f in found])) < 0.1
+    assert np.mean([f.p_one_axis < 0.05 for f in result]) <= 0.2
+    assert abs(np.mean([f.reliability for f in result])) < 0.1
 
 
 def test_opposite_directions_share_an_axis_and_not_a_direction():
@@ -118,25 +118,25 @@ def test_opposite_directions_share_an_axis_and_not_a_direction():
     X[120:180, 0] -= 2  # the second category's direction is the first's, turned round
     sides = [np.arange(start, start + 60) for start in (0, 60, 120, 180)]
     contrast = Contrast(names=("a", "b"), positive=tuple(sides[::2]), negative=tuple(sides[1::2]))
-    found = evidence((X, contrast, np.arange(240)))
-    assert found.share.value < -0.9
-    assert found.rank_one_axis.low < found.rank < found.rank_one_axis.high
+    result = evidence((X, contrast, np.arange(240)))
+    assert result.share.value < -0.9
+    assert result.rank_one_axis.low < result.rank < result.rank_one_axis.high
 
 
 def test_activations_that_never_vary_have_no_direction_and_no_p():
     sides = [np.arange(start, start + 60) for start in (0, 60, 120, 180)]
     contrast = Contrast(names=("a", "b"), positive=tuple(sides[::2]), negative=tuple(sides[1::2]))
-    found = evidence((np.ones((240, 5)), contrast, np.arange(240)))
-    assert np.isnan([found.rank, found.p_one_axis, *found.share, *found.rank_no_axis]).all()
+    result = evidence((np.ones((240, 5)), contrast, np.arange(240)))
+    assert np.isnan([result.rank, result.p_one_axis, *result.share, *result.rank_no_axis]).all()
 
 
 def test_noise_of_twins_is_that_of_repeated_worlds(make_world):
     drawn = [make_world(0.0, seed=seed, strengths=[0.0] * K, m=30) for seed in range(200)]
     squares, noise = [], []
     for X, contrast, groups in drawn:
-        found = measure_directions(X, contrast.equal(), groups)
-        squares.append((found.V**2).sum(axis=1).mean())
-        noise.append(np.diag(noise_gram(found)).mean())
+        result = measure_directions(X, contrast.equal(), groups)
+        squares.append((result.V**2).sum(axis=1).mean())
+        noise.append(np.diag(noise_gram(result)).mean())
     # There is no direction: all of the squared length is noise, and shared twin noise is no part of it.
     assert np.mean(noise) == pytest.approx(np.mean(squares), rel=0.05)
 

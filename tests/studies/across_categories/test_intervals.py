@@ -5,14 +5,14 @@ from unsinter.studies.across_categories.intervals import debiased, estimate, sim
 
 
 def test_an_interval_is_the_central_part_of_the_draws():
-    found = estimate(np.r_[0.5, np.linspace(0, 1, 101)], level=0.9)
-    assert found == pytest.approx((0.5, 0.05, 0.95))
+    result = estimate(np.r_[0.5, np.linspace(0, 1, 101)], level=0.9)
+    assert result == pytest.approx((0.5, 0.05, 0.95))
 
 
 def test_bias_of_the_draws_is_taken_off():
     # Draws lie 0.1 above the value, so the value lies 0.1 above the truth.
-    found = debiased(np.r_[0.5, np.linspace(0.5, 0.7, 101)], level=0.9, bounds=(0, 1))
-    assert found == pytest.approx((0.4, 0.31, 0.49))
+    result = debiased(np.r_[0.5, np.linspace(0.5, 0.7, 101)], level=0.9, bounds=(0, 1))
+    assert result == pytest.approx((0.4, 0.31, 0.49))
     assert np.isnan(debiased(np.full(5, np.nan), level=0.9, bounds=(0, 1))).all()
 
 

@@ -29,7 +29,7 @@ def planted_answers(repository, tmp_path_factory):
     """Per model: labels, and activations of three sites; one sampled answer per prompt, as in the demo."""
     study = Study.model_validate(yaml.safe_load((repository / "studies" / "demo.yaml").read_text("utf-8")))
     dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
-    found = {}
+    outcome = {}
     for name in MODELS:
         model = load_model(str(model_folder(name)), dtype="float32")
         rendered = render([(prompt.id, prompt.prompt) for prompt in dataset.prompts], model)
@@ -48,20 +48,20 @@ def planted_answers(repository, tmp_path_factory):
             wording=[answer.wording or "" for answer in answers],
             groups=dataset.groups,
         )
-        found[name] = data, {site: activations.activations(*site) for site in SITES}
-    return found
+        outcome[name] = data, {site: activations.activations(*site) for site in SITES}
+    return outcome
 
 
 @pytest.fixture(scope="session")
 def planted_results(planted_answers):
     """Per model and site: the answers of ten seeds of the split."""
-    found = {}
+    outcome = {}
     for name, (data, activations) in planted_answers.items():
         for seed in SEEDS:
             plan = plan_across(data, AcrossRule(seed=seed, n_draws=300))
             for site, X in activations.items():
-                found.setdefault((name, site), []).append(across_site(X, plan))
-    return found
+                outcome.setdefault((name, site), []).append(across_site(X, plan))
+    return outcome
 
 
 @pytest.mark.slow
@@ -75,22 +75,22 @@ def test_what_was_planted_is_decided_at_nine_of_ten_seeds(planted_results, name,
 @pytest.mark.slow
 def test_sintered_wording_looks_decodable_until_the_category_is_held_fixed(planted_results):
     for result in planted_results["sintered", (6, "template_end")]:
-        found = result.wording
-        assert found.pooled.low > 0.8
-        assert found.within.high < 0.65
-        assert found.gap.low > 0.25
+        outcome = result.wording
+        assert outcome.pooled.low > 0.8
+        assert outcome.within.high < 0.65
+        assert outcome.gap.low > 0.25
         # Nearly all of it is what the category alone tells.
-        assert found.pooled.value < found.category_alone.value + 0.03
+        assert outcome.pooled.value < outcome.category_alone.value + 0.03
 
 
 @pytest.mark.slow
 def test_detached_wording_is_read_as_well_within_a_category_as_on_pooled_rows(planted_results):
     for result in planted_results["detached", (6, "template_end")]:
-        found = result.wording
-        assert found.within.low > 0.95
-        assert found.transfer.low > 0.95
-        assert found.category_alone.value < 0.6
-        assert abs(found.gap.value) < 0.02
+        outcome = result.wording
+        assert outcome.within.low > 0.95
+        assert outcome.transfer.low > 0.95
+        assert outcome.category_alone.value < 0.6
+        assert abs(outcome.gap.value) < 0.02
 
 
 @pytest.mark.slow

@@ -64,8 +64,8 @@ def test_openings_go_on_until_they_tell_refusals_and_wordings_apart():
     kinds = ["refusal"] * 18 + ["compliance"] * 6
     wordings = ["bare"] * 6 + ["apology"] * 6 + ["bare"] * 6 + [""] * 6
     openings = find_openings(answers, kinds, wordings)
-    told = {o.tokens: (o.kind, o.wording) for o in openings.openings}
-    assert told == {
+    kind_of = {o.tokens: (o.kind, o.wording) for o in openings.openings}
+    assert kind_of == {
         (5, 1): ("refusal", "bare"), (5, 2): ("refusal", "apology"), (9,): ("refusal", "bare"),
         (5, 4): ("compliance", ""),
     }  # fmt: skip
@@ -99,9 +99,9 @@ def test_a_direction_is_the_difference_of_means_or_of_cells_with_the_other_facto
     X = np.c_[inside * 2.0, other * 3.0, rng.normal(size=n)]
     contrast = Contrast(factor="D", name="harmful", rows=np.arange(n), inside=inside)
     assert contrast.direction(X)[1] > 2  # the other factor is in it
-    held = hold_fixed(contrast, other, "R", np.arange(n))
-    assert held.fixed_factor == "R"
-    np.testing.assert_allclose(held.direction(X)[:2], [2, 0], atol=1e-9)
+    fixed = hold_fixed(contrast, other, "R", np.arange(n))
+    assert fixed.fixed_factor == "R"
+    np.testing.assert_allclose(fixed.direction(X)[:2], [2, 0], atol=1e-9)
     few = hold_fixed(contrast, inside, "R", np.arange(n))
     assert few.fixed_factor == ""
 

@@ -30,15 +30,15 @@ def check(tmp_path_factory):
     """Return a function that gives a planted model's table: greedy answers, all directions at one site."""
     made = {}
 
-    def table(name, **asked):
+    def table(name, **options):
         if name not in made:
-            made[name] = planted_input(name, tmp_path_factory.mktemp(name), asked)
+            made[name] = planted_input(name, tmp_path_factory.mktemp(name), options)
         return causal_table(made[name])
 
     return table
 
 
-def planted_input(name, folder, asked):
+def planted_input(name, folder, options):
     study = Study.model_validate(
         {"name": name, "models": [{"name": name, "path": f"planted:{name}"}], "prompts": {}, "targets": ["D"]}
     )
@@ -65,7 +65,7 @@ def planted_input(name, folder, asked):
         is_present=np.ones(len(prompts), dtype=bool),
         targets=targets,
         sites=dict.fromkeys(targets, (LAYER[name], "template_end")),
-        settings=Causal(**asked),
+        settings=Causal(**options),
         bootstrap=Bootstrap(n_draws=500, seed=0),
         min_groups=10,
         penalty=0.01,

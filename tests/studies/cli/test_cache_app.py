@@ -60,9 +60,9 @@ def test_a_flipped_byte_is_found_named_quarantined_and_computed_again(filled, un
     victim = shards(cache)[0]
     before = victim.read_bytes()
     flip_a_byte(victim)
-    found = unsinter("cache", "verify", "--check-only", **here)
-    assert found.returncode == 1
-    assert victim.name in found.stdout
+    result = unsinter("cache", "verify", "--check-only", **here)
+    assert result.returncode == 1
+    assert victim.name in result.stdout
     assert victim.exists()
     refused("run", study, parts=(victim.name, "verify"), **here)
     moved = unsinter("cache", "verify", **here)
@@ -86,9 +86,9 @@ def test_a_shard_of_another_model_is_named(filled, unsinter, write_study, tmp_pa
     assert unsinter("extract", study, UNSINTER_CACHE=str(other)).returncode == 0
     foreign = shards(other)[0]
     shutil.copy(foreign, shards(cache)[0].parent / foreign.name)
-    found = unsinter("cache", "verify", UNSINTER_CACHE=str(cache))
-    assert found.returncode == 1
-    assert foreign.name in found.stdout
+    result = unsinter("cache", "verify", UNSINTER_CACHE=str(cache))
+    assert result.returncode == 1
+    assert foreign.name in result.stdout
 
 
 def test_a_missing_index_is_one_line_and_is_rebuilt_without_losing_a_row(filled, unsinter, refused):
@@ -109,7 +109,7 @@ def test_gc_removes_what_no_study_names_only_when_told_to(filled, unsinter):
     assert unsinter("cache", "gc", "--yes", **here).returncode == 0
     assert len(shards(cache)) == count  # the study file still names them
     study.unlink()
-    asked = unsinter("cache", "gc", **here)  # standard input is empty: no answer is no
-    assert len(shards(cache)) == count, asked.stdout
+    answer = unsinter("cache", "gc", **here)  # standard input is empty: no answer is no
+    assert len(shards(cache)) == count, answer.stdout
     assert unsinter("cache", "gc", "--yes", **here).returncode == 0
     assert shards(cache) == []

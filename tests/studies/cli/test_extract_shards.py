@@ -46,10 +46,10 @@ def test_parts_in_any_order_and_one_of_them_twice_make_the_files_of_one_process(
     whole, lines = extracted(study)
     assert (whole["rows computed"], lines) == (f"{N_PROMPTS:,}", [])
     monkeypatch.setenv("UNSINTER_CACHE", str(tmp_path / "parts"))
-    said = [extracted(study, shard) for shard in ("3/3", "1/3", "1/3", "2/3")]
-    assert [row["rows computed"] for row, _ in said] == ["76", "512", "0", "512"]
-    assert [row["from cache"] for row, _ in said] == ["0", "76", "588", "588"]
-    assert [line for _, (line,) in said] == [
+    outputs = [extracted(study, shard) for shard in ("3/3", "1/3", "1/3", "2/3")]
+    assert [row["rows computed"] for row, _ in outputs] == ["76", "512", "0", "512"]
+    assert [row["from cache"] for row, _ in outputs] == ["0", "76", "588", "588"]
+    assert [line for _, (line,) in outputs] == [
         "tiny: shard 3/3 is stored; 1,024 rows of other shards are missing.",
         "tiny: shard 1/3 is stored; 512 rows of other shards are missing.",
         "tiny: shard 1/3 is stored; 512 rows of other shards are missing.",

@@ -57,7 +57,7 @@ def test_a_run_in_ascii_writes_the_same_files_in_utf8_and_shows_them(unsinter, w
         for settings in ({}, ASCII)
     ]
     assert [one.returncode for one in scored] == [0, 0], scored[1].stderr
-    one, other = (json.loads(found.stdout) for found in scored)
+    one, other = (json.loads(result.stdout) for result in scored)
     assert list(one["scores"].values()) == list(other["scores"].values())  # the text was read as UTF-8
 
 

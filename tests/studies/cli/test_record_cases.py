@@ -16,15 +16,15 @@ def case(repository):
 
     def find(number):
         root = os.environ.get("UNSINTER_SHARED", repository.parent / "shared")
-        found = sorted(type(repository)(root).glob(f"cases/{number}_*"))
-        if not found:
+        result = sorted(type(repository)(root).glob(f"cases/{number}_*"))
+        if not result:
             pytest.skip(f"no case {number} in {root}; set UNSINTER_SHARED to the folder that holds cases/")
-        return found[0]
+        return result[0]
 
     return find
 
 
-def said(script):
+def output(script):
     done = subprocess.run(
         [sys.executable, str(script)],
         capture_output=True,
@@ -57,11 +57,11 @@ def test_04_the_group_nan_is_missing_and_named(case, unsinter):
 
 
 def test_09_classes_are_read_by_their_names(case):
-    assert "{'bomb': True, 'bread': False}" in said(case("09") / "repro.py")
+    assert "{'bomb': True, 'bread': False}" in output(case("09") / "repro.py")
 
 
 def test_14_a_column_named_twice_is_refused(case):
-    assert "the header names 'prompt' twice" in said(case("14") / "repro.py")
+    assert "the header names 'prompt' twice" in output(case("14") / "repro.py")
 
 
 def test_15_a_key_named_twice_is_refused(case):
@@ -70,7 +70,7 @@ def test_15_a_key_named_twice_is_refused(case):
 
 
 def test_16_a_category_may_be_called_harmless(case):
-    assert "C counts ('fraud', 'harmless', 'malware')" in said(case("16") / "repro.py")
+    assert "C counts ('fraud', 'harmless', 'malware')" in output(case("16") / "repro.py")
 
 
 def test_18_a_position_named_twice_is_refused_before_any_compute(case, refused, tmp_path):
@@ -79,11 +79,11 @@ def test_18_a_position_named_twice_is_refused_before_any_compute(case, refused, 
 
 
 def test_19_the_home_folder_is_known_to_load_model(case):
-    assert said(case("19") / "repro.py").strip() == "m"
+    assert output(case("19") / "repro.py").strip() == "m"
 
 
 def test_21_ids_that_are_texts_take_no_more_memory_than_the_text(case):
-    assert "ids 0 MB, groups 0 MB" in said(case("21") / "repro.py")
+    assert "ids 0 MB, groups 0 MB" in output(case("21") / "repro.py")
 
 
 def test_22_a_shared_wrapper_is_named_with_what_to_do(case, unsinter):

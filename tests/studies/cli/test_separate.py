@@ -104,8 +104,8 @@ def test_contrasts_are_shown_where_they_are_asked_for(run):
 
 def test_a_run_that_decides_nothing_says_only_why(run):
     shown = show(run, pair="D-R", model="sintered")
-    (said,) = shown.lines
-    assert said.startswith("Nothing is said of")
+    (line,) = shown.lines
+    assert line.startswith("Nothing is said of")
     title, _, rows = shown.tables[-1]
     assert title == "Undetermined, and why"
     assert rows == [
@@ -115,11 +115,11 @@ def test_a_run_that_decides_nothing_says_only_why(run):
 
 def test_a_run_made_before_reasons_had_columns_of_their_own_is_shown_with_its_words(run, verdicts):
     verdicts.drop(columns=list(REASON_DATA)).to_parquet(run / "verdicts.parquet", index=False)
-    (said,) = show(run, pair="D-R", model="sintered").lines
-    assert "12 independent groups that are harmless and refused; 30 are needed" in said
-    told = {reason for *_, reason in show(run).tables[-1][2]}
+    (line,) = show(run, pair="D-R", model="sintered").lines
+    assert "12 independent groups that are harmless and refused; 30 are needed" in line
+    causes = {reason for *_, reason in show(run).tables[-1][2]}
     open_rows = summary_rows(verdicts)[summary_rows(verdicts)["verdict"] == "undetermined"]
-    assert told == set(open_rows["reason"])
+    assert causes == set(open_rows["reason"])
 
 
 def test_a_folder_that_is_no_run_is_one_line(refused, tmp_path):

@@ -56,6 +56,6 @@ def test_harm_type_and_action_of_do_not_answer_are_tied_as_published(shared_data
     prompts = {record.id: record for record in read_prompts(shared_data / "prompts_noncommercial.jsonl")}
     responses = read_responses(shared_data / "responses_noncommercial.jsonl")
     for model in {record.model for record in responses}:
-        found = [r for r in responses if r.model == model and r.prompt_id in prompts]
-        value = cramers_v([prompts[r.prompt_id].category for r in found], [r.label for r in found])
+        result = [r for r in responses if r.model == model and r.prompt_id in prompts]
+        value = cramers_v([prompts[r.prompt_id].category for r in result], [r.label for r in result])
         assert 0.50 <= value <= 0.61, model

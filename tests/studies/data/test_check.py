@@ -55,11 +55,11 @@ FULL = {
 def test_full_cells_answer_every_question_they_should():
     prompts, responses = plant(FULL)
     report = check_data([prompts], responses=[responses])
-    found = answers(report) | answers(report, "m")
-    assert {name for name, (answerable, _) in found.items() if answerable} == {
+    result = answers(report) | answers(report, "m")
+    assert {name for name, (answerable, _) in result.items() if answerable} == {
         "D", "C", "category transfer", "R", "W", "(D, R)", "(D, W)",
     }  # fmt: skip
-    assert found["(D, R)"][1] == (
+    assert result["(D, R)"][1] == (
         "harmful-and-refused 120, harmful-and-answered 30, "
         "harmless-and-refused 60, harmless-and-answered 30 groups"
     )
@@ -76,8 +76,8 @@ def test_full_cells_answer_every_question_they_should():
 def test_one_group_too_few_in_one_cell_is_named(cell, reason):
     _, fields, wording = FULL[cell]
     prompts, responses = plant(FULL | {cell: (29, fields, wording)})
-    found = answers(check_data([prompts], responses=[responses]), "m")
-    assert found["(D, R)"] == (False, reason)
+    result = answers(check_data([prompts], responses=[responses]), "m")
+    assert result["(D, R)"] == (False, reason)
 
 
 def test_near_copies_do_not_fill_a_cell():
@@ -108,16 +108,16 @@ def test_partial_refusals_stand_in_no_cell_and_are_mentioned():
 def test_of_answers_without_a_label_it_is_not_said_that_nothing_was_refused():
     prompts = [{"id": f"p{i}", "prompt": f"text {i} of {i * i}", "harmful": i % 2 == 0} for i in range(80)]
     bare = [{"id": f"r{i}", "prompt_id": f"p{i}", "model": "m"} for i in range(80)]
-    told = answers(check_data([prompts], responses=[bare]), "m")
+    replies = answers(check_data([prompts], responses=[bare]), "m")
     unknown = "no answer is labelled, and none has a text that our rules can label"
-    assert {told[name] for name in ("R", "W", "(D, R)", "(D, W)", "(C, W)")} == {(False, unknown)}
+    assert {replies[name] for name in ("R", "W", "(D, R)", "(D, W)", "(C, W)")} == {(False, unknown)}
     texts = [
         "I'm sorry, but I can't help with that.",
         "Sure, here is how you can do it: first, open the lid.",
     ]
     read = [record | {"response_opening": texts[i % 2]} for i, record in enumerate(bare)]
-    told = answers(check_data([prompts], responses=[read]), "m")
-    assert told["R"] == (True, "refused 40, answered 40 groups")  # labelled by the rules, as a run does
+    replies = answers(check_data([prompts], responses=[read]), "m")
+    assert replies["R"] == (True, "refused 40, answered 40 groups")  # labelled by the rules, as a run does
 
 
 def test_a_wording_on_an_answer_is_no_wording():
@@ -195,16 +195,16 @@ def test_responses_to_unknown_prompts_are_counted_and_listed():
     prompts, responses = plant({(True, "refusal"): (40, {}, None)})
     report = check_data([prompts[:33]], responses=[responses])
     note = "7 responses name a prompt that no file holds (such as p33, p34, p35, p36, p37)"
-    assert any(found.startswith(note) for found in report.notes)
+    assert any(result.startswith(note) for result in report.notes)
     assert sum(row.label("D") is None for row in report.responses) == 7
 
 
 def test_responses_alone_answer_only_what_needs_no_prompt():
     _, responses = plant(FULL)
     report = check_data([responses])
-    found = answers(report, "m")
-    assert found["R"] == (True, "refused 180, answered 60 groups")
-    assert found["(D, R)"] == (False, "D is unknown: no prompt with a label is given")
+    result = answers(report, "m")
+    assert result["R"] == (True, "refused 180, answered 60 groups")
+    assert result["(D, R)"] == (False, "D is unknown: no prompt with a label is given")
     assert report.grouping is None
     assert any("Without the prompts" in note for note in report.notes)
 
@@ -308,10 +308,10 @@ def test_xstest_gives_the_published_off_diagonal_cells(xstest):
 
 
 def test_no_model_of_xstest_can_tell_harm_from_refusing(xstest):
-    found = {q.model: q for q in xstest.questions if q.name == "(D, R)"}
-    assert found.keys() == XSTEST.keys()
-    assert not any(question.answerable for question in found.values())
-    assert found["gpt-4"].reason.startswith(
+    result = {q.model: q for q in xstest.questions if q.name == "(D, R)"}
+    assert result.keys() == XSTEST.keys()
+    assert not any(question.answerable for question in result.values())
+    assert result["gpt-4"].reason.startswith(
         "harmful-and-answered has 1 group, needs 30; harmless-and-refused has 16 groups, needs 30"
     )
 

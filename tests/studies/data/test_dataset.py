@@ -41,7 +41,7 @@ def test_twins_stay_in_one_inner_fold():
     folds = {}
     for group, fold in zip(made.groups[rows.train], rows.inner, strict=True):
         folds.setdefault(group, set()).add(int(fold))
-    assert {len(found) for found in folds.values()} == {1}
+    assert {len(result) for result in folds.values()} == {1}
     assert set.union(*folds.values()) == {0, 1, 2}
 
 

@@ -77,12 +77,12 @@ def test_values_of_any_file_have_one_name_each(values, expected):
 def test_a_field_of_no_classes_is_refused_in_one_sentence_that_names_it(values, parts):
     with pytest.raises(StudyError, match=r"^target x: ") as refusal:
         labels(values)
-    said = str(refusal.value)
-    assert "mine.jsonl" in said
-    assert "value" in said
-    assert "\n" not in said
+    message = str(refusal.value)
+    assert "mine.jsonl" in message
+    assert "value" in message
+    assert "\n" not in message
     for part in parts:
-        assert part in said
+        assert part in message
 
 
 def test_fifty_classes_are_allowed():
@@ -102,13 +102,13 @@ def test_an_unknown_field_is_named_with_the_fields_there_are():
 
 def test_where_masks_all_other_records():
     target = OwnTarget(name="x", field="value", where={"harmful": [True], "source": ["North", "south"]})
-    found = labels(
+    result = labels(
         ["a", "b", "a", "b", "a"],
         target,
         harmful=[True, True, False, None, True],
         source=["north", "SOUTH", "north", "north", "east"],
     )
-    assert found == ["a", "b", "", "", ""]
+    assert result == ["a", "b", "", "", ""]
     with pytest.raises(StudyError, match="keeps none of the 2 prompts of mine"):
         labels(["a", "b"], OwnTarget(name="x", field="value", where={"harmful": [True]}), harmful=[False] * 2)
 
@@ -134,9 +134,9 @@ def test_the_positive_class_is_the_one_that_is_named_else_the_last_by_name():
 
 
 def test_what_was_read_otherwise_is_said():
-    said = " ".join(own_notes(TARGET, records(["Red", "red", "red", "none", "none", None])))
-    assert "'none' 2" in said
-    assert "'red' is also written 'Red' 1" in said
+    message = " ".join(own_notes(TARGET, records(["Red", "red", "red", "none", "none", None])))
+    assert "'none' 2" in message
+    assert "'red' is also written 'Red' 1" in message
     assert own_notes(TARGET, records([True, False, 1])) == []
 
 
@@ -169,14 +169,14 @@ def labels_or_none(prompts):
 @settings(max_examples=150, deadline=None)
 def test_labels_follow_their_values_whatever_the_order(values, seed):
     prompts = records(values)
-    found = labels_or_none(prompts)
-    if found is None:
+    result = labels_or_none(prompts)
+    if result is None:
         return
-    assert [name == "" for name in found] == [says_missing(value) for value in values]
+    assert [name == "" for name in result] == [says_missing(value) for value in values]
     order = np.random.default_rng(seed).permutation(len(values))
-    assert labels_or_none([prompts[i] for i in order]) == [found[i] for i in order]
+    assert labels_or_none([prompts[i] for i in order]) == [result[i] for i in order]
     by_name = Counter()
-    for value, name in zip(values, found, strict=True):
+    for value, name in zip(values, result, strict=True):
         if isinstance(value, str) and name:
             assert name_key(name) == name_key(value) or float(value) == float(name)
         elif name:

@@ -125,8 +125,8 @@ def test_impossible_splits_are_refused_in_words():
 def test_a_held_out_source_takes_its_groups_out_of_training():
     values = ["s", "s", "t", "t", None]
     groups = ["a", "b", "b", "c", "d"]
-    found = {value: (train.tolist(), test.tolist()) for value, train, test in hold_out_each(values, groups)}
-    assert found == {"s": ([3, 4], [0, 1]), "t": ([0, 4], [2, 3])}
+    result = {value: (train.tolist(), test.tolist()) for value, train, test in hold_out_each(values, groups)}
+    assert result == {"s": ([3, 4], [0, 1]), "t": ([0, 4], [2, 3])}
 
 
 def test_real_prompts_split_with_even_harm_and_no_straddling_makers_group(shared_data):
@@ -159,11 +159,11 @@ def test_columns_of_a_shuffled_table_are_read_by_place_and_not_by_index():
         for split, strata in ((by_list, lists["s"]), (by_table, table.s))
     ]
     assert inner[0] == inner[1]
-    held = [
+    sides = [
         [(value, train.tolist(), test.tolist()) for value, train, test in hold_out_each(values, groups)]
         for values, groups in ((lists["g"], lists["id"]), (table.g, table.id))
     ]
-    assert held[0] == held[1]
+    assert sides[0] == sides[1]
     assert Split(ids=table.id, groups=table.g, folds=np.array(by_list.folds)) == by_list
 
 

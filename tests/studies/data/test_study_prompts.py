@@ -49,9 +49,9 @@ def prompts(names, n=480):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_category_of_any_name_is_counted_transferred_and_held_out(name):
-    asked = study(targets=["D", "C"])
-    plain, odd = (make_dataset(prompts((own, "fraud", "malware")), asked) for own in ("theft", name))
-    assert set(prompt_target("C", odd, asked).classes) == {name, "fraud", "malware"}
+    own_study = study(targets=["D", "C"])
+    plain, odd = (make_dataset(prompts((own, "fraud", "malware")), own_study) for own in ("theft", name))
+    assert set(prompt_target("C", odd, own_study).classes) == {name, "fraud", "malware"}
     assert (odd.categories == name).sum() == (plain.categories == "theft").sum() == 80
     assert not odd.categories[odd.harm == "harmless"].any()
     values = {}
@@ -63,7 +63,7 @@ def test_a_category_of_any_name_is_counted_transferred_and_held_out(name):
         alone, rest = category_plans(examples, data.categories, min_groups=10, seed=0)
         assert set(alone.trained) == set(rest.trained) == {own, "fraud", "malware"}
         left = hold_outs("category", examples, data, inner_folds=3, seed=0, min_groups=10)
-        values[own] = {found.value for found in left}
+        values[own] = {result.value for result in left}
     assert values == {"theft": {"theft", "fraud", "malware"}, name: {name, "fraud", "malware"}}
 
 
@@ -75,17 +75,17 @@ def test_a_category_and_a_wording_of_any_name_are_set_against_the_rest(name):
         Response(refusal="refusal", wording=styles[i // 6 % 3], label_source="test")
         for i in range(len(data.ids))
     ]
-    found, _ = study_pairs(
+    result, _ = study_pairs(
         data, answers, Separation(pairs=("C-W", "D-W", "D-topic"), min_groups=10), targets=["D", "C", "W"],
         is_present=np.ones(len(data.ids), dtype=bool),
     )  # fmt: skip
     classes = {
-        pair: {(a.first_class, a.second_class) for a in found if a.name == pair} for pair in ("C-W", "D-W")
+        pair: {(a.first_class, a.second_class) for a in result if a.name == pair} for pair in ("C-W", "D-W")
     }
     categories = (name, "fraud", "malware")
     assert classes["C-W"] == {(category, style) for category in categories for style in styles}
     assert classes["D-W"] == {("harmful", style) for style in styles}
-    assert {a.second_class for a in found if a.name == "D-topic"} == set(categories)
+    assert {a.second_class for a in result if a.name == "D-topic"} == set(categories)
 
 
 def test_the_table_of_the_split_tells_a_category_called_harmless_from_harmless_prompts():
@@ -146,7 +146,7 @@ def bench(folder):
 
 def test_files_of_one_class_each_are_declared_in_the_study(tmp_path):
     requests, tasks = bench(tmp_path)
-    asked = load_study(
+    own_study = load_study(
         study_file(
             tmp_path,
             files=[
@@ -157,7 +157,7 @@ def test_files_of_one_class_each_are_declared_in_the_study(tmp_path):
             ],
         )
     )  # fmt: skip
-    read = read_study_prompts(asked.prompts, seed=0)
+    read = read_study_prompts(own_study.prompts, seed=0)
     assert [(r.prompt, r.harmful, r.source) for r in read] == [
         *((text, True, "requests") for text in requests), *((text, False, None) for text in tasks),
     ]  # fmt: skip
@@ -189,10 +189,10 @@ def test_values_are_mapped_in_the_study_and_the_resolved_study_reads_alike(tmp_p
         "  columns: {harmful: {field: label, true: [unsafe], false: [safe]}}\n",
         encoding="utf-8",
     )
-    asked = load_study(path)
-    assert [r.harmful for r in read_study_prompts(asked.prompts, seed=0)] == [True, False]
-    resolved = yaml.safe_load(yaml.safe_dump(json.loads(asked.model_dump_json())))
-    assert parse_study(resolved, origin=path) == asked
+    own_study = load_study(path)
+    assert [r.harmful for r in read_study_prompts(own_study.prompts, seed=0)] == [True, False]
+    resolved = yaml.safe_load(yaml.safe_dump(json.loads(own_study.model_dump_json())))
+    assert parse_study(resolved, origin=path) == own_study
 
 
 def test_check_of_a_study_file_reads_its_records_as_the_study_does(tmp_path, unsinter, refused):
@@ -209,9 +209,9 @@ def test_check_of_a_study_file_reads_its_records_as_the_study_does(tmp_path, uns
 def test_one_id_in_two_files_of_a_study_is_refused(tmp_path):
     for name in ("a.jsonl", "b.jsonl"):
         write(tmp_path / name, [{"id": "same", "prompt": "p"}])
-    asked = load_study(study_file(tmp_path, path=["a.jsonl", "b.jsonl"]))
+    own_study = load_study(study_file(tmp_path, path=["a.jsonl", "b.jsonl"]))
     with pytest.raises(RecordError, match=r"b\.jsonl, field 'id': 'same' is in .*a\.jsonl too"):
-        read_study_prompts(asked.prompts, seed=0)
+        read_study_prompts(own_study.prompts, seed=0)
 
 
 def test_names_that_differ_by_case_are_one_in_run_and_check(tmp_path):
@@ -226,8 +226,8 @@ def test_names_that_differ_by_case_are_one_in_run_and_check(tmp_path):
         for i, text in enumerate(texts(30))
     ]
     path = write(tmp_path / "a.jsonl", rows)
-    asked = load_study(study_file(tmp_path, path=["a.jsonl"], where={"category": ["FRAUD"]}))
-    read = read_study_prompts(asked.prompts, seed=0)
+    own_study = load_study(study_file(tmp_path, path=["a.jsonl"], where={"category": ["FRAUD"]}))
+    read = read_study_prompts(own_study.prompts, seed=0)
     assert {(r.category, r.source) for r in read} == {("fraud", "S x")}
     assert "The category 'fraud' is also written 'Fraud' 10; they count as one." in check_data(path).notes
 
@@ -244,8 +244,8 @@ def test_the_wrapper_is_named_where_a_study_cannot_be_split():
         StudyError, match=r"1; ask for fewer folds or add data\. One wrapper, .*strip_wrapper: true"
     ):
         make_dataset(rows, study(targets=["D"]))
-    asked = study(targets=["D"], prompts={"near_copies": {"strip_wrapper": True}})
-    assert len(set(make_dataset(rows, asked).groups)) == 60
+    own_study = study(targets=["D"], prompts={"near_copies": {"strip_wrapper": True}})
+    assert len(set(make_dataset(rows, own_study).groups)) == 60
 
 
 def test_the_home_folder_is_known_wherever_a_study_names_a_file(tmp_path, monkeypatch, model_copy):
@@ -261,10 +261,10 @@ def test_the_home_folder_is_known_wherever_a_study_names_a_file(tmp_path, monkey
         "responses": {"path": ["~/r.jsonl"], "model": "m"},
     }
     path.write_text(yaml.safe_dump(table), encoding="utf-8")
-    asked = load_study(Path("~/elsewhere/study.yaml"))
-    assert asked.prompts.path == (tmp_path / "a.jsonl",)
-    assert asked.responses.path == (tmp_path / "r.jsonl",)
-    assert find_model(asked.models[0]) == str(model_copy)
+    own_study = load_study(Path("~/elsewhere/study.yaml"))
+    assert own_study.prompts.path == (tmp_path / "a.jsonl",)
+    assert own_study.responses.path == (tmp_path / "r.jsonl",)
+    assert find_model(own_study.models[0]) == str(model_copy)
     assert check_data("~/a.jsonl").files[0][2] == 1
     absent = study(models=[{"name": "m", "path": "~/absent"}])
     assert find_model(absent.models[0]) == str(tmp_path / "absent")

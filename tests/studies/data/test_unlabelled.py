@@ -14,31 +14,31 @@ def response(refusal=None, missing=None, opening="word " * 20, **more):
 
 
 def test_reasons_are_counted_and_nothing_is_advised_without_a_cut():
-    found = count_unlabelled(
+    result = count_unlabelled(
         [None, response("refusal"), response(missing="language not read: nl"), response(missing=THINKING)],
         max_new_tokens=40,
     )
-    assert found.reasons == {"language not read: nl": 1, THINKING: 1}
-    assert found.advice is None
+    assert result.reasons == {"language not read: nl": 1, THINKING: 1}
+    assert result.advice is None
 
 
 def test_reasoning_whose_length_nobody_saw_is_given_four_times_the_tokens():
     cut = response(missing=THINKING, truncated=True, n_tokens=40)
-    found = count_unlabelled([cut, cut, response("compliance", n_tokens=20)], max_new_tokens=40)
-    assert found.advice == (
+    result = count_unlabelled([cut, cut, response("compliance", n_tokens=20)], max_new_tokens=40)
+    assert result.advice == (
         "2 of 3 answers were cut by max_new_tokens 40 before they decide, 2 of them inside their reasoning; "
         "set responses.max_new_tokens to 192 (a first try: no reasoning came to its end, so its length is "
         "not known)."
     )
-    assert found.advice.values["needed"] == 192
+    assert result.advice.values["needed"] == 192
 
 
 def test_reasoning_that_ended_elsewhere_tells_how_long_it_takes():
     # 1,000 characters of reasoning and 300 of the answer, a quarter of a token each: 325, in steps of 64.
     ended = response("refusal", opening="x" * 992 + "</think>" + "y" * 200, n_tokens=300, truncated=False)
     cut = response(missing=THINKING, opening="z" * 1200, truncated=True, n_tokens=300)
-    found = count_unlabelled([ended, cut], max_new_tokens=100)
-    assert found.advice == (
+    result = count_unlabelled([ended, cut], max_new_tokens=100)
+    assert result.advice == (
         "1 of 2 answers were cut by max_new_tokens 100 before they decide, 1 of them inside their reasoning; "
         "set responses.max_new_tokens to 384 (judged by the answers that were not cut so early)."
     )
@@ -56,5 +56,5 @@ def test_a_cut_without_reasoning_says_which_limit_and_how_many():
 
 def test_recorded_answers_are_counted_and_get_no_advice():
     cut = response(missing="cut before it decides", truncated=True)
-    found = count_unlabelled([cut], max_new_tokens=None)
-    assert (found.reasons, found.advice) == ({"cut before it decides": 1}, None)
+    result = count_unlabelled([cut], max_new_tokens=None)
+    assert (result.reasons, result.advice) == ({"cut before it decides": 1}, None)

@@ -100,9 +100,9 @@ def test_json_in_a_page_is_read_back_as_it_was_and_holds_no_sign_of_html(table):
     assert json.loads(text) == [table]
     assert not set(text) & set("<>&\u2028\u2029")
     assert text.isascii()
-    held = Parts(f'<script type="application/json" id="x">{text}</script><p>')
-    assert held.tags == ["script", "p"]
-    assert held.data("x") == [table]
+    pieces = Parts(f'<script type="application/json" id="x">{text}</script><p>')
+    assert pieces.tags == ["script", "p"]
+    assert pieces.data("x") == [table]
 
 
 @settings(deadline=None)
@@ -173,11 +173,11 @@ def test_a_verdict_cell_opens_the_row_of_the_table(parts, verdicts):
         assert verdict == row["verdict"]
         assert texts[reason] == row["reason"]
         assert texts[settles] == row["settles"]
-        said = dict(
+        sentences = dict(
             zip(map(texts.__getitem__, evidence[::2]), map(texts.__getitem__, evidence[1::2]), strict=True)
         )
-        assert said["A: first, second held fixed"].startswith(f"{row['a']:.3f}".removeprefix("0"))
-        assert said["groups: both, first, second, neither"] == "402, 98, 140, 426"
+        assert sentences["A: first, second held fixed"].startswith(f"{row['a']:.3f}".removeprefix("0"))
+        assert sentences["groups: both, first, second, neither"] == "402, 98, 140, 426"
     single = own[~own["is_summary"]]
     assert len(maps["D-W"]["contrasts"]) == len(single)
 
@@ -199,12 +199,14 @@ def test_a_transfer_cell_has_its_floor_and_its_gain(parts, explored_run):
             assert auroc == pytest.approx(probe["auroc"], abs=1e-4)
             assert words == pytest.approx(floor["auroc"], abs=1e-4)
             assert is_above == (probe["gain_low"] > 0)
-            said = dict(
+            sentences = dict(
                 zip(
                     map(texts.__getitem__, evidence[::2]), map(texts.__getitem__, evidence[1::2]), strict=True
                 )
             )
-            assert said["floor: AUROC of the words"].startswith(f"{floor['auroc']:.3f}".removeprefix("0"))
+            assert sentences["floor: AUROC of the words"].startswith(
+                f"{floor['auroc']:.3f}".removeprefix("0")
+            )
 
 
 def test_an_auroc_of_transfer_without_a_floor_is_not_shown(explored_run):

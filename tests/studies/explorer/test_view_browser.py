@@ -127,19 +127,19 @@ def seen(browser, page, script, width, *arguments):
     return browser.execute_script(script, *(arguments or [width]))
 
 
-def said(browser, page):
+def words_on(browser, page):
     opened(browser, page)
     return complaints(browser)
 
 
-def asked(browser, page):
+def requests_of(browser, page):
     opened(browser, page)
     return requests(browser, page)
 
 
 CHECKS = {
-    "console": said,
-    "requests": asked,
+    "console": words_on,
+    "requests": requests_of,
     "contrast in the light": lambda b, p: in_scheme(b, p, dark=False),
     "contrast in the dark": lambda b, p: in_scheme(b, p, dark=True),
     "cut on a phone": lambda b, p: seen(b, p, CUT, PHONE),
@@ -593,5 +593,5 @@ def test_a_pause_is_seen(browser, large_page):
 
 def test_the_data_of_a_page_is_json(explorer_page):
     text = explorer_page.read_text(encoding="utf-8")
-    found = re.findall(r'<script type="application/json" id="[^"]+">([^<]*)</script>', text)
-    assert [type(json.loads(part)) for part in found] == [dict, dict, dict]
+    result = re.findall(r'<script type="application/json" id="[^"]+">([^<]*)</script>', text)
+    assert [type(json.loads(part)) for part in result] == [dict, dict, dict]

@@ -74,9 +74,9 @@ def test_new_text_gets_the_scores_that_the_run_gave_it(finished, tmp_path, few_p
     texts = {p["id"]: p["prompt"] for p in few_prompts}
     ids = list(dict.fromkeys(table["id"]))[::-1]
     lines = io.BytesIO("".join(json.dumps({"id": i, "prompt": texts[i]}) + "\n" for i in ids).encode())
-    found = [json.loads(line) for line in score(path, "planted:detached", file="-", stdin=lines)]
-    assert [line["id"] for line in found] == ids
-    scores = {(line["id"], name): value for line in found for name, value in line["scores"].items()}
+    result = [json.loads(line) for line in score(path, "planted:detached", file="-", stdin=lines)]
+    assert [line["id"] for line in result] == ids
+    scores = {(line["id"], name): value for line in result for name, value in line["scores"].items()}
     expected = dict(zip(zip(table["id"], table["class"], strict=True), table["score"], strict=True))
     assert scores.keys() == expected.keys()
     for key, value in expected.items():
@@ -163,8 +163,8 @@ def test_scores_of_texts_are_those_of_their_extracted_activations(probe_file):
     X = read_site(
         model, render([(str(i), t) for i, t in enumerate(texts)], model), layer=2, position="template_end"
     )
-    found = score_texts(probe, model, [InputText(row=i, id=None, text=t) for i, t in enumerate(texts)])
-    np.testing.assert_allclose([line.scores[0] for line in found], probe.scores(X), atol=1e-4)
+    result = score_texts(probe, model, [InputText(row=i, id=None, text=t) for i, t in enumerate(texts)])
+    np.testing.assert_allclose([line.scores[0] for line in result], probe.scores(X), atol=1e-4)
 
 
 def test_the_model_is_loaded_in_the_probes_own_dtype(tmp_path, probe_file):
@@ -182,11 +182,11 @@ def test_the_model_is_loaded_in_the_probes_own_dtype(tmp_path, probe_file):
 def test_text_is_rendered_as_the_study_rendered_its_prompts(probe_file):
     model, probe = load_model(model_folder("detached"), dtype="float32"), load_probe(probe_file)
     bare = replace(probe, card={**probe.card, "template": "raw"})
-    (found,) = score_texts(bare, model, [InputText(row=1, id=None, text="one two")])
+    (result,) = score_texts(bare, model, [InputText(row=1, id=None, text="one two")])
     X = read_site(model, render([("0", "one two")], model, template="raw"), layer=2, position="template_end")
-    assert abs(found.scores[0] - probe.scores(X)[0]) < 1e-5
+    assert abs(result.scores[0] - probe.scores(X)[0]) < 1e-5
     (in_chat,) = score_texts(probe, model, [InputText(row=1, id=None, text="one two")])
-    assert abs(found.scores[0] - in_chat.scores[0]) > 1e-2
+    assert abs(result.scores[0] - in_chat.scores[0]) > 1e-2
 
 
 def damaged(tmp_path, change):

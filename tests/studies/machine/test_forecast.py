@@ -95,13 +95,13 @@ def test_a_real_study_is_predicted_within_a_factor_of_three():
     memory = MemoryEstimate(n_parameters=shape.n_parameters, weights=4 * shape.n_parameters, batch=0)
     device = Device(name="cpu", flops=0.063e12, bytes_per_second=1e10)
     size = PromptSize(n_prompts=893, n_characters=0, n_text_tokens=893 * 15, n_template_tokens=62)
-    found = forecast(study, shape, memory, device=device, cpu=device, size=size)
-    assert 646 / 3 < found.reading_seconds < 646 * 3
-    assert 366 / 3 < found.answering_seconds < 366 * 3
+    result = forecast(study, shape, memory, device=device, cpu=device, size=size)
+    assert 646 / 3 < result.reading_seconds < 646 * 3
+    assert 366 / 3 < result.answering_seconds < 366 * 3
     shared = replace(size, n_shared_tokens=58)
     faster = forecast(study, shape, memory, device=device, cpu=device, size=shared)
-    assert faster.answering_seconds < found.answering_seconds / 2
-    assert faster.reading_seconds == found.reading_seconds
+    assert faster.answering_seconds < result.answering_seconds / 2
+    assert faster.reading_seconds == result.reading_seconds
 
 
 def test_a_prompt_is_as_long_as_the_models_own_tokens_and_template_make_it():
@@ -141,8 +141,8 @@ def test_without_a_tokenizer_lengths_are_by_rule_of_thumb(tmp_path):
 
 def test_the_cache_holds_every_layer_position_and_prompt_in_two_bytes():
     study = load_study(demo_study_file(), overrides=["controls.random_model=false"])
-    found = predict(study, shape_of(GEMMA_2_9B))
-    assert found.cache == 43 * len(study.positions) * 1000 * 3584 * 2
+    result = predict(study, shape_of(GEMMA_2_9B))
+    assert result.cache == 43 * len(study.positions) * 1000 * 3584 * 2
 
 
 def test_recorded_answers_take_no_time():
@@ -153,9 +153,9 @@ def test_recorded_answers_take_no_time():
 
 
 def test_a_measured_device_has_a_plausible_speed():
-    found = measure_device(torch.float32, device="cpu", size=256)
-    assert 1e8 < found.flops < 1e14
-    assert 1e7 < found.bytes_per_second < 1e13
+    result = measure_device(torch.float32, device="cpu", size=256)
+    assert 1e8 < result.flops < 1e14
+    assert 1e7 < result.bytes_per_second < 1e13
 
 
 def test_durations_are_said_in_words():

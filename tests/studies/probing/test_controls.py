@@ -62,12 +62,12 @@ def test_a_rare_class_keeps_two_groups():
 
 
 def control_score(X, codes, groups):
-    found = []
+    result = []
     for seed in range(10):
         control = control_task(codes, groups, np.arange(len(codes)), n_classes=2, seed=seed)
         fit = LogisticProbe(penalty=1e-3).fit(X[control.fit_rows], control.codes[control.fit_rows])
-        found.append(control.score(fit.decision_function(X)))
-    return np.mean(found)
+        result.append(control.score(fit.decision_function(X)))
+    return np.mean(result)
 
 
 def test_a_probe_that_memorises_surfaces_does_well_and_one_that_reads_the_label_does_not():
@@ -112,13 +112,13 @@ def test_shuffled_labels_are_those_of_training_rows_and_tell_nothing_of_held_out
     codes = np.tile([0, 1], 150)  # every group a twin pair
     X = rng.normal(size=(300, 5)) + 2 * codes[:, None] * np.eye(5)[0]
     train, test = np.arange(200), np.arange(200, 300)
-    found = []
+    result = []
     for shuffled in shuffled_codes(codes, groups, train, seed=0):
         assert (shuffled[test] == -1).all()
         np.testing.assert_array_equal(np.bincount(shuffled[train]), np.bincount(codes[train]))
         fit = LogisticProbe().fit(X[train], shuffled[train])
-        found.append(auroc(fit.decision_function(X[test]), codes[test] == 1)[0])
-    assert np.mean(found) == pytest.approx(0.5, abs=4 * np.std(found) / np.sqrt(N_SHUFFLES))
+        result.append(auroc(fit.decision_function(X[test]), codes[test] == 1)[0])
+    assert np.mean(result) == pytest.approx(0.5, abs=4 * np.std(result) / np.sqrt(N_SHUFFLES))
     true = LogisticProbe().fit(X[train], codes[train])
     assert auroc(true.decision_function(X[test]), codes[test] == 1)[0] > 0.85
 
@@ -137,16 +137,16 @@ def test_shuffled_labels_stay_at_chance_where_one_strong_direction_holds_the_tru
     X, codes, groups, train, test = world_of_one_direction(1200 // sum(sizes), sizes=sizes)
 
     def scores(draws):
-        found = []
+        result = []
         for shuffled in draws:
             fit = LogisticProbe(penalty=0.1).fit(X[train], shuffled[train])
-            found.append(auroc(fit.decision_function(X[test]), codes[test] == 1)[0])
-        return np.array(found)
+            result.append(auroc(fit.decision_function(X[test]), codes[test] == 1)[0])
+        return np.array(result)
 
     def plain(seed):
-        found = np.full(len(codes), -1)
-        found[train] = shuffle_over_groups(codes[train], groups[train], seed=seed)
-        return found
+        result = np.full(len(codes), -1)
+        result[train] = shuffle_over_groups(codes[train], groups[train], seed=seed)
+        return result
 
     own = scores(shuffled_codes(codes, groups, train, seed=0))
     naive = scores(plain(seed) for seed in range(N_SHUFFLES))

@@ -21,11 +21,11 @@ def study(seed, *, n=240, own=40):
     rng = np.random.default_rng(seed)
     texts = [" ".join(rng.choice(WORDS, size=5, replace=False)) for _ in range(n)]
     weight = dict(zip(WORDS, rng.normal(size=len(WORDS)), strict=True))
-    said = np.array([sum(weight[w] for w in text.split()) for text in texts])
+    signal = np.array([sum(weight[w] for w in text.split()) for text in texts])
     held_out = np.arange(n) >= n - 100
 
     def labels():
-        return np.where(said + 0.5 * rng.normal(size=n) > 0, "refusal", "compliance").astype("<U10")
+        return np.where(signal + 0.5 * rng.normal(size=n) > 0, "refusal", "compliance").astype("<U10")
 
     answers = {name: labels() for name in ("studied", "a", "b")}
     answers["studied"][own : n - 100] = ""
@@ -40,16 +40,16 @@ def answers_of(labels, groups, held_out):
 
 def floor_of(seed=0, **changes):
     target, texts, rows, answers, groups, held_out = study(seed)
-    given = {"texts": texts, "answers": answers, "groups": groups, "held_out": held_out} | changes
+    arguments = {"texts": texts, "answers": answers, "groups": groups, "held_out": held_out} | changes
     return (
         target,
         rows,
         texts,
         pooled_floor(
             target,
-            given["texts"],
+            arguments["texts"],
             rows,
-            answers_of(given["answers"], given["groups"], given["held_out"]),
+            answers_of(arguments["answers"], arguments["groups"], arguments["held_out"]),
         ),
     )
 
@@ -148,8 +148,8 @@ def test_one_models_answers_give_no_such_floor():
 def test_all_models_of_the_real_files_are_read_as_each_would_be_alone(shared_data):
     source = ResponseSource(path=(shared_data / "responses.jsonl",), model="gpt-4")
     prompts = [PromptRecord(id=f"xstest/{i:03}", prompt="a", harmful=False) for i in range(1, 40)]
-    found = read_recorded_responses(source, prompts)
-    assert sorted(found) == [
+    result = read_recorded_responses(source, prompts)
+    assert sorted(result) == [
         "gpt-4",
         "llama-2-chat/no-system-prompt",
         "llama-2-chat/original-system-prompt",
@@ -158,5 +158,5 @@ def test_all_models_of_the_real_files_are_read_as_each_would_be_alone(shared_dat
     ]
     lines = (shared_data / "responses.jsonl").read_text(encoding="utf-8").splitlines()
     in_file = {(r["model"], r["prompt_id"]): r["label"] for r in map(json.loads, lines)}
-    for name, answers in found.items():
+    for name, answers in result.items():
         assert [a.refusal for a in answers] == [in_file[name, prompt.id] for prompt in prompts]

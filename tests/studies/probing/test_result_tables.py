@@ -33,7 +33,7 @@ def fit(layer, scores, inner_score=0.5, **changes):
     operation = Operation(
         threshold=0.5, strict_threshold=1.2, calibration=Calibration(slope=2.0, intercept=-1.0)
     )
-    given = {
+    arguments = {
         "site": (layer, "template_end"),
         "family": "logistic",
         "penalty": 0.1,
@@ -47,7 +47,7 @@ def fit(layer, scores, inner_score=0.5, **changes):
         "converged": True,
         "examples": np.empty((0, 4)),
     }
-    return SiteFit(**given | changes)
+    return SiteFit(**arguments | changes)
 
 
 NOISE = RNG.normal(size=200)

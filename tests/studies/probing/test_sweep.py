@@ -68,8 +68,8 @@ def test_held_out_auroc_is_that_of_a_scikit_learn_pipeline_at_the_chosen_penalty
         sites[1][rows.train], plan.target.codes[rows.train]
     )
     expected = roc_auc_score(plan.target.codes[rows.test], pipeline.decision_function(sites[1][rows.test]))
-    found = score(plan.target, fit.scores, plan.target.labels[rows.test])[0]
-    assert found == pytest.approx(expected, abs=1e-3)
+    result = score(plan.target, fit.scores, plan.target.labels[rows.test])[0]
+    assert result == pytest.approx(expected, abs=1e-3)
 
 
 def test_held_out_macro_f1_of_three_classes_is_scikit_learns():
@@ -192,6 +192,6 @@ def test_held_out_labels_that_reach_the_fit_lift_the_shuffled_control():
         for codes in plan.shuffled
     ]
     rows = replace(plan.rows, train=both, inner=np.r_[plan.rows.inner, np.arange(len(plan.rows.test)) % 3])
-    found = fit_site(sites[1], SITES[1], replace(plan, rows=rows, shuffled=leaked)).controls.shuffled
+    result = fit_site(sites[1], SITES[1], replace(plan, rows=rows, shuffled=leaked)).controls.shuffled
     assert abs(clean - 0.5) < 0.06
-    assert found > 0.7
+    assert result > 0.7

@@ -195,7 +195,7 @@ def test_reasons_that_differ_by_numbers_are_one_and_told_as_far_as_they_agree():
 
 
 @pytest.mark.parametrize(
-    ("code", "values", "said"),
+    ("code", "values", "pattern"),
     [
         ("no-such-code", {}, "no reason has the code 'no-such-code'"),
         ("one-axis", {"factor": "R"}, r"is made of \[\], got \['factor'\]"),
@@ -206,8 +206,8 @@ def test_reasons_that_differ_by_numbers_are_one_and_told_as_far_as_they_agree():
         ("together", {"why": ["few rows"]}, "a reason stands here, got 'few rows'"),
     ],
 )
-def test_a_reason_of_other_codes_or_values_is_refused(code, values, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_reason_of_other_codes_or_values_is_refused(code, values, pattern):
+    with pytest.raises(ValueError, match=pattern):
         Reason(code, **values)
 
 

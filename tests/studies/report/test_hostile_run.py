@@ -34,7 +34,7 @@ def read_one(hostile_run, seed):
 
 
 @pytest.mark.parametrize(
-    ("file", "field", "value", "said"),
+    ("file", "field", "value", "words"),
     [
         ("summary.json", "notes", 3, r"summary\.json, notes: input should be a valid list"),
         (
@@ -47,11 +47,11 @@ def read_one(hostile_run, seed):
         ("study.yaml", "models", [{"path": "x"}], r"models\.0\.name: field required"),
     ],
 )
-def test_a_field_of_another_type_is_named(write_bare_run, tmp_path, file, field, value, said):
+def test_a_field_of_another_type_is_named(write_bare_run, tmp_path, file, field, value, words):
     run = write_bare_run(tmp_path / "run")
     table = yaml.safe_load((run / file).read_text(encoding="utf-8"))
     (run / file).write_text(json.dumps(table | {field: value}), encoding="utf-8")
-    with pytest.raises(ReportError, match=said):
+    with pytest.raises(ReportError, match=words):
         read_evidence(run)
 
 

@@ -21,7 +21,7 @@ def cells(figure):
     """(colour, mark) of each cell from the upper left on, by what is drawn."""
     (axis,) = figure.axes
     marks = {(round(t.get_position()[0], 3), round(t.get_position()[1], 3)): t.get_text() for t in axis.texts}
-    found = []
+    result = []
     for box in axis.patches:
         if isinstance(box, Rectangle) and box.get_linewidth() < 1:
             middle = (
@@ -29,8 +29,8 @@ def cells(figure):
                 round(box.get_y() + box.get_height() / 2, 3),
             )
             colour = "none" if box.get_facecolor()[3] == 0 else to_hex(box.get_facecolor())
-            found.append((middle[::-1], colour, marks.get(middle)))
-    return [(colour, mark) for _, colour, mark in sorted(found)]
+            result.append((middle[::-1], colour, marks.get(middle)))
+    return [(colour, mark) for _, colour, mark in sorted(result)]
 
 
 def test_each_cell_has_the_colour_and_the_mark_of_its_verdict():

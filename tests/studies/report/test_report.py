@@ -96,7 +96,7 @@ def test_without_a_control_task_shuffled_labels_stand_in_its_place_and_are_named
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "phrase"),
     [
         ({"beats_floor": False}, "does not beat its floor"),
         ({"beats_floor": True, "p_value": 0.21}, "does not stand: p = .210 over all sites"),
@@ -109,10 +109,10 @@ def test_without_a_control_task_shuffled_labels_stand_in_its_place_and_are_named
         ({"beats_floor": True}, "beats its floor"),
     ],
 )  # fmt: skip
-def test_a_score_stands_only_above_floor_and_chance_with_its_control_beside_it(bare, changes, said):
+def test_a_score_stands_only_above_floor_and_chance_with_its_control_beside_it(bare, changes, phrase):
     change(bare, "results", **changes)
     text = text_of(bare)
-    assert f"AUROC{said}" in text.replace(" AUROC ", "AUROC").replace(" does", "does").replace(
+    assert f"AUROC{phrase}" in text.replace(" AUROC ", "AUROC").replace(" does", "does").replace(
         " beats", "beats"
     )
 
@@ -156,8 +156,8 @@ def test_counts_of_another_type_in_a_foreign_run_break_no_page(bare, counts):
 def test_single_sampled_answers_are_said_to_be_draws(bare, responses, is_said):
     evidence = read_evidence(bare)
     evidence.study["responses"] = responses
-    told = [why for _, why in find_gaps(evidence, make_claims(evidence))]
-    assert any("its label is a draw" in why for why in told) is is_said
+    reasons = [why for _, why in find_gaps(evidence, make_claims(evidence))]
+    assert any("its label is a draw" in why for why in reasons) is is_said
 
 
 def test_a_control_task_never_contradicts_a_gain_over_the_floor(bare):
@@ -174,7 +174,7 @@ def test_a_control_task_never_contradicts_a_gain_over_the_floor(bare):
 
 
 @pytest.mark.parametrize(
-    ("break_it", "said"),
+    ("break_it", "phrase"),
     [
         (lambda run: change(run, "results", converged=False), "D: 14 of 14 fits did not converge"),
         (lambda run: change(run, "results", p_value=np.nan), "no permutation was run"),
@@ -192,12 +192,12 @@ def test_a_control_task_never_contradicts_a_gain_over_the_floor(bare):
     ],
     ids=["unconverged", "no p", "layer 0", "not studied", "dropped", "small cells", "no results"],
 )
-def test_what_could_not_be_said_is_listed_with_its_reason(bare, break_it, said):
-    if said.startswith("the mean"):
+def test_what_could_not_be_said_is_listed_with_its_reason(bare, break_it, phrase):
+    if phrase.startswith("the mean"):
         change(bare, "results", beats_floor=True)
-    assert said not in text_of(bare)
+    assert phrase not in text_of(bare)
     break_it(bare)
-    assert said in text_of(bare)
+    assert phrase in text_of(bare)
 
 
 def test_tables_that_a_run_did_not_write_are_named_as_gaps(bare_run, full_page):

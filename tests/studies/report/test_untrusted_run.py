@@ -101,9 +101,9 @@ def test_a_name_that_leads_out_of_the_run_is_refused_where_it_is_read_also_under
         Inventory.of(run, files_below(run)).write()
         with pytest.raises(
             error, match=rf"{table}\.parquet, {column}: .*cannot be part of a file's name"
-        ) as said:
+        ) as refusal:
             read(run)
-        assert str(said.value).isprintable()
+        assert str(refusal.value).isprintable()
         path.write_bytes(whole)
     assert [path.name for path in run.parent.iterdir()] == [run.name]
 

@@ -213,10 +213,10 @@ def test_a_study_that_is_run_again_as_it_was_resolved_is_finished(finished, tmp_
 def test_check_counts_targets_of_the_study_and_their_pairs(finished, unsinter):
     done = unsinter("check", finished.parent / "study.yaml")
     assert done.returncode == 0, done.stderr
-    said = " ".join(done.stdout.split())
+    message = " ".join(done.stdout.split())
     for words in ("Prompts by copy", "Prompts by kind", "which kind of harm it is", "(copy, R)", "(kind, R)",
                   "prompts: kind"):  # fmt: skip
-        assert words in said
+        assert words in message
 
 
 def test_a_pair_of_the_study_is_planned_by_the_cells_of_its_records(finished):

@@ -107,14 +107,14 @@ def test_score_and_monitor_render_as_the_study_did_and_refuse_what_differs(finis
 def live(model, probe, rows, bare):
     for given_rows, is_right in ((rows, True), (bare, False)):
         batch = make_batch(given_rows, pad_id=0, padding_side="left")
-        asked = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "max_new_tokens": 3}
+        tokens = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "max_new_tokens": 3}
         with ProbeMonitor(model, probe) as monitor:
             if is_right:
-                model.model.generate(**asked)
+                model.model.generate(**tokens)
                 assert monitor.prompt is not None
                 continue
             with pytest.raises(MonitorError, match="began with a system text, examples or template options"):
-                model.model.generate(**asked)
+                model.model.generate(**tokens)
 
 
 def _folder():

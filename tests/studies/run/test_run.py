@@ -86,8 +86,8 @@ def test_an_exported_probe_gives_the_scores_of_the_run(write_study, run_here, fe
     rendered = render([(p["id"], p["prompt"]) for p in few_prompts], model)
     store = ActivationStore.open(private_cache, model.identity)
     site = (probe.card["layer"], probe.card["position"])
-    found = extract(model, rendered, store, layers=[site[0]], positions=[site[1]])
-    scores = dict(zip(found.ids, probe.scores(found.activations(*site)), strict=True))
+    result = extract(model, rendered, store, layers=[site[0]], positions=[site[1]])
+    scores = dict(zip(result.ids, probe.scores(result.activations(*site)), strict=True))
     table = pd.read_parquet(folder / "predictions.parquet").query("target == 'D' and layer == @site[0]")
     np.testing.assert_allclose([scores[i] for i in table["id"]], table["score"], atol=1e-3)
     assert probe.card["model"]["weights"] == model.identity["weights"]

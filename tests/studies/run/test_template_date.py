@@ -47,7 +47,7 @@ def finished(dated_folder, write_study, tmp_path):
     return next((tmp_path / "run" / "probes").glob("*.safetensors"))
 
 
-def given(text="how do i bake bread"):
+def tokens_of(text="how do i bake bread"):
     return [InputText(row=1, id=None, text=text)]
 
 
@@ -80,11 +80,12 @@ def test_the_day_stands_in_study_summary_card_and_scores(finished, dated, dated_
         )
         if says is None:
             assert (
-                score_texts(changed, dated, given())[0].scores != score_texts(probe, dated, given())[0].scores
+                score_texts(changed, dated, tokens_of())[0].scores
+                != score_texts(probe, dated, tokens_of())[0].scores
             )
             continue
         with pytest.raises(ProbeFileError, match=says):
-            score_texts(changed, dated, given())
+            score_texts(changed, dated, tokens_of())
         with pytest.raises(ProbeFileError, match=says):
             ProbeMonitor(dated, changed)
 

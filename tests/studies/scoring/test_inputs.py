@@ -76,9 +76,9 @@ def test_a_bad_line_is_named_by_file_and_row(tmp_path, name, content, match):
 
 
 def test_exactly_one_source_is_wanted(tmp_path):
-    for given in ({"file": None}, {"file": "-", "texts": ["a"]}, {"file": "-", "dash": "-"}):
+    for arguments in ({"file": None}, {"file": "-", "texts": ["a"]}, {"file": "-", "dash": "-"}):
         with pytest.raises(StudyError, match="one of the three"):
-            texts_of(**given)
+            texts_of(**arguments)
     with pytest.raises(StudyError, match=r"got 'prompts\.txt'"):
         texts_of(None, dash="prompts.txt")
     with pytest.raises(FileNotFoundError):

@@ -55,11 +55,11 @@ def generate(model, rows, *, side="left", **options):
 
 def new_tokens(model, output):
     """Return the ids of each sequence up to and with its end."""
-    found = []
+    result = []
     for ids in output.tolist():
         ends = [k for k, token in enumerate(ids) if token == model.tokenizer.eos_token_id]
-        found.append(ids[: ends[0] + 1] if ends else ids)
-    return found
+        result.append(ids[: ends[0] + 1] if ends else ids)
+    return result
 
 
 def expected_scores(model, probe, rows, answers, n_columns):
@@ -156,11 +156,11 @@ def test_a_sequence_is_over_after_its_end_or_at_its_first_padding(pad, expected)
     """Read 3, 9 (the end), then padding; where the end pads too, the first is a token, the rest is not."""
     steps = TokenSteps(ends=frozenset({9}), pad=pad)
     assert steps.begin(torch.tensor([[1, 2]]), mask=None, n_cached=0)
-    found = []
+    result = []
     for n_read, token in enumerate([3, 5 if pad == 5 else 9, pad, pad]):
         assert not steps.begin(torch.tensor([[token]]), mask=None, n_cached=2 + n_read)
-        found.append(bool(steps.ended[0]))
-    assert found == expected
+        result.append(bool(steps.ended[0]))
+    assert result == expected
 
 
 def n_hooks(model):
@@ -184,13 +184,13 @@ def test_the_hooks_are_gone_afterwards_also_after_an_error(model, rendered, laye
 
 
 def test_scores_are_told_as_they_come(model, rendered):
-    told = []
+    calls = []
     with ProbeMonitor(
-        model, probe_of(model), on_scores=lambda k, scores: told.append((k, scores))
+        model, probe_of(model), on_scores=lambda k, scores: calls.append((k, scores))
     ) as monitor:
         generate(model, rendered)
-    assert [k for k, _ in told] == list(range(monitor.tokens.shape[1]))
-    np.testing.assert_array_equal(np.stack([s for _, s in told], axis=1), monitor.tokens)
+    assert [k for k, _ in calls] == list(range(monitor.tokens.shape[1]))
+    np.testing.assert_array_equal(np.stack([s for _, s in calls], axis=1), monitor.tokens)
 
 
 def test_a_probe_of_many_classes_gives_a_score_per_class(model, rendered):
@@ -212,8 +212,8 @@ def test_each_generation_inside_one_monitor_has_its_own_scores(model, rendered):
         generate(model, rendered[:1], max_new_tokens=1)
     assert len(monitor.generations) == 3
     assert monitor.tokens.shape == (1, 0)
-    for found, expected in zip(monitor.generations, alone, strict=False):
-        np.testing.assert_array_equal(found.tokens, expected)
+    for result, expected in zip(monitor.generations, alone, strict=False):
+        np.testing.assert_array_equal(result.tokens, expected)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ def pair_of(z, w, turned):
 def test_one_axis_is_never_separable_at_any_polarity_or_correlation(planted, kind, turned):
     for seed, phi in enumerate((-0.6, 0.0, 0.6)):
         X, pair = planted(kind, n=N, d=D, phi=phi, seed=seed, area=0.97)
-        found = judge_arrays(X, pair_of(pair.z, pair.w, turned), QUICK)
-        assert found.verdict in ("shared", "not-apart", "undetermined")
+        result = judge_arrays(X, pair_of(pair.z, pair.w, turned), QUICK)
+        assert result.verdict in ("shared", "not-apart", "undetermined")
 
 
 @pytest.mark.parametrize("turned", POLARITIES)
@@ -50,8 +50,8 @@ def test_a_graded_quantity_with_two_cuts_is_never_separable(noise, turned, cut):
         rng = np.random.default_rng(seed)
         quantity, z, w = graded(rng, cut=cut, blur=0.6)
         X = noise(N, D, rng) + 2.5 * np.outer(quantity, np.eye(D)[0])
-        found = judge_arrays(X, pair_of(z, w, turned), QUICK)
-        assert found.verdict in ("shared", "not-apart", "undetermined")
+        result = judge_arrays(X, pair_of(z, w, turned), QUICK)
+        assert result.verdict in ("shared", "not-apart", "undetermined")
 
 
 def cell_world(means, shares, rng, noise):

@@ -34,42 +34,42 @@ def verdicts(name, *, seeds=range(4), changes=SURE, **knobs):
     ],
 )
 def test_a_planted_truth_is_seen(name, truth):
-    found, _ = verdicts(name, n=1000, d=64, phi=0.6)
-    assert found.count(truth) >= 3
-    assert set(found) <= {truth, "not-apart", "undetermined"}
+    result, _ = verdicts(name, n=1000, d=64, phi=0.6)
+    assert result.count(truth) >= 3
+    assert set(result) <= {truth, "not-apart", "undetermined"}
 
 
 def test_one_factor_beside_labels_that_may_err_is_not_called_the_only_one():
-    found, _ = verdicts("first_only", n=1000, d=64, phi=0.6, changes={})
-    assert set(found) <= {"not-apart", "undetermined"}
-    assert found.count("not-apart") >= 3
-    found, _ = verdicts("first_only", n=1000, d=64, phi=0.0, changes={})
-    assert found.count("first-only") >= 2
+    result, _ = verdicts("first_only", n=1000, d=64, phi=0.6, changes={})
+    assert set(result) <= {"not-apart", "undetermined"}
+    assert result.count("not-apart") >= 3
+    result, _ = verdicts("first_only", n=1000, d=64, phi=0.0, changes={})
+    assert result.count("first-only") >= 2
 
 
 @pytest.mark.parametrize("name", ["shared", "position", "category", "lexical", "duplicates", "shared_noisy"])
 @pytest.mark.parametrize("phi", [0.3, 0.8])
 def test_one_thing_is_never_called_two(name, phi):
-    found, worlds = verdicts(name, n=800, phi=phi, changes={})
-    for verdict, world in zip(found, worlds, strict=True):
-        assert verdict not in world.wrong - {"not-apart"}, found  # which is no claim of two things
+    result, worlds = verdicts(name, n=800, phi=phi, changes={})
+    for verdict, world in zip(result, worlds, strict=True):
+        assert verdict not in world.wrong - {"not-apart"}, result  # which is no claim of two things
 
 
 def test_without_its_text_a_lexical_code_would_be_called_internal():
     """The positive control of the text: what is withheld above is seen here."""
     world = make_world("lexical", n=1500, phi=0.3, seed=0, effect=3.3)
     assert judge_arrays(world.X, pair_of(world, text=None)).verdict == "separable"
-    told = judge_arrays(world.X, pair_of(world))
-    assert told.verdict == "undetermined"
-    assert "no usable bits" in told.reason
+    judgement = judge_arrays(world.X, pair_of(world))
+    assert judgement.verdict == "undetermined"
+    assert "no usable bits" in judgement.reason
 
 
 def test_category_not_held_fixed_makes_two_factors_of_one_category():
     world = make_world("category", n=2000, phi=0.5, seed=1, effect=3.3)
     loose = judge_arrays(world.X, pair_of(world, strata=None, text=None))
-    held = judge_arrays(world.X, pair_of(world))
+    judged = judge_arrays(world.X, pair_of(world))
     assert loose.evidence.distance_first.low > Rule().present
-    assert held.evidence.distance_first.high < Rule().absent
+    assert judged.evidence.distance_first.high < Rule().absent
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ def test_a_wording_that_only_a_category_tells_is_not_read_once_every_category_is
 
 def test_a_wording_with_an_axis_of_its_own_is_told_apart_from_category(category_and_wording):
     category, wording, X, axes = category_and_wording
-    found = judge_class(category, wording, X + 4 * axes[8 + wording], finer=True)
-    assert found.verdict == "separable"
+    result = judge_class(category, wording, X + 4 * axes[8 + wording], finer=True)
+    assert result.verdict == "separable"
 
 
 def test_missing_labels_are_masked():
@@ -113,13 +113,13 @@ def test_missing_labels_are_masked():
     z, X = world.z.copy(), world.X.copy()
     z[:200] = -1
     X[:200] = 1e6  # would swamp everything if those rows took part
-    found = judge_arrays(X, pair_of(world, z=z))
+    result = judge_arrays(X, pair_of(world, z=z))
     kept = pair_of(world).rows[200:]
     alone = Pair(
         name="o", z=world.z[kept], w=world.w[kept], groups=world.groups[kept], strata=world.strata[kept],
         text=world.text[kept],
     )  # fmt: skip
-    assert found.evidence == judge_arrays(world.X[kept], alone).evidence
+    assert result.evidence == judge_arrays(world.X[kept], alone).evidence
 
 
 def test_pairs_judged_together_get_what_each_gets_alone():
@@ -128,10 +128,10 @@ def test_pairs_judged_together_get_what_each_gets_alone():
     sites = [(0, "a"), (1, "a")]
     layers = [world.X, make_world("orthogonal", n=600, phi=0.3, seed=0, effect=1.0).X]
     together = judge_pairs(lambda layer, _: layers[layer], sites, pairs, Rule())
-    first = [found.evidence for found in together[0]]
+    first = [result.evidence for result in together[0]]
     assert first[0].a.value == pytest.approx(together[1][0].evidence.b.value, abs=1e-6)
     alone = judge(lambda layer, _: layers[layer], sites, pairs[0], Rule())
-    np.testing.assert_allclose([e.a for e in first], [found.evidence.a for found in alone], atol=0.03)
+    np.testing.assert_allclose([e.a for e in first], [result.evidence.a for result in alone], atol=0.03)
     assert first[0].a.value > first[1].a.value
 
 
@@ -170,8 +170,11 @@ def test_labels_that_err_count_for_what_they_are_expected_to_be():
 
 def test_activations_that_never_vary_are_said_and_fewer_rows_than_columns_are_judged():
     world = make_world("orthogonal", n=400, phi=0.0, seed=0)
-    told = judge_arrays(np.ones_like(world.X), pair_of(world))
-    assert (told.verdict, told.reason) == ("undetermined", "the activations are the same in every row")
+    judgement = judge_arrays(np.ones_like(world.X), pair_of(world))
+    assert (judgement.verdict, judgement.reason) == (
+        "undetermined",
+        "the activations are the same in every row",
+    )
     wide = np.concatenate([world.X, np.zeros((400, 1500), dtype=np.float32)], axis=1)
     wide[:, 200:] += np.random.default_rng(0).normal(size=(400, 1428)) * 0.01
     assert judge_arrays(wide, pair_of(world)).verdict in ("separable", "undetermined")
@@ -212,15 +215,15 @@ def test_rows_are_compared_within_one_category_and_one_value_of_the_other_factor
     world = make_world("orthogonal", n=400, phi=0.3, seed=0)
     strata = np.where(np.arange(400) < 30, "", world.strata)
     contrast = make_contrast(pair_of(world, strata=strata))
-    asked = {c.name: c for c in contrast.comparisons()}
+    by_name = {c.name: c for c in contrast.comparisons()}
     for name, fixed in (("a", world.w), ("b", world.z), ("mixed_first", world.z != world.w)):
-        blocks = asked[name].blocks
+        blocks = by_name[name].blocks
         assert (blocks[:30] == -1).all()
         for block in np.unique(blocks[blocks >= 0]):
             own = blocks == block
             assert len(np.unique(strata[own])) == 1
             assert len(np.unique(fixed[own])) == 1
     for factor in ("first", "second"):
-        assert (asked[f"mixed_{factor}"].blocks[world.z == world.w] == -1).all()
-        assert (asked[f"like_{factor}"].blocks[world.z != world.w] == -1).all()
-    assert ((asked["a"].blocks >= 0) == (strata != "")).all()
+        assert (by_name[f"mixed_{factor}"].blocks[world.z == world.w] == -1).all()
+        assert (by_name[f"like_{factor}"].blocks[world.z != world.w] == -1).all()
+    assert ((by_name["a"].blocks >= 0) == (strata != "")).all()

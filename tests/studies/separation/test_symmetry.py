@@ -21,9 +21,9 @@ def values(evidence, names):
     return np.array([getattr(evidence, name) for name in names])
 
 
-def assert_same(found, expected, names, *, tolerance=2e-3):
+def assert_same(result, expected, names, *, tolerance=2e-3):
     for name in names:
-        one, other = (np.array(getattr(e, name)) for e in (found, expected))
+        one, other = (np.array(getattr(e, name)) for e in (result, expected))
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance, err_msg=name)
 
 
@@ -44,16 +44,16 @@ def judged(request, planted):
 def test_the_worlds_differ_in_their_verdicts(planted):
     """Else all that is below would be said of one verdict."""
     sure = {"z_sure": (1.0, 1.0), "w_sure": (1.0, 1.0)}
-    found = {kind: judge_arrays(*planted(kind, n=600, d=16, **sure)).verdict for kind in KINDS}
-    assert found == {kind: "shared" if kind == "reversed" else kind for kind in KINDS}
+    result = {kind: judge_arrays(*planted(kind, n=600, d=16, **sure)).verdict for kind in KINDS}
+    assert result == {kind: "shared" if kind == "reversed" else kind for kind in KINDS}
 
 
 @pytest.mark.parametrize("turned", [("z",), ("w",), ("z", "w")])
 def test_which_value_of_a_label_is_coded_1_does_not_matter(judged, turned):
     X, pair, expected = judged
-    found = judge_arrays(X, replace(pair, **{name: 1 - getattr(pair, name) for name in turned}))
-    assert found.verdict == expected.verdict
-    one, other = found.evidence, expected.evidence
+    result = judge_arrays(X, replace(pair, **{name: 1 - getattr(pair, name) for name in turned}))
+    assert result.verdict == expected.verdict
+    one, other = result.evidence, expected.evidence
     assert_same(one, other, LENGTHS + ABSENCES + ("a", "b", "clumps"))
     for name in ("o_first", "o_second", "transfer_second"):
         assert getattr(one, name).value == pytest.approx(getattr(other, name).value, abs=2e-3)
@@ -74,10 +74,10 @@ def test_the_order_of_rows_does_not_matter(judged):
         covariates={name: value[order] for name, value in pair.covariates.items()},
         **{name: getattr(pair, name)[order] for name in ("z", "w", "groups", "strata")},
     )
-    found = judge_arrays(X[order], moved)
-    assert found.verdict == expected.verdict
-    assert found.reason == expected.reason
-    assert_same(found.evidence, expected.evidence, LENGTHS + REST + ABSENCES + WAYS)
+    result = judge_arrays(X[order], moved)
+    assert result.verdict == expected.verdict
+    assert result.reason == expected.reason
+    assert_same(result.evidence, expected.evidence, LENGTHS + REST + ABSENCES + WAYS)
 
 
 @pytest.mark.parametrize("change", ["shifted", "rescaled", "turned round", "columns in another order"])
@@ -90,10 +90,10 @@ def test_the_units_and_the_order_of_columns_do_not_matter(judged, change):
         "turned round": X * rng.choice([-1, 1], X.shape[1]),
         "columns in another order": X[:, rng.permutation(X.shape[1])],
     }[change]
-    found = judge_arrays(moved, pair)
-    assert found.verdict == expected.verdict
-    assert_same(found.evidence, expected.evidence, LENGTHS + WAYS + ("mixed", "like", "clumps"))
-    assert_same(found.evidence, expected.evidence, ("a", "b", "o_first", "o_second"), tolerance=0.01)
+    result = judge_arrays(moved, pair)
+    assert result.verdict == expected.verdict
+    assert_same(result.evidence, expected.evidence, LENGTHS + WAYS + ("mixed", "like", "clumps"))
+    assert_same(result.evidence, expected.evidence, ("a", "b", "o_first", "o_second"), tolerance=0.01)
 
 
 def test_names_of_categories_groups_and_levels_do_not_matter(judged):
@@ -108,15 +108,15 @@ def test_names_of_categories_groups_and_levels_do_not_matter(judged):
             "b": pair.covariates["age"],
         },
     )
-    found = judge_arrays(X, renamed)
-    assert (found.verdict, found.reason) == (expected.verdict, expected.reason)
-    assert_same(found.evidence, expected.evidence, LENGTHS + REST + ABSENCES + WAYS)
+    result = judge_arrays(X, renamed)
+    assert (result.verdict, result.reason) == (expected.verdict, expected.reason)
+    assert_same(result.evidence, expected.evidence, LENGTHS + REST + ABSENCES + WAYS)
 
 
 def test_swapping_the_factors_swaps_first_and_second(judged):
     X, pair, expected = judged
-    found = judge_arrays(X, replace(pair, z=pair.w, w=pair.z, z_sure=pair.w_sure, w_sure=pair.z_sure))
-    assert found.verdict == SWAPPED.get(expected.verdict, expected.verdict)
+    result = judge_arrays(X, replace(pair, z=pair.w, w=pair.z, z_sure=pair.w_sure, w_sure=pair.z_sure))
+    assert result.verdict == SWAPPED.get(expected.verdict, expected.verdict)
     turned = {}
     for name in Evidence.__dataclass_fields__:
         partner = name
@@ -127,11 +127,11 @@ def test_swapping_the_factors_swaps_first_and_second(judged):
             turned[partner] = getattr(expected.evidence, name)
     turned["a"], turned["b"] = turned["b"], turned["a"]
     swapped = Evidence(**turned)
-    assert_same(found.evidence, swapped, LENGTHS + WAYS + ("mixed", "like", "a", "b", "o_first", "o_second"))
+    assert_same(result.evidence, swapped, LENGTHS + WAYS + ("mixed", "like", "a", "b", "o_first", "o_second"))
     if pair.name in ("separable", "shared", "reversed"):  # else no axis is common to both
-        assert_same(found.evidence, swapped, ("clumps",))
+        assert_same(result.evidence, swapped, ("clumps",))
     for name in ("bound_first", "bound_second"):  # spikes are drawn anew
-        one, other = getattr(found.evidence, name).value, getattr(swapped, name).value
+        one, other = getattr(result.evidence, name).value, getattr(swapped, name).value
         assert one == pytest.approx(other, abs=0.04, nan_ok=True)
 
 

@@ -17,7 +17,7 @@ SEEN = as_written("seen")
 VARIOUS = str(Reason("various-groups"))
 
 
-def asked(name, first, second):
+def contrast_of(name, first, second):
     pair = Pair(name=name, z=ONES, w=ONES, groups=np.arange(4))
     return PairContrast(name=name, first_class=first, second_class=second, pair=pair, cramers_v=0.3)
 
@@ -40,12 +40,12 @@ def verdict(call, *, a=0.9, reason=SEEN, transfer=0.9, layer=2):
 
 
 def test_rows_have_the_columns_of_the_table():
-    (row,) = verdict_rows([asked("D-R", "harmful", "refusal")], [[verdict("separable")]], {})
+    (row,) = verdict_rows([contrast_of("D-R", "harmful", "refusal")], [[verdict("separable")]], {})
     assert ["model", *row, "used"] == list(VERDICTS)  # the run itself adds the last
 
 
 def test_a_pair_with_one_contrast_has_one_row_which_is_its_summary():
-    (row,) = verdict_rows([asked("D-R", "harmful", "refusal")], [[verdict("separable")]], {})
+    (row,) = verdict_rows([contrast_of("D-R", "harmful", "refusal")], [[verdict("separable")]], {})
     assert row["is_summary"]
     assert (row["first"], row["second"]) == ("D", "R")
     assert (row["a"], row["a_low"], row["a_high"]) == (0.9, pytest.approx(0.85), pytest.approx(0.95))
@@ -71,7 +71,9 @@ CALLS = {
 
 @pytest.mark.parametrize("calls", CALLS)
 def test_the_summary_says_what_the_decided_contrasts_agree_on(calls):
-    contrasts = [asked("D-W", "harmful", style) for style in ("apology", "policy", "advice")[: len(calls)]]
+    contrasts = [
+        contrast_of("D-W", "harmful", style) for style in ("apology", "policy", "advice")[: len(calls)]
+    ]
     rows = verdict_rows(contrasts, [[verdict(call)] for call in calls], {})
     assert [row["is_summary"] for row in rows] == [True, *[False] * len(calls)]
     assert (rows[0]["verdict"], rows[0]["reason"]) == CALLS[calls]
@@ -84,7 +86,7 @@ def few(n):
 
 def test_a_class_that_is_too_rare_to_be_judged_does_not_silence_the_others():
     names = ("privacy", "violence", "cybercrime", "fraud", "spam")
-    contrasts = [asked("D-topic", "harmful", name) for name in names]
+    contrasts = [contrast_of("D-topic", "harmful", name) for name in names]
     judged = [
         [verdict("separable")], [verdict("separable")],
         *([replace(verdict("undetermined", a=np.nan), reason=few(n), groups_per_cell={"both": n})]
@@ -103,7 +105,7 @@ def test_a_class_that_is_too_rare_to_be_judged_does_not_silence_the_others():
 
 
 def test_the_summary_holds_means_and_the_outermost_limits():
-    contrasts = [asked("D-W", "harmful", style) for style in ("apology", "policy")]
+    contrasts = [contrast_of("D-W", "harmful", style) for style in ("apology", "policy")]
     rows = verdict_rows(contrasts, [[verdict("separable", a=0.9)], [verdict("separable", a=0.7)]], {})
     assert rows[0]["a"] == pytest.approx(0.8)
     assert rows[0]["a_low"] == pytest.approx(0.65)
@@ -111,7 +113,7 @@ def test_the_summary_holds_means_and_the_outermost_limits():
 
 
 def test_style_invariant_and_category_general_need_a_separable_verdict_and_a_limit_of_seven_tenths():
-    contrast = [asked("D-R", "harmful", "refusal")]
+    contrast = [contrast_of("D-R", "harmful", "refusal")]
     more = {(0, 2, "template_end"): SiteEvidence(transfer_category=Estimate(0.8, 0.7, 0.9))}
     (row,) = verdict_rows(contrast, [[verdict("separable", transfer=0.81)]], more)
     assert row["style_invariant"]
@@ -136,6 +138,8 @@ def test_style_invariant_and_category_general_need_a_separable_verdict_and_a_lim
     ],
 )
 def test_what_would_settle_a_summary_is_that_of_its_open_contrasts_not_of_its_first(calls, summary):
-    contrasts = [asked("D-W", "harmful", style) for style in ("apology", "policy", "advice")[: len(calls)]]
+    contrasts = [
+        contrast_of("D-W", "harmful", style) for style in ("apology", "policy", "advice")[: len(calls)]
+    ]
     verdicts = [[replace(verdict(call), settles=settles)] for call, settles in calls]
     assert verdict_rows(contrasts, verdicts, {})[0]["settles"] == summary

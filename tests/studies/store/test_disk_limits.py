@@ -11,13 +11,13 @@ from file_writers import LIMIT, LONG, WRITERS, in_a_fork, responses
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize(("writer", "name"), WRITERS)
 def test_a_file_over_the_size_limit_is_one_sentence_that_names_it(tmp_path, writer, name):
-    said = in_a_fork(lambda: str(writer(tmp_path)))
-    assert "Traceback" not in said, said
-    assert "Error: " in said, "no limit was met"
-    assert str(tmp_path) in said
-    assert name in said
-    assert "\n" not in said
-    assert "File too large" in said or "size limit" in said
+    message = in_a_fork(lambda: str(writer(tmp_path)))
+    assert "Traceback" not in message, message
+    assert "Error: " in message, "no limit was met"
+    assert str(tmp_path) in message
+    assert name in message
+    assert "\n" not in message
+    assert "File too large" in message or "size limit" in message
     left = [path for path in tmp_path.rglob("*") if path.name.endswith((".part", ".tmp", ".svg"))]
     assert left == []
     assert all(len(path.read_bytes()) <= LIMIT for path in tmp_path.rglob("log.jsonl"))

@@ -50,9 +50,9 @@ def test_a_study_of_a_run_that_is_sealed_anew_is_read_by_type_as_well(tmp_path, 
     (tmp_path / "study.yaml").write_bytes(text)
     (tmp_path / "summary.json").write_text('{"schema_version": 4, "models": {}}', encoding="utf-8")
     Inventory.of(tmp_path, files_below(tmp_path)).write()
-    with pytest.raises(StudyError, match=r"study\.yaml") as said:
+    with pytest.raises(StudyError, match=r"study\.yaml") as refusal:
         RunReader.open(tmp_path, error=StudyError).study()
-    assert len(str(said.value)) < 1000
+    assert len(str(refusal.value)) < 1000
 
 
 @pytest.mark.parametrize("what", ["pipe", "device", "nested", "digits"])
@@ -111,9 +111,9 @@ def test_weights_that_are_sealed_anew_with_another_type_are_refused_in_one_sente
     }
     tensors = {f"0.{name}": array for name, array in arrays.items()}
     path.write_bytes(tensor_bytes(tensors, metadata=metadata))
-    with pytest.raises(StudyError, match=r"tiny-D\.safetensors: damaged") as said:
+    with pytest.raises(StudyError, match=r"tiny-D\.safetensors: damaged") as refusal:
         read_weights(path, layer=1, position="last")
-    assert "\n" not in str(said.value)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("sites", ["[1]", '{"a": 1}', "5", "[" * 5000, "[[]]", "null"])

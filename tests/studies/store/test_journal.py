@@ -51,9 +51,11 @@ def test_a_journal_cut_around_any_record_goes_on_from_its_last_whole_record_and_
             pass
         whole = max(start for start in starts if start <= n_bytes)
         assert path.read_bytes() == raw[:whole]
-        said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-        assert len(said) == (whole < n_bytes)
-        assert all(f"{path} was cut off" in line and f"last {n_bytes - whole} bytes" in line for line in said)
+        messages = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+        assert len(messages) == (whole < n_bytes)
+        assert all(
+            f"{path} was cut off" in line and f"last {n_bytes - whole} bytes" in line for line in messages
+        )
 
 
 @pytest.mark.parametrize("tail", [b'{"op_code":4,"wor{"op_code":4}\n', b"\0" * 40, b'{"op_code":4'])
@@ -121,9 +123,9 @@ def test_a_journal_over_the_size_limit_is_one_line_and_keeps_every_whole_record(
         target=limited, args=(folder, len(raw) + 700, answers)
     )
     child.start()
-    said = answers.get(timeout=60)
+    messages = answers.get(timeout=60)
     child.join()
-    assert said.startswith(f"{folder / JOURNAL} cannot be written (File too large); raise the size limit")
+    assert messages.startswith(f"{folder / JOURNAL} cannot be written (File too large); raise the size limit")
     after = (folder / JOURNAL).read_bytes()
     assert after.startswith(raw)
     assert all(json.loads(line) for line in after.splitlines())

@@ -51,9 +51,9 @@ def finish(run: RunFolder, mark: str, run_version: int = SEALED_FROM) -> None:
 
 def marks(folder: Path) -> set[str]:
     """What the outputs in a folder are marked with."""
-    found = {path.read_text() for path in folder.glob("*/one")}
-    found |= {(folder / name).read_text() for name in FILES if (folder / name).is_file()}
-    return found
+    result = {path.read_text() for path in folder.glob("*/one")}
+    result |= {(folder / name).read_text() for name in FILES if (folder / name).is_file()}
+    return result
 
 
 def test_a_run_killed_at_any_file_event_of_its_start_in_a_fresh_folder_goes_on(tmp_path, study):
@@ -252,19 +252,19 @@ def test_a_whole_run_killed_at_file_events_from_its_start_to_its_end_is_finished
     tmp_path, write_study, is_changed
 ):
     """Every fourth of the first events, where a folder becomes a run's; then one in a hundred."""
-    asked = {
+    request = {
         "folder": str(tmp_path),
         "cache": str(tmp_path / "cache"),
         "events": [*range(1, 25, 4), *range(33, 400, 100)],
     }
     if is_changed:
         changed = write_study(targets=["D"], separation={"pairs": []}, controls={"permutations": 200})
-        asked["changed"] = str(changed.rename(changed.with_name("changed.yaml")))
-    asked["study"] = str(write_study(targets=["D"]))
+        request["changed"] = str(changed.rename(changed.with_name("changed.yaml")))
+    request["study"] = str(write_study(targets=["D"]))
     done = subprocess.run(
-        [sys.executable, str(KILLED_RUNS), json.dumps(asked)], capture_output=True, text=True
+        [sys.executable, str(KILLED_RUNS), json.dumps(request)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["failed"] == {}
-    assert len(found["killed"]) > 6
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["failed"] == {}
+    assert len(result["killed"]) > 6

@@ -196,9 +196,9 @@ def test_a_figure_that_fails_leaves_every_table_the_summary_and_a_report_that_sa
     (run / INVENTORY).unlink()
     for name in (*(f"{name}.parquet" for name in TABLES), "report.html", "summary.json"):
         (run / name).unlink()
-    asked = RunRequest(study_file=finished[1], out=run)
+    request = RunRequest(study_file=finished[1], out=run)
     monkeypatch.setenv("UNSINTER_CACHE", str(finished[2]))
-    outcome = run_verb(asked, progress=silent)
+    outcome = run_verb(request, progress=silent)
     reason = "ValueError: no such glyph"
     assert outcome.not_drawn == {"layers": reason, "layers-tiny": reason}
     assert all((run / f"{name}.parquet").is_file() for name in TABLES)
@@ -209,5 +209,5 @@ def test_a_figure_that_fails_leaves_every_table_the_summary_and_a_report_that_sa
     assert Inventory.read(run).refusals() == {}
     monkeypatch.undo()
     monkeypatch.setenv("UNSINTER_CACHE", str(finished[2]))
-    assert run_verb(asked, progress=silent).not_drawn == {}
+    assert run_verb(request, progress=silent).not_drawn == {}
     assert (run / "figures" / "layers-tiny.svg").is_file()

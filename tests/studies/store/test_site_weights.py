@@ -49,14 +49,14 @@ def stored(tmp_path):
 
 @pytest.mark.parametrize("site", SITES, ids=lambda site: site.name)
 def test_every_site_is_read_back_as_it_was_written(stored, site):
-    found = read_weights(stored, layer=site.layer, position=site.position, tuned=site.is_tuned,
+    result = read_weights(stored, layer=site.layer, position=site.position, tuned=site.is_tuned,
                          family=site.family, about=ABOUT)  # fmt: skip
-    np.testing.assert_array_equal(found.examples, site.examples)
-    for (weight, bias), (w, b) in zip(found.layers, site.layers, strict=True):
+    np.testing.assert_array_equal(result.examples, site.examples)
+    for (weight, bias), (w, b) in zip(result.layers, site.layers, strict=True):
         np.testing.assert_array_equal(weight, w)
         np.testing.assert_array_equal(bias, b)
     for name in ("layer", "position", "family", "classes", "threshold", "calibration", "is_tuned"):
-        assert getattr(found, name) == getattr(site, name)
+        assert getattr(result, name) == getattr(site, name)
 
 
 def test_a_site_that_is_not_there_is_answered_with_those_that_are(stored):
@@ -103,14 +103,14 @@ def test_a_changed_byte_gives_an_error_or_the_very_same_weights(stored, data):
     stored.write_bytes(bad)
     expected = SITES[1]
     try:
-        found = read_weights(stored, layer=3, position="template_end", about=ABOUT)
+        result = read_weights(stored, layer=3, position="template_end", about=ABOUT)
     except StudyError:
         return
     finally:
         stored.write_bytes(good)
-    np.testing.assert_array_equal(found.layers[0][0], expected.layers[0][0])
-    np.testing.assert_array_equal(found.layers[0][1], expected.layers[0][1])
-    assert (found.threshold, found.calibration) == (expected.threshold, expected.calibration)
+    np.testing.assert_array_equal(result.layers[0][0], expected.layers[0][0])
+    np.testing.assert_array_equal(result.layers[0][1], expected.layers[0][1])
+    assert (result.threshold, result.calibration) == (expected.threshold, expected.calibration)
 
 
 def test_no_changed_bit_of_the_header_ends_in_anything_but_an_error_or_the_same_weights(stored):

@@ -19,10 +19,10 @@ def keep(store, key="k" * 64, **options):
 def test_a_kept_step_is_found_again_with_its_tables_facts_and_files(tmp_path):
     store = StepStore(folder=tmp_path)
     made = keep(store, write_more=lambda folder: (folder / "weights.bin").write_bytes(b"w"))
-    found = store.find("tiny-D", "k" * 64)
-    pd.testing.assert_frame_equal(found.tables["results"], made.tables["results"])
-    assert found.facts == {"best": [1, "template_end"]}
-    assert (found.folder / "weights.bin").read_bytes() == b"w"
+    result = store.find("tiny-D", "k" * 64)
+    pd.testing.assert_frame_equal(result.tables["results"], made.tables["results"])
+    assert result.facts == {"best": [1, "template_end"]}
+    assert (result.folder / "weights.bin").read_bytes() == b"w"
 
 
 def test_a_step_of_another_key_or_name_is_not_found(tmp_path):

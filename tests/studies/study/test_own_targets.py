@@ -65,9 +65,9 @@ def test_a_study_names_letters_and_targets_of_its_own():
     ],
 )
 def test_a_target_or_pair_that_cannot_be_is_refused_in_one_line(changes, parts):
-    said = refusal(**changes)
+    message = refusal(**changes)
     for part in parts:
-        assert part in said
+        assert part in message
 
 
 @given(name=st.text(max_size=45))

@@ -45,10 +45,10 @@ def refusal(tmp_path, text, *overrides):
     ],
 )
 def test_nothing_of_a_wrong_section_on_responses_is_repeated(tmp_path, responses, words):
-    said = refusal(tmp_path, f"{WHOLE}responses: {responses}\n")
-    assert words in said
-    assert "hunter" not in said.lower()
-    assert "ter2" not in said
+    message = refusal(tmp_path, f"{WHOLE}responses: {responses}\n")
+    assert words in message
+    assert "hunter" not in message.lower()
+    assert "ter2" not in message
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_nothing_of_a_wrong_section_on_responses_is_repeated(tmp_path, responses
     ],
 )
 def test_nothing_of_a_mapping_or_behind_a_scheme_is_repeated(tmp_path, text, words):
-    said = refusal(tmp_path, text)
-    assert words in said
-    assert "ter2" not in said
+    message = refusal(tmp_path, text)
+    assert words in message
+    assert "ter2" not in message
 
 
 def test_what_is_set_on_the_command_line_is_not_repeated_either(tmp_path):
@@ -77,8 +77,8 @@ def test_what_is_set_on_the_command_line_is_not_repeated_either(tmp_path):
         "responses.key=[sk-hunter2",
         "=sk-hunter2",
     ):
-        said = refusal(tmp_path, f"{WHOLE}responses: {{endpoint: 'http://h/v1', model: m}}\n", override)
-        assert "hunter2" not in said
+        message = refusal(tmp_path, f"{WHOLE}responses: {{endpoint: 'http://h/v1', model: m}}\n", override)
+        assert "hunter2" not in message
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_what_is_set_on_the_command_line_is_not_repeated_either(tmp_path):
     ],
 )
 def test_where_a_file_is_no_yaml_its_lines_are_named_and_not_shown(tmp_path, responses, words):
-    said = refusal(tmp_path, f"{WHOLE}responses: {responses}\n")
-    assert words in said
-    assert "hunter2" not in said
+    message = refusal(tmp_path, f"{WHOLE}responses: {responses}\n")
+    assert words in message
+    assert "hunter2" not in message
 
 
 def test_a_wrong_word_elsewhere_is_shown_as_it_is(tmp_path):

@@ -31,9 +31,9 @@ def test_cells_and_their_draws_are_the_weighted_auroc_ties_included(seed, n_colu
         columns[f"c{column}"] = (positives, negatives if is_shared else own)
     board = board_of(columns, groups, n_draws=7)
     scores = rng.integers(0, n_values, size=4 * n).astype(float)
-    found = board.cells(scores[board.rows])
+    result = board.cells(scores[board.rows])
     draws = group_draws(groups[board.rows], n_draws=7, seed=0)
-    for cell, (up, down) in zip(found, columns.values(), strict=True):
+    for cell, (up, down) in zip(result, columns.values(), strict=True):
         part = np.searchsorted(board.rows, np.r_[up, down])
         weights = np.vstack([np.ones(len(part)), draws[:, part]])
         truth = np.arange(len(part)) < len(up)
@@ -59,6 +59,6 @@ def test_the_interval_covers_the_true_auroc_as_often_as_it_says(size):
 
 def test_a_draw_without_a_positive_is_left_out_of_the_interval():
     draws = np.array([[0.2, np.nan, 0.4, 0.6], [0.1, 0.2, 0.3, 0.4]])
-    found = intervals(draws)
-    assert found[0] == pytest.approx(np.quantile([0.2, 0.4, 0.6], [0.025, 0.975]))
-    assert found[1] == pytest.approx(np.quantile(draws[1], [0.025, 0.975]))
+    result = intervals(draws)
+    assert result[0] == pytest.approx(np.quantile([0.2, 0.4, 0.6], [0.025, 0.975]))
+    assert result[1] == pytest.approx(np.quantile(draws[1], [0.025, 0.975]))

@@ -32,8 +32,8 @@ def table_of(world, *, kinds=("source",), penalties=(1e-3, 1e-1)):
 def splits(world, kind):
     present = np.arange(len(world.X))
     examples = examples_of(world.dataset, present)
-    found = hold_outs(kind, examples, world.dataset, inner_folds=3, seed=0, min_groups=20)
-    return {split.value: split for split in found}
+    result = hold_outs(kind, examples, world.dataset, inner_folds=3, seed=0, min_groups=20)
+    return {split.value: split for split in result}
 
 
 def replace_records(world, change):

@@ -145,9 +145,9 @@ def test_the_normalised_form_is_relative_to_the_column_and_silent_where_that_is_
         ceiling = cells.loc[(tested, tested), "auroc"]
         assert row["normalised"] == pytest.approx((row["auroc"] - 0.5) / (ceiling - 0.5)), trained
     ceilings = np.array([[0.6, 0.55, 0.65, 0.6], [0.6, 0.45, 0.65, 0.6]])
-    found = normalised(np.array([0.55, 0.55]), ceilings)
-    assert found[0] == pytest.approx(0.5)
-    assert np.isnan(found[1])
+    result = normalised(np.array([0.55, 0.55]), ceilings)
+    assert result[0] == pytest.approx(0.5)
+    assert np.isnan(result[1])
 
 
 def test_a_held_out_category_is_normalised_by_the_diagonal_it_is_compared_with(make_world):

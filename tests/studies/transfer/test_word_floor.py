@@ -16,6 +16,6 @@ def test_words_counted_once_give_the_scores_of_a_floor_fitted_on_the_training_te
     y = np.isin(np.arange(120), side.positive).tolist()
     order = np.r_[side.positive, side.negative]
     expected = floor_scores(texts, y, train=order, test=test, penalty=penalty).decision
-    found = WordReader(texts).scores(side, test, penalties=[1.0, penalty])
-    np.testing.assert_allclose(found[1], expected, atol=1e-6)
-    assert found.shape == (2, 60)
+    result = WordReader(texts).scores(side, test, penalties=[1.0, penalty])
+    np.testing.assert_allclose(result[1], expected, atol=1e-6)
+    assert result.shape == (2, 60)

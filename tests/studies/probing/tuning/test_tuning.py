@@ -34,8 +34,8 @@ def without_time(tuned):
 
 
 def in_a_process(folder, *, world=None, **tune):
-    told = json.dumps({"folder": str(folder), "world": world or {}, "tune": tune})
-    return subprocess.Popen([sys.executable, str(SCRIPT), told])
+    task = json.dumps({"folder": str(folder), "world": world or {}, "tune": tune})
+    return subprocess.Popen([sys.executable, str(SCRIPT), task])
 
 
 @pytest.fixture(scope="module")
@@ -246,11 +246,11 @@ def test_mlps_are_tuned_in_every_setting_and_reach_the_signal(tmp_path):
 def test_a_storage_that_cannot_be_opened_is_refused_in_one_sentence(tmp_path, url, part):
     with pytest.raises(TuningError) as refusal, open_storage(url, tmp_path):
         pass
-    said = str(refusal.value)
-    assert part in said
-    assert "\n" not in said
-    assert said.endswith(".")
-    assert "secret" not in said
+    message = str(refusal.value)
+    assert part in message
+    assert "\n" not in message
+    assert message.endswith(".")
+    assert "secret" not in message
 
 
 def test_a_journal_that_is_no_journal_is_refused(tmp_path):

@@ -52,8 +52,8 @@ def proxy(tmp_path):
 def test_two_processes_behind_a_proxy_leave_the_trials_of_one_without(proxy, tmp_path):
     _, url = proxy
     tune = {"trials": TRIALS, "storage": url, "pruning": False}
-    asked = json.dumps({"folder": str(tmp_path), "world": {}, "tune": tune})
-    workers = [subprocess.Popen([sys.executable, str(SCRIPT), asked]) for _ in range(2)]
+    task = json.dumps({"folder": str(tmp_path), "world": {}, "tune": tune})
+    workers = [subprocess.Popen([sys.executable, str(SCRIPT), task]) for _ in range(2)]
     assert [worker.wait(timeout=240) for worker in workers] == [0, 0]
     with open_storage(url, tmp_path) as opened:
         (study,) = opened.get_all_studies()

@@ -76,8 +76,8 @@ def postgres():
 @pytest.mark.slow
 def test_four_processes_fill_one_study_every_trial_once_and_complete(postgres, tmp_path):
     tune = {"trials": TRIALS, "storage": postgres, "pruning": False}
-    told = json.dumps({"folder": str(tmp_path), "world": {}, "tune": tune})
-    workers = [subprocess.Popen([sys.executable, str(SCRIPT), told]) for _ in range(4)]
+    task = json.dumps({"folder": str(tmp_path), "world": {}, "tune": tune})
+    workers = [subprocess.Popen([sys.executable, str(SCRIPT), task]) for _ in range(4)]
     assert [worker.wait(timeout=240) for worker in workers] == [0] * 4
 
     with open_storage(postgres, tmp_path) as storage:

@@ -67,7 +67,7 @@ def lines_of(*arguments, **keywords):
 
 
 @pytest.mark.parametrize(
-    ("verdict", "said"),
+    ("verdict", "sentence"),
     [
         ("separable", "Detached: detection is apart from the wording in m (layer 1, template_end)."),
         (
@@ -108,8 +108,8 @@ def lines_of(*arguments, **keywords):
         ("undetermined", f"Open: is detection apart from the wording in m? {FEW}."),
     ],
 )
-def test_each_verdict_is_one_sentence_with_its_site(verdict, said):
-    assert lines_of(site_rows("m", "D-W", [verdict] * 2)) == [said]
+def test_each_verdict_is_one_sentence_with_its_site(verdict, sentence):
+    assert lines_of(site_rows("m", "D-W", [verdict] * 2)) == [sentence]
 
 
 def test_sites_that_say_something_else_are_counted_with_what_they_say():
@@ -178,8 +178,8 @@ def test_reasons_of_a_run_without_their_codes_are_told_as_they_are():
         for m, n in (("a", 12), ("b", 7))
         for row in site_rows(m, "D-R", ["undetermined"], reason=few(n))
     ]
-    told = [line.removesuffix(".") for line in lines_of(rows)]
-    assert [line.split("? ")[1] for line in told] == [few(12), few(7)]
+    texts = [line.removesuffix(".") for line in lines_of(rows)]
+    assert [line.split("? ")[1] for line in texts] == [few(12), few(7)]
     assert {finding.reason.code for finding in find_answers(evidence_of(rows))} >= {"as-written"}
 
 
@@ -236,13 +236,13 @@ def test_whatever_a_run_holds_there_are_one_to_six_lines_and_no_question_is_lost
     assert 1 <= len(lines) <= LIMIT
     assert all(str(line).endswith(".") and "\n" not in str(line) for line in lines)
     findings = find_answers(evidence)
-    assert {(found.model, found.question) for found in findings} >= {(m, p) for m in models for p in pairs}
-    if any(found.is_open for found in findings):
+    assert {(result.model, result.question) for result in findings} >= {(m, p) for m in models for p in pairs}
+    if any(result.is_open for result in findings):
         assert any(line.lead == "Open" for line in lines)
     text = " ".join(map(str, lines))
     rest = re.search(r"(\d+) more questions", text)
-    told = {f.question for f in findings if any(_names(line, f.first, f.second) for line in map(str, lines))}
-    assert len({found.question for found in findings} - told) <= (int(rest.group(1)) if rest else 0)
+    texts = {f.question for f in findings if any(_names(line, f.first, f.second) for line in map(str, lines))}
+    assert len({result.question for result in findings} - texts) <= (int(rest.group(1)) if rest else 0)
 
 
 def across_row(model, decision, **more):
@@ -287,7 +287,7 @@ RARE = Reason("no-large-class", target="R", counts={"refusal": 2})
 
 
 @pytest.mark.parametrize(
-    ("summary", "said"),
+    ("summary", "sentence"),
     [
         ({"groups_per_cell": {}}, "There are no labelled responses."),
         ({"not_studied": {"R": "R needs two classes"}}, "R needs two classes."),
@@ -299,9 +299,9 @@ RARE = Reason("no-large-class", target="R", counts={"refusal": 2})
         ),
     ],
 )
-def test_a_question_that_was_not_judged_is_open_with_its_reason(summary, said):
+def test_a_question_that_was_not_judged_is_open_with_its_reason(summary, sentence):
     assert lines_of([], models=["m"], summary=summary) == [
-        f"Open: is detection apart from the decision to refuse in m? {said}"
+        f"Open: is detection apart from the decision to refuse in m? {sentence}"
     ]
 
 
@@ -366,8 +366,8 @@ def test_the_same_lines_stand_in_the_terminal_before_its_tables_in_the_summary_a
     assert shown[-1].startswith("Report: ")
     page = (folder / "report.html").read_text(encoding="utf-8")
     items = re.search(r'<ul class="lines">(.*?)</ul>', page, flags=re.DOTALL).group(1)
-    told = [re.sub(r"<[^>]+>", "", item) for item in re.findall(r"<li>(.*?)</li>", items)]
-    assert told == lines
+    texts = [re.sub(r"<[^>]+>", "", item) for item in re.findall(r"<li>(.*?)</li>", items)]
+    assert texts == lines
 
     # A run that was finished before summaries held the lines.
     del summary["answer"]

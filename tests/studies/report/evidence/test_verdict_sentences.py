@@ -20,7 +20,7 @@ from unsinter.studies.report.evidence.verdict_sentences import (
 )
 
 
-def rows_of(*told, pair="D-R"):
+def rows_of(*verdict_list, pair="D-R"):
     """One row per (verdict, reason) at layers 0, 1, ...; no statistics."""
     first, second = pair.split("-")
     shared = {"model": "m", "pair": pair, "first": first, "second": second, "position": "template_end"}
@@ -28,7 +28,7 @@ def rows_of(*told, pair="D-R"):
     return pd.DataFrame(
         [
             shared | {"layer": layer, "verdict": verdict, "reason": reason}
-            for layer, (verdict, reason) in enumerate(told)
+            for layer, (verdict, reason) in enumerate(verdict_list)
         ]
     )
 
@@ -37,7 +37,7 @@ LAST = "At layer {}, template_end (the deepest layer; none was chosen in trainin
 
 
 @pytest.mark.parametrize(
-    ("counts", "said"),
+    ("counts", "sentence"),
     [
         (
             {"separable": 9, "undetermined": 5},
@@ -76,9 +76,12 @@ LAST = "At layer {}, template_end (the deepest layer; none was chosen in trainin
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
 )  # fmt: skip
-def test_a_pair_is_told_by_its_most_frequent_verdict_and_all_others_with_it(counts, said):
-    told = [(verdict, "few rows") for verdict, n in counts.items() for _ in range(n)]
-    assert pair_answer(rows_of(*told), None) == f"{said} {LAST.format(len(told) - 1, told[-1][0])}"
+def test_a_pair_is_told_by_its_most_frequent_verdict_and_all_others_with_it(counts, sentence):
+    verdict_list = [(verdict, "few rows") for verdict, n in counts.items() for _ in range(n)]
+    assert (
+        pair_answer(rows_of(*verdict_list), None)
+        == f"{sentence} {LAST.format(len(verdict_list) - 1, verdict_list[-1][0])}"
+    )
 
 
 def test_where_everything_is_undetermined_only_the_reason_is_said():
@@ -92,16 +95,21 @@ def test_where_everything_is_undetermined_only_the_reason_is_said():
 
 
 def test_only_the_most_frequent_reason_is_told_and_the_others_counted():
-    told = ["a"] * 3 + ["b"] * 2 + ["c", "d"]
-    assert "(a, 3; other reasons, 4)" in pair_answer(rows_of(*(("undetermined", why) for why in told)), None)
+    verdict_list = ["a"] * 3 + ["b"] * 2 + ["c", "d"]
+    assert "(a, 3; other reasons, 4)" in pair_answer(
+        rows_of(*(("undetermined", why) for why in verdict_list)), None
+    )
 
 
 def test_every_sentence_of_a_run_agrees_with_its_table(verdicts):
     answers = separation_answers(verdicts, None, ["detached", "sintered"])
-    assert [(model, len(told)) for model, told in answers] == [("detached", 3), ("sintered", 3)]
+    assert [(model, len(verdict_list)) for model, verdict_list in answers] == [
+        ("detached", 3),
+        ("sintered", 3),
+    ]
     summary = summary_rows(verdicts)
-    for model, told in answers:
-        for pair, said in zip(("D-R", "D-W", "C-W"), told, strict=True):
+    for model, verdict_list in answers:
+        for pair, sentence in zip(("D-R", "D-W", "C-W"), verdict_list, strict=True):
             counts = summary[(summary["model"] == model) & (summary["pair"] == pair)][
                 "verdict"
             ].value_counts()
@@ -111,9 +119,9 @@ def test_every_sentence_of_a_run_agrees_with_its_table(verdicts):
                 if len(lead)
                 else "undetermined at all 14 sites"
             )
-            assert expected in said
+            assert expected in sentence
             if len(lead) and counts.get("undetermined"):
-                assert f"undetermined at {counts['undetermined']}: " in said
+                assert f"undetermined at {counts['undetermined']}: " in sentence
 
 
 def test_contrasts_are_not_counted_as_sites(verdicts):
@@ -179,6 +187,6 @@ def test_a_statement_on_all_categories_is_the_selected_sites():
 
 
 def test_thresholds_are_the_study_files_or_the_defaults():
-    given = thresholds_of({"separation": {"margin": 0.1, "n_draws": 50}})
-    assert (given.margin, given.effect_floor, given.min_groups) == (0.1, 0.1, 10)
+    thresholds = thresholds_of({"separation": {"margin": 0.1, "n_draws": 50}})
+    assert (thresholds.margin, thresholds.effect_floor, thresholds.min_groups) == (0.1, 0.1, 10)
     assert thresholds_of({"separation": None}) == thresholds_of({})

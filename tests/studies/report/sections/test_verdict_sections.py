@@ -51,7 +51,7 @@ def test_the_answer_stands_in_numbers_with_what_it_does_not_show(full_page):
     top = section(full_page, "numbers")
     over = top.index('In the model "sintered", over all categories: wording is told')
     assert over < top.index("Detection is represented apart")
-    for said in (
+    for sentence in (
         (
             "Detection is represented apart from the refusal decision at 9 of 14 sites of the model "
             '"detached" '
@@ -65,7 +65,7 @@ def test_the_answer_stands_in_numbers_with_what_it_does_not_show(full_page):
         ),
         LIMITS,
     ):
-        assert said in top
+        assert sentence in top
     assert UNDECIDED not in top
     assert top.index("Detection is represented apart") < top.index(
         "the activations tell, better than any floor"
@@ -75,9 +75,11 @@ def test_the_answer_stands_in_numbers_with_what_it_does_not_show(full_page):
 def test_where_nothing_is_decided_the_answer_is_only_why(run):
     silent = rewrite(run, lambda table: table.assign(verdict="undetermined", reason="few rows"))
     answer = answer_separation(silent)
-    told = [said for _, sentences in answer.models for said in sentences]
-    assert len(told) == 6
-    assert all(said.startswith("Nothing is said of") and said.endswith("(few rows).") for said in told)
+    lines = [sentence for _, sentences in answer.models for sentence in sentences]
+    assert len(lines) == 6
+    assert all(
+        sentence.startswith("Nothing is said of") and sentence.endswith("(few rows).") for sentence in lines
+    )
     assert answer.limits == ""
 
 
@@ -125,8 +127,8 @@ def test_a_pair_that_could_not_be_judged_anywhere_is_a_line_and_no_map(run):
     assert not any(name.endswith("-D-W") for name in maps)
     grids = {block.title: block for block in blocks if block.kind == "grid"}
     assert not any("D-W: the evidence behind" in title for title in grids)
-    told = grids["detached: pairs that could not be judged at any site"].rows
-    row = next(row for row in told if str(row[0]).startswith("D-W"))
+    lines = grids["detached: pairs that could not be judged at any site"].rows
+    row = next(row for row in lines if str(row[0]).startswith("D-W"))
     assert row[1:] == ["14", "0 independent groups that are harmless and apology; 10 are needed"]
 
 
@@ -137,8 +139,8 @@ def test_each_map_tells_every_site_in_its_text_alternative(full_page, verdicts):
     for (model, pair), rows in measured:
         (alt,) = [text for text in alts if text.startswith(f"Verdicts on {pair} in {model} ")]
         for position, part in rows.groupby("position", sort=False):
-            told = ", ".join(f"layer {row.layer} {row.verdict}" for row in part.itertuples())
-            assert f"{position}: {told}" in alt
+            lines = ", ".join(f"layer {row.layer} {row.verdict}" for row in part.itertuples())
+            assert f"{position}: {lines}" in alt
 
 
 def test_every_statistic_of_every_site_stands_in_the_folded_tables(full_run, verdicts):
@@ -161,9 +163,9 @@ def test_every_statistic_of_every_site_stands_in_the_folded_tables(full_run, ver
 
 def test_an_erasure_that_did_not_erase_is_void_and_one_that_did_shows_its_check(verdicts):
     erased = verdicts[(verdicts["erased_site"] == True) & verdicts["kept_first"].notna()]  # noqa: E712
-    told = evidence_texts(erased.iloc[0].to_dict())
-    assert told["first kept after erasing the second"] == "void: still read at .710"
-    assert told["second kept after erasing the first"] == ".910 (check .530; at random .990, permuted .990)"
+    lines = evidence_texts(erased.iloc[0].to_dict())
+    assert lines["first kept after erasing the second"] == "void: still read at .710"
+    assert lines["second kept after erasing the first"] == ".910 (check .530; at random .990, permuted .990)"
     sound = evidence_texts(erased.iloc[0].to_dict() | {"check_second": 0.55})
     assert sound["first kept after erasing the second"] == ".970 (check .550; at random .990, permuted .990)"
     unchecked = evidence_texts(erased.iloc[0].to_dict() | {"check_second": float("nan")})

@@ -95,12 +95,12 @@ def test_cells_of_unequal_spread_along_the_other_factors_effect_are_no_hidden_co
     """Where the axis of z spreads by w it is z that is told better there; spread off it is a code of w."""
     rng = np.random.default_rng(3)
     z, w, _ = labels_of(1500, rng)
-    found = {}
+    result = {}
     for axis in (0, 1):
         X = noise(1500, D, rng) + SIZE * np.outer(z, np.eye(D)[0])
         X[:, axis] += SIZE * w * rng.standard_normal(1500)
-        found[axis] = deviations(X, z, w)
-    assert found[0] <= BETRAYED < found[1]
+        result[axis] = deviations(X, z, w)
+    assert result[0] <= BETRAYED < result[1]
 
 
 def by_hand(Y, kinds, axis):
@@ -133,8 +133,8 @@ def test_likeness_is_that_of_explicit_inverses_without_the_axis_of_the_other_eff
     expected = by_hand(Y, kinds, weights @ Y)
     rows = np.arange(0, n, 3)
     beyond = rows_beyond(coordinates(X), kinds, weights, rows)
-    found = (beyond @ beyond.T).fill_diagonal_(0).numpy()
-    np.testing.assert_allclose(found, expected[np.ix_(rows, rows)], rtol=1e-3, atol=1e-4)
+    result = (beyond @ beyond.T).fill_diagonal_(0).numpy()
+    np.testing.assert_allclose(result, expected[np.ix_(rows, rows)], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("way", ["in all directions", "in two directions"])
@@ -166,10 +166,10 @@ def test_the_statistic_is_that_of_explicit_sums_over_shuffled_labels(way):
             moved[blocks == block] = rng.permutation(r[blocks == block])
         shuffled.append(both(moved))
     expected = (np.array(both(r)) - np.mean(shuffled, axis=0)) / np.std(shuffled, axis=0)
-    found = hidden_code(
+    result = hidden_code(
         torch.as_tensor(V, dtype=torch.float32), labels, blocks, np.zeros(m, dtype=np.intp), seed=0
     )
-    assert found == pytest.approx(expected.max(), rel=0.25, abs=0.3)
+    assert result == pytest.approx(expected.max(), rel=0.25, abs=0.3)
 
 
 def test_a_code_of_two_among_many_dimensions_is_noticed_where_the_sum_over_all_is_not(noise):

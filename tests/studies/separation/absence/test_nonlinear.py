@@ -68,8 +68,8 @@ def world(kind, seed, *, noise, n=700, d=24, phi=0.3, labels):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_codes_that_are_not_straight_are_read(kind, noise, labels):
-    found = read_second(*world(kind, 0, noise=noise, labels=labels))
-    assert found.low > 0.55
+    result = read_second(*world(kind, 0, noise=noise, labels=labels))
+    assert result.low > 0.55
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -94,9 +94,9 @@ def test_nothing_is_read_where_nothing_is(per_group, noise, labels):
         z, w = (codes[groups] for codes in labels(n, 0.3, rng))
         X = noise(n, 16, rng) + np.sqrt(per_group - 1) * noise(n, 16, rng)[groups]
         X[:, 3] += 3 * z
-        found = read_second(X, z, w, groups=groups)
-        read += found.low > 0.52
-        areas.append(found.value)
+        result = read_second(X, z, w, groups=groups)
+        read += result.low > 0.52
+        areas.append(result.value)
     assert read <= 6
     assert np.mean(areas) == pytest.approx(0.51, abs=0.03)
 
@@ -116,7 +116,7 @@ def test_without_two_values_inside_a_block_nothing_is_known(noise):
     strata = rng.integers(0, 2, 100)
     w = z ^ strata
     design = make_contrast(Pair(name="p", z=z, w=w, groups=np.arange(100))).effect_design
-    found = nonlinear_auroc(
+    result = nonlinear_auroc(
         coordinates(noise(100, 8, rng)),
         FactorRows(
             labels=w,
@@ -129,4 +129,4 @@ def test_without_two_values_inside_a_block_nothing_is_known(noise):
         ),
         level=0.95,
     )
-    assert np.isnan(found.value)
+    assert np.isnan(result.value)

@@ -50,12 +50,12 @@ def test_the_bound_falls_with_rows(noise, labels):
     """Where rows are so few that nothing is ever called absent, everything counts as noticed."""
 
     def middle(n, d):
-        found = []
+        result = []
         for seed in range(3):
             rng = np.random.default_rng([seed, n, d])
             z, w = labels(n, 0.3, rng)
-            found.append(bound(noise(n, d, rng), Pair(name="p", z=z, w=w, groups=np.arange(n))))
-        return np.median(found)
+            result.append(bound(noise(n, d, rng), Pair(name="p", z=z, w=w, groups=np.arange(n))))
+        return np.median(result)
 
     assert 0.55 <= middle(3000, 32) < middle(900, 32) - 0.01 < 0.7
 
@@ -105,9 +105,9 @@ def test_an_absence_that_a_code_of_the_asked_size_could_have_passed_for_is_undet
         kept += 1
         size = max(plain.evidence.bound_first.value, plain.evidence.bound_second.value)
         assert size <= Rule().noticed
-        found = judge_arrays(X, pair, Rule(noticed=size - 0.01))
-        assert found.verdict == "undetermined"
-        assert f"would have been noticed from AUROC {size:.2f} only" in found.reason
+        result = judge_arrays(X, pair, Rule(noticed=size - 0.01))
+        assert result.verdict == "undetermined"
+        assert f"would have been noticed from AUROC {size:.2f} only" in result.reason
     assert kept >= 1
 
 
@@ -117,5 +117,5 @@ def test_few_rows_and_many_dimensions_never_make_a_weak_factor_absent(planted, n
         rng = np.random.default_rng(seed)
         X, pair = planted("first-only", n=300, d=300, seed=seed, phi=0.0, **SURE)
         scale = X.std(axis=0)
-        found = judge_arrays(with_code(X / scale, pair.w, 0.72, rng), replace(pair, name="weak"))
-        assert found.verdict not in ABSENT
+        result = judge_arrays(with_code(X / scale, pair.w, 0.72, rng), replace(pair, name="weak"))
+        assert result.verdict not in ABSENT

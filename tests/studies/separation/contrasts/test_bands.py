@@ -92,13 +92,13 @@ def misses(deal, n, d, noise, *, n_worlds, alike=0.5):
         if not fit.effects or fit.effects[0] is None:
             continue
         band = {"level": 0.95, "n_draws": 20, "seed": 0}
-        found = effect_statistics([fit.effects[0]])
+        result = effect_statistics([fit.effects[0]])
         for name in NAMES:
-            low, high = effect_band(found[name], fit.groups, **band)
+            low, high = effect_band(result[name], fit.groups, **band)
             effects.append(not low[0] <= 0 <= high[0])
-        found = auroc_statistics([fit.fits[0]], family.contrasts[0])
+        result = auroc_statistics([fit.fits[0]], family.contrasts[0])
         for name in ("a", "b"):
-            low, high = simultaneous_band(found[name], fit.groups, **band)
+            low, high = simultaneous_band(result[name], fit.groups, **band)
             areas.append(not low[0] <= 0.5 <= high[0])
     assert len(areas) > n_worlds  # nearly every world could be measured
     return float(np.mean(effects)), float(np.mean(areas))

@@ -102,13 +102,13 @@ def test_pull_is_how_a_mean_difference_at_chance_follows_a_training_row():
         return cross_fitted(X[rows], [thinner], folds[rows])[0].scores[comparison.probe]
 
     fit = cross_fitted(world.X, [design], folds)[0]
-    predicted, found = [], []
+    predicted, result = [], []
     for row in range(0, 500, 12):
         left = np.arange(500) != row
         others = left & (folds != folds[row])  # its own fold's scores do not depend on it
         change = np.zeros(500)
         change[left] = fit.scores[comparison.probe][left] - difference(world.X, left)
         predicted.append(fit.pull[place, row])
-        found.append((weights * change)[others].sum())
-    assert np.corrcoef(predicted, found)[0, 1] > 0.8
-    assert np.polyfit(predicted, found, 1)[0] == pytest.approx(1.0, abs=0.3)
+        result.append((weights * change)[others].sum())
+    assert np.corrcoef(predicted, result)[0, 1] > 0.8
+    assert np.polyfit(predicted, result, 1)[0] == pytest.approx(1.0, abs=0.3)

@@ -22,7 +22,7 @@ def test_rows_are_compared_within_their_block_only_and_blocks_weigh_by_their_pai
     scores = (rng.normal(size=(2, 300)) + positive + 50 * blocks).round(
         1
     )  # ties within, gulfs between blocks
-    found = held_fixed_auroc(scores, no_pull(scores), comparison(positive, blocks))
+    result = held_fixed_auroc(scores, no_pull(scores), comparison(positive, blocks))
     for site in range(2):
         parts, weights = [], []
         for block in range(3):
@@ -30,8 +30,8 @@ def test_rows_are_compared_within_their_block_only_and_blocks_weigh_by_their_pai
             n1, n0 = positive[own].sum(), (~positive[own]).sum()
             parts.append(roc_auc_score(positive[own], scores[site, own]))
             weights.append(n1 * n0 / (n1 + n0))
-        assert found.value[site] == pytest.approx(np.average(parts, weights=weights), abs=1e-12)
-    assert (found.influence[:, blocks == -1] == 0).all()
+        assert result.value[site] == pytest.approx(np.average(parts, weights=weights), abs=1e-12)
+    assert (result.influence[:, blocks == -1] == 0).all()
 
 
 def test_the_influence_of_a_row_is_what_leaving_it_out_changes():
@@ -39,28 +39,28 @@ def test_the_influence_of_a_row_is_what_leaving_it_out_changes():
     positive = rng.random(400) < 0.5
     blocks = np.zeros(400, dtype=int)
     scores = rng.normal(size=(1, 400)) + positive
-    found = held_fixed_auroc(scores, no_pull(scores), comparison(positive, blocks))
+    result = held_fixed_auroc(scores, no_pull(scores), comparison(positive, blocks))
     for row in range(0, 400, 37):
         left = np.arange(400) != row
         without = roc_auc_score(positive[left], scores[0, left])
         n = positive.sum() if positive[row] else (~positive).sum()
-        assert found.influence[0, row] * n / (n - 1) == pytest.approx(found.value[0] - without, abs=1e-9)
+        assert result.influence[0, row] * n / (n - 1) == pytest.approx(result.value[0] - without, abs=1e-9)
 
 
 def test_a_perfect_area_of_few_rows_is_not_taken_for_certain():
     positive = np.repeat([True, False], 30)
     scores = np.where(positive, 1.0, 0.0)[None] + np.arange(60) / 1000
-    found = held_fixed_auroc(scores, no_pull(scores), comparison(positive, np.zeros(60, dtype=int)))
-    low, _ = simultaneous_band(found, np.arange(60), level=0.95, n_draws=200, seed=0)
-    assert found.value[0] == 1
+    result = held_fixed_auroc(scores, no_pull(scores), comparison(positive, np.zeros(60, dtype=int)))
+    low, _ = simultaneous_band(result, np.arange(60), level=0.95, n_draws=200, seed=0)
+    assert result.value[0] == 1
     assert 0.93 < low[0] < 0.985  # one wrong row among 30 is not excluded
 
 
 def test_a_block_of_one_class_takes_no_part_and_none_left_gives_nothing():
     scores = np.arange(6.0)[None]
     positive = np.array([True, True, True, False, True, False])
-    found = held_fixed_auroc(scores, no_pull(scores), comparison(positive, [0, 0, 0, 1, 1, 1]))
-    assert found.value[0] == pytest.approx(0.5)
+    result = held_fixed_auroc(scores, no_pull(scores), comparison(positive, [0, 0, 0, 1, 1, 1]))
+    assert result.value[0] == pytest.approx(0.5)
     assert held_fixed_auroc(scores, no_pull(scores), comparison(positive, [0, 0, 0, -1, -1, -1])) is None
 
 

@@ -55,7 +55,7 @@ def told_by(what, rng):
 
 
 @pytest.fixture(scope="module", params=["words", "characters", "length", "embedding"])
-def told(request, noise):
+def judgement(request, noise):
     """Activations that code exactly what one reader of the text tells."""
     rng = np.random.default_rng(["words", "characters", "length", "embedding"].index(request.param))
     z, w, fields = told_by(request.param, rng)
@@ -63,13 +63,13 @@ def told(request, noise):
     return request.param, X, Pair(name="p", z=z, w=w, groups=np.arange(N)), fields
 
 
-def test_what_the_text_alone_tells_is_not_called_separable(told):
-    what, X, pair, fields = told
+def test_what_the_text_alone_tells_is_not_called_separable(judgement):
+    what, X, pair, fields = judgement
     assert judge_arrays(X, pair).verdict == "separable"  # so it would be without the text
-    found = judge_arrays(X, replace(pair, **fields))
-    assert found.verdict in ("undetermined", "neither")
+    result = judge_arrays(X, replace(pair, **fields))
+    assert result.verdict in ("undetermined", "neither")
     if what != "length":  # which is held fixed besides
-        assert "no usable bits" in found.reason
+        assert "no usable bits" in result.reason
 
 
 def test_a_text_that_tells_nothing_withholds_nothing(noise):
@@ -78,9 +78,9 @@ def test_a_text_that_tells_nothing_withholds_nothing(noise):
     X = noise(N, D, rng) + 4 * (np.outer(z, np.eye(D)[0]) + np.outer(w, np.eye(D)[1]))
     texts = [" ".join(words) for words in filler(N, rng)]
     pair = Pair(name="p", z=z, w=w, groups=np.arange(N), text=texts, embedding=rng.standard_normal((N, 8)))
-    found = judge_arrays(X, pair)
-    assert found.verdict == "separable"
-    assert found.evidence.bits_first.value > 0.5
+    result = judge_arrays(X, pair)
+    assert result.verdict == "separable"
+    assert result.evidence.bits_first.value > 0.5
 
 
 def test_text_that_tells_one_factor_only_withholds_that_one(noise):
@@ -88,10 +88,10 @@ def test_text_that_tells_one_factor_only_withholds_that_one(noise):
     z, w = rng.integers(0, 2, (2, N))
     X = noise(N, D, rng) + 4 * (np.outer(z, np.eye(D)[0]) + np.outer(w, np.eye(D)[1]))
     texts = [" ".join([*words, ("alpha", "beta")[a]]) for words, a in zip(filler(N, rng), z, strict=True)]
-    found = judge_arrays(X, Pair(name="p", z=z, w=w, groups=np.arange(N), text=texts))
-    assert found.verdict == "undetermined"
-    assert "the first factor" in found.reason
-    assert "the second factor" not in found.reason
+    result = judge_arrays(X, Pair(name="p", z=z, w=w, groups=np.arange(N), text=texts))
+    assert result.verdict == "undetermined"
+    assert "the first factor" in result.reason
+    assert "the second factor" not in result.reason
 
 
 def test_every_reader_has_held_out_scores_of_both_factors(noise):

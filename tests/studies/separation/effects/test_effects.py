@@ -14,13 +14,13 @@ BOTH = ("distance_first", "mixed", "beyond_first", "beyond_second", "angle", "al
 """Statistics that are looked at where both effects are there."""
 
 
-def design_of(z, w, held=None):
+def design_of(z, w, fixed=None):
     n = len(z)
     nothing = np.zeros((n, 0))
-    held = nothing if held is None else held
+    fixed = nothing if fixed is None else fixed
     return EffectDesign(
         z=z.astype(float), w=w.astype(float), cells=(1 - z) * 2 + (1 - w),
-        fixed_columns=np.hstack([np.ones((n, 1)), held]), fixed_first=nothing, fixed_second=nothing,
+        fixed_columns=np.hstack([np.ones((n, 1)), fixed]), fixed_first=nothing, fixed_second=nothing,
     )  # fmt: skip
 
 
@@ -28,8 +28,8 @@ def folds_of(n, rng, *, n_folds=5, n_splits=2):
     return np.stack([rng.permutation(np.arange(n) % n_folds) for _ in range(n_splits)])
 
 
-def effects_of(X, z, w, rng, *, held=None, n_splits=2, groups=None):
-    design = design_of(z, w, held)
+def effects_of(X, z, w, rng, *, fixed=None, n_splits=2, groups=None):
+    design = design_of(z, w, fixed)
     kinds = np.hstack([np.eye(4)[design.cells], design.fixed_columns[:, 1:]])
     folds = folds_of(len(z), rng, n_splits=n_splits)
     units = np.arange(len(z)) if groups is None else groups * 4 + design.cells
@@ -52,8 +52,8 @@ def test_lengths_and_angle_are_the_planted_ones_where_rows_abound(labels):
     D, topic = rng.normal(size=(d, 2)) / 2, rng.integers(0, 2, n)
     X = rng.normal(size=(n, d)) @ A.T + np.column_stack([z, w]) @ D.T + 3 * topic[:, None]
     M = D.T @ np.linalg.inv(A @ A.T) @ D
-    found, *_ = effects_of(X, z, w, rng, held=topic[:, None] * 1.0)
-    values = dict(zip(FORMS, found.values, strict=True))
+    result, *_ = effects_of(X, z, w, rng, fixed=topic[:, None] * 1.0)
+    values = dict(zip(FORMS, result.values, strict=True))
     mixed, like = np.array([1, -1]), np.array([1, 1])
     truth = {
         "first": M[0, 0], "second": M[1, 1], "inner": M[0, 1], "mixed": mixed @ M @ mixed,
@@ -61,7 +61,7 @@ def test_lengths_and_angle_are_the_planted_ones_where_rows_abound(labels):
     }  # fmt: skip
     for name, value in truth.items():
         assert values[name] == pytest.approx(value, rel=0.08, abs=0.04), name
-    statistics = {name: float(s.value[0]) for name, s in effect_statistics([found]).items()}
+    statistics = {name: float(s.value[0]) for name, s in effect_statistics([result]).items()}
     cosine = M[0, 1] ** 2 / (M[0, 0] * M[1, 1])
     assert statistics["angle"] == pytest.approx(1 - cosine, abs=0.03)
     assert statistics["beyond_second"] == pytest.approx(M[1, 1] * (1 - cosine), rel=0.08)
@@ -81,9 +81,9 @@ def by_hand(Y, design, kinds, split):
     for fold in range(n_folds):
         parts = []
         for rows in (np.flatnonzero(split == fold), np.flatnonzero(split != fold)):
-            z, w, held = design.z[rows], design.w[rows], design.fixed_columns[rows]
-            slopes = np.linalg.lstsq(np.column_stack([z, w, held]), Y[rows], rcond=None)[0][:2]
-            H = np.column_stack([np.eye(4)[design.cells[rows]], held[:, 1:]])
+            z, w, fixed = design.z[rows], design.w[rows], design.fixed_columns[rows]
+            slopes = np.linalg.lstsq(np.column_stack([z, w, fixed]), Y[rows], rcond=None)[0][:2]
+            H = np.column_stack([np.eye(4)[design.cells[rows]], fixed[:, 1:]])
             both, first, second, neither = np.linalg.lstsq(H, Y[rows], rcond=None)[0][:4]
             D = np.stack([*slopes, first - second, both - neither, both - first - second + neither])
             K = kinds[rows]
@@ -110,10 +110,10 @@ def test_the_forms_are_those_of_explicit_inverses_fold_by_fold(labels, noise):
     n, d = 120, 7
     z, w = labels(n, 0.3, rng)
     X = noise(n, d, rng) * np.exp(rng.normal(size=d)) + np.outer(z, rng.normal(size=d))
-    found, design, kinds, folds = effects_of(X, z, w, rng, held=rng.normal(size=(n, 1)))
+    result, design, kinds, folds = effects_of(X, z, w, rng, fixed=rng.normal(size=(n, 1)))
     Y = (X - X.mean(axis=0)) / X.std(axis=0)
     np.testing.assert_allclose(
-        found.values,
+        result.values,
         np.mean([by_hand(Y, design, kinds, split) for split in folds], axis=0),
         rtol=1e-5,
         atol=1e-6,
@@ -138,15 +138,15 @@ def test_coordinates_keep_inner_products_so_columns_beyond_rows_change_nothing(l
 @pytest.mark.parametrize("d", [12, 150, 400])
 def test_where_nothing_is_coded_no_length_is_expected_at_any_dimension(labels, noise, d):
     n = 150
-    found = []
+    result = []
     for seed in range(40):
         rng = np.random.default_rng(seed)
         z, w = labels(n, 0.3, rng)
-        found.append(effects_of(noise(n, d, rng), z, w, rng, n_splits=1)[0].values)
-    found = np.array(found)
+        result.append(effects_of(noise(n, d, rng), z, w, rng, n_splits=1)[0].values)
+    result = np.array(result)
     # The plug-in length would be about d / 35 here: .3, 4 and 11.
-    assert (np.abs(found.mean(axis=0)) < 4 * found.std(axis=0) / np.sqrt(len(found)))[:3].all()
-    assert np.abs(found.mean(axis=0)[:2]).max() < 0.3
+    assert (np.abs(result.mean(axis=0)) < 4 * result.std(axis=0) / np.sqrt(len(result)))[:3].all()
+    assert np.abs(result.mean(axis=0)[:2]).max() < 0.3
 
 
 TOO_FEW_TAILS = pytest.mark.xfail(

@@ -26,8 +26,8 @@ def test_labels_that_are_taken_as_they_are_stay_as_they_are(rows):
     z, w = np.array(rows).T
     for sure in (None, (1.0, 1.0)):
         if len(set(z)) == len(set(w)) == 2:
-            found = expected_labels(z, w, sure, sure)
-            np.testing.assert_allclose(found, [z, w], atol=1e-12)
+            result = expected_labels(z, w, sure, sure)
+            np.testing.assert_allclose(result, [z, w], atol=1e-12)
         else:
             np.testing.assert_allclose(expected_labels(z, w, None, None), [z, w], atol=1e-12)
 
@@ -82,7 +82,7 @@ def test_a_recoded_label_has_the_recoded_expectation(labels):
 @given(binary, st.tuples(*[st.floats(0.6, 1.0)] * 4))
 def test_expectations_are_probabilities(rows, sure):
     z, w = np.array([*rows, (0, 0), (0, 1), (1, 0), (1, 1)]).T
-    found = np.stack(expected_labels(z, w, sure[:2], sure[2:]))
-    assert np.isfinite(found).all()
-    assert (found >= 0).all()
-    assert (found <= 1 + 1e-12).all()
+    result = np.stack(expected_labels(z, w, sure[:2], sure[2:]))
+    assert np.isfinite(result).all()
+    assert (result >= 0).all()
+    assert (result <= 1 + 1e-12).all()

@@ -133,8 +133,8 @@ def test_the_length_of_texts_is_held_fixed_without_being_asked_for(noise):
         pair = Pair(name="p", z=z, w=w, groups=np.arange(n))
         plain = judge_arrays(X, pair)
         assert plain.verdict == "separable"
-        found = judge_arrays(X, replace(pair, text=texts))
-        assert found.verdict in ("neither", "undetermined")
+        result = judge_arrays(X, replace(pair, text=texts))
+        assert result.verdict in ("neither", "undetermined")
         # The effects are gone, and not only withheld as something that the text says too.
-        assert found.evidence.distance_first.value < 0.2 * plain.evidence.distance_first.value
-        assert found.evidence.distance_second.value < 0.2 * plain.evidence.distance_second.value
+        assert result.evidence.distance_first.value < 0.2 * plain.evidence.distance_first.value
+        assert result.evidence.distance_second.value < 0.2 * plain.evidence.distance_second.value

@@ -292,9 +292,9 @@ def test_a_verdict_is_the_same_from_numpy_and_from_a_shuffled_table(world):
 @pytest.mark.parametrize("change", [lambda X: X * 1e32, lambda X: X * 1e-32, lambda X: X.astype(float) + 1e9])
 def test_a_verdict_does_not_depend_on_the_unit_or_origin_of_activations_and_features(world, change):
     expected = judged(world, world.X, text=world.text)
-    found = judged(world, change(world.X), text=change(world.text))
-    assert found.verdict == expected.verdict
-    np.testing.assert_allclose(found.evidence.o_first, expected.evidence.o_first, atol=2e-3)
+    result = judged(world, change(world.X), text=change(world.text))
+    assert result.verdict == expected.verdict
+    np.testing.assert_allclose(result.evidence.o_first, expected.evidence.o_first, atol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -330,10 +330,10 @@ def test_texts_without_a_word_where_both_factors_are_known_are_named(world):
 def test_one_column_is_judged():
     rng = np.random.default_rng(0)
     z, w = rng.integers(0, 2, 800), rng.integers(0, 2, 800)
-    told = judge_arrays(
+    judgement = judge_arrays(
         rng.normal(size=(800, 1)) + 3 * z[:, None], Pair(name="p", z=z, w=w, groups=np.arange(800))
     )
-    assert told.verdict == "first-only"
+    assert judgement.verdict == "first-only"
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(-60, 60), st.booleans())
@@ -342,13 +342,13 @@ def test_columns_come_into_the_range_of_float32_with_their_order_and_shape(seed,
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(30, 3)) * 2.0**power
     X = X if wide else X.astype(np.float32)
-    found = in_float32_range(X)
-    assert found.dtype == np.float32
-    assert np.isfinite(np.square(found)).all()
-    for before, after in zip(X.T, found.T, strict=True):
+    result = in_float32_range(X)
+    assert result.dtype == np.float32
+    assert np.isfinite(np.square(result)).all()
+    for before, after in zip(X.T, result.T, strict=True):
         assert np.corrcoef(before / np.abs(before).max(), after)[0, 1] == pytest.approx(1, abs=1e-5)
     if abs(power) < 30 and not wide:
-        np.testing.assert_array_equal(found, X)
+        np.testing.assert_array_equal(result, X)
 
 
 @pytest.mark.parametrize(
@@ -374,10 +374,10 @@ def test_the_case_of_a_shuffled_table_reads_groups_by_place(repository):
     )
     if not case.is_dir():
         pytest.skip(f"no case at {case}; set UNSINTER_SHARED to the folder that holds cases/")
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
         runpy.run_path(str(case / "repro.py"))
-    numpy, table, *verdicts = said.getvalue().splitlines()
+    numpy, table, *verdicts = stream.getvalue().splitlines()
     assert table.removeprefix("Series ").startswith(numpy.removeprefix("numpy  "))
     assert verdicts[0].removeprefix("numpy ") == verdicts[1].removeprefix("groups Series ")
 
@@ -420,9 +420,9 @@ def test_a_tensor_without_values_is_refused_by_name():
     ids=["a column of pandas", "bytes"],
 )
 def test_codes_in_an_array_that_cannot_be_written_to_are_read_as_in_any_other(hold):
-    held = hold(np.where(Z == 1, 1, -1))
-    assert not held.flags.writeable
-    np.testing.assert_array_equal(pair(z=held).z, Z)
+    fixed = hold(np.where(Z == 1, 1, -1))
+    assert not fixed.flags.writeable
+    np.testing.assert_array_equal(pair(z=fixed).z, Z)
     with pytest.raises(ValueError, match="got 5, 6"):
         pair(z=hold(Z + 5))
 

@@ -33,13 +33,13 @@ def dataset():
 def responses(dataset):
     """Seven in ten harmful prompts and three in ten harmless ones are refused, in styles drawn at random."""
     rng = np.random.default_rng(1)
-    found = []
+    result = []
     for row, harm in enumerate(dataset.harm):
         refused = rng.random() < (0.7 if harm == "harmful" else 0.3)
         kind = "partial_refusal" if row % 50 == 7 else "refusal" if refused else "compliance"
         wording = str(rng.choice(STYLES)) if kind == "refusal" else None
-        found.append(Response(refusal=kind, wording=wording, label_source="test"))
-    return found
+        result.append(Response(refusal=kind, wording=wording, label_source="test"))
+    return result
 
 
 def ask(dataset, responses, *, targets=("D", "C", "R", "W"), present=None, **settings):
@@ -48,26 +48,28 @@ def ask(dataset, responses, *, targets=("D", "C", "R", "W"), present=None, **set
 
 
 def test_every_pair_is_asked_class_by_class_and_binary_factors_once(dataset, responses):
-    asked, left_out = ask(dataset, responses)
-    found = {}
-    for contrast in asked:
-        found.setdefault(contrast.name, []).append((contrast.first_class, contrast.second_class))
+    contrasts, left_out = ask(dataset, responses)
+    result = {}
+    for contrast in contrasts:
+        result.setdefault(contrast.name, []).append((contrast.first_class, contrast.second_class))
     topics = ["topic0", "topic1", "topic2"]
-    assert found["D-R"] == [("harmful", "refusal")]
-    assert found["D-W"] == [("harmful", style) for style in sorted(STYLES)]
-    assert found["C-W"] == [(topic, style) for topic in topics for style in sorted(STYLES)]
-    assert found["D-topic"] == [("harmful", topic) for topic in topics]
+    assert result["D-R"] == [("harmful", "refusal")]
+    assert result["D-W"] == [("harmful", style) for style in sorted(STYLES)]
+    assert result["C-W"] == [(topic, style) for topic in topics for style in sorted(STYLES)]
+    assert result["D-topic"] == [("harmful", topic) for topic in topics]
     assert left_out == {}
 
 
 def test_codes_hold_where_both_labels_are_known_and_nowhere_else(dataset, responses):
-    asked = {(c.name, c.second_class): c for c in ask(dataset, responses)[0] if c.first_class == "harmful"}
+    contrasts = {
+        (c.name, c.second_class): c for c in ask(dataset, responses)[0] if c.first_class == "harmful"
+    }
     refusals = np.array([r.refusal for r in responses])
-    by_refusal = asked["D-R", "refusal"].pair
+    by_refusal = contrasts["D-R", "refusal"].pair
     assert (by_refusal.z[refusals == "partial_refusal"] == -1).all()
     assert (by_refusal.w[refusals == "refusal"] == 1).all()
     assert (by_refusal.w[refusals == "compliance"] == 0).all()
-    by_style = asked["D-W", "policy"].pair
+    by_style = contrasts["D-W", "policy"].pair
     wordings = np.array([r.wording or "" for r in responses])
     assert (by_style.w[refusals != "refusal"] == -1).all()
     assert (by_style.w[wordings == "policy"] == 1).all()
@@ -75,23 +77,23 @@ def test_codes_hold_where_both_labels_are_known_and_nowhere_else(dataset, respon
 
 
 def test_a_topic_is_held_fixed_only_where_both_sides_of_harm_carry_one(dataset, responses):
-    asked, _ = ask(dataset, responses)
-    held = {contrast.name: contrast.pair.strata is not None for contrast in asked}
-    assert held == {"D-R": True, "D-W": True, "C-W": False, "D-topic": False}
+    contrasts, _ = ask(dataset, responses)
+    has_strata = {contrast.name: contrast.pair.strata is not None for contrast in contrasts}
+    assert has_strata == {"D-R": True, "D-W": True, "C-W": False, "D-topic": False}
     bare = [record.model_copy(update={"topic": None}) for record in dataset.prompts]
     without = type(dataset)(prompts=tuple(bare), ids=dataset.ids, groups=dataset.groups, split=dataset.split)
-    asked, left_out = ask(without, responses)
-    assert all(contrast.pair.strata is None for contrast in asked)
-    assert "D-topic" not in {contrast.name for contrast in asked}
+    contrasts, left_out = ask(without, responses)
+    assert all(contrast.pair.strata is None for contrast in contrasts)
+    assert "D-topic" not in {contrast.name for contrast in contrasts}
     assert left_out["D-topic"].startswith("D has fewer than two values")
 
 
 def test_pairs_of_targets_that_are_not_studied_are_not_asked(dataset, responses):
-    asked, left_out = ask(dataset, responses, targets=("D", "C"))
-    assert {contrast.name for contrast in asked} == {"D-topic"}
+    contrasts, left_out = ask(dataset, responses, targets=("D", "C"))
+    assert {contrast.name for contrast in contrasts} == {"D-topic"}
     assert left_out == {}
-    asked, _ = ask(dataset, [None] * len(responses), targets=("D", "C", "R", "W"))
-    assert {contrast.name for contrast in asked} == {"D-topic"}
+    contrasts, _ = ask(dataset, [None] * len(responses), targets=("D", "C", "R", "W"))
+    assert {contrast.name for contrast in contrasts} == {"D-topic"}
 
 
 def test_rare_classes_and_absent_prompts_take_no_part(dataset, responses):
@@ -106,23 +108,23 @@ def test_rare_classes_and_absent_prompts_take_no_part(dataset, responses):
 
 
 def test_known_errors_of_labels_reach_the_pairs_they_concern(dataset, responses):
-    asked, _ = ask(dataset, responses, sure={"R": (0.9, 0.95)})
-    sure = {contrast.name: (contrast.pair.z_sure, contrast.pair.w_sure) for contrast in asked}
+    contrasts, _ = ask(dataset, responses, sure={"R": (0.9, 0.95)})
+    sure = {contrast.name: (contrast.pair.z_sure, contrast.pair.w_sure) for contrast in contrasts}
     assert sure["D-R"] == (None, (0.9, 0.95))
     assert sure["D-W"] == (None, None)
 
 
 def test_where_classes_are_many_the_other_factor_is_read_with_the_very_class_held_fixed(dataset, responses):
-    asked = {contrast.name: contrast for contrast in ask(dataset, responses)[0]}
+    contrasts = {contrast.name: contrast for contrast in ask(dataset, responses)[0]}
     wordings = np.array([r.wording or "" for r in responses])
-    assert (asked["C-W"].pair.first_within[wordings != ""] == wordings[wordings != ""]).all()
+    assert (contrasts["C-W"].pair.first_within[wordings != ""] == wordings[wordings != ""]).all()
     harmful = dataset.harm == "harmful"
-    assert (asked["C-W"].pair.second_within[harmful] == dataset.topics[harmful]).all()
-    assert (asked["D-topic"].pair.first_within == dataset.topics).all()
-    assert asked["D-topic"].pair.second_within is None
-    assert asked["D-W"].pair.first_within is asked["D-R"].pair.second_within is None
+    assert (contrasts["C-W"].pair.second_within[harmful] == dataset.topics[harmful]).all()
+    assert (contrasts["D-topic"].pair.first_within == dataset.topics).all()
+    assert contrasts["D-topic"].pair.second_within is None
+    assert contrasts["D-W"].pair.first_within is contrasts["D-R"].pair.second_within is None
 
 
 def test_the_text_is_that_of_the_prompts(dataset, responses):
-    asked, _ = ask(dataset, responses)
-    assert list(asked[0].pair.text) == [prompt.prompt for prompt in dataset.prompts]
+    contrasts, _ = ask(dataset, responses)
+    assert list(contrasts[0].pair.text) == [prompt.prompt for prompt in dataset.prompts]

@@ -35,9 +35,9 @@ def test_a_quantity_that_both_factors_move_has_no_excess_in_its_middle(labels, t
     rng = np.random.default_rng(3)
     z, w = labels(8000, 0.4, rng)
     axis = shared_axis(z, w, rng, pull=pull)
-    found = read(axis, z ^ turn_z, w ^ turn_w, same_way=turn_z == turn_w)
-    assert found.value == pytest.approx(0.0, abs=0.1)
-    assert found.low < 0 < found.high < 0.5
+    result = read(axis, z ^ turn_z, w ^ turn_w, same_way=turn_z == turn_w)
+    assert result.value == pytest.approx(0.0, abs=0.1)
+    assert result.low < 0 < result.high < 0.5
 
 
 @pytest.mark.parametrize(("turn_z", "turn_w"), POLARITIES)
@@ -46,9 +46,9 @@ def test_one_coded_factor_whose_labels_err_has_a_mixture_of_both_ends_there(turn
     """The ends hold a few wrong rows too, so that the excess comes out a little below 1."""
     rng = np.random.default_rng(1)
     axis, z, w = one_coded(rng, 20_000, errors=errors)
-    found = read(axis, z ^ turn_z, w ^ turn_w, same_way=turn_z == turn_w)
-    assert 0.7 < found.value < 1.1
-    assert found.low > 0.5
+    result = read(axis, z ^ turn_z, w ^ turn_w, same_way=turn_z == turn_w)
+    assert 0.7 < result.value < 1.1
+    assert result.low > 0.5
 
 
 def test_the_end_that_is_called_high_and_the_units_of_the_axis_do_not_matter(labels):
@@ -64,8 +64,8 @@ def test_limits_hold_the_truth_in_about_nine_of_ten_worlds_and_count_groups(labe
     for seed in range(200):
         rng = np.random.default_rng(seed)
         z, w = labels(600, 0.3, rng)
-        found = read(shared_axis(z, w, rng), z, w, same_way=True)
-        misses += not found.low <= 0 <= found.high
+        result = read(shared_axis(z, w, rng), z, w, same_way=True)
+        misses += not result.low <= 0 <= result.high
     assert 0.04 < misses / 200 < 0.17
     rng = np.random.default_rng(0)
     z, w = labels(300, 0.3, rng)
@@ -85,11 +85,11 @@ def test_without_rows_in_the_middle_nothing_is_known():
 
 @pytest.mark.parametrize(("kind", "turned"), [("shared", 0), ("reversed", 0), ("shared", 1)])
 def test_the_axis_of_a_verdict_shows_a_shared_quantity_as_one(planted, kind, turned):
-    found = []
+    result = []
     for seed in range(4):
         X, pair = planted(kind, n=800, d=24, phi=0.0, seed=seed, area=0.98)
-        found.append(judge_arrays(X, replace(pair, w=pair.w ^ turned)).evidence.clumps.value)
-    assert np.mean(found) == pytest.approx(0.0, abs=0.3)
+        result.append(judge_arrays(X, replace(pair, w=pair.w ^ turned)).evidence.clumps.value)
+    assert np.mean(result) == pytest.approx(0.0, abs=0.3)
 
 
 @pytest.mark.parametrize("turned", [0, 1])
@@ -99,6 +99,6 @@ def test_two_readings_of_one_thing_are_never_called_shared(planted, turned):
         X, pair = planted("first-only", n=1500, d=16, seed=seed, area=0.98)
         rng = np.random.default_rng(seed)
         z, w = (np.where(rng.random(1500) < 0.15, 1 - pair.z, pair.z) for _ in range(2))
-        found = judge_arrays(X, replace(pair, z=z, w=w ^ turned))
-        assert found.verdict in ("not-apart", "undetermined")
-        assert found.evidence.clumps.high > 0.5
+        result = judge_arrays(X, replace(pair, z=z, w=w ^ turned))
+        assert result.verdict in ("not-apart", "undetermined")
+        assert result.evidence.clumps.high > 0.5

@@ -32,9 +32,9 @@ def test_paraphrases_across_groups_are_noticed(share, noise):
     """Nothing is coded: either the labels that travel along are said, or copies are put together."""
     for seed in range(1, 2):
         X, pair, family = families(share, noise, seed=seed)
-        found = judge_arrays(X, pair, QUICK)
-        assert found.verdict in ("undetermined", "neither")
-        assert "rows of different groups that are alike" in found.reason or "near copies" in found.reason
+        result = judge_arrays(X, pair, QUICK)
+        assert result.verdict in ("undetermined", "neither")
+        assert "rows of different groups that are alike" in result.reason or "near copies" in result.reason
         held_together = judge_arrays(X, replace(pair, groups=family), QUICK)
         assert "rows of different groups that are alike" not in held_together.reason
         assert "near copies" not in held_together.reason
@@ -47,9 +47,9 @@ def test_paraphrases_are_noticed_beneath_directions_of_large_variance(share, noi
         np.diag(1 / np.arange(1, 129)) @ np.linalg.qr(np.random.default_rng(0).normal(size=(128, 128)))[0]
     )
     X, pair, _ = families(share, noise, mixed=scales)
-    found = judge_arrays(X, pair, QUICK)
-    assert found.verdict in ("undetermined", "neither")
-    assert "alike" in found.reason or "near copies" in found.reason
+    result = judge_arrays(X, pair, QUICK)
+    assert result.verdict in ("undetermined", "neither")
+    assert "alike" in result.reason or "near copies" in result.reason
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6])
@@ -156,10 +156,10 @@ def test_groups_with_copies_of_each_other_are_one_and_so_are_chains_of_them():
 
 def test_merged_copies_are_said_and_counted_once(noise):
     X, pair, _ = families(0.97, noise)
-    found = judge_arrays(X, pair, QUICK)
-    assert "near copies in other groups" in found.reason
-    assert "100%" in found.reason
-    assert sum(found.groups_per_cell.values()) == 150
+    result = judge_arrays(X, pair, QUICK)
+    assert "near copies in other groups" in result.reason
+    assert "100%" in result.reason
+    assert sum(result.groups_per_cell.values()) == 150
 
 
 def test_agreement_of_nearest_rows_is_0_by_chance_1_in_full_and_is_asked_within_blocks():
@@ -192,11 +192,11 @@ def test_texts_that_are_nearly_the_same_are_pairs_among_the_rows_that_take_part(
     texts[7] = texts[3] + " please"
     texts[9] = texts[3]
     rows, groups = np.arange(1, 40), np.arange(39)
-    found = {tuple(sorted(pair)) for pair in text_copies(texts, rows, groups).tolist()}
-    assert found == {(2, 6), (2, 8), (6, 8)}
+    result = {tuple(sorted(pair)) for pair in text_copies(texts, rows, groups).tolist()}
+    assert result == {(2, 6), (2, 8), (6, 8)}
     groups[8] = groups[2]
-    found = {tuple(sorted(pair)) for pair in text_copies(texts, rows, groups).tolist()}
-    assert found == {(2, 6), (6, 8)}
+    result = {tuple(sorted(pair)) for pair in text_copies(texts, rows, groups).tolist()}
+    assert result == {(2, 6), (6, 8)}
     assert text_copies(None, rows, groups).shape == (0, 2)
     assert text_copies(np.zeros((40, 3)), rows, groups).shape == (0, 2)
 
@@ -209,6 +209,6 @@ def test_groups_whose_texts_are_copies_are_put_together_though_activations_diffe
         half = len(own) // 2
         for one, other in zip(own[:half], own[half : 2 * half], strict=True):
             texts[other] = texts[one] + " please"
-    found = judge_arrays(X, replace(pair, text=texts), QUICK)
-    assert "near copies in other groups" in found.reason
-    assert sum(found.groups_per_cell.values()) < 210
+    result = judge_arrays(X, replace(pair, text=texts), QUICK)
+    assert "near copies in other groups" in result.reason
+    assert sum(result.groups_per_cell.values()) < 210

@@ -42,8 +42,8 @@ def test_labels_that_leave_room_have_no_obstacle():
 def test_a_cell_with_too_few_groups_is_named_in_words_with_what_is_needed(z, w, cell):
     needed = Rule().min_groups
     assert needed == 10
-    told = find_obstacle(thinned(z, w, needed - 1), Rule())
-    assert told == f"{needed - 1} independent groups that are {cell}; {needed} are needed"
+    obstacle = find_obstacle(thinned(z, w, needed - 1), Rule())
+    assert obstacle == f"{needed - 1} independent groups that are {cell}; {needed} are needed"
     assert find_obstacle(thinned(z, w, needed), Rule()) is None
 
 
@@ -81,8 +81,8 @@ def test_a_constant_label_is_said(changes, words):
 @pytest.mark.parametrize("recoded", [False, True])
 def test_labels_that_determine_each_other_leave_cells_empty(recoded):
     pair = balanced()
-    told = find_obstacle(replace(pair, w=1 - pair.z if recoded else pair.z), Rule())
-    assert told.startswith("0 independent groups that are ")
+    obstacle = find_obstacle(replace(pair, w=1 - pair.z if recoded else pair.z), Rule())
+    assert obstacle.startswith("0 independent groups that are ")
 
 
 def test_labels_that_never_disagree_within_a_category_are_said():
@@ -96,20 +96,20 @@ def test_labels_that_never_disagree_within_a_category_are_said():
 def test_a_factor_that_what_is_held_fixed_tells_is_named_with_what_tells_it(factor, name, what):
     pair = balanced()
     codes = getattr(pair, factor)
-    told = np.where(codes == 1, "red team", "forum")
+    obstacle = np.where(codes == 1, "red team", "forum")
     half = np.where(np.arange(200) % 2 == 0, "a", "b")
     if what == "category":
-        found = find_obstacle(replace(pair, strata=told), Rule())
-        assert found.startswith(f"{name} is fixed by category")
+        result = find_obstacle(replace(pair, strata=obstacle), Rule())
+        assert result.startswith(f"{name} is fixed by category")
     elif what == "source":
-        covariates = {"language": half, "source": told}
-        found = find_obstacle(replace(pair, covariates=covariates), Rule())
-        assert found.startswith(f"{name} is fixed by source:")
+        covariates = {"language": half, "source": obstacle}
+        result = find_obstacle(replace(pair, covariates=covariates), Rule())
+        assert result.startswith(f"{name} is fixed by source:")
     else:  # z = (p + q) / 2 where p and q are columns of their own
         rng = np.random.default_rng(0)
         p = rng.normal(size=200)
-        found = find_obstacle(replace(pair, covariates={"p": p, "q": told}), Rule())
-        assert found.startswith(f"{name} is fixed by q:")
+        result = find_obstacle(replace(pair, covariates={"p": p, "q": obstacle}), Rule())
+        assert result.startswith(f"{name} is fixed by q:")
 
 
 def test_what_is_held_fixed_and_leaves_the_factors_alone_is_no_obstacle():
@@ -119,7 +119,7 @@ def test_what_is_held_fixed_and_leaves_the_factors_alone_is_no_obstacle():
 
 
 def test_an_obstacle_is_the_reason_of_an_undetermined_verdict_and_no_activation_is_read():
-    found = judge_arrays(np.ones((200, 4)), balanced(covariates={"source": np.repeat(["a", "b"], 100)}))
-    assert found.verdict == "undetermined"
-    assert "harm is fixed by source" in found.reason
-    assert found.groups_per_cell == dict.fromkeys(("both", "first_only", "second_only", "neither"), 50)
+    result = judge_arrays(np.ones((200, 4)), balanced(covariates={"source": np.repeat(["a", "b"], 100)}))
+    assert result.verdict == "undetermined"
+    assert "harm is fixed by source" in result.reason
+    assert result.groups_per_cell == dict.fromkeys(("both", "first_only", "second_only", "neither"), 50)

@@ -17,37 +17,37 @@ def world(n, d, phi, *, seed=0, shared=False, length=2.0):
 
 def test_separate_factors_survive_each_others_erasure_and_the_erased_one_is_gone():
     X, z, w = world(6000, 16, 0.3)
-    found = erasure_evidence(X, z, w, groups=np.arange(6000))
-    assert found.kept_first.value > 0.98
-    assert found.kept_second.value > 0.98
-    assert found.check_first.value < 0.6
-    assert found.check_second.value < 0.6
+    result = erasure_evidence(X, z, w, groups=np.arange(6000))
+    assert result.kept_first.value > 0.98
+    assert result.kept_second.value > 0.98
+    assert result.check_first.value < 0.6
+    assert result.check_second.value < 0.6
 
 
 def test_one_shared_axis_does_not_survive():
     X, z, w = world(6000, 16, 0.3, shared=True)
-    found = erasure_evidence(X, z, w, groups=np.arange(6000))
-    assert max(found.check_first.value, found.check_second.value) < 0.6
-    assert found.kept_first.high < 0.4
-    assert found.kept_second.high < 0.4
-    assert found.kept_first_random.low > 0.9
-    assert found.kept_first_permuted.low > 0.9
-    assert found.kept_second_permuted.low > 0.9
+    result = erasure_evidence(X, z, w, groups=np.arange(6000))
+    assert max(result.check_first.value, result.check_second.value) < 0.6
+    assert result.kept_first.high < 0.4
+    assert result.kept_second.high < 0.4
+    assert result.kept_first_random.low > 0.9
+    assert result.kept_first_permuted.low > 0.9
+    assert result.kept_second_permuted.low > 0.9
 
 
 def test_a_shared_axis_of_few_correlated_rows_looks_separate_though_it_was_not_erased():
     X, z, w = world(300, 256, 0.9, shared=True)
-    found = erasure_evidence(X, z, w, groups=np.arange(300))
-    assert found.kept_first.value > 0.75
-    assert found.check_second.value > 0.6
+    result = erasure_evidence(X, z, w, groups=np.arange(300))
+    assert result.kept_first.value > 0.75
+    assert result.check_second.value > 0.6
 
 
 def test_a_factor_that_is_not_there_has_nothing_to_keep():
     X, _, w = world(900, 16, 0.0)
     z = np.random.default_rng(9).integers(0, 2, 900)
-    found = erasure_evidence(X, z, w, groups=np.arange(900))
-    assert np.isnan(found.kept_first.value)
-    assert found.kept_second.value > 0.9
+    result = erasure_evidence(X, z, w, groups=np.arange(900))
+    assert np.isnan(result.kept_first.value)
+    assert result.kept_second.value > 0.9
 
 
 def test_duplicates_on_two_sides_would_be_read_where_nothing_is_there():
@@ -57,9 +57,9 @@ def test_duplicates_on_two_sides_would_be_read_where_nothing_is_there():
         np.repeat(rng.normal(size=(150, 64)), 6, axis=0),
         np.repeat(rng.integers(0, 2, (2, 150)), 6, 1),
     )
-    found = erasure_evidence(X, z, w, groups=np.repeat(np.arange(150), 6))
+    result = erasure_evidence(X, z, w, groups=np.repeat(np.arange(150), 6))
     leaking = erasure_evidence(X, z, w, groups=np.arange(900))
-    assert np.isnan(found.kept_first.value)
+    assert np.isnan(result.kept_first.value)
     assert np.isfinite(leaking.kept_first.value)
 
 
@@ -90,11 +90,11 @@ def test_the_same_seed_gives_the_same_numbers():
 
 def test_the_interval_of_a_share_covers_what_new_worlds_show():
     """Over worlds the share varies as much as one world's interval says, within a factor of two."""
-    found = [
+    result = [
         erasure_evidence(*world(600, 8, 0.3, seed=s, length=0.7), groups=np.arange(600)) for s in range(12)
     ]
-    values = np.array([f.kept_first.value for f in found])
-    half_widths = np.array([(f.kept_first.high - f.kept_first.low) / 2 for f in found])
+    values = np.array([f.kept_first.value for f in result])
+    half_widths = np.array([(f.kept_first.high - f.kept_first.low) / 2 for f in result])
     assert 0.5 < half_widths.mean() / (1.96 * values.std()) < 2
 
 

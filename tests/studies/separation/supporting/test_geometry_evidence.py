@@ -20,9 +20,9 @@ def test_the_cosine_is_that_of_double_differences_in_the_metric_within_cells():
     X, z, w = world(angle=1.0)
     (V,) = contrast_rows(z, w) @ X
     expected = cosine(V[0], V[1], metric=covariance_within(X, 2 * z + w))[0]
-    found = geometry_evidence(X, z, w, groups=np.arange(len(X)))
-    assert found.cosine.value == pytest.approx(expected, abs=1e-5)
-    assert found.cosine.low < found.cosine.value < found.cosine.high
+    result = geometry_evidence(X, z, w, groups=np.arange(len(X)))
+    assert result.cosine.value == pytest.approx(expected, abs=1e-5)
+    assert result.cosine.low < result.cosine.value < result.cosine.high
 
 
 @pytest.mark.parametrize("angle", [np.pi / 2, 1.0, 0.0])
@@ -30,33 +30,33 @@ def test_the_interval_without_noise_holds_the_true_cosine(angle):
     covered = 0
     for seed in range(10):
         X, z, w = world(n=1200, phi=0.8, seed=seed, angle=angle)
-        found = geometry_evidence(X, z, w, groups=np.arange(len(X)), n_draws=200)
-        covered += found.disattenuated.low <= np.cos(angle) <= found.disattenuated.high
+        result = geometry_evidence(X, z, w, groups=np.arange(len(X)), n_draws=200)
+        covered += result.disattenuated.low <= np.cos(angle) <= result.disattenuated.high
     assert covered >= 8
 
 
 def test_correlated_labels_pull_the_plain_cosine_down_but_not_the_one_without_noise():
     X, z, w = world(d=400, phi=0.9)
-    found = geometry_evidence(X, z, w, groups=np.arange(len(X)))
-    assert found.cosine.high < -0.3
-    middle, width = (found.cosine.low + found.cosine.high) / 2, found.cosine.high - found.cosine.low
-    assert middle == pytest.approx(found.cosine.value, abs=width / 5)
-    assert found.disattenuated.low < 0 < found.disattenuated.high
+    result = geometry_evidence(X, z, w, groups=np.arange(len(X)))
+    assert result.cosine.high < -0.3
+    middle, width = (result.cosine.low + result.cosine.high) / 2, result.cosine.high - result.cosine.low
+    assert middle == pytest.approx(result.cosine.value, abs=width / 5)
+    assert result.disattenuated.low < 0 < result.disattenuated.high
 
 
 def test_factors_that_are_not_there_stay_inside_the_null_and_are_unreliable():
     X, z, w = world(length=0.0)
-    found = geometry_evidence(X, z, w, groups=np.arange(len(X)))
-    assert found.null[0] < found.cosine.value < found.null[1]
-    assert max(found.reliability_first, found.reliability_second) < 0.4
-    assert np.isnan(found.disattenuated.low)
+    result = geometry_evidence(X, z, w, groups=np.arange(len(X)))
+    assert result.null[0] < result.cosine.value < result.null[1]
+    assert max(result.reliability_first, result.reliability_second) < 0.4
+    assert np.isnan(result.disattenuated.low)
 
 
 def test_one_axis_leaves_the_null():
     X, z, w = world(angle=0.0)
-    found = geometry_evidence(X, z, w, groups=np.arange(len(X)))
-    assert found.cosine.low > found.null[1]
-    assert min(found.reliability_first, found.reliability_second) > 0.9
+    result = geometry_evidence(X, z, w, groups=np.arange(len(X)))
+    assert result.cosine.low > result.null[1]
+    assert min(result.reliability_first, result.reliability_second) > 0.9
 
 
 def test_groups_widen_the_interval_as_fewer_independent_rows_do():
@@ -72,15 +72,15 @@ def test_groups_widen_the_interval_as_fewer_independent_rows_do():
 def test_fewer_rows_than_columns_and_missing_labels_are_no_trouble():
     X, z, w = world(n=120, d=300, phi=0.2, length=6.0)
     z = np.where(np.arange(120) < 5, -1, z)
-    found = geometry_evidence(X, z, w, groups=np.arange(120), n_draws=50)
-    assert np.isfinite([*found.cosine, *found.null]).all()
+    result = geometry_evidence(X, z, w, groups=np.arange(120), n_draws=50)
+    assert np.isfinite([*result.cosine, *result.null]).all()
 
 
 def test_labels_that_cannot_move_have_no_null():
     X, z, w = world(n=60, phi=0.0)
     cells = 2 * z + w
-    found = geometry_evidence(X, z, w, groups=cells, n_draws=20)
-    assert np.isnan(found.null).all()
+    result = geometry_evidence(X, z, w, groups=cells, n_draws=20)
+    assert np.isnan(result.null).all()
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ def verdict(evidence, labels=KNOWN):
     ],
 )
 def test_the_table_says(evidence, called, absent):
-    found = decide(evidence, KNOWN, RULE)
-    assert (found.verdict, found.absent) == (called, absent)
+    result = decide(evidence, KNOWN, RULE)
+    assert (result.verdict, result.absent) == (called, absent)
 
 
 @pytest.mark.parametrize("name", ["distance_first", "distance_second", "beyond_first", "beyond_second"])
@@ -57,9 +57,9 @@ def test_two_axes_need_both_effects_and_what_each_keeps_off_the_others_axis(name
 @pytest.mark.parametrize("name", ["mixed", "like"])
 @pytest.mark.parametrize("value", [OPEN, NOTHING, UNKNOWN])
 def test_two_axes_need_both_diagonals_of_the_cells_to_be_told_apart(name, value):
-    found = decide(replace(TWO_AXES, **{name: value}), KNOWN, RULE)
-    assert found.verdict == "undetermined"
-    assert ("the labels differ" if name == "mixed" else "the labels are alike") in found.reason or (
+    result = decide(replace(TWO_AXES, **{name: value}), KNOWN, RULE)
+    assert result.verdict == "undetermined"
+    assert ("the labels differ" if name == "mixed" else "the labels are alike") in result.reason or (
         value is UNKNOWN
     )
 
@@ -141,9 +141,9 @@ def test_an_absence_is_withdrawn_where_a_probe_reads_it_or_a_code_would_have_bee
     ],
 )
 def test_nothing_is_called_read_that_the_text_says_too(evidence, bits, called):
-    found = decide(replace(evidence, bits_first=bits[0], bits_second=bits[1]), KNOWN, RULE)
-    assert found.verdict == called
-    assert ("no usable bits" in found.reason) == (called == "undetermined")
+    result = decide(replace(evidence, bits_first=bits[0], bits_second=bits[1]), KNOWN, RULE)
+    assert result.verdict == called
+    assert ("no usable bits" in result.reason) == (called == "undetermined")
 
 
 @pytest.mark.parametrize("name", ["distance_first", "distance_second"])

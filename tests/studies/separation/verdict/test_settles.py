@@ -41,15 +41,15 @@ def test_the_rarest_cell_is_named_in_words(rarest):
         "second_only": "harmless and refused",
         "neither": "harmless and answered",
     }[rarest]
-    told = settled_by(two_axes(4 * RULE.present), counts, WORDS, RULE)
-    assert f"more groups that are {words} would settle it" in told
+    advice = settled_by(two_axes(4 * RULE.present), counts, WORDS, RULE)
+    assert f"more groups that are {words} would settle it" in advice
 
 
 def test_a_band_twice_too_wide_needs_four_times_the_groups_rounded_up_to_five():
-    told = settled_by(two_axes(3.99 * RULE.present), COUNTS, WORDS, RULE)  # 2 P from the threshold
-    assert told.startswith("about 60 more groups that are harmful and answered")
-    told = settled_by(two_axes(2.2 * RULE.present), COUNTS, WORDS, RULE)
-    assert told.startswith("about 5 more groups")
+    advice = settled_by(two_axes(3.99 * RULE.present), COUNTS, WORDS, RULE)  # 2 P from the threshold
+    assert advice.startswith("about 60 more groups that are harmful and answered")
+    advice = settled_by(two_axes(2.2 * RULE.present), COUNTS, WORDS, RULE)
+    assert advice.startswith("about 5 more groups")
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def drawn(counts, seed, *, area, d=24):
 
 @pytest.mark.slow
 def test_as_many_more_groups_as_are_named_settle_it_in_most_worlds():
-    asked = settled = 0
+    n_open = settled = 0
     for seed in range(24):
         counts = {"both": 90, "first_only": 14, "second_only": 60, "neither": 90}
-        found = judge_arrays(*drawn(counts, seed, area=0.76))
-        number = re.match(r"about (\d+) more groups that are harmful and answered", found.settles)
-        if found.verdict != "undetermined" or number is None:
+        result = judge_arrays(*drawn(counts, seed, area=0.76))
+        number = re.match(r"about (\d+) more groups that are harmful and answered", result.settles)
+        if result.verdict != "undetermined" or number is None:
             continue
-        asked += 1
+        n_open += 1
         counts["first_only"] += int(number[1])
         settled += judge_arrays(*drawn(counts, seed + 1000, area=0.76)).verdict == "separable"
-    assert asked >= 8
-    assert settled >= 0.7 * asked  # four in ten are settled by drawing anew alone
+    assert n_open >= 8
+    assert settled >= 0.7 * n_open  # four in ten are settled by drawing anew alone
