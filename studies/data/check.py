@@ -142,7 +142,7 @@ def check_records(
     by_id = {record.id: (record, row) for record, row in zip(prompts, prompt_rows, strict=True)}
     read = [recorded_label(record) for record in responses]
     response_rows = [
-        response_row(record, label, *by_id.get(record.prompt_id, (None, None)))
+        response_row(record, label, by_id.get(record.prompt_id))
         for record, label in zip(responses, read, strict=True)
     ]
     needed = beside.min_groups

@@ -19,15 +19,17 @@ def prompt_row(record: PromptRecord, group: str, own: Mapping[str, str]) -> Labe
 
 
 def response_row(
-    record: ResponseRecord, label: RecordedLabel, prompt: PromptRecord | None, row: LabelledRow | None
+    record: ResponseRecord, label: RecordedLabel, known_prompt: tuple[PromptRecord, LabelledRow] | None
 ) -> LabelledRow:
-    """Return what is counted of a response and of its prompt, whose ``row`` is at hand where it is known."""
+    """Return what is counted of a response and of the prompt that it answers, where that and its row are
+    known."""
     unknown: Refusal | None = None if record.label is None else "other"
     answer = Response(
         refusal=label.refusal, wording=record.wording or label.wording, label_source=label.source
     )
     # Nothing but its id is known of a prompt that no file holds.
-    prompt = prompt or PromptRecord(id=record.prompt_id, prompt=record.prompt_id)
+    lone = PromptRecord(id=record.prompt_id, prompt=record.prompt_id), None
+    prompt, row = known_prompt or lone
     return LabelledRow(
         group=row.group if row else record.prompt_id,
         source=row.source if row else record.source,

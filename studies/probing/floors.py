@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from unsinter.studies.data.sites import FloatArray, Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.types import score
 
-TEXT_FLOORS: tuple[FloorKind, ...] = ("words", "characters", "length")
+TEXT_FLOORS: tuple[FloorKind, ...] = get_args(FloorKind)
 
 
 Option = TypeVar("Option")

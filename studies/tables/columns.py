@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from unsinter.probes.families.registry import all_families
 from unsinter.studies.tables.column import Columns, flag, number, text, whole
+from unsinter.studies.tables.floor_words import FLOOR_WORDS
 from unsinter.studies.tables.shared_columns import MODEL, TARGET
 from unsinter.studies.tables.verdict_columns import VERDICTS
 
@@ -95,9 +96,7 @@ RESULTS: Columns = {
 FLOORS: Columns = {
     "model": MODEL,
     "target": TARGET,
-    "floor": text(
-        "words, characters, length, words+model, harm, category, layer0_mean or random_model", needed=True
-    ),
+    "floor": text(f"{', '.join([*FLOOR_WORDS][:-1])} or {[*FLOOR_WORDS][-1]}", needed=True),
     "kind": text(
         "text, label (shares by another label) or activation (a control, not part of the best floor)",
         needed=True,

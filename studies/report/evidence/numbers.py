@@ -5,19 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from unsinter.studies.figures.style import METRICS
+from unsinter.studies.tables.floor_words import FLOOR_WORDS
 
 NOTHING = "\u2013"
 MINUS = "\u2212"
-FLOORS = {
-    "words": "the words of the prompt",
-    "characters": "the characters of the prompt",
-    "length": "the length of the prompt",
-    "words+model": "the words and the model's name",
-    "harm": "harmfulness alone",
-    "category": "the category alone",
-    "layer0_mean": "the mean of layer 0",
-    "random_model": "a model with random weights",
-}
 
 
 def is_number(value: Any) -> bool:
@@ -89,7 +80,7 @@ def site_of(row: Mapping[str, Any]) -> str:
 
 def floor_phrase(name: Any) -> str:
     """Return what a floor knows, in words."""
-    return FLOORS.get(str(name), str(name))
+    return FLOOR_WORDS.get(str(name), str(name))
 
 
 def join_words(parts: list[str]) -> str:

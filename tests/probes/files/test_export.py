@@ -17,8 +17,8 @@ from hypothesis.extra.numpy import arrays
 from random_probe import random_probe
 from safetensors.numpy import load, save_file
 
+from unsinter.cache import atomic
 from unsinter.probes.calibration import Calibration
-from unsinter.probes.files import whole_files
 from unsinter.probes.files.card_seal import card_text, sealed
 from unsinter.probes.files.export import (
     OUR_FIELDS,
@@ -314,7 +314,7 @@ def test_a_full_disk_leaves_the_earlier_probe_whole_and_no_leftovers(saved):
 
 def test_a_card_that_cannot_be_written_leaves_the_earlier_weights_too(saved, monkeypatch):
     before = saved.read_bytes()
-    monkeypatch.setattr(whole_files.secrets, "token_hex", lambda n: "ab")
+    monkeypatch.setattr(atomic.secrets, "token_hex", lambda n: "ab")
     host = socket.gethostname().replace(".", "_")
     # It stands where the card's temporary file goes.
     (saved.parent / f".probe.json.{host}-{os.getpid()}-ab.tmp").mkdir()
