@@ -39,7 +39,7 @@ class UntoldAnswersError(CausalError):
     """A model whose answers do not show how it begins to refuse."""
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
+        super().__init__(f"{reason}.")
         self.reason = reason
 
 
@@ -152,10 +152,17 @@ def training_openings(inputs: CausalInput) -> Openings:
     if not answered.any():
         raise UntoldAnswersError(Reason("no-answer-text", model=inputs.name))
     taken = inputs.train & answered & (kinds != "")
-    for kind, code in ((REFUSAL, "few-refusals"), (COMPLIANCE, "few-other-answers")):
+    for kind in (REFUSAL, COMPLIANCE):
         n = len(set(groups[taken & (kinds == kind)]))
         if n < FEWEST_ANSWERS:
-            raise UntoldAnswersError(Reason(code, model=inputs.name, n=n, needed=FEWEST_ANSWERS))
+            raise UntoldAnswersError(
+                Reason(
+                    "few-refusals" if kind == REFUSAL else "few-other-answers",
+                    model=inputs.name,
+                    n=n,
+                    needed=FEWEST_ANSWERS,
+                )
+            )
     places = np.flatnonzero(taken)
     texts = [str(getattr(inputs.responses[int(place)], "opening", "")) for place in places]
     tokens = [ids for ids, _ in encode(inputs.model, texts, specials=False)]

@@ -30,21 +30,21 @@ CAUSAL = {
 UNTOLD = {
     "no-answer-text": words(
         "{model}: the run holds no text of an answer, so it is not known how this model begins to refuse; "
-        "give the study responses and run it again."
+        "give the study responses and run it again"
     ),
     "few-refusals": words(
         "{model}: the training prompts hold {n:d} independent groups of refusals, and {needed:d} are needed "
-        "to know how these begin; add prompts that the model refuses.",
+        "to know how these begin; add prompts that the model refuses",
         short="{model}: the training prompts hold too few independent groups of refusals",
     ),
     "few-other-answers": words(
         "{model}: the training prompts hold {n:d} independent groups of answers that are no refusal, and "
-        "{needed:d} are needed to know how these begin; add prompts that the model answers.",
+        "{needed:d} are needed to know how these begin; add prompts that the model answers",
         short="{model}: the training prompts hold too few independent groups of answers that are no refusal",
     ),
     "openings-alike": words(
         "{model}: its refusals and its other answers begin alike ({covered:.0%} of the training answers are "
-        "told by their first tokens), so the log-odds of a refusal cannot be read there.",
+        "told by their first tokens), so the log-odds of a refusal cannot be read there",
         short="{model}: its refusals and its other answers begin alike, so the log-odds of a refusal cannot "
         "be read there",
     ),

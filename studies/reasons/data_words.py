@@ -24,15 +24,15 @@ TARGETS = {
 _CUT = "{n:,d} of {total:,d} answers were cut by max_new_tokens {limit:,d} before they decide"
 _THINKING = ", {thinking:,d} of them inside their reasoning"
 _SET = "; set responses.max_new_tokens to {needed:,d} "
-_BY_OTHERS = "(judged by the answers that were not cut so early)."
+_BY_OTHERS = "(judged by the answers that were not cut so early)"
 
 READINGS = {
     "no-saved-embedding": words(
         "what the mean token embedding tells: saved activations do not have it; save layer 0 at "
-        "instruction_mean too. Nothing is claimed beyond it."
+        "instruction_mean too. Nothing is claimed beyond it"
     ),
     "no-saved-untrained-model": words(
-        "what the same architecture with untrained weights tells: saved activations do not have it."
+        "what the same architecture with untrained weights tells: saved activations do not have it"
     ),
     "answers-cut": words(
         _CUT + _SET + _BY_OTHERS, short="some answers were cut before they decide; raise max_new_tokens"
@@ -42,7 +42,7 @@ READINGS = {
         short="some answers were cut before they decide, in their reasoning; raise max_new_tokens",
     ),
     "reasoning-never-ends": words(
-        _CUT + _THINKING + _SET + "(a first try: no reasoning came to its end, so its length is not known).",
+        _CUT + _THINKING + _SET + "(a first try: no reasoning came to its end, so its length is not known)",
         short="some answers were cut before they decide, and no reasoning came to its end; raise "
         "max_new_tokens",
     ),

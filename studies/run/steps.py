@@ -110,20 +110,26 @@ def _summarise_model(outcome: ModelOutcome, tables: Mapping[str, pd.DataFrame]) 
     return {
         "identity": outcome.identity,
         "context": outcome.context,
-        "extraction": outcome.extraction,
+        "extraction": _extraction(outcome),
         "groups_per_cell": outcome.cells,
         "wording_by_category": outcome.wording_by_category,
         "answers": dict(outcome.answers),
         "rendered": outcome.rendered,
         "unlabelled": dict(outcome.unlabelled.reasons),
-        "cut_answers": None if outcome.unlabelled.advice is None else str(outcome.unlabelled.advice),
+        "cut_answers": None if outcome.unlabelled.advice is None else f"{outcome.unlabelled.advice}.",
         "selected": [] if own is None else _records(own[own["selected"]]),
         "tuned": [] if own is None else _records(own[own["tuned"]]),
         "not_studied": {target: str(reason) for target, reason in outcome.not_studied.items()},
         "not_separated": {pair: str(reason) for pair, reason in outcome.not_separated.items()},
-        **({"not_caused": str(outcome.not_caused)} if outcome.not_caused else {}),
+        **({"not_caused": f"{outcome.not_caused}."} if outcome.not_caused else {}),
         "reasons": {what: reason.as_json() for what, reason in outcome.reasons.items()},
     }
+
+
+def _extraction(outcome: ModelOutcome) -> dict[str, Any]:
+    """Return how the extraction went, with what it lacks in sentences."""
+    lacking = {name: f"{reason}." for name, reason in outcome.reading.not_had.items()}
+    return {**outcome.extraction, **({"not_had": lacking} if lacking else {})}
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

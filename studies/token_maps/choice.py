@@ -89,12 +89,16 @@ def _typical(calls: HeldOutCalls) -> list[Choice]:
     names += sorted(set(calls.cells) - set(CELLS) - {""})
     agreement = calls.agreement
     choices: list[Choice] = []
-    for words, sign in (("most", -1.0), ("least", 1.0)):
+    for is_most, sign in ((True, -1.0), (False, 1.0)):
         for cell in names:
             places = [place for place, own in enumerate(calls.cells) if own == cell]
             best = min(places, key=lambda place: (sign * agreement[place], calls.ids[place]))
-            code = "only-one-of-cell" if len(places) == 1 else f"{words}-typical"
-            choices.append((calls.ids[best], Reason(code, cell=cell_words(cell), target=calls.target)))
+            why = Reason(
+                "only-one-of-cell" if len(places) == 1 else "most-typical" if is_most else "least-typical",
+                cell=cell_words(cell),
+                target=calls.target,
+            )
+            choices.append((calls.ids[best], why))
     return choices
 
 

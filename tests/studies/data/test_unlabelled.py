@@ -28,7 +28,7 @@ def test_reasoning_whose_length_nobody_saw_is_given_four_times_the_tokens():
     assert result.advice == (
         "2 of 3 answers were cut by max_new_tokens 40 before they decide, 2 of them inside their reasoning; "
         "set responses.max_new_tokens to 192 (a first try: no reasoning came to its end, so its length is "
-        "not known)."
+        "not known)"
     )
     assert result.advice.values["needed"] == 192
 
@@ -40,7 +40,7 @@ def test_reasoning_that_ended_elsewhere_tells_how_long_it_takes():
     result = count_unlabelled([ended, cut], max_new_tokens=100)
     assert result.advice == (
         "1 of 2 answers were cut by max_new_tokens 100 before they decide, 1 of them inside their reasoning; "
-        "set responses.max_new_tokens to 384 (judged by the answers that were not cut so early)."
+        "set responses.max_new_tokens to 384 (judged by the answers that were not cut so early)"
     )
 
 
@@ -50,7 +50,7 @@ def test_a_cut_without_reasoning_says_which_limit_and_how_many():
     advice = count_unlabelled(answers, max_new_tokens=1_100).advice
     assert advice == (
         "1,001 of 2,201 answers were cut by max_new_tokens 1,100 before they decide; set "
-        "responses.max_new_tokens to 2,560 (judged by the answers that were not cut so early)."
+        "responses.max_new_tokens to 2,560 (judged by the answers that were not cut so early)"
     )
 
 

@@ -122,7 +122,7 @@ def test_what_cannot_be_had_without_the_model_is_said_and_other_arrays_are_anoth
     codes = summary["models"]["tiny"]["reasons"]
     assert set(words) == {"layer0_mean", "random_model"}
     for floor, text in words.items():
-        assert str(Reason.from_json(codes[f"extraction.not_had.{floor}"])) == text
+        assert f"{Reason.from_json(codes[f'extraction.not_had.{floor}'])}." == text
     page = (tmp_path / "saved" / "report.html").read_text(encoding="utf-8")
     assert "untrained weights tells: saved activations do not have it" in page
     assert "mean token embedding tells: saved activations do not have it" in page
