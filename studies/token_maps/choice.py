@@ -93,8 +93,9 @@ def _typical(calls: HeldOutCalls) -> list[Choice]:
         for cell in names:
             places = [place for place, own in enumerate(calls.cells) if own == cell]
             best = min(places, key=lambda place: (sign * agreement[place], calls.ids[place]))
+            is_lone = len(places) == 1
             why = Reason(
-                "only-one-of-cell" if len(places) == 1 else "most-typical" if is_most else "least-typical",
+                "only-one-of-cell" if is_lone else "most-typical" if is_most else "least-typical",
                 cell=cell_words(cell),
                 target=calls.target,
             )
