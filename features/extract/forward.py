@@ -63,7 +63,8 @@ class Reader:
             forget_lengths(self.model.backbone)
         with torch.inference_mode(), read_stream(self.model.blocks, layers, take=take):
             self.model.backbone(**inputs, **self.model.options)
-        return torch.stack([kept[layer].to(device) for layer in layers]).cpu()
+        # Blocks may be on several devices: each layer's few vectors come from its own.
+        return torch.stack([kept[layer].cpu() for layer in layers])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

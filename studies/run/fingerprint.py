@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from unsinter.features.model.folder import local_snapshot
 from unsinter.studies.data.load import find_model
 from unsinter.studies.machine.environment import package_versions
 from unsinter.studies.run.step_kinds import KINDS
@@ -49,18 +50,6 @@ def _content(study: Study) -> dict[str, Any]:
 def _model_stamps(path: str, revision: str | None) -> Any:
     folder = Path(path)
     return _stamps(sorted(folder.rglob("*"))) if folder.is_dir() else [path, local_snapshot(path, revision)]
-
-
-def local_snapshot(model_id: str, revision: str | None) -> str | None:
-    """Return the folder of the hub's local snapshot, named after the commit; None where there is none."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        path = try_to_load_from_cache(model_id, "config.json", revision=revision)
-    except HFValidationError:
-        return None
-    return str(Path(path).parent) if isinstance(path, str) else None
 
 
 def _stamps(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
