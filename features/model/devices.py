@@ -142,17 +142,17 @@ def placement_text(model: nn.Module) -> str:
     """Return where a model is, in words: ``cpu``, ``cuda:1 (NVIDIA H100)``, ``cpu 4 parts, disk 2 parts``."""
     placed: Any = getattr(model, "hf_device_map", None)
     if not is_spread(model):
-        return _named(main_device(model))
+        return device_text(main_device(model))
     counts: dict[str, int] = {}
     for place in placed.values():
         name = f"cuda:{place}" if isinstance(place, int) else str(place)
         counts[name] = counts.get(name, 0) + 1
     return ", ".join(
-        f"{'disk' if name == 'disk' else _named(torch.device(name))} {n} part{'s' if n > 1 else ''}"
+        f"{'disk' if name == 'disk' else device_text(torch.device(name))} {n} part{'s' if n > 1 else ''}"
         for name, n in sorted(counts.items())
     )
 
 
-def _named(place: torch.device) -> str:
+def device_text(place: torch.device) -> str:
     """Return a device with the name of its card, where it has one."""
     return f"{place} ({torch.cuda.get_device_name(place)})" if place.type == "cuda" else str(place)

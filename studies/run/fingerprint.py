@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from unsinter.cache.location import expand_home
 from unsinter.features.model.folder import local_snapshot
 from unsinter.studies.data.load import find_model
 from unsinter.studies.machine.environment import package_versions
@@ -28,7 +29,7 @@ def study_fingerprint(study: Study) -> str:
         "prompts": _stamps(part.path for part in study.prompts.parts),
         "responses": _stamps(study.responses.path if study.responses else ()),
         "models": [
-            _model_stamps(find_model(source), source.revision)
+            [_model_stamps(find_model(source), source.revision), *_adapter_stamps(source.adapter)]
             if source.activations is None
             else _stamps(source.activations.files())
             for source in study.models
@@ -50,6 +51,10 @@ def _content(study: Study) -> dict[str, Any]:
 def _model_stamps(path: str, revision: str | None) -> Any:
     folder = Path(path)
     return _stamps(sorted(folder.rglob("*"))) if folder.is_dir() else [path, local_snapshot(path, revision)]
+
+
+def _adapter_stamps(adapter: str | None) -> list[Any]:
+    return [] if adapter is None else [_stamps(sorted(expand_home(adapter).glob("*")))]
 
 
 def _stamps(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
