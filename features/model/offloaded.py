@@ -31,13 +31,24 @@ def brought_in(model: nn.Module, name: str) -> Tensor:
 
 
 def blind_hooks(model: nn.Module) -> list[str]:
-    """Return the modules whose hook brings weights in from a place that it does not say."""
+    """Return the modules and weights that a hook would bring in from a place that it does not know."""
     return [
-        path
+        name
         for path, module in model.named_modules()
         for hook in _hooks(module)
-        if getattr(hook, "offload", False) and getattr(hook, "weights_map", None) is None
+        if getattr(hook, "offload", False)
+        for name in _unknown(path, module, hook)
     ]
+
+
+def _unknown(path: str, module: nn.Module, hook: Any) -> list[str]:
+    """Return what one hook that brings weights in does not know the place of."""
+    weights = getattr(hook, "weights_map", None)
+    if weights is None:
+        return [path]
+    inside = bool(getattr(hook, "place_submodules", False))
+    names = [name for name, _ in module.named_parameters(recurse=inside)]
+    return [f"{path}.{name}" for name in names if not _holds(weights, name)]
 
 
 def has_hooks(model: nn.Module) -> bool:
