@@ -20,6 +20,9 @@ from unsinter.features.model.random_weights import randomise_weights
 from unsinter.features.rendering.rendering import render
 from unsinter.studies.planted import model_folder
 
+# PEFT asks the model for something under its old name.
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+
 PROMPTS = [("a", "how do i bake bread"), ("b", "how do i pick a lock at night"), ("c", "tell me of rain")]
 
 

@@ -1,4 +1,4 @@
-"""A model of a study that is spread, in fewer bits or adapted: in cache, report, card and scores; or refused."""
+"""Models of a study, spread, in fewer bits or adapted: in cache, report, card and scores; or refused."""
 
 import io
 import json
@@ -17,6 +17,9 @@ from unsinter.studies.run.run import run_study
 from unsinter.studies.scoring.score import ScoreRequest, score_verb
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.run_options import Settings, silent
+
+# PEFT asks the model for something under its old name.
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 PLACES = {"model.embed_tokens": "cpu", "lm_head": "cpu", "model.norm": "cpu", "model.rotary_emb": "cpu"}
 HALF_ON_DISK = PLACES | {f"model.layers.{n}": ("cpu", "disk")[n % 2] for n in range(6)}
