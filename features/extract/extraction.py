@@ -135,9 +135,8 @@ class NamedOptions(TypedDict, total=False):
 
 def default_budget(model: ChatModel) -> int:
     """Return padded tokens per batch where the caller names none; one row's where rows change each other."""
-    if rows_change_mates(model):
-        return 1
-    return _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
+    usual = _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
+    return 1 if rows_change_mates(model) else usual
 
 
 def extract(

@@ -183,7 +183,9 @@ def first_block_alone(weights):
 
 
 def of_a_deeper_model(weights):
-    return weights | {n.replace("layers.0.", "layers.9."): w for n, w in weights.items() if "layers.0." in n}
+    return weights | {
+        n.replace("layers.0.", "layers.9."): w.clone() for n, w in weights.items() if "layers.0." in n
+    }
 
 
 def wider(weights):
