@@ -289,6 +289,8 @@ LOGGERS_OF_OTHERS = {
     "studies/cli/terminal.py",
     "studies/run/side_by_side.py",
     "features/endpoint/exchange.py",
+    "features/model/quantised.py",
+    "features/model/weights.py",
 }
 """Where a logger that is not the module's own is asked for: to print all of ours, to tell what another
 process kept, to quiet a library's."""

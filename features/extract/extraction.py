@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.cache.notebook_html import fact_table
-from unsinter.features.extract.forward import make_reader, n_embeddings
+from unsinter.features.extract.forward import make_reader, n_embeddings, rows_change_mates
 from unsinter.features.extract.produce import ExtractionError, ShardProducer
 from unsinter.features.extract.selfcheck import Deviation
 from unsinter.features.model.model import ChatModel
@@ -134,8 +134,9 @@ class NamedOptions(TypedDict, total=False):
 
 
 def default_budget(model: ChatModel) -> int:
-    """Return padded tokens per batch where the caller names none."""
-    return _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
+    """Return padded tokens per batch where the caller names none; one row's where rows change each other."""
+    usual = _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
+    return 1 if rows_change_mates(model) else usual
 
 
 def extract(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from unsinter.features.model.hooks import read_stream
+from unsinter.features.model.load_options import quantization_of
 from unsinter.features.model.model import ChatModel
 from unsinter.features.model.rope_lengths import RopeLengths, forget_lengths, rope_lengths
 from unsinter.features.rendering.batches import make_batch
@@ -28,6 +29,9 @@ class Reader:
     padded: bool = True
     """Whether rows of different lengths may share a batch."""
 
+    alone: bool = False
+    """Whether every row is read in a pass of its own, as models are that rows of one batch change."""
+
     rope: RopeLengths = field(default_factory=RopeLengths)
     """Rows for which the model makes other position tables never share a batch."""
 
@@ -37,7 +41,8 @@ class Reader:
         ``spans`` holds, per row, the token span of each position; spans of several tokens are averaged in
         float32. Layers come in the order asked.
         """
-        parts = self.rope.parts([len(row.token_ids) for row in rows])
+        each = [[place] for place in range(len(rows))]
+        parts = each if self.alone else self.rope.parts([len(row.token_ids) for row in rows])
         if len(parts) == 1:
             return self._read(rows, spans, layers=layers)
         read = [
@@ -63,7 +68,8 @@ class Reader:
             forget_lengths(self.model.backbone)
         with torch.inference_mode(), read_stream(self.model.blocks, layers, take=take):
             self.model.backbone(**inputs, **self.model.options)
-        return torch.stack([kept[layer].to(device) for layer in layers]).cpu()
+        # Blocks may be on several devices: each layer's few vectors come from its own.
+        return torch.stack([kept[layer].cpu() for layer in layers])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +109,20 @@ class _Places:
 def make_reader(model: ChatModel, *, padding_side: str) -> Reader:
     """Return a reader for right padding, where every model counts positions right by itself."""
     return Reader(
-        model=model, padding_side=padding_side, pad_id=pad_id(model), rope=rope_lengths(model.backbone)
+        model=model,
+        padding_side=padding_side,
+        pad_id=pad_id(model),
+        alone=rows_change_mates(model),
+        rope=rope_lengths(model.backbone),
     )
+
+
+def rows_change_mates(model: ChatModel) -> bool:
+    """Whether a row's numbers depend on what else is in its batch.
+
+    In 8 bits a column that is an outlier for one row is computed otherwise for all of them.
+    """
+    return quantization_of(model.identity) == "8bit"
 
 
 def pad_id(model: ChatModel) -> int:

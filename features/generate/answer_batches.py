@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from unsinter.features.extract.forward import rows_change_mates
 from unsinter.features.extract.selfcheck import TOLERANCE
 from unsinter.features.model.model import ChatModel
 from unsinter.features.model.rope_lengths import RopeLengths
@@ -62,6 +63,8 @@ def settle_mates(
     models mix rows even without padding. The mildest grouping under which nothing moves is taken, and a
     warning says so.
     """
+    if rows_change_mates(model):
+        return "none"
     n_new = min(n_new, CHECKED_TOKENS)
     by_length: dict[object, list[RenderedPrompt]] = {}
     by_tables: dict[object, list[RenderedPrompt]] = {}

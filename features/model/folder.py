@@ -1,7 +1,9 @@
 """What a model folder must hold, checked before anything is loaded."""
 
 import os
+from pathlib import Path
 
+from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._validators import validate_repo_id
 
@@ -47,8 +49,8 @@ def check_folder(name: str, *, revision: str | None = None) -> None:
         return
     if (folder / "adapter_config.json").is_file():
         raise ModelError(
-            f"{name}: the folder holds a PEFT adapter; merge it into its base model (merge_and_unload), save "
-            "that and give its folder."
+            f"{name}: the folder holds a PEFT adapter; name the folder of its base model, and this one as "
+            "`adapter`; or merge it (merge_and_unload), save that and give its folder."
         )
     if not (folder / "config.json").is_file():
         raise ModelError(f"{name}: the folder holds no config.json, so it is not a model folder.")
@@ -65,6 +67,24 @@ def check_folder(name: str, *, revision: str | None = None) -> None:
         raise ModelError(f"{name}: the folder holds no weights (*.safetensors or *.bin).")
     if not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
         raise ModelError(f"{name}: the folder holds no tokenizer (tokenizer.json or a vocabulary file).")
+
+
+def model_files(name: str, revision: str | None) -> Path | None:
+    """Return the folder of a model's files; of a hub id its local snapshot, None where there is none."""
+    folder = expand_home(name)
+    if is_folder(folder):
+        return folder
+    place = local_snapshot(name, revision)
+    return None if place is None else Path(place)
+
+
+def local_snapshot(model_id: str, revision: str | None) -> str | None:
+    """Return the folder of the hub's local snapshot, named after the commit; None where there is none."""
+    try:
+        path = try_to_load_from_cache(model_id, "config.json", revision=revision)
+    except HFValidationError:
+        return None
+    return str(Path(path).parent) if isinstance(path, str) else None
 
 
 def _check_hub_id(name: str) -> None:

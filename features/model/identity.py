@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
+from unsinter.features.model.offloaded import brought_in
 from unsinter.features.model.rope_lengths import rope_lengths
 
 HOOK_SITE = "block_output_pre_norm"
@@ -23,22 +24,28 @@ _VOLATILE = {"_name_or_path", "_commit_hash", "transformers_version", "dtype", "
 def weights_digest(model: nn.Module, *, skip: Collection[str] = ()) -> str:
     """Return the SHA-256 over names, dtypes, shapes and bytes of the state, less the names in ``skip``.
 
-    Tensors are digested in threads (hashing releases the interpreter lock); tied ones only once.
+    Tensors are digested in threads (hashing releases the interpreter lock); tied ones only once. Those that
+    are offloaded are read one by one, so that the digest is that of the same model held whole in memory.
+
+    Raises
+    ------
+    ModelError : an offloaded tensor cannot be read.
     """
     state = {name: value for name, value in model.state_dict().items() if name not in skip}
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    by_storage = {_storage_key(value): value for value in tensors.values()}
+    keys = {name: name if value.is_meta else _storage_key(value) for name, value in tensors.items()}
+    by_storage = {key: name for name, key in keys.items()}
+
+    def line(name: str) -> str:
+        value = brought_in(model, name) if tensors[name].is_meta else tensors[name]
+        return f"{value.dtype} {tuple(value.shape)} {_tensor_digest(value)}"
+
     with ThreadPoolExecutor(max_workers=8) as pool:
-        digests = dict(zip(by_storage, pool.map(_tensor_digest, by_storage.values()), strict=True))
+        lines = dict(zip(by_storage, pool.map(line, by_storage.values()), strict=True))
     total = hashlib.sha256()
     for name in sorted(state):
-        value = tensors.get(name)
-        line = (
-            repr(state[name])
-            if value is None
-            else f"{value.dtype} {tuple(value.shape)} {digests[_storage_key(value)]}"
-        )
-        total.update(f"{name} {line}\n".encode())
+        text = repr(state[name]) if name not in tensors else lines[keys[name]]
+        total.update(f"{name} {text}\n".encode())
     return total.hexdigest()
 
 
@@ -71,11 +78,20 @@ def text_identity(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
 
 
 def model_identity(
-    model: Any, tokenizer: PreTrainedTokenizerBase, *, skip: Collection[str] = ()
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    skip: Collection[str] = (),
+    weights: str | None = None,
+    loading: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the identity under which activations are cached; neither names nor paths are in it."""
+    """Return the identity under which activations are cached; neither names nor paths are in it.
+
+    ``weights`` is the digest of the weights where it is known already, ``loading`` what was named of devices,
+    quantisation and adapter.
+    """
     return {
-        "weights": weights_digest(model, skip=skip),
+        "weights": weights or weights_digest(model, skip=skip),
         "config": config_digest(model.config),
         **text_identity(tokenizer),
         "dtype": str(model.dtype).removeprefix("torch."),
@@ -83,6 +99,7 @@ def model_identity(
         "hook_site": HOOK_SITE,
         # Only where it matters: such rows were once read in batches that changed them.
         **({"rope_tables": "of each row's own length"} if rope_lengths(model).matters else {}),
+        **(loading or {}),
     }
 
 

@@ -1,7 +1,7 @@
 """What can be read as it stands: an ordinary model with all its weights in memory, as plain numbers."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from unsinter.features.model.folder import ModelError
+from unsinter.features.model.offloaded import blind_hooks, has_hooks, is_within_reach
 
 _INNER = {
     "_orig_mod": ("compiled with torch.compile", "model._orig_mod"),
@@ -28,12 +29,16 @@ _DEQUANTISED = {"mxfp4"}
 _REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def check_model(model: object, *, name: str) -> None:
-    """Raise ModelError, saying what to give instead, unless ``model`` is whole, plain and in memory."""
+def check_model(model: object, *, name: str, is_quantised_here: bool = False) -> None:
+    """Raise ModelError, saying what to give instead, unless all weights of ``model`` can be read as numbers.
+
+    ``is_quantised_here`` says that its weights were quantised just now, in a way that is known.
+    """
     _check_kind(model, name)
     assert isinstance(model, PreTrainedModel)
     _check_adapters(model, name)
-    _check_quantised(model, name)
+    if not is_quantised_here:
+        _check_quantised(model, name)
     _check_in_memory(model, name)
 
 
@@ -145,20 +150,25 @@ def _special(name: str, path: str, value: torch.Tensor) -> str:
 
 
 def _check_in_memory(model: PreTrainedModel, name: str) -> None:
-    """Refuse weights that are not there: on the meta device, or moved to CPU or disk until they are used."""
+    """Refuse weights that are not there, and of which no hook of accelerate says where they are.
+
+    Those that a hook brings in from a place it names are read there: what is digested is what is computed
+    with.
+    """
     placed: Any = getattr(model, "hf_device_map", None)
     places = {str(place) for place in placed.values()} if isinstance(placed, Mapping) else set()
-    absent = [path for path, value in _tensors(model) if value.is_meta]
-    away = sorted(places & {"disk", "meta"}) or (["cpu"] if "cpu" in places and len(places) > 1 else [])
-    hooked = [path for path, part in model.named_modules() if _offloads(getattr(part, "_hf_hook", None))]
+    absent = [path for path, value in _tensors(model) if value.is_meta and not is_within_reach(model, path)]
+    away = [] if has_hooks(model) else _away(places)
+    hooked = blind_hooks(model)
     if not absent and not away and not hooked:
         return
     if away or hooked or places:
-        where = f" to {', '.join(away)}" if away else ""
+        where = f" to {', '.join(_away(places))}" if _away(places) else ""
         example = next(iter(absent or hooked), "a block")
         raise ModelError(
             f"{name}: some of its weights are offloaded{where} (such as {example}), so they cannot "
-            "be read; load it whole, without device_map or offload_folder, on a device with room."
+            "be read; load it whole, without device_map or offload_folder, on a device with room; or put "
+            "what shares weights with another part (such as lm_head) where that part is."
         )
     raise ModelError(
         f"{name}: {len(absent)} of its tensors are on the meta device (such as {absent[0]}), which holds no "
@@ -166,14 +176,13 @@ def _check_in_memory(model: PreTrainedModel, name: str) -> None:
     )
 
 
+def _away(places: Collection[str]) -> list[str]:
+    """Return the places, of those in a map, from which weights are brought in for use."""
+    return sorted({"disk", "meta"} & set(places)) or (["cpu"] if "cpu" in places and len(places) > 1 else [])
+
+
 def _tensors(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
-    return [*model.named_parameters(), *model.named_buffers()]
-
-
-def _offloads(hook: object) -> bool:
-    """Whether a hook of accelerate, or one of a chain of them, brings weights in only while they are used."""
-    inner = getattr(hook, "hooks", ())
-    return bool(getattr(hook, "offload", False)) or any(_offloads(part) for part in inner)
+    return [*model.named_parameters(remove_duplicate=False), *model.named_buffers()]
 
 
 def _method(holder: object) -> str | None:
@@ -190,7 +199,8 @@ def _method(holder: object) -> str | None:
 def _quantised(name: str, how: str) -> str:
     return (
         f"{name}: its weights are quantised ({how}), so the numbers they stand for are not those stored; "
-        "give the model it was made from, in float32, bfloat16 or float16."
+        "give the model it was made from, in float32, bfloat16 or float16 (and, to read it in fewer bits, "
+        "quantization: 8bit or 4bit)."
     )
 
 

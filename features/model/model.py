@@ -3,33 +3,26 @@
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForCausalLM,
-    AutoModelForImageTextToText,
-    AutoTokenizer,
-    PreTrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from unsinter.cache.errors import is_fault
 from unsinter.cache.location import expand_home
+from unsinter.features.model.adapter import check_adapter
 from unsinter.features.model.blocks import UnknownArchitectureError, locate_stack
+from unsinter.features.model.devices import check_device, check_machine, is_spread, main_device
+from unsinter.features.model.digest_notes import noted_digest
 from unsinter.features.model.folder import ModelError, check_folder
-from unsinter.features.model.identity import model_identity
+from unsinter.features.model.identity import model_identity, weights_digest
+from unsinter.features.model.load_options import DTYPES, LoadOptions, NamedLoading, kinds
 from unsinter.features.model.loadable import check_config, check_model, check_tokenizer, quiet_loading
+from unsinter.features.model.weights import load_weights, reading, weights_stamps
 
 logger = logging.getLogger(__name__)
-
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_HEADS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,44 +58,52 @@ def load_model(
     device: str = "auto",
     revision: str | None = None,
     chat_template: str | None = None,
+    **named: Unpack[NamedLoading],
 ) -> ChatModel:
     """Load a model and its tokenizer, find its blocks and verify that hooks on them read the stream.
 
-    ``dtype`` is "auto" (as stored), "float32", "float16" or "bfloat16"; ``device`` is "auto" or a torch
-    device; ``revision`` a commit, tag or branch of a hub id. ``chat_template`` takes the place of the
-    tokenizer's own.
+    ``dtype`` is "auto" (as stored), "float32", "float16" or "bfloat16"; ``device`` is "auto", "cpu", "mps",
+    "cuda" or "cuda:N"; ``revision`` a commit, tag or branch of a hub id. ``chat_template`` takes the place of
+    the tokenizer's own. Further fields of `LoadOptions` are given by name: ``device_map``, ``quantization``,
+    ``attention``, ``adapter``, ``notes``.
 
     Raises
     ------
-    ModelError : something is missing or cannot be read.
+    ModelError : something is missing or cannot be read, or this machine cannot do what is named.
     UnknownArchitectureError : the residual stream cannot be located with certainty.
     """
-    if dtype != "auto" and dtype not in _DTYPES:
-        raise ModelError(f"dtype must be auto, {', '.join(_DTYPES)}; got {dtype!r}.")
+    options = LoadOptions(dtype=dtype, device=device, revision=revision, **named)
+    check_machine(options)
     name = str(expand_home(name_or_folder)) if str(name_or_folder).startswith("~") else str(name_or_folder)
     check_folder(name, revision=revision)
-    of = revision or "main"
+    if options.adapter is not None:
+        check_adapter(options.adapter)
+    of, place = revision or "main", check_device(device)
+    stamps = partial(weights_stamps, name, options, place=place)
+    before = stamps()
     with quiet_loading():
-        config = _reading(
+        config = reading(
             name, "config", lambda: AutoConfig.from_pretrained(name, trust_remote_code=False, revision=of)
         )
         check_config(config, name=name)
-        tokenizer = _reading(
+        tokenizer = reading(
             name,
             "tokenizer",
             lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False, revision=of),
         )
-        model, missing = _load_weights(name, config, dtype, revision=of)
-        check_model(model, name=name)
+        loaded = load_weights(name, config, options, place=place)
+        model, missing = loaded.model, loaded.missing
+        check_model(model, name=name, is_quantised_here=options.quantization is not None)
         check_tokenizer(tokenizer, name=name)
     if chat_template is not None:
         tokenizer.chat_template = chat_template
-    if model.dtype not in _DTYPES.values():
+    if str(model.dtype).removeprefix("torch.") not in DTYPES:
         raise ModelError(f"{name}: weights are {model.dtype}; pass dtype='float32', 'float16' or 'bfloat16'.")
-    placed = _device(device)
     # Digested before it is placed: hashing reads every byte from the CPU's side.
-    identity = model_identity(model, tokenizer, skip=missing)
-    model.to(placed)  # type: ignore[arg-type]
+    weights = noted_digest(options.notes, stamps, before, lambda: weights_digest(model, skip=missing))
+    identity = model_identity(model, tokenizer, weights=weights, loading=loaded.loading)
+    if options.quantization is None and options.device_map is None:
+        model.to(place)  # type: ignore[arg-type]
     return _wrapped(model, tokenizer, name=Path(name).name, identity=identity, missing=missing)
 
 
@@ -114,14 +115,17 @@ def wrap_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, na
 
     Raises
     ------
-    ModelError : as `load_model`; also a model that is wrapped, quantised, offloaded or with loose adapters.
+    ModelError : as `load_model`; also a model that is wrapped, quantised, offloaded to where its weights
+        cannot be read, or with loose adapters.
     UnknownArchitectureError : as `load_model`.
     """
     check_model(model, name=name)
     check_tokenizer(tokenizer, name=name)
-    if model.dtype not in _DTYPES.values():
-        raise ModelError(f"{name}: weights are {model.dtype}; convert to {', '.join(_DTYPES)}.")
-    identity = model_identity(model, tokenizer, skip=frozenset())
+    if str(model.dtype).removeprefix("torch.") not in DTYPES:
+        raise ModelError(f"{name}: weights are {model.dtype}; convert to {', '.join(DTYPES)}.")
+    placed: Any = getattr(model, "hf_device_map", {})
+    loading = {"device_map": ", ".join(kinds(placed))} if is_spread(model) else {}
+    identity = model_identity(model, tokenizer, loading=loading)
     return _wrapped(model, tokenizer, name=name, identity=identity, missing=frozenset())
 
 
@@ -144,7 +148,7 @@ def _wrapped(
         tokenizer=tokenizer,
         n_layers=len(stack.blocks),
         d_model=stack.d_model,
-        device=model.device,
+        device=main_device(model),
         dtype=identity["dtype"],
         is_causal=stack.is_causal,
         can_generate=stack.is_causal and model.can_generate() and not missing,
@@ -152,46 +156,6 @@ def _wrapped(
         options=stack.options,
         identity=identity,
     )
-
-
-def _reading(name: str, what: str, read: Any) -> Any:
-    """Run one of the library's readers; whatever it raises becomes one line that names the model."""
-    try:
-        return read()
-    except BaseException as error:  # the readers raise every kind, the parser's own among it
-        if not is_fault(error):
-            raise
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        cause = lines[0] if lines else type(error).__name__
-        raise ModelError(f"{name}: its {what} cannot be read: {cause}") from error
-
-
-def _load_weights(
-    name: str, config: PreTrainedConfig, dtype: str, *, revision: str
-) -> tuple[PreTrainedModel, frozenset[str]]:
-    """Return the model on the CPU and the names of weights that its files lack."""
-    auto = _auto_class(config)
-    wanted = dtype if dtype == "auto" else _DTYPES[dtype]
-    model, info = _reading(
-        name,
-        "weights",
-        lambda: auto.from_pretrained(
-            name, dtype=wanted, output_loading_info=True, trust_remote_code=False, revision=revision
-        ),
-    )
-    return model, frozenset(info["missing_keys"])
-
-
-def _auto_class(config: PreTrainedConfig) -> Any:
-    """Return the loader that keeps the language-model head where the files hold one."""
-    named = config.architectures or []
-    has_head = any(name.endswith(_HEADS) for name in named)
-    if not has_head or config.is_encoder_decoder:
-        return AutoModel
-    for auto in (AutoModelForCausalLM, AutoModelForImageTextToText):
-        if type(config) in auto._model_mapping:
-            return auto
-    return AutoModel
 
 
 def _check_missing(
@@ -232,19 +196,6 @@ def _context(backbone: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> i
     if tokenizer.model_max_length < 10**9:
         limits.append(int(tokenizer.model_max_length))
     return min(limits, default=None)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        if device.type == "meta":
-            raise ModelError("device 'meta' holds no numbers; name cpu, cuda or auto.")
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
-    return device
 
 
 __all__ = ["ChatModel", "ModelError", "UnknownArchitectureError", "load_model"]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from unsinter.cache.errors import UnsinterError
+from unsinter.features.model.devices import main_device
 from unsinter.features.model.hooks import block_input, block_output, read_stream
 
 
@@ -87,8 +88,7 @@ def _probe_batch(backbone: PreTrainedModel) -> tuple[Tensor, Tensor]:
         usable = usable[usable != special] if isinstance(special, int) else usable
     generator = torch.Generator().manual_seed(0)
     picked = usable[torch.randperm(len(usable), generator=generator)[:18] % len(usable)]
-    device = next(backbone.parameters()).device
-    ids = picked.repeat(18)[:18].reshape(2, 9).to(device)
+    ids = picked.repeat(18)[:18].reshape(2, 9).to(main_device(backbone))
     mask = torch.ones_like(ids)
     mask[1, -3:] = 0
     return ids, mask

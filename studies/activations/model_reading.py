@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from unsinter.cache import ActivationStore
 from unsinter.cache.key import identity_key
 from unsinter.features.extract.extraction import Extraction, ExtractionOptions, extract
+from unsinter.features.model.devices import placement_text
 from unsinter.features.model.model import ChatModel, load_model
+from unsinter.features.model.random_weights import randomising_fault
 from unsinter.features.rendering.rendering import RenderedPrompt, render, rendered_identity
 from unsinter.studies.activations.answers import Answers, answers_of
 from unsinter.studies.data.dataset import Dataset
@@ -89,7 +92,7 @@ def read_model(
     Where the study allows response positions and asks for one, the answers come first and are read behind
     their prompts; a prompt without an answer is then not present.
     """
-    model = load_source(source)
+    model = load_source(source, notes=settings.cache_root)
     rendered = render_prompts([(p.id, p.prompt) for p in dataset.prompts], model, source)
     check(rendered_identity(model, rendered))
     answers: Answers | None = None
@@ -114,15 +117,27 @@ def read_model(
         name=source.name,
         identity=rendered_identity(model, fitting),
         facts=extraction_facts(model, extraction)
-        | {"cache_key": identity_key(rendered_identity(model, rendered))},
+        | {"cache_key": identity_key(rendered_identity(model, rendered))}
+        | _not_had(study, model),
     )
 
 
-def load_source(source: ModelSource) -> ChatModel:
-    """Load a model as the study says; see `load_model`."""
+def load_source(source: ModelSource, *, notes: Path | None = None) -> ChatModel:
+    """Load a model as the study says; ``notes`` is the cache where its digest is noted. See `load_model`."""
     return load_model(
-        find_model(source), dtype=source.dtype, revision=source.revision, chat_template=source.template_text
+        find_model(source),
+        dtype=source.dtype,
+        revision=source.revision,
+        chat_template=source.template_text,
+        notes=notes,
+        **source.loading,
     )
+
+
+def _not_had(study: Study, model: ChatModel) -> dict[str, Any]:
+    """Return the controls that the study asks for and this model cannot have, in words; else nothing."""
+    why = randomising_fault(model) if study.controls.random_model else None
+    return {} if why is None else {"not_had": {"random_model": why}}
 
 
 def _behind_prompts(
@@ -208,6 +223,7 @@ def extraction_facts(model: ChatModel, extraction: Extraction) -> dict[str, Any]
         "d_model": model.d_model,
         "dtype": model.dtype,
         "device": model.device.type,
+        "placed": placement_text(model.model),
         "rows_computed": extraction.n_computed,
         "rows_from_cache": extraction.n_reused,
         "tokens": extraction.n_tokens,

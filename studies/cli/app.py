@@ -163,13 +163,14 @@ def score(
     text: Annotated[list[str] | None, typer.Option(help="A text; may be given again.")] = None,
     file: Annotated[str | None, typer.Option(help="JSONL, CSV or Parquet, or a text per line.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per text.")] = False,
+    adapter: Annotated[str | None, typer.Option(help="Folder of the adapter its model had merged.")] = None,
 ) -> None:
     """Score new texts: per text a line of score, probability, decision and its beginning, tab-separated."""
     from unsinter.studies.scoring.score import ScoreRequest, score_verb
 
     request = ScoreRequest(
         probe=probe, model=model, texts=text or [], file=file, dash=source, stdin=sys.stdin.buffer,
-        as_json=json,
+        as_json=json, adapter=adapter,
     )  # fmt: skip
     with progress_bars() as progress:
         lines = score_verb(request, progress=progress)

@@ -80,7 +80,9 @@ def memory_needed(path: str, *, dtype: str) -> list[Finding]:
         f"{size_text(need.weights)} of weights and about {size_text(need.batch)} for a batch, "
         f"{size_text(free)} free"
     )
-    return [Finding(subject="memory for the model", state=state, is_problem=need.total > free)]
+    if is_short := need.total > free:
+        state += "; in a study `quantization` makes it smaller, and `device_map: auto` spreads it"
+    return [Finding(subject="memory for the model", state=state, is_problem=is_short)]
 
 
 def examine_model(path: str, *, dtype: str) -> tuple[list[Table], list[str]]:
@@ -96,12 +98,14 @@ def examine_model(path: str, *, dtype: str) -> tuple[list[Table], list[str]]:
 
 
 def _about(model: "ChatModel") -> list[tuple[str, str]]:
+    from unsinter.features.model.devices import placement_text
+
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.model.parameters())
     n_parameters = sum(tensor.numel() for tensor in model.model.parameters())
     width = {"float32": 4}.get(model.dtype, 2)
     return [
         ("parameters", f"{n_parameters:,}"),
-        ("weights", f"{size_text(weights)} in {model.dtype} on {model.device}"),
+        ("weights", f"{size_text(weights)} in {model.dtype} on {placement_text(model.model)}"),
         ("layers", f"0 (embedding) to {model.n_layers}"),
         ("width", str(model.d_model)),
         ("context", "no limit stated" if model.context is None else f"{model.context:,} tokens"),

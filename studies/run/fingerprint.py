@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from unsinter.cache.location import expand_home
+from unsinter.features.model.folder import local_snapshot
 from unsinter.studies.data.load import find_model
 from unsinter.studies.machine.environment import package_versions
 from unsinter.studies.run.step_kinds import KINDS
@@ -27,7 +29,7 @@ def study_fingerprint(study: Study) -> str:
         "prompts": _stamps(part.path for part in study.prompts.parts),
         "responses": _stamps(study.responses.path if study.responses else ()),
         "models": [
-            _model_stamps(find_model(source), source.revision)
+            [_model_stamps(find_model(source), source.revision), *_adapter_stamps(source.adapter)]
             if source.activations is None
             else _stamps(source.activations.files())
             for source in study.models
@@ -51,16 +53,8 @@ def _model_stamps(path: str, revision: str | None) -> Any:
     return _stamps(sorted(folder.rglob("*"))) if folder.is_dir() else [path, local_snapshot(path, revision)]
 
 
-def local_snapshot(model_id: str, revision: str | None) -> str | None:
-    """Return the folder of the hub's local snapshot, named after the commit; None where there is none."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        path = try_to_load_from_cache(model_id, "config.json", revision=revision)
-    except HFValidationError:
-        return None
-    return str(Path(path).parent) if isinstance(path, str) else None
+def _adapter_stamps(adapter: str | None) -> list[Any]:
+    return [] if adapter is None else [_stamps(sorted(expand_home(adapter).glob("*")))]
 
 
 def _stamps(paths: Iterable[Path]) -> list[tuple[str, int, int]]:

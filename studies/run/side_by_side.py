@@ -19,6 +19,7 @@ from joblib.externals.loky import wait
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
 from unsinter.cache.errors import UnsinterError, one_line
+from unsinter.features.model.folder import local_snapshot
 from unsinter.features.model.memory import estimate_memory
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.load import find_model
@@ -26,7 +27,6 @@ from unsinter.studies.machine.free_memory import free_memory
 from unsinter.studies.run.across_categories_step import answer_across
 from unsinter.studies.run.causal_step import check_causes
 from unsinter.studies.run.child_process import KeptRecords, deaf_to_interrupts, end_with_parent
-from unsinter.studies.run.fingerprint import local_snapshot
 from unsinter.studies.run.model import ModelOutcome, study_model
 from unsinter.studies.run.separation_step import separate_factors
 from unsinter.studies.run.token_scores_step import read_shown_prompts

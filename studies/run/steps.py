@@ -14,6 +14,7 @@ from unsinter.studies.data.dataset import Dataset, make_dataset
 from unsinter.studies.data.load import read_study_prompts
 from unsinter.studies.export.probe_facts import data_licences
 from unsinter.studies.machine.environment import describe_machine, package_versions
+from unsinter.studies.machine.loading import check_loading
 from unsinter.studies.probing.model_differences import model_differences
 from unsinter.studies.run.answer_facts import source_counts
 from unsinter.studies.run.model import ModelOutcome
@@ -31,6 +32,7 @@ from unsinter.studies.tables.transfer_columns import with_target
 def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprint: str) -> dict[str, Any]:
     """Run what is not yet done of a study, write and seal its folder, and return its summary."""
     started = time.monotonic()
+    check_loading(study.models)
     dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
     noted = replace(
         settings, on_read=lambda: folder.start(split_table(dataset)), progress=folder.timed(settings.progress)

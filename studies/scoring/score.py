@@ -1,7 +1,7 @@
 """What `unsinter score` does: an exported probe, its model and some texts in; a line per text out."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -9,10 +9,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from transformers import AutoTokenizer
 
+from unsinter.cache import default_root
 from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.extract.in_memory import read_site
+from unsinter.features.model.adapter import adapter_digest, check_adapter
 from unsinter.features.model.folder import check_folder
 from unsinter.features.model.identity import text_identity
+from unsinter.features.model.load_options import quantization_of
 from unsinter.features.model.model import ChatModel, load_model
 from unsinter.features.rendering.rendering import render, whole_identity
 from unsinter.probes.arrays import FloatArray
@@ -84,19 +87,21 @@ class ScoreRequest:
     dash: str | None = None
     stdin: BinaryIO
     as_json: bool = False
+    adapter: str | None = None
+    """Folder of the adapter that the probe's model had merged; its digest must be that one's."""
 
 
 def score_verb(request: ScoreRequest, *, progress: Progress) -> list[str]:
     """Return one line per text, in order; whatever can be refused is refused before the weights are read."""
     probe = load_probe(request.probe)
     inputs = input_texts(request.texts, file=request.file, dash=request.dash, stdin=request.stdin)
-    loaded = load_fitting_model(probe, request.model)
+    loaded = load_fitting_model(probe, request.model, adapter=request.adapter)
     scored = score_texts(probe, loaded, inputs, progress=progress)
     return [text.json_line() if request.as_json else text.line() for text in scored]
 
 
-def load_fitting_model(probe: ProbeWeights, model: str) -> ChatModel:
-    """Load the probe's model, in the probe's dtype.
+def load_fitting_model(probe: ProbeWeights, model: str, *, adapter: str | None = None) -> ChatModel:
+    """Load the probe's model as its card says: dtype, bits, spread over devices, adapter merged.
 
     Raises
     ------
@@ -113,12 +118,41 @@ def load_fitting_model(probe: ProbeWeights, model: str) -> ChatModel:
             "score activations of the same kind: load_probe(...).scores(X)."
         )
     check_folder(folder)
+    _check_adapter(probe, about, adapter)
     revision = None if is_folder(expand_home(folder)) else _revision(probe)
     template = probe_context(probe).template_text
     probe.check_fits(identity=_text_identity(folder, revision=revision, chat_template=template))
-    loaded = load_model(folder, dtype=about["dtype"], revision=revision, chat_template=template)
+    loaded = load_model(
+        folder,
+        dtype=about["dtype"],
+        revision=revision,
+        chat_template=template,
+        quantization=quantization_of(about),
+        device_map="auto" if about.get("device_map") else None,
+        adapter=adapter,
+        notes=default_root(),
+    )
     probe.check_fits(identity=loaded.identity, d_model=loaded.d_model)
     return loaded
+
+
+def _check_adapter(probe: ProbeWeights, about: Mapping[str, Any], adapter: str | None) -> None:
+    """Refuse another adapter than the probe's model had, or one where it had none."""
+    wanted = about.get("adapter")
+    if wanted is None and adapter is not None:
+        raise ProbeFileError(
+            f"{probe.name} was fitted on a model without an adapter; leave out the one named ({adapter})."
+        )
+    if wanted is not None and adapter is None:
+        raise ProbeFileError(
+            f"{probe.name} was fitted on a model with an adapter merged (digest {str(wanted)[:16]}); name "
+            "its folder with --adapter."
+        )
+    if adapter is not None and (got := adapter_digest(check_adapter(adapter))) != wanted:
+        raise ProbeFileError(
+            f"{probe.name} does not fit: the adapter {adapter} has the digest {got[:16]} where the probe's "
+            f"model had {str(wanted)[:16]}."
+        )
 
 
 def score_texts(

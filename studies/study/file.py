@@ -9,11 +9,12 @@ import yaml
 from pydantic import Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
 from unsinter.cache.errors import UnsinterError as UnsinterError
-from unsinter.cache.location import expand_home, is_folder
+from unsinter.cache.location import expand_home
 from unsinter.features.records.columns import Column
 from unsinter.probes.families.registry import DEFAULT, family_of
 from unsinter.studies.study.causal import Causal
 from unsinter.studies.study.group_minimums import MIN_GROUPS
+from unsinter.studies.study.model_loading import folders_beside
 from unsinter.studies.study.model_source import with_texts
 from unsinter.studies.study.own_targets import OwnTarget, target_name
 from unsinter.studies.study.parts import check_models, check_positions
@@ -224,8 +225,7 @@ def _placed(model: ModelSource, origin: Path) -> ModelSource:
     if (saved := model.activations) is not None:
         _existing((saved.ids,), origin, f"models: {model.name}: activations.ids")
         return model.model_copy(update={"activations": saved.resolved(origin.parent)})
-    folder = origin.parent / expand_home(model.path)
-    return model.model_copy(update={"path": str(folder.resolve())}) if is_folder(folder) else model
+    return model.model_copy(update=folders_beside(model, origin.parent))
 
 
 def _first_problem(error: ValidationError) -> str:

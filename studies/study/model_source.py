@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, JsonValue, ValidationError, field_v
 from unsinter.cache.location import expand_home
 from unsinter.features.rendering.clock import DEFAULT_DATE, checked_date
 from unsinter.features.rendering.template_input import TemplateInput
+from unsinter.studies.study.model_loading import ModelLoading
 from unsinter.studies.study.saved_activations import SavedActivations, check_source
 from unsinter.studies.study.section import FILE_NAME, Section
 
@@ -109,7 +110,7 @@ def context_of(card: Mapping[str, Any]) -> PromptContext:
 _UNSAID: Mapping[str, Any] = {"system": None, "examples": [], "template_options": {}, "template_text": None}
 
 
-class ModelPlace(Section):
+class ModelPlace(ModelLoading):
     """Where a model is, and how its prompts are rendered."""
 
     name: str = Field(pattern=FILE_NAME)

@@ -18,6 +18,7 @@ from unsinter.studies.cli.tables.check import check_tables
 from unsinter.studies.data.check import CheckReport, check_data, check_records
 from unsinter.studies.data.load import read_study_prompts
 from unsinter.studies.data.own_questions import OwnQuestions
+from unsinter.studies.machine.loading import loading_problems
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.label_rates import write_label_rates
 from unsinter.studies.study.run_files import check_run_file
@@ -61,6 +62,8 @@ def check_verb(request: CheckRequest) -> list[Table]:
     tables: list[Table] = list(check_tables(report))
     if report.notes:
         tables.append(("worth knowing", ("note",), [(note,) for note in report.notes]))
+    if problems := loading_problems(load_study(studies[0]).models) if studies else ():
+        tables.append(("would not run on this machine", ("why",), [(problem,) for problem in problems]))
     return tables
 
 

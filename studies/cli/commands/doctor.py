@@ -8,6 +8,7 @@ from unsinter.cache import default_root
 from unsinter.studies.cli.commands.forecast import forecast_study
 from unsinter.studies.data.load import find_model
 from unsinter.studies.machine.doctor import examine_machine, examine_model, memory_needed
+from unsinter.studies.machine.loading import loading_problems, read_on
 from unsinter.studies.machine.surroundings import examine_surroundings
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.model_source import ModelSource
@@ -47,6 +48,9 @@ def doctor_verb(
     if study_file is not None:
         tables += forecast_study(study_file, n_prompts=n_prompts, devices=devices)
         study = load_study(study_file)
+        rows = [(source.name, read_on(source)) for source in study.models if source.activations is None]
+        tables.append((f"{study.name}: what its models are read on", ("model", "read on"), rows))
+        problems += loading_problems(study.models)
         examined = [examine_surroundings(study.name, source, study.positions) for source in study.models]
         for around in filter(None, examined):
             tables.append(around.table)
@@ -56,7 +60,8 @@ def doctor_verb(
         return Examination(tables=tables, lines=lines, problems=problems)
     folder = find_model(ModelSource(name="model", path=model))
     memory = memory_needed(folder, dtype=dtype)
-    tables.append(("memory", ("what", "state"), [(f.subject, f.state) for f in memory]))
+    place = ("read on", read_on(ModelSource(name="model", path=model)))
+    tables.append(("memory", ("what", "state"), [place, *((f.subject, f.state) for f in memory)]))
     if too_large := [f"{f.subject}: {f.state}; it was not loaded" for f in memory if f.is_problem]:
         return Examination(tables=tables, lines=lines, problems=problems + too_large)
     about, own = examine_model(folder, dtype=dtype)

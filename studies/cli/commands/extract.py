@@ -14,6 +14,7 @@ from unsinter.studies.activations.model_reading import (
 )
 from unsinter.studies.activations.saved_reading import import_saved
 from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.machine.loading import check_loading
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.run_options import Progress, Settings
 from unsinter.studies.tables.columns import Table
@@ -29,6 +30,7 @@ def extract_verb(
     """
     share = None if shard is None else read_share(shard)
     study = load_study(study_file, overrides=overrides)
+    check_loading(study.models)
     prompts = read_study_prompts(study.prompts, seed=study.seed)
     # No run folder yet: the study file itself is what needs these activations.
     settings = Settings(folder=study_file, cache_root=default_root(), progress=progress, share=share)
@@ -38,7 +40,7 @@ def extract_verb(
             *_, facts = import_saved(study, source, [p.id for p in prompts], settings)
             rows.append((source.name, *_extraction_row(facts)))
             continue
-        model = load_source(source)
+        model = load_source(source, notes=settings.cache_root)
         rendered = render_prompts([(p.id, p.prompt) for p in prompts], model, source)
         extraction = extract_into_cache(study, source, model, rendered, settings)
         n_missing = 0 if share is None else count_missing(extraction)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from unsinter.cache import default_root
 from unsinter.features.records.known_names import near_name
 from unsinter.features.rendering.rendering import whole_identity
 from unsinter.studies.activations.model_reading import load_source, render_prompts
@@ -137,7 +138,7 @@ def _fresh_scores(
     source = _source(reader, model)
     identity = summary["models"][model]["identity"]
     columns = [_column(reader, summary, site) for site in sites]
-    loaded = load_source(source)
+    loaded = load_source(source, notes=default_root())
     (row,) = render_prompts([(str(labels["id"]), str(labels["prompt"]))], loaded, source)
     site = sites[0]
     file = weights_file(reader.folder, model=model, target=str(site["target"]))

@@ -228,8 +228,8 @@ def _dropped(evidence: Evidence) -> Iterator[Gap]:
     for model, part in evidence.models.items():
         if dropped := (part.get("extraction") or {}).get("dropped"):
             listed = ", ".join(map(str, dropped[:5])) + (", …" if len(dropped) > 5 else "")
-            saved = (part.get("extraction") or {}).get("not_had")
-            why = "have no saved activations" if saved else "were dropped as too long"
+            is_saved = (part.get("extraction") or {}).get("device") == "saved activations"
+            why = "have no saved activations" if is_saved else "were dropped as too long"
             yield model, f"The {len(dropped)} prompts that {why}: {listed}."
 
 

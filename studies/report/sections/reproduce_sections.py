@@ -1,6 +1,7 @@
 """How to make a run again, and the words that its page uses."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,7 +31,7 @@ def reproduce_blocks(evidence: Evidence) -> list[Block]:
     ]
     for model, part in evidence.models.items():
         identity = ", ".join(
-            f"{key} {str(value)[:16]}" for key, value in (part.get("identity") or {}).items() if value
+            f"{key} {_part(str(value))}" for key, value in (part.get("identity") or {}).items() if value
         )
         facts.append((model, f"{identity}; {_extraction(part.get('extraction') or {})}"))
         beside = (*_context(part.get("context")), *served_lines(part))
@@ -46,6 +47,8 @@ def reproduce_blocks(evidence: Evidence) -> list[Block]:
         Command(text=evidence.study_text, title="study.yaml, as it was run", folded=True),
     ]
 
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _SHOWN = 300
 """Characters of a text that stands in full in study.yaml, further down."""
@@ -69,6 +72,11 @@ def _context(context: Any) -> Iterator[tuple[str, str]]:
         yield "chat template", "one of the study's own, in study.yaml below"
 
 
+def _part(value: str) -> str:
+    """Return a part of an identity: the beginning of a digest, or words as they are."""
+    return value[:16] if _DIGEST.fullmatch(value) else value
+
+
 def _short(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -87,7 +95,8 @@ def _extraction(facts: dict[str, Any]) -> str:
     same = "not compared" if deviation is None else f"deviation {deviation:.1e}"
     if deviation is None and facts.get("rows_from_cache"):
         same = "compared when an earlier run wrote them to the cache"
-    return f"dtype {facts.get('dtype', 'as loaded')}; rows alone against in a batch: {same}"
+    on = f" on {facts['placed']}" if facts.get("placed") else ""
+    return f"dtype {facts.get('dtype', 'as loaded')}{on}; rows alone against in a batch: {same}"
 
 
 def glossary_blocks() -> list[Block]:

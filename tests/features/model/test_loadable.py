@@ -183,7 +183,7 @@ def test_a_quantised_folder_is_refused_before_its_weights_are_read(folder, metho
 
 def test_a_folder_with_an_adapter_or_gguf_alone_is_refused(folder):
     (folder / "adapter_config.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(ModelError, match=r"holds a PEFT adapter; merge it into its base model"):
+    with pytest.raises(ModelError, match=r"holds a PEFT adapter; name the folder of its base model"):
         load_model(folder)
     (folder / "adapter_config.json").unlink()
     (folder / "model.safetensors").rename(folder / "model.gguf")

@@ -1,0 +1,101 @@
+"""A PEFT adapter merged into the weights of its base model, in memory; neither folder is changed."""
+
+import hashlib
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from unsinter.cache.errors import is_fault
+from unsinter.cache.json_text import read_json
+from unsinter.cache.location import expand_home, is_folder, open_regular
+from unsinter.features.model.folder import LONGEST_CONFIG, ModelError
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+_VOLATILE = {"base_model_name_or_path", "revision", "peft_version", "inference_mode", "auto_mapping"}
+"""Fields that say where an adapter came from, and change no number."""
+
+_CHUNK = 1 << 20
+
+
+def check_adapter(name: str | Path) -> Path:
+    """Return the folder of an adapter that could be merged, as far as its files show.
+
+    Raises
+    ------
+    ModelError : it is none, lacks a file, or is of a kind that has no weights to merge.
+    """
+    folder = expand_home(name)
+    if not is_folder(folder):
+        raise ModelError(f"adapter {folder}: no such folder; name one with {CONFIG} and {WEIGHTS}.")
+    for file in (CONFIG, WEIGHTS):
+        if not (folder / file).is_file():
+            other = " (a pickle is not opened)" if (folder / "adapter_model.bin").is_file() else ""
+            raise ModelError(
+                f"adapter {folder}: the folder holds no {file}{other}; save the adapter with PEFT's "
+                "save_pretrained, which writes both."
+            )
+    config = _config(folder)
+    if not isinstance(kind := config.get("peft_type"), str):
+        raise ModelError(f"adapter {folder / CONFIG}: it names no peft_type; save the adapter with PEFT.")
+    if kind in ("PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "MULTITASK_PROMPT_TUNING", "CPT"):
+        raise ModelError(
+            f"adapter {folder}: {kind} adds tokens and changes no weight, so it cannot be merged; name one "
+            "that changes weights, as LoRA."
+        )
+    return folder
+
+
+def adapter_digest(folder: Path) -> str:
+    """Return the SHA-256 of an adapter: settings without names and paths, and the bytes of its weights."""
+    settings = {name: value for name, value in _config(folder).items() if name not in _VOLATILE}
+    total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    with open_regular(folder / WEIGHTS) as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()
+
+
+def merged(model: PreTrainedModel, folder: Path, *, name: str) -> PreTrainedModel:
+    """Return the model with an adapter merged into its weights.
+
+    Raises
+    ------
+    ModelError : the adapter is of another model: a layer, a name or a shape does not fit.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from peft.utils import load_peft_weights
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that do not fit, which are refused right after
+            whole = PeftModel.from_pretrained(model, str(folder), trust_remote_code=False)
+            own = set(get_peft_model_state_dict(whole))
+            stored = set(load_peft_weights(str(folder), device="cpu"))
+            if own == stored:
+                plain: PreTrainedModel = whole.merge_and_unload(safe_merge=True)
+                return plain
+        strange = sorted(own ^ stored)[0]
+        fault = f"{strange} is in {'the adapter' if strange in stored else 'the model'} alone"
+    except BaseException as error:  # the readers raise every kind
+        if not is_fault(error):
+            raise
+        lines = [line.strip(" \t:") for line in str(error).splitlines() if line.strip()]
+        fault = " ".join(lines[:2])[:240] or type(error).__name__
+    raise ModelError(
+        f"{name}: the adapter {folder} does not fit this model ({fault.rstrip('.')}); name the model that it "
+        "was trained on."
+    )
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        config = read_json(folder / CONFIG, most_bytes=LONGEST_CONFIG)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"adapter {folder / CONFIG}: cannot be read ({error}).") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"adapter {folder / CONFIG}: it holds no JSON object; save the adapter with PEFT.")
+    return config
