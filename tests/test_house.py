@@ -15,7 +15,9 @@ import pytest
 FOLDERS = ("cache", "probes", "features", "studies")
 
 ORDER = (
+    "cache/places",
     "cache",
+    "cache/s3",
     "probes",
     "probes/logistic",
     "probes/geometry",
