@@ -86,7 +86,7 @@ class Filler:
         )
 
     def _in_order(self, plans: list[ShardPlan]) -> list[ShardPlan]:
-        """Return the plans as this process takes them: each in an order of its own where none can be claimed."""
+        """Return the plans in an order of this process's own, where no shard can be claimed."""
         if not isinstance(self._folder.path, RemotePath):
             return plans
         return random.SystemRandom().sample(plans, len(plans))

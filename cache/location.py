@@ -27,7 +27,7 @@ def local_root() -> Path:
 
 
 def cache_root(place: str | Path) -> Path:
-    """Return a place of a cache as a path: in a store, where it begins so, else a folder, ``~`` the home folder.
+    """Return a place of a cache as a path: in a store, or a folder with ``~`` as the home folder.
 
     Raises
     ------

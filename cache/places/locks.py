@@ -25,7 +25,7 @@ def has_soft_locks(folder: Path) -> bool:
 
 
 def held_by_others(locks: Path) -> bool:
-    """Say whether another process holds, or waits for, a soft lock in a folder of locks, the guard left out."""
+    """Say whether another process holds, or waits for, a soft lock of a shard."""
     return any(is_held_by_others(path) for path in locks.glob("*.safetensors.soft"))
 
 

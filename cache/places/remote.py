@@ -1,4 +1,4 @@
-"""Names in a store that is no file system, as paths: what a cache asks of one, and nothing that a file has."""
+"""Names in a store that is no file system, as paths: what a cache asks of one, and nothing else."""
 
 import errno
 import hashlib
@@ -51,9 +51,8 @@ class Listing(NamedTuple):
 class RemotePath(PosixPath):
     """A name in a store of objects, which looks like a path and never reads or writes a file of this machine.
 
-    A store gives its names one by one: some of them can be listed together, as if they lay in a folder, and a
-    folder is there while there is a name in it. What a kind of store does is in the methods from ``status`` to
-    ``move``; what else a path can do is refused.
+    Names can be listed together as if they lay in a folder; one is there while there is a name in it. What a
+    kind of store does is in the methods from ``status`` to ``move``; what else a path can do is refused.
     """
 
     __slots__ = ()

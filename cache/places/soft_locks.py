@@ -1,9 +1,9 @@
 """Locks that hold on storage of another host: files that are made once, with who holds them written down.
 
-The lock is filelock's strict soft lock. Beside it stands a note with host, process and time of its holder, which
-touches it now and then. A holder that ended on this very kernel is known to be gone, and its lock is broken. One
-elsewhere cannot be asked: where its note stays as it is for minutes, by the clock of who waits, it is called
-silent, and a person decides. No clocks of two hosts are compared.
+The lock is filelock's strict soft lock. Beside it stands a note with host, process and time of its holder,
+which touches it now and then. A holder that ended on this very kernel is known to be gone, and its lock is
+broken. One elsewhere cannot be asked: where its note stays as it is for minutes, by the clock of who waits, it
+is called silent, and a person decides. No clocks of two hosts are compared.
 """
 
 import json
@@ -36,7 +36,7 @@ _START_FIELD = 19
 """Of `/proc/PID/stat`, counted behind the name of the program."""
 
 
-class SilentHolder(OSError):
+class HolderSilentError(OSError):
     """A lock is held by a process of which nothing can be known and that gave no sign for minutes."""
 
 
@@ -65,7 +65,7 @@ def soft_lock(lock: Path, *, wait: bool) -> Iterator[bool]:
 
     Raises
     ------
-    SilentHolder : it is held by one that gives no sign.
+    HolderSilentError : it is held by one that gives no sign.
     OSError : the files of the lock cannot be made, or the file system has no hard links.
     """
     path = soft_path(lock)
@@ -88,7 +88,7 @@ def soft_lock(lock: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def is_held_by_others(lock: Path) -> bool:
-    """Say whether a process that is not known to have ended holds, or waits for, a soft lock; it makes nothing."""
+    """Say whether another process, not known to have ended, holds a soft lock or waits for it."""
     if not soft_path(lock).exists():
         return False
     own = os.getpid()
@@ -101,8 +101,8 @@ def is_held_by_others(lock: Path) -> bool:
 def has_ended(claim: StrictSoftFileClaim) -> bool:
     """Say whether it is certain that the process of a claim has ended.
 
-    Host names do not tell: those of two containers may be equal. A claim of this kernel since its last start and of
-    this process's own space of processes can be looked up; of any other nothing is known.
+    Host names do not tell: those of two containers may be equal. A claim of this kernel since its last start
+    and of this process's own space of processes can be looked up; of any other nothing is known.
     """
     own = _own_claim()
     if claim.hostname != own.hostname or claim.start is None or own.start is None:
@@ -140,7 +140,7 @@ def _acquired(strict: StrictSoftFileLock, path: Path, *, wait: bool) -> bool:
         if now != sign:
             sign, since = now, time.monotonic()
         elif claims and time.monotonic() - since > SILENT_SECONDS:
-            raise SilentHolder(0, _words(path, claims[0]), str(path))
+            raise HolderSilentError(0, _words(path, claims[0]), str(path))
 
 
 def _break_ended(strict: StrictSoftFileLock, claims: tuple[StrictSoftFileClaim, ...]) -> bool:

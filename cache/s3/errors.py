@@ -68,7 +68,7 @@ _BY_STATUS = {
 
 
 class BucketError(UnsinterError, RuntimeError):
-    """A store of objects refused, or cannot be reached or used: why, and what to do. Nothing stored is at fault."""
+    """A store of objects refused, or cannot be reached or used: why, and what to do."""
 
 
 def code_of(error: BaseException) -> str:
@@ -78,7 +78,7 @@ def code_of(error: BaseException) -> str:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Say whether a store answered and refused, without a word on why, as it does where a body is not asked for."""
+    """Say whether a store refused without a word on why, as where no body is asked for."""
     return bool(_STATUS.search(str(error))) and not code_of(error)
 
 

@@ -68,8 +68,8 @@ def root_path(rest: str) -> S3Path:
     is_plain = all(_PART.fullmatch(part) and part not in {".", ".."} for part in prefix)
     if not _BUCKET.fullmatch(name) or not is_plain:
         raise BucketError(
-            f"{f's3://{rest}'[:120]!r} is no place of a cache; write s3://bucket/prefix, of letters, digits and "
-            "any of . _ = + @ -"
+            f"{f's3://{rest}'[:120]!r} is no place of a cache; write s3://bucket/prefix, of letters, digits "
+            "and any of . _ = + @ - in the prefix."
         )
     if find_spec("obstore") is None:
         raise BucketError(
