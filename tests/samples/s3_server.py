@@ -71,7 +71,8 @@ def reset(address: str) -> None:
 def demand_signatures(address: str, after: int) -> None:
     """Let so many more requests pass, then check credentials as AWS does: those of the tests are nobody's."""
     url = f"{address}/moto-api/reset-auth"
-    request = urllib.request.Request(url, data=str(after).encode(), method="POST")
+    plain = {"Content-Type": "text/plain"}
+    request = urllib.request.Request(url, data=str(after).encode(), headers=plain, method="POST")
     urllib.request.urlopen(request, timeout=30).close()
 
 
