@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from unsinter.cache.errors import SilentHolderError, refused
 from unsinter.cache.places.locks import has_soft_locks
 from unsinter.cache.places.remote import RemotePath, Version, version_of
-from unsinter.cache.places.soft_locks import HolderSilentError, soft_lock
+from unsinter.cache.places.soft_locks import SILENT, soft_lock
 from unsinter.cache.places.unfinished import flush_file as flush_file
 from unsinter.cache.places.unfinished import flush_folder as flush_folder
 from unsinter.cache.places.unfinished import is_temporary as is_temporary
@@ -218,9 +218,9 @@ def cache_lock(path: Path, *, wait: bool) -> Iterator[bool]:
                 is_held = stack.enter_context(soft_lock(path, wait=wait))
             else:
                 is_held = stack.enter_context(file_lock(path, wait=wait))
-        except HolderSilentError as error:
-            raise SilentHolderError(f"{path}: this lock is {error.strerror}.") from error
         except OSError as error:
+            if error.errno == SILENT:
+                raise SilentHolderError(f"{path}: this lock is {error.strerror}.") from error
             raise refused(error, path) from error
         yield is_held
 

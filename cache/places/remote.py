@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -116,7 +116,7 @@ class RemotePath(PosixPath):
         objects, folders = self.listing()
         return bool(objects or folders)
 
-    def iterdir(self) -> Iterator["RemotePath"]:
+    def iterdir(self) -> Generator["RemotePath", None, None]:
         """Yield what lies right below this name, sorted."""
         objects, folders = self.listing()
         for name in sorted([*objects, *folders]):
@@ -154,7 +154,7 @@ class RemotePath(PosixPath):
 
     def open_whole(self) -> io.BufferedReader:
         """Return all bytes of a small object, as a file open for reading."""
-        return io.BufferedReader(io.BytesIO(self.fetch()[0]))  # type: ignore[arg-type]
+        return io.BufferedReader(io.BytesIO(self.fetch()[0]))
 
 
 def version_of(path: Path) -> Version | None:

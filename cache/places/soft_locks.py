@@ -6,6 +6,7 @@ broken. One elsewhere cannot be asked: where its note stays as it is for minutes
 is called silent, and a person decides. No clocks of two hosts are compared.
 """
 
+import errno
 import json
 import logging
 import os
@@ -24,6 +25,9 @@ from filelock import StrictSoftFileClaim, StrictSoftFileLock, Timeout
 
 logger = logging.getLogger(__name__)
 
+SILENT = errno.EOWNERDEAD
+"""Number of the error for a lock whose holder gives no sign."""
+
 SILENT_SECONDS = 180.0
 """Time without a sign after which a holder is called silent; network clients show changes up to 60 s late."""
 BEAT_SECONDS = 20.0
@@ -34,10 +38,6 @@ _BOOT_BITS = 64
 """A start of filelock's is the boot's id, and in its last 64 bits the clock ticks since then."""
 _START_FIELD = 19
 """Of `/proc/PID/stat`, counted behind the name of the program."""
-
-
-class HolderSilentError(OSError):
-    """A lock is held by a process of which nothing can be known and that gave no sign for minutes."""
 
 
 def soft_path(lock: Path) -> Path:
@@ -65,8 +65,8 @@ def soft_lock(lock: Path, *, wait: bool) -> Iterator[bool]:
 
     Raises
     ------
-    HolderSilentError : it is held by one that gives no sign.
-    OSError : the files of the lock cannot be made, or the file system has no hard links.
+    OSError : the files of the lock cannot be made, or the file system has no hard links; number ``SILENT``
+    where it is held by one elsewhere that gives no sign.
     """
     path = soft_path(lock)
     strict = StrictSoftFileLock(path, thread_local=False)
@@ -140,7 +140,7 @@ def _acquired(strict: StrictSoftFileLock, path: Path, *, wait: bool) -> bool:
         if now != sign:
             sign, since = now, time.monotonic()
         elif claims and time.monotonic() - since > SILENT_SECONDS:
-            raise HolderSilentError(0, _words(path, claims[0]), str(path))
+            raise OSError(SILENT, _words(path, claims[0]), str(path))
 
 
 def _break_ended(strict: StrictSoftFileLock, claims: tuple[StrictSoftFileClaim, ...]) -> bool:

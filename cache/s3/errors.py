@@ -68,7 +68,10 @@ _BY_STATUS = {
 
 
 class BucketError(UnsinterError, RuntimeError):
-    """A store of objects refused, or cannot be reached or used: why, and what to do."""
+    """A store of objects refused, or cannot be reached or used: why, and what to do.
+
+    It is no error of a value or of a file, so that a store out of reach is never taken for a damaged file.
+    """
 
 
 def code_of(error: BaseException) -> str:

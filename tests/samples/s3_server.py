@@ -78,7 +78,7 @@ def demand_signatures(address: str, after: int) -> None:
 
 @contextmanager
 def refusing_server(status: int, code: str) -> Iterator[str]:
-    """Yield the address of a server that answers everything with one of S3's refusals, which names the key."""
+    """Yield the address of a server that answers all with one of S3's refusals, which names the key."""
     body = (
         f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no {KEY_ID}\nno</Message>"
         f"<AWSAccessKeyId>{KEY_ID}</AWSAccessKeyId></Error>"

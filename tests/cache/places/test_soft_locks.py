@@ -1,4 +1,4 @@
-"""Soft locks: a killed holder here is known, one elsewhere that beats is waited for, a silent one is named."""
+"""Soft locks: a killed holder here is known, one elsewhere that gives signs is waited for, a silent named."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def holder(lock):
 
 
 def move_elsewhere(lock, *, host=None, boot=None, process=None):
-    """Write the claims of a lock anew as another machine would have: other host, other boot, other process."""
+    """Write the claims of a lock anew as another machine would have: other host, boot, process."""
     claims = files_of(lock)[2] / "claims"
     for path in claims.glob("*.claim"):
         magic, token, pid, hostname, start, end = path.read_text().split("\n")

@@ -1,4 +1,4 @@
-"""A cache in a bucket of a real S3 server: the bytes of a folder's, one winner per name, nothing lost by a kill."""
+"""A cache in a bucket of a real S3 server: the bytes of a folder's, one winner per name."""
 
 import os
 import pickle
@@ -131,10 +131,9 @@ def test_a_changed_byte_is_named_set_aside_and_computed_again(bucket):
     raw[-5] ^= 1
     shard.put([bytes(raw)], always=True)
     fresh = ActivationStore.open(bucket, IDENTITY)
+    sites = [(layer, position) for layer in LAYERS for position in POSITIONS]
     with pytest.raises(CacheError, match=f"{shard.name}: the values of .* not the bytes"):
-        for layer in LAYERS:
-            for position in POSITIONS:
-                fresh.read(layer, position, rows)
+        [fresh.read(*site, rows) for site in sites]
     report = verify(bucket, quarantine=True)
     assert [finding.kind for finding in report.findings] == ["damaged"]
     assert str(report.moved[0]).startswith(f"{bucket}/{store.key}/quarantine/")

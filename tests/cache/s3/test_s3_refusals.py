@@ -1,4 +1,4 @@
-"""What a store refuses is one line that says what to do, names no key, and leaves nothing lost or counted twice."""
+"""What a store refuses is one line that says what to do, names no key, and leaves nothing lost."""
 
 from collections import Counter
 
