@@ -214,7 +214,6 @@ def cache_lock(path: Path, *, wait: bool) -> Iterator[bool]:
     with ExitStack() as stack:
         try:
             if has_soft_locks(path.parent):
-                make_folder(path.parent)
                 is_held = stack.enter_context(soft_lock(path, wait=wait))
             else:
                 is_held = stack.enter_context(file_lock(path, wait=wait))

@@ -173,7 +173,9 @@ class ShardReader:
         try:
             file = open_ranges(path)
             known = self._headers.get(part.name)
-            if known is not None:
+            if known is None:
+                file.begin()
+            else:
                 file.order(known.header.offset(*place), known.header.range_bytes)
         except FileNotFoundError:
             raise gone(path, entry) from None
@@ -193,6 +195,8 @@ class ShardReader:
             check = place not in known.sound
             read_range(path, file, known.header, place, out=out, check=check)
             known.sound.add(place)
+        except FileNotFoundError:  # as a store says it, which is not asked until it is read
+            raise gone(path, entry) from None
         except OSError as error:
             raise unreadable(error, path) from error
 

@@ -17,7 +17,7 @@ FOLDERS = ("cache", "probes", "features", "studies")
 ORDER = (
     "cache/places",
     "cache",
-    "cache/s3",
+    "cache/bucket",
     "probes",
     "probes/logistic",
     "probes/geometry",

@@ -24,6 +24,9 @@ class Ranges(Protocol):
     def version(self) -> Version:
         """Return what changes when the bytes do."""
 
+    def begin(self) -> None:
+        """Have the header fetched in the background, where that takes long."""
+
     def order(self, offset: int, n_bytes: int) -> None:
         """Have a range fetched in the background, where that can be."""
 
@@ -80,6 +83,9 @@ def digest_from(file: Ranges, offset: int) -> str:
 
 class _Closing:
     """Ranges that are closed at the end of a block."""
+
+    def begin(self) -> None:
+        """Have the header fetched in the background, where that takes long."""
 
     def close(self) -> None:
         """Let go of what was opened."""
@@ -140,15 +146,17 @@ class ObjectRanges(_Closing):
         self._path = path
         self._status: Status | None = None
         self._orders: dict[tuple[int, int], Future[tuple[memoryview, Status]]] = {}
-        # A first look is under way while the ranges of other objects are read.
+
+    def begin(self) -> None:
+        """Fetch the beginning, in which most headers end, while other objects are read."""
         self.order(0, _HEAD_BYTES)
 
     def version(self) -> Version:
         """Return the mark of the version, and its size."""
         if self._status is None:
-            for order in self._orders.values():
-                _, self._status = order.result()
-        assert self._status is not None
+            if not self._orders:
+                self.begin()
+            self._status = next(iter(self._orders.values())).result()[1]
         return self._status.as_version
 
     def order(self, offset: int, n_bytes: int) -> None:

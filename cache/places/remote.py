@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path, PosixPath, PurePath
 from typing import Any, NamedTuple
 
-SCHEMES = {"s3": "unsinter.cache.s3.path"}
+SCHEMES = {"s3": "unsinter.cache.bucket.path"}
 """What may stand before ``://`` in the name of a cache -> the module whose ``root_path`` makes its paths.
 
 The modules are later ones, that know how errors of ours are put into words.

@@ -2,8 +2,8 @@
 
 The lock is filelock's strict soft lock. Beside it stands a note with host, process and time of its holder,
 which touches it now and then. A holder that ended on this very kernel is known to be gone, and its lock is
-broken. One elsewhere cannot be asked: where its note stays as it is for minutes, by the clock of who waits, it
-is called silent, and a person decides. No clocks of two hosts are compared.
+broken. One elsewhere cannot be asked: where its note stays as it is for minutes, by the clock of who waits,
+it is called silent, and a person decides. No clocks of two hosts are compared.
 """
 
 import errno
@@ -21,7 +21,9 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from filelock import StrictSoftFileClaim, StrictSoftFileLock, Timeout
+from filelock import SoftFileLockProtocolError, StrictSoftFileClaim, StrictSoftFileLock, Timeout
+
+from unsinter.cache.places.unfinished import make_folder
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ SILENT_SECONDS = 180.0
 BEAT_SECONDS = 20.0
 _LOOK_SECONDS = 1.0
 _POLL_SECONDS = 0.05
+_MOST_GONE = 40
 _SUFFIX = ".soft"
 _BOOT_BITS = 64
 """A start of filelock's is the boot's id, and in its last 64 bits the clock ticks since then."""
@@ -125,13 +128,21 @@ def _exists(process: int) -> bool:
 
 
 def _acquired(strict: StrictSoftFileLock, path: Path, *, wait: bool) -> bool:
-    sign, since = None, time.monotonic()
+    sign, since, n_gone = None, time.monotonic(), 0
     while True:
         try:
+            make_folder(path.parent)
             strict.acquire(timeout=_LOOK_SECONDS if wait else 0, poll_interval=_POLL_SECONDS)
             return True
         except Timeout:
             claims = strict.claims
+        except (FileNotFoundError, FileExistsError, SoftFileLockProtocolError) as error:
+            # Another process removed the lock of a finished shard, or `gc` an empty folder, in between.
+            n_gone += 1
+            if n_gone == _MOST_GONE:
+                raise OSError(errno.EPROTO, " ".join(str(error).split()), str(path)) from error
+            time.sleep(_POLL_SECONDS)
+            continue
         if _break_ended(strict, claims):
             continue
         if not wait:

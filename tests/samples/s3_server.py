@@ -1,5 +1,6 @@
 """A real S3 server on loopback, moto's, in a process of its own; and one that refuses everything as told."""
 
+import http.client
 import http.server
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 BUCKET = "activations"
 KEY_ID, SECRET = "AKIAEXAMPLEKEYID0000", "a-secret-that-no-message-may-repeat"
@@ -103,7 +105,47 @@ def refusing_server(status: int, code: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusal)
+    with _serving(Refusal) as there:
+        yield there
+
+
+@contextmanager
+def forgetful_server(address: str) -> Iterator[str]:
+    """Yield the address of what hands all on to a server but for conditions, as older stores did."""
+
+    class Forgetful(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _hand_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            kept = {name: text for name, text in self.headers.items() if not name.lower().startswith("if-")}
+            server = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+            server.request(self.command, self.path, body=body, headers=kept)
+            answer = server.getresponse()
+            data = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in {"content-length", "connection", "transfer-encoding"}:
+                    self.send_header(name, value)
+            length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+            self.send_header("Content-Length", length or "0")
+            self.end_headers()
+            self.wfile.write(data)
+            server.close()
+
+        do_GET = do_HEAD = do_POST = _hand_on
+        do_PUT = do_DELETE = _hand_on  # noqa: N815 - what http.server calls
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with _serving(Forgetful) as there:
+        yield there
+
+
+@contextmanager
+def _serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

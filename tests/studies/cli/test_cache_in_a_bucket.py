@@ -1,10 +1,10 @@
-"""`UNSINTER_CACHE=s3://bucket/prefix` as a person meets it: verbs work, or say in one line why they do not."""
+"""`UNSINTER_CACHE=s3://bucket/prefix` as a person meets it: verbs work, or say in one line why not."""
 
 import pandas as pd
 import pytest
 from s3_server import BUCKET, environment, refusing_server, s3_environment, s3_server
 
-from unsinter.cache.s3.bucket import _open_client
+from unsinter.cache.bucket.client import _open_client
 from unsinter.studies import Run
 
 PLACE = f"s3://{BUCKET}/team"

@@ -8,8 +8,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from unsinter.cache.bucket.errors import (
+    BucketError,
+    bucket_error,
+    code_of,
+    endpoint_url,
+    is_refusal,
+    unconditional,
+)
 from unsinter.cache.places.remote import Chunks, Listing, Status
-from unsinter.cache.s3.errors import BucketError, bucket_error, code_of, endpoint_url, is_refusal
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -18,6 +25,9 @@ _OPTIONS: dict[str, Any] = {"timeout": timedelta(minutes=5), "connect_timeout": 
 _RETRIES: dict[str, Any] = {"max_retries": 6, "retry_timeout": timedelta(minutes=1)}
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_CONDITIONAL: set[str] = set()
+"""Buckets of which this process has seen that their store keeps to conditions."""
+
 _STARTED: list[int] = []
 """The process in which the library's threads run, once they do."""
 
@@ -83,7 +93,27 @@ def put(bucket: str, key: str, chunks: Chunks, *, instead: Status | None, always
             done = obstore.put(_client(bucket), key, parts, mode=mode, use_multipart=False)
         except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
             return None
+        if not always and bucket not in _CONDITIONAL:
+            _check_conditions(bucket, key, parts)
     return Status(sum(part.nbytes for part in parts), str(done["e_tag"]))
+
+
+def _check_conditions(bucket: str, key: str, parts: list[memoryview]) -> None:
+    """Raise BucketError where a store puts what was put again, though no condition for that is met.
+
+    Some stores leave conditions that they do not know out in silence. Of two writers none would then lose, and
+    rows of one would be listed no more.
+    """
+    import obstore
+
+    modes: tuple[Any, ...] = ("create", {"e_tag": '"00000000000000000000000000000000"'})
+    for mode in modes:
+        try:
+            obstore.put(_client(bucket), key, parts, mode=mode, use_multipart=False)
+        except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
+            continue
+        raise unconditional(f"s3://{bucket}")
+    _CONDITIONAL.add(bucket)
 
 
 def remove(bucket: str, key: str) -> None:

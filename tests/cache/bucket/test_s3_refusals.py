@@ -4,12 +4,20 @@ from collections import Counter
 
 import pytest
 from cache_source import IDENTITY, Producer, assert_holds, fill, row_keys
-from s3_server import BUCKET, KEY_ID, SECRET, demand_signatures, refusing_server, s3_environment
+from s3_server import (
+    BUCKET,
+    KEY_ID,
+    SECRET,
+    demand_signatures,
+    forgetful_server,
+    refusing_server,
+    s3_environment,
+)
 from typer.testing import CliRunner
 
 from unsinter.cache import ActivationStore, ls, verify
-from unsinter.cache.s3 import bucket as bucket_module
-from unsinter.cache.s3.errors import BucketError
+from unsinter.cache.bucket import client as bucket_module
+from unsinter.cache.bucket.errors import BucketError
 from unsinter.studies.cli.app import app
 
 PLACE = f"s3://{BUCKET}/cache"
@@ -107,3 +115,19 @@ def test_no_key_goes_over_plain_http_to_another_machine_unasked(monkeypatch):
     s3_environment(monkeypatch, "http://store.invalid:9000")
     with pytest.raises(BucketError, match="plain http to another machine takes AWS_ALLOW_HTTP"):
         ls(PLACE)
+
+
+def test_a_store_that_leaves_conditions_out_in_silence_is_refused_before_anything_is_computed(
+    bucket, server, monkeypatch
+):
+    bucket_module._CONDITIONAL.clear()
+    producer = Producer()
+    with forgetful_server(server) as address:
+        s3_environment(monkeypatch, address)
+        bucket_module._open_client.cache_clear()
+        with pytest.raises(
+            BucketError, match=r"does not keep to conditional writes; .*None-Match"
+        ) as refusal:
+            fill(ActivationStore.open(bucket, IDENTITY), row_keys(4), produce=producer)
+    assert is_one_clean_line(str(refusal.value))
+    assert producer.calls == []

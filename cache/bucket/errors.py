@@ -28,8 +28,8 @@ _FORBIDDEN = (
 )
 _BUSY = ("the store gives no answer, after several attempts", f"run again when it does: {_KEPT}")
 _UNCONDITIONAL = (
-    "this store has no conditional writes",
-    "use one that has, as two writers of one shard could not be told apart (AWS, MinIO, Ceph and R2 have)",
+    "this store does not keep to conditional writes",
+    "use one that does (If-None-Match, If-Match), as else of two writers one would undo the other's work",
 )
 _LARGE = ("an object is larger than the store takes at once", "use fewer rows per shard and run again")
 
@@ -103,6 +103,12 @@ def bucket_error(error: BaseException, place: str) -> BucketError:
     else:
         what = f"{store_name()} cannot be reached"
         advice = f"see to the network and to AWS_ENDPOINT_URL{_plain_http()}, then run again: {_KEPT}"
+    return BucketError(f"{place}: {what}; {advice}.")
+
+
+def unconditional(place: str) -> BucketError:
+    """Return the error for a store that leaves conditions out in silence."""
+    what, advice = _UNCONDITIONAL
     return BucketError(f"{place}: {what}; {advice}.")
 
 

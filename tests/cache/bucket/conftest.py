@@ -3,7 +3,7 @@
 import pytest
 from s3_server import BUCKET, reset, s3_environment, s3_server
 
-from unsinter.cache.s3.bucket import _open_client
+from unsinter.cache.bucket.client import _open_client
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,9 @@
 import re
 from importlib.util import find_spec
 
+from unsinter.cache.bucket import client
+from unsinter.cache.bucket.errors import BucketError
 from unsinter.cache.places.remote import Chunks, Listing, RemotePath, Status
-from unsinter.cache.s3 import bucket
-from unsinter.cache.s3.errors import BucketError
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PART = re.compile(r"[A-Za-z0-9._=+@-]+")
@@ -33,28 +33,28 @@ class S3Path(RemotePath):
 
     def status(self) -> Status | None:
         """Return size and ETag; None where there is no such object."""
-        return bucket.status(self.bucket, self.key) if self.key else None
+        return client.status(self.bucket, self.key) if self.key else None
 
     def listing(self) -> Listing:
         """Return what lies right below this key."""
-        return bucket.listing(self.bucket, self.key)
+        return client.listing(self.bucket, self.key)
 
     def fetch(self, start: int = 0, stop: int | None = None) -> tuple[memoryview, Status]:
         """Return bytes from start on, in one request for that range."""
-        return bucket.fetch(self.bucket, self.key, start, stop)
+        return client.fetch(self.bucket, self.key, start, stop)
 
     def put(self, chunks: Chunks, *, instead: Status | None = None, always: bool = False) -> Status | None:
         """Put an object, unless always on the condition that the key is free or still what it was."""
-        return bucket.put(self.bucket, self.key, chunks, instead=instead, always=always)
+        return client.put(self.bucket, self.key, chunks, instead=instead, always=always)
 
     def remove(self) -> None:
         """Delete the object."""
-        bucket.remove(self.bucket, self.key)
+        client.remove(self.bucket, self.key)
 
     def move(self, target: RemotePath) -> None:
         """Copy the object within its bucket, then delete it."""
         assert isinstance(target, S3Path)
-        bucket.move(self.bucket, self.key, target.key)
+        client.move(self.bucket, self.key, target.key)
 
 
 def root_path(rest: str) -> S3Path:

@@ -1,4 +1,4 @@
-"""Three processes fill one bucket, one is killed: no row is lost or stored twice, the bytes are a folder's."""
+"""Three processes fill one bucket, one is killed: no row is lost or stored twice."""
 
 import os
 import signal
