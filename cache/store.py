@@ -214,18 +214,14 @@ class ActivationStore:
         return out
 
     def _check_files(self, index: Index, request: ShardPlan) -> None:
-        names = sorted(index.names_holding(request))
-        sizes = sizes_in(self._folder.shards, names) if names else {}
+        sizes = sizes_in(self._folder.shards, names := sorted(index.names_holding(request)))
         for name in names:
             path, entry = self._folder.shards / name, index[name]
             if name not in sizes:
                 raise gone(path, entry)
             if (n_bytes := sizes[name]) != entry.n_bytes:
-                raise damaged(
-                    path,
-                    f"it has {n_bytes} bytes where the index says {entry.n_bytes}",
-                    n_rows=entry.n_rows,
-                )
+                what = f"it has {n_bytes} bytes where the index says {entry.n_bytes}"
+                raise damaged(path, what, n_rows=entry.n_rows)
 
     def _prepare(self) -> None:
         # The index exists before the first shard does: shards without one are then a loss to report, not a

@@ -101,7 +101,7 @@ def put(bucket: str, key: str, chunks: Chunks, *, instead: Status | None, always
 def _check_conditions(bucket: str, key: str, parts: list[memoryview]) -> None:
     """Raise BucketError where a store puts what was put again, though no condition for that is met.
 
-    Some stores leave conditions that they do not know out in silence. Of two writers none would then lose, and
+    Some stores leave conditions that they do not know out in silence: of two writers none would lose, and
     rows of one would be listed no more.
     """
     import obstore

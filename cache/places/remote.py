@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -186,10 +186,10 @@ def names_in(folder: Path) -> list[str]:
     return os.listdir(folder)  # noqa: PTH208 - thousands
 
 
-def sizes_in(folder: Path, names: Iterable[str]) -> dict[str, int]:
+def sizes_in(folder: Path, names: Sequence[str]) -> dict[str, int]:
     """Return the sizes of those names in a folder that are there."""
     if isinstance(folder, RemotePath):
-        objects = folder.listing().objects  # in one question for a thousand
+        objects = folder.listing().objects if names else {}  # one question for a thousand
         return {name: objects[name].size for name in names if name in objects}
     sizes = {}
     for name in names:
