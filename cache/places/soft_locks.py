@@ -166,12 +166,12 @@ def _break_ended(strict: StrictSoftFileLock, claims: tuple[StrictSoftFileClaim, 
 
 def _sign_of(path: Path, claims: tuple[StrictSoftFileClaim, ...]) -> object:
     """Return what changes while a holder is alive: its claims, and the time of its note."""
-    held = tuple(claim.name for claim in claims if claim.state == "held")
+    holding = tuple(claim.name for claim in claims if claim.state == "held")
     try:
         status = _note_of(path).stat()
     except OSError:
-        return held
-    return held, status.st_mtime_ns, status.st_ino
+        return holding
+    return holding, status.st_mtime_ns, status.st_ino
 
 
 def _words(path: Path, claim: StrictSoftFileClaim) -> str:
