@@ -5,32 +5,32 @@ network one; a reader on another machine sees the old file or the new one.
 """
 
 import errno
-import glob
 import os
-import re
-import secrets
-import socket
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from unsinter.cache.errors import refused
+from unsinter.cache.errors import SilentHolderError, refused
+from unsinter.cache.places.locks import has_soft_locks
+from unsinter.cache.places.remote import RemotePath, Version, version_of
+from unsinter.cache.places.soft_locks import SILENT, soft_lock
+from unsinter.cache.places.unfinished import flush_file as flush_file
+from unsinter.cache.places.unfinished import flush_folder as flush_folder
+from unsinter.cache.places.unfinished import is_temporary as is_temporary
+from unsinter.cache.places.unfinished import make_folder as make_folder
+from unsinter.cache.places.unfinished import sweep as sweep
+from unsinter.cache.places.unfinished import sweep_folder as sweep_folder
+from unsinter.cache.places.unfinished import temporaries as temporaries
+from unsinter.cache.places.unfinished import temporary_name
 
 Chunks = Sequence[bytes | memoryview]
-
-_SUFFIX = ".tmp"
-_UNFINISHED = re.compile(r"\..+\.(?P<host>[^.]+)-(?P<process>[0-9]+)-[0-9a-f]+\.tmp", re.DOTALL)
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 _LOCK_ATTEMPTS = 100
 """Times that a lock is tried anew because its folder was removed under it."""
-
-_FOREIGN_WRITER_SECONDS = 3600.0
-"""Age at which the unfinished file of another machine is abandoned: no shard takes that long to write."""
 
 
 def write_atomically(path: Path, chunks: Chunks) -> None:
@@ -40,9 +40,50 @@ def write_atomically(path: Path, chunks: Chunks) -> None:
     ------
     OSError : as the operating system put it; the temporary file is gone by then.
     """
+    if isinstance(path, RemotePath):
+        path.put(chunks, always=True)
+        return
     temporary = write_beside(path, chunks)
     try:
         publish(temporary, path, chunks)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_once(path: Path, chunks: Chunks, *, guard: Path) -> Iterator[Callable[[Path], bool]]:
+    """Yield what gives these chunks a name, unless it is taken, and says whether it did.
+
+    Until then they lie in an unfinished file beside path; in a store of objects nowhere. See `publish_new`.
+    """
+    if isinstance(path, RemotePath):
+        yield lambda target: isinstance(target, RemotePath) and target.put(chunks) is not None
+        return
+    temporary = write_beside(path, chunks)
+    try:
+        yield lambda target: publish_new(temporary, target, chunks, guard=guard)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_seen(path: Path, chunks: Chunks, is_as_seen: Callable[[], bool]) -> Version | None:
+    """Give these chunks a name in place of what has it, if that is as it was seen.
+
+    Returns what has the name now; None where another writer was faster. In a file system the look and the
+    rename are two steps, between which a lock must be held; a store of objects does both in one.
+    """
+    if isinstance(path, RemotePath):
+        status = path.status()
+        now = path.put(chunks, instead=status) if is_as_seen() else None
+        return None if now is None else now.as_version
+    temporary = write_beside(path, chunks)
+    try:
+        inode = temporary.stat().st_ino
+        if not is_as_seen():
+            return None
+        publish(temporary, path, chunks)
+        written = version_of(path)
+        return written if written is not None and written[0] == inode else None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -54,7 +95,7 @@ def fill_atomically(path: Path, writer: Callable[[Path], object]) -> None:
     ------
     OSError, and whatever ``writer`` raises : the temporary file is gone by then.
     """
-    temporary = _temporary_name(path)
+    temporary = temporary_name(path)
     try:
         writer(temporary)
         flush_file(temporary)
@@ -66,7 +107,7 @@ def fill_atomically(path: Path, writer: Callable[[Path], object]) -> None:
 
 def write_beside(path: Path, chunks: Chunks) -> Path:
     """Write the chunks to a new temporary file beside path, flushed to the disk, and return its name."""
-    temporary = _temporary_name(path)
+    temporary = temporary_name(path)
     try:
         with temporary.open("xb", buffering=0) as file:
             for chunk in chunks:
@@ -103,7 +144,7 @@ def publish_new(temporary: Path, path: Path, chunks: Chunks, *, guard: Path) -> 
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        with file_lock(guard, wait=True):
+        with cache_lock(guard, wait=True):
             if path.exists():
                 return False
             publish(temporary, path, chunks)
@@ -126,60 +167,10 @@ def _link(temporary: Path, path: Path, chunks: Chunks) -> None:
 def move_into(path: Path, target: Path) -> None:
     """Rename a file or folder, into another folder maybe, and flush the names in both."""
     path.rename(target)
+    if isinstance(path, RemotePath):
+        return
     for folder in {path.parent, target.parent}:
         flush_folder(folder)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, where there is none; each new name is flushed to the disk."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    flush_folder(folder.parent)
-
-
-def flush_file(path: Path) -> None:
-    """Flush a file's bytes to the disk, so that they outlive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def flush_folder(folder: Path) -> None:
-    """Flush a folder's list of names to the disk, so that a rename outlives a power cut."""
-    flush_file(folder)
-
-
-def temporaries(path: Path) -> Iterator[Path]:
-    """Yield the temporary files, of live or dead writers, that would have become path."""
-    if path.parent.is_dir():
-        yield from path.parent.glob(glob.escape(f".{path.name}.") + f"*{_SUFFIX}")
-
-
-def is_temporary(path: Path) -> bool:
-    """Say whether a name is one that this module gives to unfinished files."""
-    return path.name.startswith(".") and path.name.endswith(_SUFFIX)
-
-
-def sweep(path: Path) -> None:
-    """Remove the unfinished files of dead writers that would have become path."""
-    _remove_abandoned(temporaries(path))
-
-
-def sweep_folder(folder: Path) -> None:
-    """Remove the unfinished files of dead writers from a folder, whatever they would have become."""
-    _remove_abandoned(folder.glob(f".*{_SUFFIX}"))
-
-
-def _remove_abandoned(unfinished: Iterable[Path]) -> None:
-    for leftover in unfinished:
-        # Another process may sweep the same leftover, and one that stays behind is harmless.
-        with suppress(OSError):
-            if not _may_be_live(leftover):
-                leftover.unlink()
 
 
 @contextmanager
@@ -187,6 +178,10 @@ def file_lock(path: Path, *, wait: bool) -> Iterator[bool]:
     """Hold the lock file at path for the block; yield False if it is taken and wait is false.
 
     The kernel releases it when its process dies, by `kill -9` too.
+
+    Raises
+    ------
+    CacheError : the lock cannot be made.
     """
     lock = FileLock(path)
     try:
@@ -202,6 +197,33 @@ def file_lock(path: Path, *, wait: bool) -> Iterator[bool]:
         lock.release()
 
 
+@contextmanager
+def cache_lock(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold a lock of the cache for the block, of the kind that holds where it lies; yield as `file_lock`.
+
+    In a store of objects there are no locks: it is yielded true, and names that are given once decide.
+
+    Raises
+    ------
+    SilentHolderError : a process elsewhere holds it and gave no sign for minutes.
+    CacheError : the lock cannot be made.
+    """
+    if isinstance(path, RemotePath):
+        yield True
+        return
+    with ExitStack() as stack:
+        try:
+            if has_soft_locks(path.parent):
+                is_held = stack.enter_context(soft_lock(path, wait=wait))
+            else:
+                is_held = stack.enter_context(file_lock(path, wait=wait))
+        except OSError as error:
+            if error.errno == SILENT:
+                raise SilentHolderError(f"{path}: this lock is {error.strerror}.") from error
+            raise refused(error, path) from error
+        yield is_held
+
+
 def _acquire(lock: FileLock, path: Path, *, wait: bool) -> None:
     gone: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     for _ in range(_LOCK_ATTEMPTS):
@@ -215,31 +237,6 @@ def _acquire(lock: FileLock, path: Path, *, wait: bool) -> None:
             return
         lock.release()  # of a file that `gc` removed meanwhile: it guards nothing
     raise gone
-
-
-def _temporary_name(path: Path) -> Path:
-    owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
-    return path.with_name(f".{path.name}.{owner}{_SUFFIX}")
-
-
-def _may_be_live(temporary: Path) -> bool:
-    """Say whether a file may still be written; one whose name is not of our making is somebody else's."""
-    owner = _UNFINISHED.fullmatch(temporary.name)
-    if owner is None:
-        return True
-    if owner["host"] != _host():
-        return time.time() - temporary.stat().st_mtime < _FOREIGN_WRITER_SECONDS
-    try:
-        os.kill(int(owner["process"]), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return int(owner["process"]) != os.getpid()
-
-
-def _host() -> str:
-    return socket.gethostname().replace(".", "_")
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:

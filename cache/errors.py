@@ -27,6 +27,10 @@ class ForeignShardError(CacheError):
     """A shard belongs to another model identity than the folder it lies in."""
 
 
+class SilentHolderError(CacheError):
+    """A lock on network storage is held by a process elsewhere that gave no sign for minutes."""
+
+
 def damaged(path: Path, what: str, *, n_rows: int | None = None) -> CacheError:
     """Return the error for a shard that must not be read: which file, what is wrong with it, what to do."""
     rows = "its rows" if n_rows is None else f"its {n_rows} rows"

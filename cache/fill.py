@@ -1,16 +1,22 @@
 """Filling: plan, claim, compute, store, until nothing asked is missing, whoever else fills the folder."""
 
+import logging
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from unsinter.cache.atomic import file_lock
+from unsinter.cache.atomic import cache_lock
+from unsinter.cache.errors import SilentHolderError
 from unsinter.cache.folding import fold_if_due, tidy
 from unsinter.cache.manifest import Folder
+from unsinter.cache.places.remote import RemotePath
 from unsinter.cache.plan import Share, plan_missing
 from unsinter.cache.shard import ShardPlan
 from unsinter.cache.writing import adopt, check_values, write_shard
+
+logger = logging.getLogger(__name__)
 
 Produce = Callable[[tuple[str, ...], tuple[int, ...], tuple[str, ...]], Mapping[int, np.ndarray]]
 """(rows, layers, positions) -> {layer: (rows, positions, d_model)}."""
@@ -65,9 +71,9 @@ class Filler:
         """Return once nothing asked is missing."""
         plans = self.missing()
         while plans:
-            left_to_others = [plan for plan in plans if not self._claim(plan, produce, wait=False)]
+            left_to_others = [plan for plan in self._in_order(plans) if not self._claim(plan, produce)]
             if len(left_to_others) == len(plans):
-                self._claim(plans[0], produce, wait=True)
+                self._wait_for(plans[0], produce)
             plans = self.missing()
         tidy(self._folder)
         return FillReport(
@@ -79,21 +85,34 @@ class Filler:
             shards_elsewhere=self._elsewhere,
         )
 
-    def _claim(self, plan: ShardPlan, produce: Produce, *, wait: bool) -> bool:
-        name = plan.name(self._folder.path.name, self._dtype)
+    def _in_order(self, plans: list[ShardPlan]) -> list[ShardPlan]:
+        """Return the plans in an order of this process's own, where no shard can be claimed."""
+        if not isinstance(self._folder.path, RemotePath):
+            return plans
+        return random.SystemRandom().sample(plans, len(plans))
+
+    def _wait_for(self, plan: ShardPlan, produce: Produce) -> None:
+        try:
+            self._claim(plan, produce, wait=True)
+        except SilentHolderError as error:
+            logger.warning("%s Its shard is computed here too, which changes no result.", error)
+            self._complete(plan, produce)
+
+    def _claim(self, plan: ShardPlan, produce: Produce, *, wait: bool = False) -> bool:
         # The claim saves work and guards nothing: two writers of one shard write the same bytes.
-        with file_lock(self._folder.lock_of(name), wait=wait) as mine:
-            if not mine:
-                return False
-            if self._folder.load().names_holding(plan):
-                self._elsewhere += 1
-            elif adopt(self._folder, plan, dtype=self._dtype):
-                self._adopted += 1
-            else:
-                arrays = check_values(
-                    plan, produce(plan.rows, plan.layers, plan.positions), dtype=self._dtype
-                )
-                self._bytes_written += write_shard(self._folder, plan, arrays, dtype=self._dtype)
-                self._computed.append(len(plan.rows))
+        name = plan.name(self._folder.path.name, self._dtype)
+        with cache_lock(self._folder.lock_of(name), wait=wait) as mine:
+            if mine:
+                self._complete(plan, produce)
+        return mine
+
+    def _complete(self, plan: ShardPlan, produce: Produce) -> None:
+        if self._folder.load().names_holding(plan):
+            self._elsewhere += 1
+        elif adopt(self._folder, plan, dtype=self._dtype):
+            self._adopted += 1
+        else:
+            arrays = check_values(plan, produce(plan.rows, plan.layers, plan.positions), dtype=self._dtype)
+            self._bytes_written += write_shard(self._folder, plan, arrays, dtype=self._dtype)
+            self._computed.append(len(plan.rows))
         fold_if_due(self._folder)
-        return True

@@ -8,7 +8,9 @@ from unsinter.cache.atomic import is_temporary, move_into, sweep, temporaries
 from unsinter.cache.entries import Entries, IndexFile, encode_earlier
 from unsinter.cache.errors import CacheError, refused
 from unsinter.cache.index import Index
+from unsinter.cache.location import cache_root
 from unsinter.cache.manifest import Folder, Statuses
+from unsinter.cache.places.locks import lock_files, remove_lock
 
 _SUFFIX = ".safetensors"
 
@@ -109,7 +111,7 @@ def migrate(root: Path) -> tuple[Path, ...]:
     CacheError : an index is damaged, or the operating system refused.
     """
     moved = []
-    for folder in folders(Path(root)):
+    for folder in folders(cache_root(root)):
         if not folder.manifest.exists():
             continue
         try:
@@ -142,7 +144,7 @@ def tidy(folder: Folder) -> None:
     A finished shard is never written again, so a claim on it that another process still holds protects
     nothing.
     """
-    locks = list(folder.locks.glob("*.lock"))
+    locks = lock_files(folder.locks)
     unfinished = [file for file in folder.hidden_files() if is_temporary(file)]
     is_tidy = len(locks) < 2 and not unfinished and not any(folder.entries.glob("*"))
     if is_tidy and not any(temporaries(folder.index)):
@@ -162,4 +164,4 @@ def tidy(folder: Folder) -> None:
                 sweep(folder.shards / name)
         for lock in locks:
             if lock.name.removesuffix(".lock") in index:
-                lock.unlink(missing_ok=True)
+                remove_lock(lock)

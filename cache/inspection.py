@@ -12,7 +12,7 @@ from unsinter.cache.entries import Entry
 from unsinter.cache.errors import CacheError, ForeignShardError, damaged, refused
 from unsinter.cache.folding import fold, folders, free_name, write_anew
 from unsinter.cache.key import canonical, identity_key
-from unsinter.cache.location import read_regular
+from unsinter.cache.location import cache_root, read_regular
 from unsinter.cache.manifest import Folder
 from unsinter.cache.reading import gone
 from unsinter.cache.shard import check_shard
@@ -77,7 +77,7 @@ def verify(
     findings: list[Finding] = []
     moved: list[Path] = []
     n_shards = n_bytes = 0
-    for folder in folders(Path(root)):
+    for folder in folders(cache_root(root)):
         inspection = Inspection(folder, on_shard)
         findings += inspection.findings
         n_shards += len(inspection.sizes)

@@ -8,11 +8,32 @@ from pathlib import Path
 
 import platformdirs
 
+from unsinter.cache.places.remote import RemotePath, remote_path
+
 
 def default_root() -> Path:
-    """Return the folder of the cache: the environment's UNSINTER_CACHE, else the user's own cache folder."""
+    """Return where the cache lies: as the environment's UNSINTER_CACHE says, else the user's cache folder.
+
+    It may be a folder, or ``s3://bucket/prefix``.
+    """
     chosen = os.environ.get("UNSINTER_CACHE")
-    return expand_home(chosen) if chosen else Path(platformdirs.user_cache_dir("unsinter"))
+    return cache_root(chosen) if chosen else Path(platformdirs.user_cache_dir("unsinter"))
+
+
+def local_root() -> Path:
+    """Return the folder on this machine for what must be files: that of the cache, where it is one."""
+    root = default_root()
+    return Path(platformdirs.user_cache_dir("unsinter")) if isinstance(root, RemotePath) else root
+
+
+def cache_root(place: str | Path) -> Path:
+    """Return a place of a cache as a path: in a store, or a folder with ``~`` as the home folder.
+
+    Raises
+    ------
+    UnsinterError : no place in a store can be called so, or what reads such stores is not installed.
+    """
+    return place if isinstance(place, RemotePath) else remote_path(str(place)) or expand_home(place)
 
 
 def expand_home(path: str | Path) -> Path:
@@ -32,12 +53,14 @@ def is_folder(path: Path) -> bool:
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading.
+    """Open a file for reading, or a small object of a store.
 
     Raises
     ------
     OSError : it is a pipe or a device, which may never end or never begin.
     """
+    if isinstance(path, RemotePath):
+        return path.open_whole()
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

@@ -5,7 +5,7 @@ from pathlib import Path
 from unsinter.cache.errors import CacheError, unreadable
 from unsinter.cache.json_text import JsonTextError, read_json
 from unsinter.cache.key import check_row_keys, identity_key
-from unsinter.cache.location import expand_home
+from unsinter.cache.location import cache_root
 from unsinter.cache.store import ActivationStore
 
 _MOST_BYTES = 1 << 20
@@ -20,7 +20,7 @@ def find_store(root: Path, key: str) -> ActivationStore | None:
     CacheError : no key, or the folder's identity.json cannot be read or is that of another folder.
     """
     check_row_keys([key])  # it becomes part of a path
-    file = expand_home(root) / key / "identity.json"
+    file = cache_root(root) / key / "identity.json"
     try:
         identity = read_json(file, most_bytes=_MOST_BYTES)
     except FileNotFoundError:

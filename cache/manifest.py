@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from unsinter.cache.atomic import file_lock, publish, write_beside
+from unsinter.cache.atomic import cache_lock, replace_seen
 from unsinter.cache.entries import (
     Entries,
     IndexFile,
@@ -24,12 +24,13 @@ from unsinter.cache.entries import (
 from unsinter.cache.errors import CacheError, refused, unreadable
 from unsinter.cache.index import Index
 from unsinter.cache.location import read_regular
+from unsinter.cache.places.remote import Version, names_in, version_of
 
 _ENTRY = re.compile(r"([0-9]{12})\.entry")
 _GUARD = threading.RLock()
 """Held while an index in memory changes."""
 
-Status = tuple[int, int, int] | None
+Status = Version | None
 """Inode, size and time of change of a file; None where there is none."""
 
 Statuses = tuple[Status, Status]
@@ -68,7 +69,7 @@ class Folder:
     def entry_numbers(self) -> list[int]:
         """Return the numbers of the entry files, ascending."""
         try:
-            names = [_ENTRY.fullmatch(name) for name in os.listdir(self.entries)]  # noqa: PTH208 - thousands
+            names = [_ENTRY.fullmatch(name) for name in names_in(self.entries)]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -98,7 +99,7 @@ class Folder:
     @contextmanager
     def locked(self, *, wait: bool = True) -> Iterator[bool]:
         """Hold the lock under which the index is folded; no commit waits for it. Yield whether it is held."""
-        with file_lock(self.guard, wait=wait) as is_held:
+        with cache_lock(self.guard, wait=wait) as is_held:
             yield is_held
 
     def has_index(self) -> bool:
@@ -152,16 +153,8 @@ class Folder:
         of some file systems do not hold. A write that the operating system refuses is a CacheError.
         """
         try:
-            temporary = write_beside(path, chunks)
-            try:
-                inode = temporary.stat().st_ino
-                if seen is not None and self._status() != seen:
-                    return False
-                publish(temporary, path, chunks)
-                self._written = _status_of(path)
-                return self._written is not None and self._written[0] == inode
-            finally:
-                temporary.unlink(missing_ok=True)
+            self._written = replace_seen(path, chunks, lambda: seen is None or self._status() == seen)
+            return self._written is not None
         except OSError as error:
             raise refused(error, path, n_bytes=sum(map(len, chunks))) from error
 
@@ -233,12 +226,9 @@ class Folder:
 
 def _status_of(path: Path) -> Status:
     try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        return version_of(path)
     except OSError as error:
         raise unreadable(error, path) from error
-    return status.st_ino, status.st_size, status.st_ctime_ns
 
 
 def _after_fork() -> None:

@@ -5,12 +5,15 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from unsinter.cache.atomic import file_lock, is_temporary, temporaries
-from unsinter.cache.errors import refused
+from unsinter.cache.atomic import cache_lock, is_temporary, temporaries
+from unsinter.cache.errors import CacheError, refused
 from unsinter.cache.folding import fold, folders
 from unsinter.cache.index import Index
 from unsinter.cache.json_text import read_json
+from unsinter.cache.location import cache_root
 from unsinter.cache.manifest import Folder
+from unsinter.cache.places.locks import held_by_others, lock_files, remove_lock
+from unsinter.cache.places.remote import RemotePath
 from unsinter.cache.references import Reference, read_references
 from unsinter.cache.use import alone
 
@@ -68,7 +71,7 @@ def ls(root: Path) -> list[Holding]:
     ------
     CacheError : an index is damaged or missing.
     """
-    return [_holding(folder) for folder in folders(Path(root))]
+    return [_holding(folder) for folder in folders(cache_root(root))]
 
 
 def gc(
@@ -88,12 +91,19 @@ def gc(
 
     Raises
     ------
-    CacheError : an index or a study's note is damaged, or the operating system refused.
+    CacheError : an index or a study's note is damaged, the operating system refused, or the cache lies in a
+    store of objects.
     """
+    if isinstance(root := cache_root(root), RemotePath):
+        raise CacheError(
+            f"{root}: nothing is removed from a store of objects, which has no locks that would tell who "
+            "uses it, and studies of other machines cannot be seen from here; once no run needs a model, "
+            "remove what lies under its key (`unsinter cache ls`) with the store's own tools."
+        )
     candidates: list[Candidate] = []
     in_use: list[Path] = []
     doubtful: list[Path] = []
-    for folder in folders(Path(root)):
+    for folder in folders(root):
         if folder.path.name in keep:
             continue
         if not folder.locks.is_dir():  # not a folder of ours, or the last of one that a kill left behind
@@ -126,7 +136,7 @@ def gc(
 def _undisturbed(folder: Folder, *, dry_run: bool) -> Iterator[bool]:
     """Yield whether nobody else uses the folder; to be removed from, it is locked against new users too."""
     with nullcontext() if dry_run else folder.locked(), alone(folder.identity) as is_free:
-        yield is_free
+        yield is_free and not held_by_others(folder.locks)
 
 
 def _holding(folder: Folder) -> Holding:
@@ -184,9 +194,9 @@ def _candidate(file: Path, reason: str) -> Iterator[Candidate]:
 def _is_being_written(folder: Folder, temporary: Path) -> bool:
     shard = temporary.name[1:].partition(".safetensors")[0] + ".safetensors"
     lock = folder.lock_of(shard)
-    if not lock.exists():
+    if lock not in lock_files(folder.locks):
         return False
-    with file_lock(lock, wait=False) as free:
+    with cache_lock(lock, wait=False) as free:
         return not free
 
 
@@ -218,9 +228,8 @@ def _remove_empty(folder: Folder) -> None:
     for path in (folder.about, folder.migrated, folder.manifest, folder.index, folder.identity):
         for leftover in (*temporaries(path), path):
             leftover.unlink(missing_ok=True)
-    locks = sorted(folder.locks.iterdir(), key=lambda path: path.name == "manifest.lock")
-    for path in locks:
-        path.unlink(missing_ok=True)
+    for path in sorted(lock_files(folder.locks), key=lambda path: path == folder.guard):
+        remove_lock(path)
     for path in (folder.entries, folder.locks, folder.path):
         with suppress(OSError):  # something of the user's lies beside: it stays, and so does the folder
             path.rmdir()

@@ -1,11 +1,9 @@
 """Reading one layer at one position out of many shards, every byte checked on the way."""
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from io import FileIO
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +16,7 @@ from unsinter.cache.errors import CacheError, damaged, unreadable
 from unsinter.cache.index import Index, RowTable, as_keys
 from unsinter.cache.key import pack
 from unsinter.cache.pieces import widen
+from unsinter.cache.places.ranges import Ranges, open_ranges
 from unsinter.cache.shard import ALIGNMENT, STORED, ShardHeader, check_owner, read_header, read_range
 
 _AHEAD = 8
@@ -156,8 +155,8 @@ class ShardReader:
             values = bits if out.dtype == bits.dtype else widen(bits, entry.dtype)
             out[part.target] = values if part.is_whole else values[part.source]
 
-    def _opened(self, parts: Sequence[Part], index: Index, place: Site) -> Iterator[tuple[Part, FileIO]]:
-        waiting: deque[tuple[Part, FileIO]] = deque()
+    def _opened(self, parts: Sequence[Part], index: Index, place: Site) -> Iterator[tuple[Part, Ranges]]:
+        waiting: deque[tuple[Part, Ranges]] = deque()
         ahead = iter(parts)
         with ExitStack() as stack:
             while True:
@@ -169,13 +168,15 @@ class ShardReader:
                 yield waiting[0]
                 waiting.popleft()[1].close()
 
-    def _open(self, part: Part, entry: Entry, place: Site) -> FileIO:
+    def _open(self, part: Part, entry: Entry, place: Site) -> Ranges:
         path = self._path(part.name)
         try:
-            file = FileIO(str(path), opener=_at_once)
+            file = open_ranges(path)
             known = self._headers.get(part.name)
-            if known is not None:
-                _order(file.fileno(), known.header.offset(*place), known.header.range_bytes)
+            if known is None:
+                file.begin()
+            else:
+                file.order(known.header.offset(*place), known.header.range_bytes)
         except FileNotFoundError:
             raise gone(path, entry) from None
         except OSError as error:
@@ -187,26 +188,28 @@ class ShardReader:
             self._paths[name] = self._folder / name
         return self._paths[name]
 
-    def _read(self, name: str, file: FileIO, entry: Entry, *, place: Site, out: np.ndarray) -> None:
+    def _read(self, name: str, file: Ranges, entry: Entry, *, place: Site, out: np.ndarray) -> None:
         path = self._path(name)
         try:
-            known = self._header(path, file.fileno(), entry)
+            known = self._header(path, file, entry, place)
             check = place not in known.sound
-            read_range(path, file.fileno(), known.header, place, out=out, check=check)
+            read_range(path, file, known.header, place, out=out, check=check)
             known.sound.add(place)
+        except FileNotFoundError:  # as a store says it, which is not asked until it is read
+            raise gone(path, entry) from None
         except OSError as error:
             raise unreadable(error, path) from error
 
-    def _header(self, path: Path, descriptor: int, entry: Entry) -> _Known:
-        status = os.fstat(descriptor)
-        seen = (status.st_ino, status.st_size, status.st_ctime_ns)
+    def _header(self, path: Path, file: Ranges, entry: Entry, place: Site) -> _Known:
+        seen = file.version()
         known = self._headers.get(path.name)
         if known is not None and known.seen == seen and known.header.sha256 == entry.header_sha256:
             return known
-        header = read_header(path, descriptor, status.st_size)
+        header = read_header(path, file, seen[1])
         check_owner(path, header, identity_key=self._identity_key)
         if header.sha256 != entry.header_sha256:
             raise damaged(path, "its header is not the one in the index", n_rows=entry.n_rows)
+        file.order(header.offset(*place), header.range_bytes)  # at once: it is read in pieces
         self._headers[path.name] = _Known(seen, header)
         return self._headers[path.name]
 
@@ -217,21 +220,6 @@ def gone(path: Path, entry: Entry) -> CacheError:
         f"{path}: this shard is listed in the index and is gone; put it back, or run `unsinter cache "
         f"verify` to strike it off, then run the study again to recompute its {entry.n_rows} rows."
     )
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Open without waiting: a pipe in a shard's place is refused when it is read, as it has no offsets."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _order(descriptor: int, offset: int, n_bytes: int) -> None:
-    """Have a range read from the disk in the background, where the system can and it is not in memory yet."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    try:
-        os.preadv(descriptor, [bytearray(1)], offset + n_bytes - 1, os.RWF_NOWAIT)
-    except (OSError, AttributeError):  # not in memory, or a system that does not say
-        os.posix_fadvise(descriptor, offset, n_bytes, os.POSIX_FADV_WILLNEED)
 
 
 def _n_values(entry: Entry) -> int:

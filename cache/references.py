@@ -12,6 +12,7 @@ from unsinter.cache.index import Index
 from unsinter.cache.key import canonical, check_row_keys
 from unsinter.cache.location import read_regular
 from unsinter.cache.manifest import Folder
+from unsinter.cache.places.remote import RemotePath
 from unsinter.cache.plan import plan_missing
 from unsinter.cache.shard import ShardPlan, read_plan
 
@@ -28,7 +29,12 @@ class Reference:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the study's folder is gone; a folder that cannot be looked at may be there."""
+        """Whether the study's folder is gone; a folder that cannot be looked at may be there.
+
+        In a store that many machines share it may be on any of them.
+        """
+        if isinstance(self.file, RemotePath):
+            return False
         try:
             return not self.study.exists()
         except (

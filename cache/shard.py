@@ -7,7 +7,6 @@ digest of the header: together they fix every byte of the file.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,8 @@ import numpy as np
 
 from unsinter.cache.errors import ForeignShardError, damaged, unreadable
 from unsinter.cache.key import FORMAT_VERSION, canonical, check_row_keys, digest
-from unsinter.cache.location import open_regular
 from unsinter.cache.pieces import fingerprint, pieces
+from unsinter.cache.places.ranges import Ranges, digest_from, first_bytes, open_ranges
 
 STORED: Mapping[str, tuple[str, type[np.generic]]] = {
     "float32": ("F32", np.float32),
@@ -130,15 +129,15 @@ def encode(plan: ShardPlan, arrays: list[np.ndarray], *, identity_key: str, dtyp
     return header, hashlib.sha256(header).hexdigest()
 
 
-def read_header(path: Path, descriptor: int, n_bytes: int) -> ShardHeader:
+def read_header(path: Path, file: Ranges, n_bytes: int) -> ShardHeader:
     """Return the header of an open shard of n_bytes.
 
     Raises
     ------
     CacheError : the file is no shard of this format, or its size is not what its header implies.
     """
-    length = int.from_bytes(os.pread(descriptor, 8, 0), "little")
-    raw = os.pread(descriptor, 8 + length, 0) if length <= n_bytes - 8 else b""
+    length = int.from_bytes(first_bytes(file, 8), "little")
+    raw = first_bytes(file, 8 + length) if length <= n_bytes - 8 else b""
     if len(raw) != 8 + length or length == 0:
         raise damaged(path, f"its header is cut off or overwritten ({n_bytes} bytes on disk)")
     try:
@@ -179,12 +178,10 @@ def check_shard(path: Path, *, identity_key: str) -> ShardHeader:
     content's.
     """
     try:
-        with open_regular(path) as file:
-            descriptor = file.fileno()
-            header = read_header(path, descriptor, os.fstat(descriptor).st_size)
+        with open_ranges(path, regular=True) as file:
+            header = read_header(path, file, file.version()[1])
             check_owner(path, header, identity_key=identity_key)
-            file.seek(header.start)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = digest_from(file, header.start)
     except OSError as error:
         raise unreadable(error, path) from error
     if digest != header.payload_sha256:
@@ -208,7 +205,7 @@ def check_owner(path: Path, header: ShardHeader, *, identity_key: str) -> None:
 
 
 def read_range(
-    path: Path, descriptor: int, header: ShardHeader, place: tuple[int, str], *, out: np.ndarray, check: bool
+    path: Path, file: Ranges, header: ShardHeader, place: tuple[int, str], *, out: np.ndarray, check: bool
 ) -> None:
     """Fill out, (rows, d_model) and contiguous, with the bits of one (layer, position), checked if asked.
 
@@ -217,7 +214,7 @@ def read_range(
     CacheError : they are not the bits that were written.
     """
     raw = pieces(out) if check else iter([out.reshape(-1).view(np.uint8)])
-    fetched = _fetched(raw, descriptor, header.offset(*place))
+    fetched = _fetched(raw, file, header.offset(*place))
     if check:
         sound = fingerprint(fetched) == header.fingerprints.get(_range_name(*place))
     else:
@@ -227,16 +224,12 @@ def read_range(
         raise damaged(path, f"the values of {where} are not the bytes that were written", n_rows=len(out))
 
 
-def _fetched(parts: Iterable[np.ndarray], descriptor: int, offset: int) -> Iterator[np.ndarray]:
+def _fetched(parts: Iterable[np.ndarray], file: Ranges, offset: int) -> Iterator[np.ndarray]:
     # Summed right after it is read, a piece need not come from main memory twice.
     for part in parts:
-        done = 0
-        while done < part.size:
-            n_read = os.preadv(descriptor, [part[done:].data], offset + done)
-            if n_read == 0:
-                return  # cut off since its size was checked: the fingerprint will not match
-            done += n_read
-        offset += done
+        if file.read_into(part.data, offset) < part.size:
+            return  # cut off since its size was checked: the fingerprint will not match
+        offset += part.size
         yield part
 
 

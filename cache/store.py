@@ -12,8 +12,9 @@ from unsinter.cache.fill import Filler, FillReport, Produce
 from unsinter.cache.folding import fold
 from unsinter.cache.index import Index
 from unsinter.cache.key import JSON, canonical, check_row_keys, identity_key
-from unsinter.cache.location import expand_home, read_regular
+from unsinter.cache.location import cache_root, read_regular
 from unsinter.cache.manifest import Folder
+from unsinter.cache.places.remote import sizes_in
 from unsinter.cache.plan import Share, plan_missing, request_plan
 from unsinter.cache.reading import RowIndexes, ShardReader, aligned, gone
 from unsinter.cache.references import is_noted, write_reference
@@ -70,7 +71,7 @@ class ActivationStore:
         ------
         CacheError : the identity is not plain JSON, or the folder's identity.json says something else.
         """
-        folder = Folder(expand_home(root) / identity_key(identity))
+        folder = Folder(cache_root(root) / identity_key(identity))
         try:
             is_other = folder.identity.exists() and read_regular(folder.identity) != canonical(identity)
         except OSError as error:
@@ -213,16 +214,14 @@ class ActivationStore:
         return out
 
     def _check_files(self, index: Index, request: ShardPlan) -> None:
-        for name in sorted(index.names_holding(request)):
+        sizes = sizes_in(self._folder.shards, names := sorted(index.names_holding(request)))
+        for name in names:
             path, entry = self._folder.shards / name, index[name]
-            if not path.exists():
+            if name not in sizes:
                 raise gone(path, entry)
-            if (n_bytes := path.stat().st_size) != entry.n_bytes:
-                raise damaged(
-                    path,
-                    f"it has {n_bytes} bytes where the index says {entry.n_bytes}",
-                    n_rows=entry.n_rows,
-                )
+            if (n_bytes := sizes[name]) != entry.n_bytes:
+                what = f"it has {n_bytes} bytes where the index says {entry.n_bytes}"
+                raise damaged(path, what, n_rows=entry.n_rows)
 
     def _prepare(self) -> None:
         # The index exists before the first shard does: shards without one are then a loss to report, not a

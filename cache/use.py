@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unsinter.cache.errors import CacheError
+from unsinter.cache.places.remote import RemotePath
 
 _TAKEN = {errno.EAGAIN, errno.EACCES}
 _READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -40,12 +41,17 @@ class Use:
     """One store's share in the lock: from its first call until it is closed or forgotten."""
 
     def __init__(self, identity: Path) -> None:
-        self._identity = Path(os.path.abspath(identity))  # noqa: PTH100 - links stay as they are
+        # A store of objects has no locks, and nothing is removed from it: see `gc`.
+        self._is_local = not isinstance(identity, RemotePath)
+        self._identity = Path(os.path.abspath(identity)) if self._is_local else identity  # noqa: PTH100 - links stay
         self._forget: weakref.finalize[[Path], Use] | None = None
 
     @contextmanager
     def working(self) -> Iterator[None]:
         """Keep `gc` away for the block, and from then on every `gc` but this process's own."""
+        if not self._is_local:
+            yield
+            return
         with _GUARD:
             shared = self._joined()
             shared.n_working += 1
@@ -58,11 +64,15 @@ class Use:
 
     def renew(self) -> None:
         """Take the lock of an identity file that this block wrote; call it with the manifest's lock held."""
+        if not self._is_local:
+            return
         with _GUARD:
             _lock(self._joined(), self._identity)
 
     def is_held(self) -> bool:
         """Say whether `gc` is kept away: the lock is held on the identity file that is there."""
+        if not self._is_local:
+            return True
         with _GUARD:
             shared = _SHARED.get(self._identity)
             return shared is not None and _is_current(shared.descriptor, self._identity)

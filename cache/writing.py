@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unsinter.cache.atomic import Chunks, publish_new, write_beside
+from unsinter.cache.atomic import Chunks, naming_once
 from unsinter.cache.entries import Entry, IndexFile
 from unsinter.cache.errors import CacheError, refused
 from unsinter.cache.index import Index
@@ -82,11 +82,8 @@ def _write_once(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dt
     chunks: Chunks = [header, *(array.data for array in arrays)]
     n_bytes = len(header) + sum(array.nbytes for array in arrays)
     try:
-        temporary = write_beside(path, chunks)
-        try:
-            is_ours = publish_new(temporary, path, chunks, guard=folder.guard)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with naming_once(path, chunks, guard=folder.guard) as name_it:
+            is_ours = name_it(path)
         if not is_ours:  # a killed process left it, or one without working locks is about to list it
             return 0 if adopt(folder, plan, dtype=dtype) else None
         entry = Entry.for_plan(
@@ -114,18 +111,16 @@ def list_shard(folder: Folder, name: str, entry: Entry) -> bool:
     chunks = IndexFile(entries={name: entry}).encoded(folder.path.name)
     target = folder.entry(0)
     try:
-        temporary = write_beside(folder.entries / f"{Path(name).stem}.entry", chunks)
-        try:
+        beside = folder.entries / f"{Path(name).stem}.entry"
+        with naming_once(beside, chunks, guard=folder.guard) as name_it:
             while name not in (index := folder.load()) and _is_new(index, entry):
                 target = folder.entry(number := index.next)
-                if not publish_new(temporary, target, chunks, guard=folder.guard):
+                if not name_it(target):
                     _read_taken(folder, number)
                 elif folder.load().folded <= number:
                     return True
                 else:
                     target.unlink(missing_ok=True)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise refused(error, target, n_bytes=sum(map(len, chunks))) from error
     return False

@@ -15,7 +15,9 @@ import pytest
 FOLDERS = ("cache", "probes", "features", "studies")
 
 ORDER = (
+    "cache/places",
     "cache",
+    "cache/bucket",
     "probes",
     "probes/logistic",
     "probes/geometry",

@@ -11,7 +11,7 @@ from typing import Any
 
 from unsinter.cache.atomic import file_lock, fill_atomically, make_folder, sweep
 from unsinter.cache.errors import naming
-from unsinter.cache.location import default_root
+from unsinter.cache.location import local_root
 from unsinter.features.model.folder import ModelError
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def model_folder(name: str) -> Path:
     if name not in MODELS:
         raise ModelError(f"there is no bundled model {name!r}; bundled are {', '.join(MODELS)}.")
     model = MODELS[name]
-    folder = default_root() / "models" / model.folder
+    folder = local_root() / "models" / model.folder
     if not _amiss(folder, model):
         return folder
     source = _package_file(model)

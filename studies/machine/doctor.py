@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from unsinter.cache.places.remote import RemotePath
 from unsinter.studies.machine.environment import describe_machine, package_versions
 from unsinter.studies.machine.free_memory import free_memory
 from unsinter.studies.machine.sizes import size_text
@@ -61,6 +62,8 @@ def _free_memory() -> int:
 
 
 def _cache_room(root: Path) -> Finding:
+    if isinstance(root, RemotePath):
+        return Finding(subject="cache", state=f"{root}, {len(list(root.iterdir()))} models")
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     free = psutil.disk_usage(str(existing)).free
     return Finding(subject="cache", state=f"{root}, {size_text(free)} free", is_problem=free < 2**30)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from unsinter.cache.location import default_root, expand_home
+from unsinter.cache.location import cache_root, default_root, expand_home
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeWeights
 from unsinter.studies.data.sites import Site
@@ -55,7 +55,7 @@ class Run:
         ------
         ReportError : no finished run, an unknown schema, or a damaged file.
         """
-        root = default_root() if cache is None else expand_home(cache)
+        root = default_root() if cache is None else cache_root(cache)
         return cls(evidence=read_evidence(expand_home(folder)), cache=root)
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from unsinter.cache import Share
-from unsinter.cache.location import default_root, expand_home
+from unsinter.cache.location import cache_root, default_root, expand_home
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """(step in words, done, total)."""
@@ -27,6 +27,7 @@ class Settings:
     Attributes
     ----------
     folder, cache_root : of the run, and of activations; text is taken as a path, ``~`` as the home folder.
+        Activations may also lie in ``s3://bucket/prefix``.
     n_jobs : processes: models beside each other where they fit into memory, then workers that fit probes.
     """
 
@@ -44,5 +45,5 @@ class Settings:
     """Called when a model has been read without complaint; before that nothing is written to the folder."""
 
     def __post_init__(self) -> None:
-        for name in ("folder", "cache_root"):
-            object.__setattr__(self, name, expand_home(getattr(self, name)))
+        object.__setattr__(self, "folder", expand_home(self.folder))
+        object.__setattr__(self, "cache_root", cache_root(self.cache_root))

@@ -27,7 +27,7 @@ def wait_for_all(log: Path, suffix: str, n_processes: int) -> None:
 def main(root: str, log: str, n_rows: str, n_processes: str, locks: str) -> None:
     if locks == "none":
         for module in (atomic, fill_module, manifest):
-            module.file_lock = lambda path, wait: contextlib.nullcontext(True)
+            module.cache_lock = lambda path, wait: contextlib.nullcontext(True)
     producer = Producer()
 
     def produce(rows, layers, positions):

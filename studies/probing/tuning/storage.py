@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from unsinter.cache.atomic import make_folder
 from unsinter.cache.errors import UnsinterError, one_line
 from unsinter.cache.location import expand_home
+from unsinter.cache.places.network_mounts import network_mount
 from unsinter.studies.probing.tuning.grpc_storage import SCHEME, grpc_address, grpc_failure, open_grpc
-from unsinter.studies.probing.tuning.network_mounts import network_mount
 from unsinter.studies.probing.tuning.places import JOURNAL, shown_url, with_driver, with_home
 from unsinter.studies.store.journal import JournalError, WholeRecords
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from unsinter.studies.probing.tuning.network_mounts import network_mount
+from unsinter.cache.places.network_mounts import network_mount
 from unsinter.studies.probing.tuning.storage import TuningError, check_storage_url
 
 MOUNTS = [("/", "ext4"), ("/data", "nfs4"), ("/data/local", "xfs"), ("/twice", "cifs"), ("/twice", "tmpfs")]

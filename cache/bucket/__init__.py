@@ -1,0 +1,1 @@
+"""A cache in an S3-compatible store, through obstore: paths of objects, ranged reads, names given once."""
