@@ -3,5 +3,5 @@
 from unsinter.cache.errors import UnsinterError
 
 
-class WorkersError(UnsinterError, RuntimeError):
+class WorkersError(UnsinterError, ValueError):
     """Workers cannot be had, are of another version, or were lost: one sentence says which."""

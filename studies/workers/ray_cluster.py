@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from unsinter.studies.workers.errors import WorkersError
+from unsinter.studies.workers.ray_words import plain_losses
 from unsinter.studies.workers.versions import library_version, refuse_other_version
 
 T = TypeVar("T")
@@ -44,8 +45,6 @@ class RayCluster:
         ------
         WorkersError : a job lost its worker again and again, or no node is left.
         """
-        from unsinter.studies.workers.ray_words import plain_losses
-
         task = self.ray.remote(num_cpus=1, max_retries=TRIES)(run_job)
         work = self.ray.put((call, shared, library_version()))
         waiting: deque[Any] = deque()

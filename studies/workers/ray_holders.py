@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from unsinter.studies.workers.ray_cluster import TRIES, Lack, RayCluster
+from unsinter.studies.workers.ray_words import is_loss, plain_losses
 from unsinter.studies.workers.versions import library_version, refuse_other_version
 
 T = TypeVar("T")
@@ -118,8 +119,6 @@ class Holders:
 
     def _is_lost(self, reference: Any, place: int, what: str) -> bool:
         """Return whether a result will never come; raise what its code raised, or what was lost too often."""
-        from unsinter.studies.workers.ray_words import is_loss, plain_losses
-
         try:
             self.cluster.ray.get(reference)
         except Exception as error:

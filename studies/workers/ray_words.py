@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ray import exceptions
-
 from unsinter.cache.errors import one_line
 from unsinter.studies.workers.errors import WorkersError
 
@@ -14,25 +12,32 @@ KEPT = "what is finished is kept, run again"
 @contextmanager
 def plain_losses(what: str) -> Iterator[None]:
     """Raise WorkersError for work that Ray gave up, and the error itself where the work raised one."""
+    from ray import exceptions
+
     try:
         yield
     except exceptions.RayTaskError as error:
-        raise (
-            error.cause if isinstance(error.cause, Exception) else WorkersError(one_line(error))
-        ) from error
+        cause = error.cause
+        if isinstance(cause, Exception) and not isinstance(cause, exceptions.RayError):
+            raise cause from error
+        raise WorkersError(f"{what} on the Ray cluster {_loss(cause or error)}; {KEPT}.") from error
     except exceptions.RayError as error:
         raise WorkersError(f"{what} on the Ray cluster {_loss(error)}; {KEPT}.") from error
 
 
 def is_loss(error: BaseException) -> bool:
     """Return whether a worker ended, in place of having raised an error."""
+    from ray import exceptions
+
     return isinstance(error, exceptions.RayError) and not isinstance(error, exceptions.RayTaskError)
 
 
-def _loss(error: exceptions.RayError) -> str:
+def _loss(error: BaseException) -> str:
     """Return how work was lost, and what helps."""
+    from ray import exceptions
+
     if "memory" in str(error).lower() or isinstance(error, exceptions.OutOfMemoryError):
         return "ran out of memory; use nodes with more memory, or fewer CPUs of each (`ray start --num-cpus`)"
     if isinstance(error, exceptions.RayActorError | exceptions.WorkerCrashedError | exceptions.NodeDiedError):
         return "was lost with its worker time after time, by a node that went or a process that was killed"
-    return f"failed ({type(error).__name__}: {one_line(error)[:200]})"
+    return f"failed ({type(error).__name__}: {one_line(error)[-200:]})"
