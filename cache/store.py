@@ -92,11 +92,6 @@ class ActivationStore:
         """The folder of this identity."""
         return self._folder.path
 
-    @property
-    def identity(self) -> Mapping[str, JSON]:
-        """What the key is the digest of."""
-        return self._identity
-
     def missing(
         self,
         rows: Sequence[str],

@@ -184,7 +184,7 @@ class SpreadStore:
             load=wanted.load,
             rendered=wanted.rendered,
             root=wanted.store.path.parent.absolute(),
-            identity=wanted.store.identity,
+            identity=rendered_identity(wanted.model, wanted.rendered),
             layers=wanted.layers,
             positions=wanted.positions,
             options=replace(wanted.options, progress=None),

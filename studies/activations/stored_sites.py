@@ -1,6 +1,5 @@
 """Activations of a study's rows where they lie: small to send, read by whoever needs them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.cache import ActivationStore
-from unsinter.cache.key import canonical
+from unsinter.cache.errors import unreadable
+from unsinter.cache.json_text import parse_json
+from unsinter.cache.location import read_regular
 from unsinter.features.extract.extraction import Extraction, Store
 from unsinter.studies.data.sites import FloatArray
 
@@ -47,8 +48,7 @@ class StoredSites:
     def __reduce__(self) -> tuple[Any, ...]:
         if not isinstance(self.store, ActivationStore):
             return _rebuilt, (self.store, self.keys, self.is_present)
-        root = self.store.path.parent.absolute()
-        return _reopened, (root, canonical(self.store.identity), self.keys, self.is_present)
+        return _reopened, (self.store.path.absolute(), self.keys, self.is_present)
 
 
 def spread_rows(values: FloatArray, is_present: NDArray[np.bool_]) -> FloatArray:
@@ -64,11 +64,16 @@ def _rebuilt(store: Store, keys: Sequence[str], is_present: NDArray[np.bool_]) -
     return StoredSites(store=store, keys=keys, is_present=is_present)
 
 
-def _reopened(root: Path, identity: bytes, keys: Sequence[str], is_present: NDArray[np.bool_]) -> StoredSites:
-    return _rebuilt(_opened(root, identity), keys, is_present)
+def _reopened(folder: Path, keys: Sequence[str], is_present: NDArray[np.bool_]) -> StoredSites:
+    return _rebuilt(_opened(folder), keys, is_present)
 
 
 @lru_cache(maxsize=4)
-def _opened(root: Path, identity: bytes) -> ActivationStore:
-    """Return a store, opened once in this process, so that one index serves all its reads."""
-    return ActivationStore.open(root, json.loads(identity))
+def _opened(folder: Path) -> ActivationStore:
+    """Return the store of a folder, opened once in this process, so that one index serves all its reads."""
+    path = folder / "identity.json"
+    try:
+        identity = parse_json(read_regular(path))
+    except OSError as error:
+        raise unreadable(error, path) from error
+    return ActivationStore.open(folder.parent, identity)

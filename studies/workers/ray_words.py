@@ -36,8 +36,8 @@ def _loss(error: BaseException) -> str:
     """Return how work was lost, and what helps."""
     from ray import exceptions
 
-    if "memory" in str(error).lower() or isinstance(error, exceptions.OutOfMemoryError):
+    if isinstance(error, exceptions.OutOfMemoryError) or "running low on memory" in str(error):
         return "ran out of memory; use nodes with more memory, or fewer CPUs of each (`ray start --num-cpus`)"
     if isinstance(error, exceptions.RayActorError | exceptions.WorkerCrashedError | exceptions.NodeDiedError):
-        return "was lost with its worker time after time, by a node that went or a process that was killed"
+        return "was lost with its worker time after time: nodes went, or ran out of memory and killed it"
     return f"failed ({type(error).__name__}: {one_line(error)[-200:]})"

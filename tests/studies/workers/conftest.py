@@ -15,6 +15,7 @@ def ray_cluster(monkeypatch):
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # at Ray's own 15 a busy machine starves them
     monkeypatch.setenv("PYTHONPATH", str(Path(worker_jobs.__file__).parent))  # of the nodes, which start here
     from ray.cluster_utils import Cluster
 

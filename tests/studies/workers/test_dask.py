@@ -18,7 +18,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def dask_address():
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         yield cluster.scheduler_address
 
 
@@ -44,7 +44,7 @@ def test_a_job_whose_worker_is_killed_is_done_by_another(dask_address, tmp_path)
 
 
 def test_a_scheduler_without_workers_is_refused():
-    with LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, dashboard_address=":0") as cluster:
         backend = Backend(name="dask", address=cluster.scheduler_address)
         with pytest.raises(WorkersError, match="has no worker"), backend.working():
             pass
