@@ -48,12 +48,8 @@ def test_a_node_with_another_version_is_refused_by_its_name(ray_cluster, tmp_pat
     other = tmp_path / "unsinter-9.9.9.dist-info"
     other.mkdir()
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: unsinter\nVersion: 9.9.9\n")
-    with monkeypatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(tmp_path))
-        ray_cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
-    words = (
-        r"^node \S+ of the cluster has unsinter 9\.9\.9 on Python .*, this process has unsinter .* on Python"
-    )
+    monkeypatch.syspath_prepend(tmp_path)  # of this process: the node started without it
+    words = r"^node \S+ of the cluster has unsinter .* on Python .*, this process has unsinter 9\.9\.9 on"
     backend = Backend(name="ray", address=ray_cluster.address)
     with pytest.raises(WorkersError, match=words) as refusal, backend.working():
         pass
