@@ -42,6 +42,7 @@ ORDER = (
     "studies/data",
     "studies/store",
     "studies/machine",
+    "studies/workers",
     "studies/activations",
     "studies/probing",
     "studies/probing/tuning",

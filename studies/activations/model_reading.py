@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ from numpy.typing import NDArray
 
 from unsinter.cache import ActivationStore
 from unsinter.cache.key import identity_key
-from unsinter.features.extract.extraction import Extraction, ExtractionOptions, extract
+from unsinter.features.extract.extraction import Extraction, ExtractionOptions
 from unsinter.features.model.devices import placement_text
+from unsinter.features.model.load_options import quantization_of
 from unsinter.features.model.model import ChatModel, load_model
 from unsinter.features.model.random_weights import randomising_fault
 from unsinter.features.rendering.rendering import RenderedPrompt, render, rendered_identity
 from unsinter.studies.activations.answers import Answers, answers_of
+from unsinter.studies.activations.spread_extraction import Wanted, extract_wanted
+from unsinter.studies.activations.stored_sites import StoredSites, spread_rows
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.load import find_model
 from unsinter.studies.data.sites import FloatArray
@@ -66,15 +70,12 @@ class Reading:
 
     def activations(self, layer: int, position: str) -> FloatArray:
         """Return (n_prompts, d_model) float32; rows that are not present hold zeros and take no part."""
-        return self.spread(self.extraction.activations(layer, position))
+        return spread_rows(self.extraction.activations(layer, position), self.is_present)
 
-    def spread(self, values: FloatArray) -> FloatArray:
-        """Return values (n_present, d_model) as (n_prompts, d_model), zeros where no prompt is present."""
-        if self.is_present.all():
-            return values
-        everything = np.zeros((len(self.is_present), values.shape[1]), dtype=values.dtype)
-        everything[self.is_present] = values
-        return everything
+    @property
+    def reader(self) -> StoredSites:
+        """The same, for workers of other processes to read by."""
+        return StoredSites.of(self.extraction, self.is_present)
 
 
 def read_model(
@@ -134,10 +135,17 @@ def load_source(source: ModelSource, *, notes: Path | None = None) -> ChatModel:
     )
 
 
-def _not_had(study: Study, model: ChatModel) -> dict[str, Any]:
-    """Return the controls that the study asks for and this model cannot have, in words; else nothing."""
-    why = randomising_fault(model) if study.controls.random_model else None
-    return {} if why is None else {"not_had": {"random_model": why}}
+def _not_had(study: Study, model: ChatModel) -> dict[str, Mapping[str, Reason]]:
+    """Return the controls that the study asks for and this model cannot have, with why; else nothing."""
+    if not study.controls.random_model or randomising_fault(model) is None:
+        return {}
+    bits = quantization_of(model.identity)
+    why = (
+        Reason("random-not-on-disk", model=model.name)
+        if bits is None
+        else Reason("random-not-quantised", model=model.name, bits=int(bits.removesuffix("bit")))
+    )
+    return {"not_had": {"random_model": why}}
 
 
 def _behind_prompts(
@@ -188,10 +196,12 @@ def extract_into_cache(
         share=settings.share,
     )
     n_shares = 1 if settings.share is None else settings.share.n_shares
-    extraction = extract(
-        model,
-        rendered,
-        store,
+    wanted = Wanted(
+        load=partial(load_source, source),
+        model=model,
+        rendered=rendered,
+        store=store,
+        study=settings.folder,
         layers=study.layers,
         positions=study.positions,
         options=ExtractionOptions(
@@ -201,7 +211,7 @@ def extract_into_cache(
             ),
         ),
     )
-    return extraction
+    return extract_wanted(wanted)
 
 
 def count_missing(extraction: Extraction) -> int:

@@ -1,18 +1,23 @@
 """Two readings that no trained block has touched: mean token embeddings, and a model with random weights."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from unsinter.cache import ActivationStore
 from unsinter.cache.errors import naming
-from unsinter.features.extract.extraction import Extraction, ExtractionOptions, extract
+from unsinter.features.extract.extraction import ExtractionOptions
 from unsinter.features.model.model import ChatModel
 from unsinter.features.model.random_weights import randomise_weights
 from unsinter.features.rendering.rendering import rendered_identity
-from unsinter.studies.activations.model_reading import Reading
+from unsinter.studies.activations.model_reading import Reading, load_source
+from unsinter.studies.activations.spread_extraction import Wanted, extract_wanted
+from unsinter.studies.activations.stored_sites import StoredSites
 from unsinter.studies.data.sites import FloatArray, ReadSite, Site
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.sections import ModelSource
 
 LAYER0_MEAN: Site = (0, "instruction_mean")
 
@@ -26,39 +31,47 @@ def read_layer0_mean(study: Study, reading: Reading, settings: Settings) -> Read
         own, claim = reading.extraction, _claim(settings)
         store = ActivationStore.open(settings.cache_root, reading.identity, study=claim)
         store.keep_for(claim, own.keys, layers=[LAYER0_MEAN[0]], positions=[LAYER0_MEAN[1]])
-        return lambda layer, position: reading.spread(store.read(layer, position, own.keys))
-    extraction = _extract(reading.model, [LAYER0_MEAN[0]], [LAYER0_MEAN[1]], reading, settings, "layer0-mean")
-    return _reader(reading, extraction)
+        return StoredSites(store=store, keys=own.keys, is_present=reading.is_present)
+    load = partial(load_source, _source(study, reading))
+    wanted = _wanted(reading.model, load, reading, settings, "layer0-mean")
+    wanted = replace(wanted, layers=[LAYER0_MEAN[0]], positions=[LAYER0_MEAN[1]])
+    # Here, wherever the study's own sites are read: looking tokens up costs less than loading a model anew.
+    return StoredSites.of(wanted.extract(wanted.store), reading.is_present)
 
 
 def read_random_model(study: Study, reading: Reading, settings: Settings) -> ReadSite:
     """Return what reads the study's own sites from the same architecture with freshly drawn weights."""
     assert reading.model is not None
     drawn = randomise_weights(reading.model, seed=study.seed)
-    extraction = _extract(
-        drawn, list(reading.layers), list(study.positions), reading, settings, "random-model"
-    )
-    return _reader(reading, extraction)
+    load = partial(load_random, _source(study, reading), seed=study.seed)
+    wanted = _wanted(drawn, load, reading, settings, "random-model")
+    wanted = replace(wanted, layers=reading.layers, positions=study.positions)
+    return StoredSites.of(extract_wanted(wanted), reading.is_present)
 
 
-def _extract(
-    model: ChatModel,
-    layers: list[int],
-    positions: list[str],
-    reading: Reading,
-    settings: Settings,
-    name: str,
-) -> Extraction:
-    identity = rendered_identity(model, reading.rendered)
+def load_random(source: ModelSource, *, seed: int) -> ChatModel:
+    """Load a model as the study says, and draw its weights anew."""
+    return randomise_weights(load_source(source), seed=seed)
+
+
+def _source(study: Study, reading: Reading) -> ModelSource:
+    return next(source for source in study.models if source.name == reading.name)
+
+
+def _wanted(
+    model: ChatModel, load: Callable[[], ChatModel], reading: Reading, settings: Settings, name: str
+) -> Wanted:
+    """Return what is wanted of a model that reads the prompts of another, all but layers and positions."""
     claim = _claim(settings)
-    about = {"model": f"{model.name} ({name})"}
-    store = ActivationStore.open(settings.cache_root, identity, about=about, study=claim)
-    return extract(
-        model,
-        reading.rendered,
-        store,
-        layers=layers,
-        positions=positions,
+    identity, about = rendered_identity(model, reading.rendered), {"model": f"{model.name} ({name})"}
+    return Wanted(
+        load=load,
+        model=model,
+        rendered=reading.rendered,
+        store=ActivationStore.open(settings.cache_root, identity, about=about, study=claim),
+        study=claim,
+        layers=(),
+        positions=(),
         options=ExtractionOptions(
             progress=lambda done, total: settings.progress(
                 f"{reading.name or model.name}: {name} activations", done, total
@@ -75,17 +88,19 @@ def _claim(settings: Settings) -> Path:
     return claim
 
 
-def _reader(reading: Reading, extraction: Extraction) -> ReadSite:
-    return lambda layer, position: reading.spread(extraction.activations(layer, position))
+class Once:
+    """A reader made when it is first used: a run that finds its steps finished never makes it."""
 
+    def __init__(self, make: Callable[[], ReadSite]) -> None:
+        self._make = make
+        self._made: ReadSite | None = None
 
-def once(make: Callable[[], ReadSite]) -> ReadSite:
-    """Return a reader made when it is first used: a run that finds its steps finished never makes it."""
-    made: list[ReadSite] = []
+    def __call__(self, layer: int, position: str) -> FloatArray:
+        """Return (n_examples, d_model) of the site."""
+        return self.to_send()(layer, position)
 
-    def read(layer: int, position: str) -> FloatArray:
-        if not made:
-            made.append(make())
-        return made[0](layer, position)
-
-    return read
+    def to_send(self) -> ReadSite:
+        """Return the reader that was made."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made

@@ -8,6 +8,7 @@ import typer
 
 from unsinter.studies.cli.cache_app import cache_app
 from unsinter.studies.cli.causal_app import cause
+from unsinter.studies.cli.cluster_options import AddressOption, BackendOption, GpusOption
 from unsinter.studies.cli.show_app import show
 from unsinter.studies.cli.sizing_app import doctor, plan
 from unsinter.studies.cli.terminal import (
@@ -55,13 +56,17 @@ def run(
         str | None, typer.Option(help="Optuna storage URL for trials; optuna-dashboard shows it.")
     ] = None,
     track: Annotated[str | None, typer.Option(help="Follow it in trackio, mlflow or wandb.")] = None,
+    backend: BackendOption = "loky",
+    address: AddressOption = None,
+    gpus: GpusOption = None,
 ) -> None:
     """Run a study: extract, answer, probe, tune, compare, report, export; goes on where it stopped."""
     from unsinter.studies.cli.commands.run import RunRequest, run_verb
+    from unsinter.studies.workers.backend import Backend
 
     request = RunRequest(
         study_file=study, demo=demo, real=real, out=out, overrides=set_ or [], n_jobs=jobs, storage=storage,
-        track=track,
+        track=track, backend=Backend(name=backend, address=address, gpus=gpus),
     )  # fmt: skip
     with progress_bars() as progress:
         outcome = run_verb(request, progress=progress)
@@ -120,12 +125,17 @@ def extract(
     study: Annotated[Path, typer.Argument(help="Study file (YAML).")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override, as --set seed=1.")] = None,
     shard: Annotated[str | None, typer.Option(help="One part of several, as 3/8.")] = None,
+    backend: BackendOption = "loky",
+    address: AddressOption = None,
+    gpus: GpusOption = None,
 ) -> None:
     """Fill the cache with a study's activations, and nothing else."""
     from unsinter.studies.cli.commands.extract import extract_verb
+    from unsinter.studies.workers.backend import Backend
 
+    who = Backend(name=backend, address=address, gpus=gpus)
     with progress_bars() as progress:
-        tables, lines = extract_verb(study, overrides=set_ or [], progress=progress, shard=shard)
+        tables, lines = extract_verb(study, overrides=set_ or [], progress=progress, shard=shard, backend=who)
     show_tables(tables)
     for line in lines:
         show_line(line)

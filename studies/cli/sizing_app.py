@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from unsinter.studies.cli.cluster_options import AddressOption, BackendOption
 from unsinter.studies.cli.terminal import (
     one_line_errors,
     show_line,
@@ -27,13 +28,16 @@ def plan(
     jobs: Annotated[int, typer.Option(help="Workers.")] = 1,
     study: Annotated[Path | None, typer.Option(help="Count --pair in the records of a study file.")] = None,
     pair: Annotated[str | None, typer.Option(help="D-R, jailbreak-R, ... of --study.")] = None,
+    backend: BackendOption = "loky",
+    address: AddressOption = None,
 ) -> None:
     """Show what a study of this size can hope to see: verdicts on planted worlds with as many prompts."""
     from unsinter.studies.cli.commands.plan import PlanRequest, plan_verb
+    from unsinter.studies.workers.backend import Backend
 
     show_tables([plan_verb(PlanRequest(
         cells=cells, n=n, phi=phi, auc=auc, d=d, n_categories=categories, n_worlds=worlds, seed=seed,
-        n_jobs=jobs, study=study, pair=pair,
+        n_jobs=jobs, study=study, pair=pair, backend=Backend(name=backend, address=address),
     ))])  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from unsinter.probes.calibration_fit import fit_calibration
@@ -17,6 +16,7 @@ from unsinter.studies.data.sites import NAN, FloatArray, ReadSite, Rows, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.controls import ControlTask
 from unsinter.studies.probing.types import Operation, SiteControls, SiteFit, score
+from unsinter.studies.workers.spread import spread_sites
 
 N_EXAMPLES = 8
 """Activations stored with each probe, so that its exported file can test itself."""
@@ -62,9 +62,7 @@ def fit_sites(
     on_site: Callable[[], None] = lambda: None,
 ) -> list[SiteFit]:
     """Fit one probe per site, in the order of ``sites``; the number of workers changes no number."""
-    fits = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(fit_site)(read(*site), site, plan) for site in sites
-    )
+    fits = spread_sites(fit_site, read, ([site] for site in sites), shared=[plan], n_jobs=n_jobs)
     done = []
     for fit in fits:
         done.append(fit)

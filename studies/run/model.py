@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unsinter.studies.activations.model_reading import Reading, read_model
 from unsinter.studies.activations.saved_reading import read_saved
-from unsinter.studies.activations.untrained import once, read_layer0_mean, read_random_model
+from unsinter.studies.activations.untrained import Once, read_layer0_mean, read_random_model
 from unsinter.studies.data.dataset import Dataset, recorded_labels, refusal_to_score, target_rows
 from unsinter.studies.data.sampled_answers import sampling_ceiling
 from unsinter.studies.data.sites import NAN, Rows, Site
@@ -98,11 +98,11 @@ def study_model(
         reading=reading,
     )
     readers = {
-        "read": reading.activations,
-        "read_layer0": once(lambda: read_layer0_mean(study, reading, settings))
+        "read": reading.reader,
+        "read_layer0": Once(lambda: read_layer0_mean(study, reading, settings))
         if reading.has_floor("layer0_mean")
         else None,
-        "read_random": once(lambda: read_random_model(study, reading, settings))
+        "read_random": Once(lambda: read_random_model(study, reading, settings))
         if reading.has_floor("random_model")
         else None,
     }

@@ -88,7 +88,7 @@ def _table(
     def progress(part: str, done: int, total: int) -> None:
         settings.progress(f"{outcome.name}: {part}", done, total)
 
-    read = outcome.reading.activations
+    read = outcome.reading.reader
     pairs = [contrast.pair for contrast in contrasts]
     verdicts = judge_pairs(read, sites, pairs, rule, n_jobs=settings.n_jobs, progress=progress)
     more: dict[tuple[int, int, str], SiteEvidence] = {}

@@ -36,6 +36,7 @@ from unsinter.studies.store.step_store import StepStore
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings, nothing, silent
 from unsinter.studies.study.sections import ModelSource
+from unsinter.studies.workers.spread import active_workers
 
 _SHARE_OF_MEMORY = 0.5
 """Of the memory that is free, what models beside each other may take; the rest is for what comes of them."""
@@ -89,6 +90,8 @@ def models_at_once(sources: Sequence[ModelSource], n_jobs: int) -> int:
     """
     wanted = min(effective_n_jobs(n_jobs), len(sources))
     read_here = [source for source in sources if source.activations is None]
+    if not active_workers().is_local:
+        return 1  # those of a cluster take each model in turn
     if wanted < 2 or not read_here:
         return wanted
     if torch.cuda.is_available() or torch.backends.mps.is_available():

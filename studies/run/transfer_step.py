@@ -107,6 +107,7 @@ def _model_sites(name: str, outcome: ModelOutcome, dataset: Dataset, settings: S
         dataset=dataset,
         present=np.flatnonzero(outcome.reading.is_present),
         progress=settings.progress,
+        n_jobs=settings.n_jobs,
     )
 
 

@@ -1,11 +1,12 @@
 """Contrasts on their way to a verdict, and the absences that some of them rest on, tested."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from joblib import Parallel, delayed
+import numpy as np
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.studies.data.sites import ReadSite, Site
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.absence.bound import tested_absence
 from unsinter.studies.separation.inputs.thresholds import Rule
@@ -13,6 +14,7 @@ from unsinter.studies.separation.site.fit_rows import RowFamily
 from unsinter.studies.separation.site.site_fit import NO_INVERSE, SiteFit
 from unsinter.studies.separation.verdict.rule import Decision, Factor, contradiction
 from unsinter.studies.separation.verdict.site_verdict import Evidence
+from unsinter.studies.workers.spread import spread_sites
 
 
 @dataclass(slots=True)
@@ -23,19 +25,27 @@ class Case:
     decision: Decision
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedSites:
+    """The sites of a family whose contrasts are judged.
+
+    Attributes
+    ----------
+    sites, here : in the same order, and what was fitted at each.
+    """
+
+    read: ReadSite
+    sites: Sequence[Site]
+    here: Sequence[SiteFit]
+
+
 def settle_absences(
-    read: Callable[[int], FloatArray],
-    family: RowFamily,
-    here: Sequence[SiteFit],
-    cases: dict[tuple[int, int], Case],
-    rule: Rule,
-    n_jobs: int,
+    judged: JudgedSites, family: RowFamily, cases: dict[tuple[int, int], Case], rule: Rule, *, n_jobs: int = 1
 ) -> Iterator[int]:
     """Test every absence that a decision rests on; yield the place of each site that is done."""
     absences = absences_of(cases)
-    tested = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_tested)(read(site), family, here[site], own, rule) for site, own in absences.items()
-    )
+    jobs = ((judged.sites[site], judged.here[site], own) for site, own in absences.items())
+    tested = spread_sites(_tested, judged.read, jobs, shared=(family, rule), n_jobs=n_jobs)
     for (site, own), replaced in zip(absences.items(), tested, strict=True):
         for place, _, _ in own if replaced is None else ():
             cases[place, site].decision = Decision("undetermined", Reason("no-inverse"))
@@ -61,13 +71,14 @@ def absences_of(
 
 def _tested(
     X: FloatArray,
-    family: RowFamily,
+    site: Site,
     used: SiteFit,
     absences: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
+    family: RowFamily,
     rule: Rule,
 ) -> list[Evidence] | None:
     """Return the evidence with its absences tested; None where the site's numbers do not allow it."""
     try:
-        return tested_absence(X[family.rows], family, used, absences, rule)
+        return tested_absence(np.asarray(X)[family.rows], family, used, absences, rule)
     except NO_INVERSE:
         return None

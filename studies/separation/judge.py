@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.sites import ReadSite, Site
 from unsinter.studies.reasons.reason import Reason
-from unsinter.studies.separation.absence_cases import Case, absences_of, settle_absences
+from unsinter.studies.separation.absence_cases import Case, JudgedSites, absences_of, settle_absences
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.pair_inputs import activation_matrix
@@ -25,6 +24,7 @@ from unsinter.studies.separation.verdict.rule import (
 from unsinter.studies.separation.verdict.settles import settled_by
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
 from unsinter.studies.study.run_options import Progress, silent
+from unsinter.studies.workers.spread import spread_sites
 
 
 def judge_arrays(X: FloatArray, pair: Pair, rule: Rule | None = None) -> SiteVerdict:
@@ -70,9 +70,8 @@ def judge_pairs(
     """
     obstacles = [find_obstacle(pair, rule) for pair in pairs]
     families = _ordered(read, sites, make_families(pairs, obstacles, rule), rule)
-    jobs = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_fit_site)(read(*site), site, len(pairs[0].z), families, rule) for site in sites
-    )
+    shared = (len(pairs[0].z), families, rule)
+    jobs = spread_sites(_fit_site, read, ([site] for site in sites), shared=shared, n_jobs=n_jobs)
     fitted = []
     for job in jobs:
         fitted.append(job)
@@ -86,9 +85,8 @@ def judge_pairs(
     known = [_family_cases(family, here, rule) for family, here in zip(families, judged, strict=True)]
     n_tested, n_absent = 0, sum(len(absences_of(cases)) for cases in known)
     for family, here, cases in zip(families, judged, known, strict=True):
-        for _ in settle_absences(
-            lambda site: np.asarray(read(*sites[site])), family, here, cases, rule, n_jobs
-        ):
+        own = JudgedSites(read=read, sites=sites, here=here)
+        for _ in settle_absences(own, family, cases, rule, n_jobs=n_jobs):
             n_tested += 1
             progress("absences", n_tested, n_absent)
         for place, member in enumerate(family.members):

@@ -7,11 +7,11 @@ from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy.stats import beta, norm
 
 from unsinter.features.worlds import CELLS, WORLDS, Verdict, World, make_world
 from unsinter.studies.reasons.reason import Reason, commonest
+from unsinter.studies.workers.spread import spread
 
 PLANNED = ("orthogonal", "separable_cos7", "shared", "first_only", "second_only", "neither")
 """Worlds that a plan is tried on: every verdict, and separable both easy and less so."""
@@ -123,7 +123,8 @@ def plan_table(plan: Plan, *, n_jobs: int = 1) -> list[PlanRow]:
     ValueError : the size cannot be drawn; says why.
     """
     seeds = np.random.SeedSequence(plan.seed).generate_state(plan.n_worlds).tolist()
-    calls = Parallel(n_jobs=n_jobs)(delayed(_call)(plan, name, seed) for name in PLANNED for seed in seeds)
+    worlds = ((plan, name, seed) for name in PLANNED for seed in seeds)
+    calls = list(spread(_call, worlds, n_jobs=n_jobs))
     return [
         _row(name, calls[place * len(seeds) : (place + 1) * len(seeds)]) for place, name in enumerate(PLANNED)
     ]

@@ -11,6 +11,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import auroc, percentile_interval
 from unsinter.probes.tasks import Task
 from unsinter.studies.data.bootstrap import Bootstrap
+from unsinter.studies.data.sites import Site
 from unsinter.studies.tables.transfer_columns import LEFT_OUT
 from unsinter.studies.transfer.fits import linear_scores
 from unsinter.studies.transfer.held_out_splits import HeldOut, hold_outs
@@ -18,6 +19,7 @@ from unsinter.studies.transfer.inputs import HoldOutSettings, ModelSites
 from unsinter.studies.transfer.plans import RowIndex, Side
 from unsinter.studies.transfer.study_plans import examples_of
 from unsinter.studies.transfer.word_floor import WordReader
+from unsinter.studies.workers.spread import spread_sites
 
 
 def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap: Bootstrap) -> pd.DataFrame:
@@ -46,8 +48,15 @@ def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap:
         return pd.DataFrame(columns=list(LEFT_OUT))
     of = f" of {settings.target.name}" if settings.target else ""
     inner = np.empty((len(splits), len(sites), len(penalties)))
-    for number, site in enumerate(sites):
-        inner[:, number] = inner_scores(source.read(*site), splits, penalties=penalties)
+    fitted = spread_sites(
+        _site_scores,
+        source.read,
+        ([site] for site in sites),
+        shared=(splits, penalties),
+        n_jobs=source.n_jobs,
+    )
+    for number, scores in enumerate(fitted):
+        inner[:, number] = scores
         source.progress(f"{source.model}: sources and categories held out{of}", number + 1, len(sites))
     picks = [divmod(int(np.argmax(scores)), len(penalties)) for scores in inner]
     reader = WordReader([prompt.prompt for prompt in dataset.prompts])
@@ -62,6 +71,12 @@ def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap:
             names | chosen | _row(split, scores, words, bootstrap.draws(dataset.groups[split.tested]))
         )
     return pd.DataFrame(rows)[list(LEFT_OUT)]
+
+
+def _site_scores(
+    X: FloatArray, site: Site, splits: Sequence[HeldOut], penalties: Sequence[float]
+) -> FloatArray:
+    return inner_scores(X, splits, penalties=penalties)
 
 
 def inner_scores(X: FloatArray, splits: Sequence[HeldOut], *, penalties: Sequence[float]) -> FloatArray:

@@ -24,6 +24,7 @@ class ModelSites:
     sites : in the order of the tables.
     present : rows that have activations.
     progress : called with finished sites.
+    n_jobs : processes that fit.
     """
 
     model: str
@@ -32,6 +33,7 @@ class ModelSites:
     dataset: Dataset
     present: RowIndex
     progress: Progress = silent
+    n_jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

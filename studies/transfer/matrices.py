@@ -21,6 +21,7 @@ from unsinter.studies.transfer.plans import (
 )
 from unsinter.studies.transfer.study_plans import examples_of, study_plans
 from unsinter.studies.transfer.word_floor import WordReader
+from unsinter.studies.workers.spread import spread_sites
 
 
 def transfer_tables(
@@ -52,11 +53,16 @@ def transfer_tables(
     texts = WordReader([prompt.prompt for prompt in dataset.prompts])
     words = Reader(name="words", scores=[_word_scores(texts, board) for board in boards])
     parts = matrix_tables(boards, words, floor=None)
-    for done, site in enumerate(source.sites, start=1):
-        scores = probe_scores(source.read(*site), boards, penalty=settings.penalty)
-        probe = Reader(name="probe", scores=scores, site=site, is_selected=site == settings.best)
-        parts += matrix_tables(boards, probe, floor=words)
-        of = f" of {settings.target.name}" if settings.target else ""
+    fitted = spread_sites(
+        _site_tables,
+        source.read,
+        ([site, site == settings.best] for site in source.sites),
+        shared=(settings.penalty, boards, words),
+        n_jobs=source.n_jobs,
+    )
+    of = f" of {settings.target.name}" if settings.target else ""
+    for done, tables in enumerate(fitted, start=1):
+        parts += tables
         source.progress(f"{source.model}: transfer{of}", done, len(source.sites))
     if not parts:
         return pd.DataFrame(columns=list(MATRIX))
@@ -88,6 +94,14 @@ class Reader:
                 for board, scores in zip(boards, self.scores, strict=True)
             }
         return self.cells
+
+
+def _site_tables(
+    X: FloatArray, site: Site, is_selected: bool, penalty: float, boards: Sequence[Board], words: Reader
+) -> list[pd.DataFrame]:
+    scores = probe_scores(X, boards, penalty=penalty)
+    probe = Reader(name="probe", scores=scores, site=site, is_selected=is_selected)
+    return matrix_tables(boards, probe, floor=words)
 
 
 def matrix_tables(boards: Sequence[Board], reader: Reader, *, floor: Reader | None) -> list[pd.DataFrame]:

@@ -111,8 +111,13 @@ def planted_reading(dataset, seed):
         for no, style in zip(refused, worded, strict=True)
     ]
     keys = tuple(hashlib.sha256(f"{seed} {name}".encode()).hexdigest() for name in dataset.ids)
+    store = SimpleNamespace(read=lambda layer, position, rows: layers[layer])
     extraction = SimpleNamespace(
-        keys=keys, ids=tuple(dataset.ids), layers=LAYERS, activations=lambda layer, position: layers[layer]
+        keys=keys,
+        ids=tuple(dataset.ids),
+        layers=LAYERS,
+        activations=lambda layer, position: layers[layer],
+        store=store,
     )
     return Reading(
         model="planted",

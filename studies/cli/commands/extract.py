@@ -18,16 +18,33 @@ from unsinter.studies.machine.loading import check_loading
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.run_options import Progress, Settings
 from unsinter.studies.tables.columns import Table
+from unsinter.studies.workers.backend import HERE, Backend
 
 
 def extract_verb(
-    study_file: Path, *, overrides: Sequence[str], progress: Progress, shard: str | None = None
+    study_file: Path,
+    *,
+    overrides: Sequence[str],
+    progress: Progress,
+    shard: str | None = None,
+    backend: Backend = HERE,
 ) -> tuple[list[Table], list[str]]:
     """Fill the cache with the activations of a study's prompts, model by model.
 
     With a shard such as 3/8, of eight processes that share the work this is the third. Returns tables, and
     lines on what of other shards is missing.
     """
+    if backend.name == "dask":
+        raise StudyError("extract works on --backend ray, whose workers can hold a model; Dask serves fits.")
+    if backend.name == "ray" and shard is not None:
+        raise StudyError("--shard and --backend ray both deal out the work; give one of the two.")
+    with backend.working():
+        return _extract(study_file, overrides=overrides, progress=progress, shard=shard)
+
+
+def _extract(
+    study_file: Path, *, overrides: Sequence[str], progress: Progress, shard: str | None
+) -> tuple[list[Table], list[str]]:
     share = None if shard is None else read_share(shard)
     study = load_study(study_file, overrides=overrides)
     check_loading(study.models)

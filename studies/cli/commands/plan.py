@@ -16,6 +16,7 @@ from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.target_names import check_pairs
 from unsinter.studies.study.targets import definition_of
 from unsinter.studies.tables.columns import Table
+from unsinter.studies.workers.backend import HERE, Backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class PlanRequest:
     n_jobs: int
     study: Path | None = None
     pair: str | None = None
+    backend: Backend = HERE
 
 
 def plan_verb(request: PlanRequest) -> Table:
@@ -64,7 +66,8 @@ def plan_verb(request: PlanRequest) -> Table:
             n_worlds=request.n_worlds,
             seed=request.seed,
         )
-        rows = plan_table(plan, n_jobs=request.n_jobs)
+        with request.backend.working():
+            rows = plan_table(plan, n_jobs=request.n_jobs)
     except (ValueError, TypeError) as error:
         raise StudyError(str(error)) from error
     size = f"cells {request.cells}" if request.cells else f"n {request.n}, phi {request.phi:g}"

@@ -16,6 +16,7 @@ from unsinter.studies.run.run import run_study
 from unsinter.studies.study.file import Study, StudyError, load_study
 from unsinter.studies.study.run_options import Progress, Settings
 from unsinter.studies.tables.columns import Table
+from unsinter.studies.workers.backend import HERE, Backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class RunRequest:
     n_jobs: int = 1
     storage: str | None = None
     track: str | None = None
+    backend: Backend = HERE
 
 
 def run_verb(request: RunRequest, *, progress: Progress) -> RunOutcome:
@@ -67,6 +69,10 @@ def run_verb(request: RunRequest, *, progress: Progress) -> RunOutcome:
     if request.n_jobs < 1 and request.n_jobs != -1:
         raise StudyError(
             f"--jobs takes a number of workers from 1, or -1 for all cores; got {request.n_jobs}."
+        )
+    if request.backend.name != "loky" and request.n_jobs != 1:
+        raise StudyError(
+            "--jobs counts processes of this machine, and a cluster uses all of its own: drop it."
         )
     embedded = real_study_file() if request.real else demo_study_file()
     study = load_study(request.study_file or embedded, overrides=request.overrides)
@@ -83,7 +89,8 @@ def run_verb(request: RunRequest, *, progress: Progress) -> RunOutcome:
         storage=request.storage,
         progress=progress,
     )
-    summary, tracked = _run(study, settings, track=request.track)
+    with request.backend.working():
+        summary, tracked = _run(study, settings, track=request.track)
     return RunOutcome(
         folder=folder,
         answer=_answer(folder, summary),

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from unsinter.probes.arrays import Layers
 from unsinter.probes.families.family import Conditions, Solver
 from unsinter.probes.tasks import Task
-from unsinter.studies.data.sites import NAN, FloatArray
+from unsinter.studies.data.sites import NAN, FloatArray, ReadSite, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.tuning.space import Candidate
 from unsinter.studies.probing.types import score
@@ -75,6 +75,26 @@ class Fitted:
     scores: FloatArray
     layers: Sequence[Layers]
     converged: Sequence[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRows:
+    """Activations, and the rows of them that trials may see."""
+
+    read: ReadSite
+    train: NDArray[np.intp]
+
+
+def run_trial_at(
+    X: FloatArray,
+    site: Site,
+    candidate: Candidate,
+    train: NDArray[np.intp],
+    training: TrainingRows,
+    bars: Sequence[float],
+) -> TrialResult:
+    """Return what a trial at a site leaves; X holds all rows, of which it sees those of training."""
+    return run_trial(X[train], candidate, training, bars)
 
 
 def run_trial(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
@@ -21,15 +20,18 @@ from unsinter.studies.probing.tuning.space import Candidate, Space, make_space, 
 from unsinter.studies.probing.tuning.storage import TrialStore, open_storage
 from unsinter.studies.probing.tuning.trial import (
     TrainingRows,
+    TrainRows,
     fit_candidate,
     penalties_of,
     run_trial,
+    run_trial_at,
 )
 from unsinter.studies.probing.types import SiteFit
 from unsinter.studies.store.step_store import StepKind
 from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.sections import Tuning
 from unsinter.studies.tables.columns import TRIALS
+from unsinter.studies.workers.spread import n_workers, spread_sites
 
 _WAIT = 0.2
 
@@ -89,7 +91,7 @@ def tune(
     digest = TUNING.key(_parts(training, space, store.content))
     with _quiet(), open_storage(store.storage, store.folder) as opened:
         ledger = Ledger.open(opened, f"{store.name}-{digest[:16]}")
-        finished = _fill(ledger, space, training, lambda site: read(*site)[rows.train], workers)
+        finished = _fill(ledger, space, training, TrainRows(read, rows.train), workers)
     kept = list(finished.items())[: tuning.trials]
     best, trial = max(
         ((place, trial) for place, trial in kept if trial.state is TrialState.COMPLETE),
@@ -108,12 +110,12 @@ def _fill(
     ledger: Ledger,
     space: Space,
     training: TrainingRows,
-    read_train: Callable[[Site], Any],
+    data: TrainRows,
     workers: Workers,
 ) -> dict[int, FrozenTrial]:
     """Work on the first unfinished batch until the budget is spent; return the finished trials by place."""
     budget, size, planned_for = space.tuning.trials, space.tuning.batch, -1
-    n_jobs = effective_n_jobs(workers.n_jobs)
+    n_jobs = n_workers(workers.n_jobs)
     while True:
         finished = ledger.finished()
         workers.progress(sum(place < budget for place in finished), budget)
@@ -131,9 +133,12 @@ def _fill(
             time.sleep(_WAIT)  # other processes are at work on the rest of the batch
             continue
         candidates = [space.candidate(batch[claim.place].params) for claim in claims]
-        results = Parallel(n_jobs=min(len(claims), n_jobs))(
-            delayed(run_trial)(read_train(candidate.site), candidate, training, bars)
-            for candidate in candidates
+        results = spread_sites(
+            run_trial_at,
+            data.read,
+            ([candidate.site, candidate] for candidate in candidates),
+            shared=(data.train, training, bars),
+            n_jobs=min(len(claims), n_jobs),
         )
         for claim, result in zip(claims, results, strict=True):
             is_pruned = max(result.values) < bars[len(result.values) - 1]

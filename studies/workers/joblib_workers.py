@@ -1,0 +1,58 @@
+"""Workers that joblib starts on this machine, or that a backend of joblib brings."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from joblib import Parallel, delayed, effective_n_jobs
+
+from unsinter.studies.workers.errors import WorkersError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class JoblibWorkers:
+    """Workers of joblib's own backend, or of one that ``joblib.parallel_config`` names.
+
+    Attributes
+    ----------
+    is_local : false for workers of a cluster, which take all jobs whatever number a caller asks for.
+    """
+
+    is_local: bool = True
+
+    def spread(
+        self, call: Callable[..., T], jobs: Iterable[Sequence[Any]], *, shared: Sequence[Any], n_jobs: int
+    ) -> Iterator[T]:
+        """Yield ``call(*job, *shared)`` of each job, in their order.
+
+        Raises
+        ------
+        WorkersError : a worker was killed.
+        """
+        calls = (delayed(call)(*job, *shared) for job in jobs)
+        workers = Parallel(n_jobs=self._count(n_jobs), return_as="generator")
+        with _losses_in_a_line():
+            yield from workers(calls)
+
+    def n_workers(self, n_jobs: int) -> int:
+        """Return how many jobs are worked on at once."""
+        return int(effective_n_jobs(self._count(n_jobs)))
+
+    def _count(self, n_jobs: int) -> int:
+        return n_jobs if self.is_local else -1
+
+
+@contextmanager
+def _losses_in_a_line() -> Iterator[None]:
+    """Raise WorkersError for a worker that ended before its work."""
+    try:
+        yield
+    except BrokenExecutor as error:
+        raise WorkersError(
+            "a worker process was killed before its work was done, as the system does where memory runs out; "
+            "give fewer --jobs, or close what else takes memory: finished steps are kept, run again."
+        ) from error

@@ -1,0 +1,107 @@
+"""A Ray cluster as workers: tasks that are tried again, holders of models that are replaced, where lost."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from unsinter.studies.workers.errors import WorkersError
+from unsinter.studies.workers.ray_words import plain_losses
+from unsinter.studies.workers.versions import library_version, refuse_other_version
+
+T = TypeVar("T")
+
+TRIES = 4
+"""How often a piece of work is begun anew after its worker was lost."""
+
+AHEAD = 2
+"""Tasks on their way for each CPU of the cluster, so that none waits for the next."""
+
+PATIENCE = 120.0
+"""Seconds that a cluster may lack what is needed, as while its nodes are replaced."""
+
+_EVERY = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class RayCluster:
+    """The workers of a cluster that this process is connected to; see `connected`.
+
+    Attributes
+    ----------
+    gpus : that each model takes.
+    """
+
+    ray: Any
+    gpus: int
+    is_local: bool = field(default=False, init=False)
+
+    def spread(
+        self, call: Callable[..., T], jobs: Iterable[Sequence[Any]], *, shared: Sequence[Any], n_jobs: int
+    ) -> Iterator[T]:
+        """Yield ``call(*job, *shared)`` of each job, in their order.
+
+        Raises
+        ------
+        WorkersError : a job lost its worker again and again, or no node is left.
+        """
+        task = self.ray.remote(num_cpus=1, max_retries=TRIES)(run_job)
+        work = self.ray.put((call, shared, library_version()))
+        waiting: deque[Any] = deque()
+        try:
+            for job in jobs:
+                waiting.append(task.remote(work, job))
+                while len(waiting) >= AHEAD * self.n_workers(n_jobs):
+                    with plain_losses("a task"):
+                        yield self._result(waiting.popleft())
+            while waiting:
+                with plain_losses("a task"):
+                    yield self._result(waiting.popleft())
+        finally:
+            for reference in waiting:
+                self.ray.cancel(reference, force=True)
+
+    def n_workers(self, n_jobs: int) -> int:
+        """Return the CPUs of the cluster as it is now."""
+        return max(1, int(self.ray.cluster_resources().get("CPU", 0)))
+
+    def _result(self, reference: Any) -> Any:
+        lack = Lack(self, cpus=1, gpus=0)
+        while not self.ray.wait([reference], timeout=_EVERY)[0]:
+            lack.refuse_if_long(_EVERY)
+        return self.ray.get(reference)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """Return the nodes that are there."""
+        return [node for node in self.ray.nodes() if node["Alive"]]
+
+
+def run_job(work: tuple[Callable[..., T], Sequence[Any], str], job: Sequence[Any]) -> T:
+    """Do one job; this runs on a node of the cluster."""
+    call, shared, version = work
+    refuse_other_version(version)
+    return call(*job, *shared)
+
+
+@dataclass(slots=True)
+class Lack:
+    """For how long no node has had so much."""
+
+    cluster: RayCluster
+    cpus: int
+    gpus: int
+    seconds: float = 0.0
+
+    def refuse_if_long(self, passed: float) -> None:
+        """Raise WorkersError where that is longer than one waits for; call it as time goes by."""
+        fits = any(
+            node["Resources"].get("CPU", 0) >= self.cpus and node["Resources"].get("GPU", 0) >= self.gpus
+            for node in self.cluster.nodes()
+        )
+        self.seconds = 0.0 if fits else self.seconds + passed
+        if self.seconds > PATIENCE:
+            gpus = f" and {self.gpus} GPUs" if self.gpus else ""
+            raise WorkersError(
+                f"no node of the Ray cluster has had {self.cpus} CPUs{gpus} for {PATIENCE:.0f} seconds; add "
+                "nodes and run again: what is finished is kept."
+            )

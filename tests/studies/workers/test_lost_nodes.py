@@ -1,0 +1,111 @@
+"""One node is removed while it extracts, another while it fits: the run is that of one process."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # sockets and logs of a cluster that is closed
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+N_PROMPTS = 1600  # four shards
+TABLES = ("results", "predictions", "floors", "rows")
+
+
+def prompts():
+    words = ("lamp", "river", "stone", "cake", "window", "garden", "letter", "violin", "bread", "lantern")
+    return [
+        {
+            "id": f"p{n}", "harmful": bool(n % 2), "category": "c" if n % 2 else None, "source": "test",
+            "prompt": f"{'pick the lock of' if n % 3 else 'draw'} {words[n % 10]} {words[n // 10 % 10]} {n}",
+            "group": f"g{n}",
+        }
+        for n in range(N_PROMPTS)
+    ]  # fmt: skip
+
+
+def every_file(root):
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not {"references", "locks"} & set(path.parts)
+    }
+
+
+def start(folder, study, out, *options):
+    env = dict(os.environ, UNSINTER_CACHE=str(folder / f"cache-{out}"), OMP_NUM_THREADS="1")
+    command = [sys.executable, "-c", "from unsinter.studies.cli import app; app()", "run", study.name]
+    return subprocess.Popen(
+        [*command, "--out", out, *options],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def is_at(node, call):
+    """Return whether a worker of a node is in the midst of a call; Ray names the process after it."""
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    titles = []
+    for process in raylet.children(recursive=True):
+        try:
+            titles += process.cmdline()[:1]
+        except psutil.Error:
+            continue
+    return any(title.startswith(f"ray::{call}") for title in titles)
+
+
+def wait_for(condition, process):
+    while process.poll() is None:
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError(process.stdout.read().decode())
+
+
+def shards(cache):
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in cache.rglob("*.safetensors")}
+
+
+def test_the_run_is_that_of_one_process_and_no_stored_row_is_computed_again(
+    ray_cluster, write_study, tmp_path
+):
+    controls = {"permutations": 0, "random_model": False, "layer0_mean": False, "code_length": False}
+    study = write_study(
+        prompts=prompts(), targets=["D"], layers=[0, 1, 2], positions=["instruction_end", "template_end"],
+        controls=controls, transfer=[],
+    )  # fmt: skip
+    assert start(tmp_path, study, "one").wait() == 0
+
+    first, second = (ray_cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20) for _ in range(2))
+    run = start(tmp_path, study, "many", "--backend", "ray", "--address", ray_cluster.address)
+    cache = tmp_path / "cache-many"
+    wait_for(lambda: shards(cache) and is_at(first, "Holder.work"), run)
+    stored = shards(cache)
+    ray_cluster.remove_node(first, allow_graceful=False)
+    assert len(stored) < 4, "the node was to be lost in the middle"
+
+    wait_for(lambda: is_at(second, "run_job"), run)
+    assert not (tmp_path / "many" / "summary.json").exists()
+    ray_cluster.remove_node(second, allow_graceful=False)
+    out, _ = run.communicate(timeout=900)
+    assert run.returncode == 0, out.decode()
+
+    assert every_file(cache) == every_file(tmp_path / "cache-one")
+    assert stored.items() <= shards(cache).items()
+    for name in TABLES:
+        one, many = (pd.read_parquet(tmp_path / out / f"{name}.parquet") for out in ("one", "many"))
+        pd.testing.assert_frame_equal(one, many, check_exact=True)
+    summary = yaml.safe_load((tmp_path / "many" / "summary.json").read_text(encoding="utf-8"))
+    extraction = summary["models"]["tiny"]["extraction"]
+    assert (extraction["rows_computed"], extraction["rows_from_cache"]) == (N_PROMPTS, 0)

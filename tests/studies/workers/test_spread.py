@@ -1,0 +1,90 @@
+"""Work that is spread: results in order, rows read by whoever works on them, and lost workers in one line."""
+
+import os
+
+import numpy as np
+import pytest
+import worker_jobs
+
+from unsinter.studies.workers.backend import Backend
+from unsinter.studies.workers.errors import WorkersError
+from unsinter.studies.workers.spread import n_workers, spread, spread_sites
+
+
+@pytest.fixture
+def stored(tmp_path):
+    for layer in range(4):
+        np.save(tmp_path / f"{layer}-end.npy", np.full((3, 2), float(layer)))
+    return worker_jobs.FileSites(str(tmp_path))
+
+
+SITES = [((layer, "end"), 10 * layer) for layer in range(4)]
+EXPECTED = [6.0 * layer + 10 * layer + 0.5 for layer in range(4)]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_results_come_in_the_order_of_the_jobs(n_jobs):
+    jobs = [(a, b) for a in range(5) for b in range(3)]
+    done = list(spread(worker_jobs.product, jobs, shared=[7], n_jobs=n_jobs))
+    assert done == [a * b + 7 for a, b in jobs]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_stored_rows_are_read_by_the_process_that_works_on_them(stored, n_jobs, tmp_path):
+    done = list(spread_sites(worker_jobs.shifted, stored, SITES, shared=[0.5], n_jobs=n_jobs))
+    assert [value for value, _ in done] == EXPECTED
+    readers = {int(path.name.removeprefix("read by ")) for path in tmp_path.glob("read by *")}
+    assert readers == {pid for _, pid in done}
+    assert (os.getpid() in readers) is (n_jobs == 1)
+
+
+def test_rows_that_are_stored_nowhere_are_read_here_and_sent():
+    def read(layer, position):
+        return np.full((3, 2), float(layer))
+
+    done = list(spread_sites(worker_jobs.shifted, read, SITES, shared=[0.5], n_jobs=2))
+    assert [value for value, _ in done] == EXPECTED
+
+
+def test_a_killed_worker_of_this_machine_is_one_line():
+    with pytest.raises(WorkersError, match=r"killed before its work was done.*memory.*--jobs"):
+        list(spread(worker_jobs.killed_always, [[1], [2]], n_jobs=2))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "sparc"}, "--backend must be one of loky, dask, ray, got 'sparc'"),
+        ({"address": "h:1"}, "--address names a cluster"),
+        ({"name": "dask"}, "--backend dask needs the --address"),
+        ({"gpus": 1}, "--gpus takes a number"),
+        ({"name": "ray", "gpus": -1}, "--gpus takes a number"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options, words):
+    with pytest.raises(WorkersError, match=words):
+        Backend(**options)
+
+
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_an_address_where_nobody_answers_is_refused_in_one_line(backend):
+    address = "127.0.0.1:9" if backend == "ray" else "tcp://127.0.0.1:9"
+    with (
+        pytest.raises(WorkersError, match=r"answers at .*127\.0\.0\.1:9") as refusal,
+        Backend(name=backend, address=address).working(),
+    ):
+        pass
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_address_that_is_none_is_refused():
+    for address in ("ray://head:10001", "head", "head:port"):
+        with (
+            pytest.raises(WorkersError, match="is host:port of its head"),
+            Backend(name="ray", address=address).working(),
+        ):
+            pass
+
+
+def test_one_process_works_on_one_job_at_a_time():
+    assert (n_workers(1), n_workers(2)) == (1, 2)
