@@ -35,13 +35,13 @@ READINGS = {
         "what the same architecture with untrained weights tells: saved activations do not have it"
     ),
     "random-not-quantised": words(
-        "the control with random weights: {model} is read in {bits:d} bits, and weights drawn at random are not "
-        "quantised",
+        "the control with random weights: {model} is read in {bits:d} bits, and weights drawn at random are "
+        "not quantised",
         short="the control with random weights: weights drawn at random are not quantised",
     ),
     "random-not-on-disk": words(
-        "the control with random weights: parts of {model} are kept on disk, and weights drawn at random would "
-        "have to fit in memory",
+        "the control with random weights: parts of {model} are kept on disk, and weights drawn at random "
+        "would have to fit in memory",
         short="the control with random weights: weights drawn at random would have to fit in memory",
     ),
     "answers-cut": words(

@@ -70,10 +70,10 @@ def test_a_writer_whose_rows_were_stored_while_it_computed_stores_the_others_onl
     rows = row_keys(8)
     other = ActivationStore.open(bucket, IDENTITY)
 
-    def produce(asked, layers, positions):
-        if asked == tuple(rows):
+    def produce(wanted, layers, positions):
+        if wanted == tuple(rows):
             fill(other, rows[2:4])
-        return Producer()(asked, layers, positions)
+        return Producer()(wanted, layers, positions)
 
     store = ActivationStore.open(bucket, IDENTITY)
     fill(store, rows, produce=produce)

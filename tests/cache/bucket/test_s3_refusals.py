@@ -82,11 +82,11 @@ def test_the_command_line_says_it_in_one_line_with_exit_code_2(monkeypatch):
 def test_credentials_that_end_in_the_midst_of_a_fill_lose_nothing_and_count_nothing_twice(bucket, server):
     rows, computed = row_keys(80), []
 
-    def produce(asked, layers, positions):
-        computed.append(asked)
+    def produce(wanted, layers, positions):
+        computed.append(wanted)
         if len(computed) == 4:
             demand_signatures(server, after=0)
-        return Producer()(asked, layers, positions)
+        return Producer()(wanted, layers, positions)
 
     with pytest.raises(BucketError, match="does not know these credentials") as refusal:
         fill(ActivationStore.open(bucket, IDENTITY), rows, produce=produce)

@@ -47,8 +47,8 @@ def test_three_writers_of_which_one_is_killed_end_with_the_shards_of_one_in_a_fo
     writers[0].communicate()
     assert writers[0].returncode == -signal.SIGKILL
     for writer in writers[1:]:
-        said, _ = writer.communicate(timeout=300)
-        assert writer.returncode == 0, said
+        output, _ = writer.communicate(timeout=300)
+        assert writer.returncode == 0, output
     in_folder = {path.name: path.read_bytes() for path in (alone.path / "shards").iterdir()}
     assert shards_in_bucket() == in_folder
     store = ActivationStore.open(bucket, IDENTITY)
