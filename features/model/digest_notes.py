@@ -16,6 +16,8 @@ from unsinter.cache.atomic import make_folder, write_atomically
 from unsinter.cache.errors import UnsinterError, one_line
 from unsinter.cache.json_text import read_json
 from unsinter.cache.key import digest
+from unsinter.cache.location import local_root
+from unsinter.cache.places.remote import RemotePath
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,8 @@ def noted_digest(
     if root is None or before is None or stamps() != before:
         return compute()
     about = {"format": _FORMAT, "versions": _versions(), **before}
-    path = root / FOLDER / f"{digest(about)[:32]}.json"
+    # Inodes and times are those of this machine: a store of objects, which others share, is no place for them.
+    path = (local_root() if isinstance(root, RemotePath) else root) / FOLDER / f"{digest(about)[:32]}.json"
     if (noted := _read(path, about)) is not None:
         return noted
     made = compute()
