@@ -15,8 +15,8 @@ TOLERANCE = 5e-3
 """Of a mean of a column, absolute below 1 and relative above: what other processors may differ by."""
 
 TOLERANCES = {"shuffled": 0.04, "shuffled_sd": 0.03}
-"""Of means over some forty shuffles with a standard error of .02: on shuffled labels all penalties do alike, so
-that another processor chooses others (.511 and .523 were seen of two)."""
+"""Of means over some forty shuffles with a standard error of .02: on shuffled labels all penalties do alike,
+so that another processor chooses others (.511 and .523 were seen of two)."""
 
 
 def faults_of(recorded, made):
