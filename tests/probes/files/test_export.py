@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-import socket
 import stat
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from random_probe import random_probe
 from safetensors.numpy import load, save_file
 
-from unsinter.cache import atomic
+from unsinter.cache.places import unfinished
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.files.card_seal import card_text, sealed
 from unsinter.probes.files.export import (
@@ -314,10 +313,9 @@ def test_a_full_disk_leaves_the_earlier_probe_whole_and_no_leftovers(saved):
 
 def test_a_card_that_cannot_be_written_leaves_the_earlier_weights_too(saved, monkeypatch):
     before = saved.read_bytes()
-    monkeypatch.setattr(atomic.secrets, "token_hex", lambda n: "ab")
-    host = socket.gethostname().replace(".", "_")
+    monkeypatch.setattr(unfinished.secrets, "token_hex", lambda n: "ab")
     # It stands where the card's temporary file goes.
-    (saved.parent / f".probe.json.{host}-{os.getpid()}-ab.tmp").mkdir()
+    unfinished.temporary_name(saved.parent / "probe.json").mkdir()
     with pytest.raises(ProbeFileError, match=r"probe\.json cannot be written"):
         save_probe(saved, random_probe(seed=5), examples=np.ones((1, 5)))
     assert saved.read_bytes() == before
