@@ -14,6 +14,10 @@ from unsinter.studies.store.step_store import StepKind
 TOLERANCE = 5e-3
 """Of a mean of a column, absolute below 1 and relative above: what other processors may differ by."""
 
+TOLERANCES = {"shuffled": 0.04, "shuffled_sd": 0.03}
+"""Of means over some forty shuffles with a standard error of .02: on shuffled labels all penalties do alike,
+so that another processor chooses others (.511 and .523 were seen of two)."""
+
 
 def faults_of(recorded, made):
     """Return in words where steps differ from the record of the same version."""
@@ -28,16 +32,17 @@ def faults_of(recorded, made):
             if list(before) != list(after):
                 faults.append(f"{kind}: other columns in {name}; raise its version")
                 continue
-            changed = [column for column in before if not is_close(before[column], after[column])]
+            changed = [column for column in before if not is_close(column, before[column], after[column])]
             if changed:
                 faults.append(f"{kind}: other values in {name}: {', '.join(changed)}; raise its version")
     return faults
 
 
-def is_close(one, other):
+def is_close(column, one, other):
+    tolerance = TOLERANCES.get(column, TOLERANCE)
     if isinstance(one, str) or isinstance(other, str):
         return one == other
-    return one[0] == other[0] and np.allclose(one[1:], other[1:], rtol=TOLERANCE, atol=TOLERANCE)
+    return one[0] == other[0] and np.allclose(one[1:], other[1:], rtol=tolerance, atol=tolerance)
 
 
 @pytest.fixture(scope="module")
