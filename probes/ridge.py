@@ -6,14 +6,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from unsinter.probes.arrays import FloatArray, LabelArray
-from unsinter.probes.plain_arrays import tensor_or_mask
 from unsinter.probes.readout import LinearReadout
-from unsinter.probes.row_values import sample_weights
 from unsinter.probes.scaling import power_units
+from unsinter.probes.weighted_rows import weighted_rows
 
 
 class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
@@ -54,15 +51,7 @@ class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
         """
         if not 0 < self.penalty < np.inf:
             raise ValueError(f"penalty must be above zero, got {self.penalty!r}.")
-        X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
-        weights = sample_weights(sample_weight, len(X))
-        X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            only = f" ({self.classes_[0]!r})" if len(self.classes_) else ""
-            raise ValueError(f"y holds one class only{only}; a probe needs at least two.")
+        X, codes, weights, self.classes_ = weighted_rows(self, X, y, sample_weight)
         signs = np.where(np.eye(len(self.classes_), dtype=bool)[codes], 1.0, -1.0)
         wanted = signs[:, 1:] if len(self.classes_) == 2 else signs
         unit = power_units(np.abs(X).max(axis=0))

@@ -88,8 +88,8 @@ class NamesReader:
         """Return the one name, None where there is none; a field that is no collection stays as it is."""
         names = names_held(value)
         if names is None and self.column.separator and isinstance(value, str):
-            parts = value.split(self.column.separator)
-            names = [part.strip() for part in parts if not says_missing(part.strip())]
+            parts = map(str.strip, value.split(self.column.separator))
+            names = [part for part in parts if not says_missing(part)]
         if names is None:
             return value
         distinct = list({name_key(name): name for name in reversed(names)}.values())[::-1]

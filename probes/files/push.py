@@ -1,6 +1,7 @@
 """A probe put on the Hugging Face Hub: its sealed files and a card made of them, and nothing else."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def _files(
         if examples is None:
             raise ProbeFileError("a probe in memory needs examples=X, activations for its self-test.")
         facts = {name: value for name, value in probe.card.items() if name != "beside"}
-        packed, data = pack_probe(_with_facts(probe, facts), examples=examples)
+        packed, data = pack_probe(replace(probe, card=facts), examples=examples)
         return packed, {WEIGHTS: data, CARD: card_text(packed.card).encode()}
     if examples is not None:
         raise ProbeFileError("examples go with a probe in memory; a file holds its own.")
@@ -102,17 +103,6 @@ def _files(
     if digest_of(files[WEIGHTS]) != packed.card["weights_sha256"]:
         raise ProbeFileError(f"{path} changed while it was read; push it again.")
     return packed, files
-
-
-def _with_facts(probe: ProbeWeights, facts: Mapping[str, Any]) -> ProbeWeights:
-    return ProbeWeights(
-        layers=probe.layers,
-        classes=probe.classes,
-        family=probe.family,
-        threshold=probe.threshold,
-        calibration=probe.calibration,
-        card=facts,
-    )
 
 
 def _digests(path: Path, beside: object) -> Mapping[str, object]:

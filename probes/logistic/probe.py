@@ -6,16 +6,12 @@ from typing import Literal, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.logistic.grid import GridSolver
-from unsinter.probes.plain_arrays import tensor_or_mask
 from unsinter.probes.readout import LinearReadout
-from unsinter.probes.row_values import sample_weights
 from unsinter.probes.tasks import Task
+from unsinter.probes.weighted_rows import weighted_rows
 
 
 class LogisticProbe(LinearReadout, ClassifierMixin, BaseEstimator):
@@ -69,19 +65,10 @@ class LogisticProbe(LinearReadout, ClassifierMixin, BaseEstimator):
         """
         if not 0 < self.penalty < np.inf:
             raise ValueError(f"penalty must be above zero, got {self.penalty!r}.")
-        X, y = tensor_or_mask(X, name="X"), tensor_or_mask(y, name="y")
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
-        weights = sample_weights(sample_weight, len(X))
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y)
-        X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            only = f" ({self.classes_[0]!r})" if len(self.classes_) else ""
-            raise ValueError(f"y holds one class only{only}; a probe needs at least two.")
-        task = Task(codes=codes, n_classes=len(self.classes_), weights=weights)
-        (fit,) = GridSolver(X, dtype="float64").fit(
+        rows = weighted_rows(self, X, y, sample_weight, class_weight=self.class_weight)
+        self.classes_ = rows.classes
+        task = Task(codes=rows.codes, n_classes=len(self.classes_), weights=rows.weights)
+        (fit,) = GridSolver(rows.X, dtype="float64").fit(
             [task], [self.penalty], tolerance=self.tolerance, max_iter=self.max_iter
         )
         self.coef_, self.intercept_ = fit.weights(0)

@@ -2,7 +2,7 @@
 
 from unsinter.features.model.memory import MemoryEstimate
 from unsinter.studies.machine.accelerators import FREE, Fleet
-from unsinter.studies.machine.forecast import Forecast, ModelShape, duration_text
+from unsinter.studies.machine.forecast import Forecast, ModelShape, count_sites, duration_text
 from unsinter.studies.machine.sizes import size_text
 from unsinter.studies.study.file import Study
 
@@ -38,8 +38,7 @@ def fleet_lines(
             f"does not fit: {size_text(memory.weights + memory.batch)} needed, {free} free on {fleet.name}"
         )
         return [("the model", state)]
-    n_layers = shape.n_layers + 1 if study.layers == "all" else len(study.layers)
-    n_sites = n_layers * len(study.positions)
+    n_sites = count_sites(study, shape)
     rest = prediction.probing_seconds + prediction.judging_seconds + prediction.transfer_seconds
     site = n_prompts * shape.d_model * _FLOAT32
     return [

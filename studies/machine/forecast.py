@@ -18,11 +18,11 @@ _TEXT_SECONDS = 6e-3
 _SCORE_SECONDS = 2.3e-4
 """Bootstrap, controls and all else that grows with rows and not with width, per prompt, target and site."""
 
-_JUDGING_PRODUCTS = 6.0
-"""Products of n x n x d that a verdict on one contrast takes at one site: .64 s of one core at n = 2,000 and
-d = 2,304 (benchmarks/results/verdict_speed.json)."""
+_JUDGING_PRODUCTS = 4.4
+"""Operations, in units of n x d x min(n, d), of a verdict on one contrast at one site: .64 s of a core at
+n = 2,000 and d = 2,304 (benchmarks/results/verdict_speed.json), taken to do .063 TFLOP/s."""
 
-_TRANSFER_PRODUCTS = 16.0
+_TRANSFER_PRODUCTS = 16.8
 """The same of a transfer matrix: .14 s at n = 2,000, d = 512, ten categories (results/transfer.json)."""
 
 _CONTRASTS = {"D": 1, "R": 1}
@@ -138,7 +138,7 @@ def forecast(
     weights once per step of a batch; probing is bound by products of n x n matrices
     and by what each site costs whatever its width. Tuning is not counted.
     """
-    n_sites = (len(_layers(study, shape))) * len(study.positions)
+    n_sites = count_sites(study, shape)
     n_prompts = size.n_prompts
     passes = 2 if study.controls.random_model else 1
     reading = 2 * shape.n_block_parameters * size.n_tokens / (_SHARE_OF_PRODUCT * device.flops)
@@ -213,5 +213,7 @@ def duration_text(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h"
 
 
-def _layers(study: Study, shape: ModelShape) -> range | tuple[int, ...]:
-    return range(shape.n_layers + 1) if study.layers == "all" else study.layers
+def count_sites(study: Study, shape: ModelShape) -> int:
+    """Return at how many layers and positions a study reads a model of this shape."""
+    n_layers = shape.n_layers + 1 if study.layers == "all" else len(study.layers)
+    return n_layers * len(study.positions)

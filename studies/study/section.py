@@ -66,9 +66,8 @@ def _kinds_of_one(section: type[Section], field: str) -> tuple[type, ...]:
     annotation = section.model_fields[field].annotation
     if _is_list(annotation):
         return (str, int, float, Path, Mapping, BaseModel)
-    return (
-        (int,) if any(map(_is_list, get_args(annotation))) else ()
-    )  # a word such as all says something else
+    # Beside a list a word may be allowed, as `all`: only a number is then an entry.
+    return (int,) if any(map(_is_list, get_args(annotation))) else ()
 
 
 def _is_list(annotation: Any) -> bool:

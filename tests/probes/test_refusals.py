@@ -255,3 +255,15 @@ def test_an_estimator_decides_alike_in_units_whose_squares_leave_float32(make, s
     expected = make().fit(X, Y).predict(X)
     for wide in (X * size, (X * size).astype(np.float32)):
         assert (make().fit(wide, Y).predict(wide) == expected).mean() > 0.97
+
+
+@pytest.mark.parametrize("kind", [LogisticProbe, RidgeProbe])
+def test_a_class_whose_rows_all_weigh_nothing_is_no_class(kind):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), np.repeat(["a", "b", "c"], 20)
+    probe = kind().fit(X, y, sample_weight=(y != "c").astype(float))
+    alone = kind().fit(X[:40], y[:40])
+    assert list(probe.classes_) == ["a", "b"]
+    np.testing.assert_allclose(probe.coef_, alone.coef_, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match="y holds one class only"):
+        kind().fit(X, y, sample_weight=(y == "a").astype(float))

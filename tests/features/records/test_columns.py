@@ -129,6 +129,8 @@ def test_names_in_one_text_are_cut_at_the_separator_that_the_map_names_and_at_no
     with pytest.raises(RecordError, match=r"several names \(here theft, fraud\).*separator: ';', several"):
         read_prompts(SEPARATED, columns={"category": {"field": "category", "separator": ";"}})
     assert read_prompts(SEPARATED[:1])[0].category == "theft; fraud"
+    by_bar = {"category": {"field": "category", "separator": "|"}}
+    assert [row.category for row in read_prompts(SEPARATED[:2], columns=by_bar)] == ["theft; fraud", "Fraud"]
     with pytest.raises(RecordError, match="a separator of blanks would cut names of several words"):
         read_columns({"category": {"field": "category", "separator": " "}})
 
