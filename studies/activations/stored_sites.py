@@ -14,7 +14,7 @@ from unsinter.cache.errors import unreadable
 from unsinter.cache.json_text import parse_json
 from unsinter.cache.location import read_regular
 from unsinter.features.extract.extraction import Extraction, Store
-from unsinter.studies.data.sites import FloatArray
+from unsinter.studies.data.site_readers import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

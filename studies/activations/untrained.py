@@ -14,7 +14,8 @@ from unsinter.features.rendering.rendering import rendered_identity
 from unsinter.studies.activations.model_reading import Reading, load_source
 from unsinter.studies.activations.spread_extraction import Wanted, extract_wanted
 from unsinter.studies.activations.stored_sites import StoredSites
-from unsinter.studies.data.sites import FloatArray, ReadSite, Site
+from unsinter.studies.data.site_readers import FloatArray, ReadSite
+from unsinter.studies.data.sites import Site
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.study.sections import ModelSource

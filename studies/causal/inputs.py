@@ -14,7 +14,8 @@ from unsinter.probes.arrays import BoolArray, FloatArray
 from unsinter.studies.causal.openings import COMPLIANCE, REFUSAL, OpeningOdds, Openings, find_openings
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.data.sites import ReadSite, Site
+from unsinter.studies.data.site_readers import ReadSite
+from unsinter.studies.data.sites import Site
 from unsinter.studies.data.targets import Names, Response, Target
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.causal import Causal

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.studies.data.sites import FloatArray
+from unsinter.studies.data.site_readers import FloatArray
 
 
 def equal_sums(cells: NDArray[np.str_], train: NDArray[np.intp]) -> FloatArray:

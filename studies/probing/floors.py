@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.features.records.text_floor import PENALTIES, PENALTY, FloorKind, floor_scores
-from unsinter.studies.data.sites import FloatArray, Rows
+from unsinter.studies.data.site_readers import FloatArray
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.types import score
 

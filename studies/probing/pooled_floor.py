@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from unsinter.features.records.text_floor import PENALTIES, floor_model, word_vectorizer
-from unsinter.studies.data.sites import FloatArray, Rows
+from unsinter.studies.data.site_readers import FloatArray
+from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.floors import Floor, best_on_inner_folds
 

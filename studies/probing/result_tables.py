@@ -12,7 +12,8 @@ from unsinter.probes.calibration import brier, expected_calibration_error
 from unsinter.probes.metrics import balanced_accuracy, percentile_interval
 from unsinter.probes.thresholds import rates_at
 from unsinter.studies.data.bootstrap import Bootstrap
-from unsinter.studies.data.sites import NAN, FloatArray, Rows
+from unsinter.studies.data.site_readers import FloatArray
+from unsinter.studies.data.sites import NAN, Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.floors import Floor
 from unsinter.studies.probing.types import SiteFit, chosen, score

@@ -12,7 +12,8 @@ from unsinter.probes.families.family import Conditions, Family, Solver
 from unsinter.probes.families.registry import family_of
 from unsinter.probes.tasks import Task
 from unsinter.probes.thresholds import balanced_threshold, threshold_at_fpr
-from unsinter.studies.data.sites import NAN, FloatArray, ReadSite, Rows, Site
+from unsinter.studies.data.site_readers import FloatArray, ReadSite
+from unsinter.studies.data.sites import NAN, Rows, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.controls import ControlTask
 from unsinter.studies.probing.types import Operation, SiteControls, SiteFit, score

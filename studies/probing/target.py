@@ -14,7 +14,8 @@ from unsinter.studies.activations.untrained import LAYER0_MEAN
 from unsinter.studies.data.association import same_labelling
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.row_weights import row_weights
-from unsinter.studies.data.sites import NAN, FloatArray, ReadSite, Rows, Site
+from unsinter.studies.data.site_readers import FloatArray, ReadSite
+from unsinter.studies.data.sites import NAN, Rows, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.controls import control_task, shuffled_codes
 from unsinter.studies.probing.floors import Floor, label_floor, text_floors

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.metrics import auroc, macro_f1
-from unsinter.studies.data.sites import NAN, FloatArray, Site
+from unsinter.studies.data.site_readers import FloatArray
+from unsinter.studies.data.sites import NAN, Site
 from unsinter.studies.data.targets import Target
 
 

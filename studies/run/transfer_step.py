@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from unsinter.probes.relu_layers import relu_scores
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.data.sites import FloatArray, Site
+from unsinter.studies.data.site_readers import FloatArray
+from unsinter.studies.data.sites import Site
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.run.step_kinds import CROSS_MODEL, HELD_OUT, TRANSFER
 from unsinter.studies.store.site_weights import read_weights

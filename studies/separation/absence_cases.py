@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.studies.data.sites import ReadSite, Site
+from unsinter.studies.data.site_readers import ReadSite
+from unsinter.studies.data.sites import Site
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.absence.bound import tested_absence
 from unsinter.studies.separation.inputs.thresholds import Rule

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.studies.data.sites import ReadSite, Site
+from unsinter.studies.data.site_readers import ReadSite
+from unsinter.studies.data.sites import Site
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.absence_cases import Case, JudgedSites, absences_of, settle_absences
 from unsinter.studies.separation.contrasts.contrast import Contrast

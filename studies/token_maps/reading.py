@@ -15,7 +15,8 @@ from unsinter.features.rendering.rendering import RenderedPrompt
 from unsinter.features.rendering.token_texts import token_texts
 from unsinter.probes.arrays import Layers
 from unsinter.probes.relu_layers import relu_scores
-from unsinter.studies.data.sites import NAN, FloatArray
+from unsinter.studies.data.site_readers import FloatArray
+from unsinter.studies.data.sites import NAN
 from unsinter.studies.store.site_weights import read_weights
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.tables.token_columns import TOKEN_SCORES

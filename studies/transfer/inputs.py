@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.data.sites import ReadSite, Site
+from unsinter.studies.data.site_readers import ReadSite
+from unsinter.studies.data.sites import Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.study.run_options import Progress, silent
 from unsinter.studies.transfer.held_out_splits import HeldOutKind

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
-from unsinter.studies.data.sites import ReadSite, StoredReader
+from unsinter.studies.data.site_readers import ReadSite, StoredReader
 from unsinter.studies.workers.joblib_workers import JoblibWorkers
 
 T = TypeVar("T")

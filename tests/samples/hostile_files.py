@@ -23,6 +23,7 @@ from unsinter.cache.entries import IndexFile, encode_earlier
 from unsinter.cache.folding import write_index
 from unsinter.cache.key import canonical
 from unsinter.cache.manifest import Folder
+from unsinter.cache.places.ranges import open_ranges
 from unsinter.cache.references import read_references
 from unsinter.cache.shard import read_header
 from unsinter.features.records.readers import detect_kind, read_openings, read_prompts, read_responses
@@ -378,8 +379,8 @@ class CacheFolder:
         if draw(4) == 0:
             return damaged(raw, draw)
         if file.suffix == ".safetensors":
-            with file.open("rb") as opened:
-                start = read_header(file, opened.fileno(), len(raw)).start
+            with open_ranges(file) as opened:
+                start = read_header(file, opened, len(raw)).start
             header = json.loads(raw[8:start])
             text = json.dumps(some_changes(header, draw)).encode()
             return len(text).to_bytes(8, "little") + text + raw[start:]

@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 from unsinter.probes.arrays import Layers
 from unsinter.probes.families.family import Conditions, Solver
 from unsinter.probes.tasks import Task
-from unsinter.studies.data.sites import NAN, FloatArray, ReadSite, Site
+from unsinter.studies.data.site_readers import FloatArray, ReadSite
+from unsinter.studies.data.sites import NAN, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.tuning.space import Candidate
 from unsinter.studies.probing.types import score

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
 
-from unsinter.studies.data.sites import ReadSite, Rows, Site
+from unsinter.studies.data.site_readers import ReadSite
+from unsinter.studies.data.sites import Rows, Site
 from unsinter.studies.probing.sweep import N_EXAMPLES, SitePlan, choose_operation, site_controls, tasks_of
 from unsinter.studies.probing.tuning.ledger import Ledger, seconds_of
 from unsinter.studies.probing.tuning.space import Candidate, Space, make_space, next_batch, pruning_bars
