@@ -31,8 +31,8 @@ def models(**named):
 
 @pytest.fixture
 def run(write_study, tmp_path):
-    def make(name, **named):
-        study = load_study(write_study(models=models(**named), targets=["D"]))
+    def make(name, *, whole=False, **named):
+        study = load_study(write_study(models=models(**named), targets=["D"], whole=whole))
         run_study(study, Settings(folder=tmp_path / name, cache_root=tmp_path / "cache"))
         summary = json.loads((tmp_path / name / "summary.json").read_text(encoding="utf-8"))
         return tmp_path / name, summary["models"]["tiny"]
@@ -66,7 +66,7 @@ def test_a_spread_run_has_the_scores_of_a_plain_one_and_a_cache_of_its_own(run, 
 
 @pytest.mark.slow
 def test_a_run_in_few_bits_says_so_and_its_probe_scores_with_such_a_model(run):
-    folder, part = run("bits", quantization="8bit")
+    folder, part = run("bits", whole=True, quantization="8bit")
     assert part["identity"]["quantization"].startswith("8bit")
     assert "read in 8 bits" in part["extraction"]["not_had"]["random_model"]
     page = (folder / "report.html").read_text(encoding="utf-8")
