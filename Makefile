@@ -20,6 +20,8 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null 
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
+# Without bytecode every process would parse some 2,400 modules again, which takes longer than a small study.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint setup setup-tests check columns docs wheel licences audit clean
 

@@ -75,7 +75,10 @@ def model_copy(tmp_path):
 
 @pytest.fixture
 def write_study(tmp_path, few_prompts):
-    """Write prompts and a study file; keyword arguments replace keys of the study."""
+    """Write prompts and a study file; keyword arguments replace keys of the study.
+
+    It asks for no more than targets, so that a run takes seconds: a test names what else it looks at.
+    """
 
     def write(*, prompts=None, model="planted:detached", **changes):
         data = tmp_path / "prompts.jsonl"
@@ -92,8 +95,14 @@ def write_study(tmp_path, few_prompts):
             "layers": [0, 2],
             "penalties": [0.01],
             "bootstrap_draws": 100,
-            "controls": {"permutations": 100},
+            "controls": {
+                "permutations": 100,
+                "random_model": False,
+                "layer0_mean": False,
+                "code_length": False,
+            },
             "min_groups": 10,
+            "transfer": [],
             "separation": {"pairs": []},
         }
         path = tmp_path / "study.yaml"
