@@ -1,5 +1,5 @@
 # Two commands: `make demo` runs the main job, `make test` passes the tests (SLOW=1: with those that take
-# minutes, as CI does). Both set up .venv first, `make demo` with no more than it needs.
+# minutes, as CI does; EXHAUSTIVE=1: all). Both set up .venv first, `make demo` with no more than it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +29,7 @@ demo: setup
 	$(BIN)/unsinter run --demo --jobs $(JOBS)
 
 test: setup-tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(SLOW),,-m "not slow")
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(EXHAUSTIVE),,-m "not exhaustive$(if $(SLOW),, and not slow)")
 
 lint: setup-tests
 	$(BIN)/ruff check .

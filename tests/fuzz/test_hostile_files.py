@@ -55,6 +55,13 @@ def test_a_changed_file_is_read_or_refused_by_name(reader, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("reader", list(READERS), indirect=True)
+def test_four_thousand_changed_files_are_read_or_refused_by_name(reader):
+    for seed in range(4_000):
+        read_one(reader, seed)
+
+
+@pytest.mark.exhaustive
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("reader", list(READERS), indirect=True)
 def test_twenty_thousand_changed_files_are_read_or_refused_by_name(reader):

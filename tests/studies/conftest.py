@@ -77,10 +77,10 @@ def model_copy(tmp_path):
 def write_study(tmp_path, few_prompts):
     """Write prompts and a study file; keyword arguments replace keys of the study.
 
-    It asks for no more than targets, so that a run takes seconds: a test names what else it looks at.
+    It asks for targets only, so that a run takes seconds; ``whole`` asks for transfer and all controls too.
     """
 
-    def write(*, prompts=None, model="planted:detached", **changes):
+    def write(*, prompts=None, model="planted:detached", whole=False, **changes):
         data = tmp_path / "prompts.jsonl"
         lines = [json.dumps(record) for record in (few_prompts if prompts is None else prompts)]
         text = "\n".join(lines) + "\n"
@@ -95,16 +95,13 @@ def write_study(tmp_path, few_prompts):
             "layers": [0, 2],
             "penalties": [0.01],
             "bootstrap_draws": 100,
-            "controls": {
-                "permutations": 100,
-                "random_model": False,
-                "layer0_mean": False,
-                "code_length": False,
-            },
+            "controls": {"permutations": 100},
             "min_groups": 10,
-            "transfer": [],
             "separation": {"pairs": []},
         }
+        if not whole:
+            few = {"random_model": False, "layer0_mean": False, "code_length": False}
+            study |= {"controls": study["controls"] | few, "transfer": []}
         path = tmp_path / "study.yaml"
         path.write_text(yaml.safe_dump(study | changes), encoding="utf-8")
         return path

@@ -38,7 +38,7 @@ def test_short_verbs_end_well(unsinter, tmp_path, named, narrow, verb):
 
 @pytest.mark.slow
 def test_a_run_in_ascii_writes_the_same_files_in_utf8_and_shows_them(unsinter, write_study, tmp_path, named):
-    study, run = write_study(prompts=named), tmp_path / "run"
+    study, run = write_study(prompts=named, whole=True), tmp_path / "run"
     for verb in (
         ("run", study, "--out", run),
         ("transfer", run),

@@ -11,7 +11,8 @@ from unsinter.studies.tables.transfer_columns import HELD_OUT, TRANSFER
 
 def test_a_finished_run_shows_its_matrices_and_writes_heat_maps(write_study, unsinter, tmp_path, few_prompts):
     prompts = [p | {"source": "even" if i % 4 < 2 else "odd"} for i, p in enumerate(few_prompts)]
-    done = unsinter("run", write_study(prompts=prompts, targets=["D"], hold_out=["source", "category"]))
+    study = write_study(prompts=prompts, targets=["D"], hold_out=["source", "category"], whole=True)
+    done = unsinter("run", study)
     assert done.returncode == 0, done.stderr
     run = tmp_path / "here/runs/small"
     table = pd.read_parquet(run / "transfer.parquet")

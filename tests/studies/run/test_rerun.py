@@ -150,7 +150,7 @@ def test_a_run_stopped_by_ctrl_c_or_killed_goes_on_and_ends_with_the_tables_of_a
     write_study, run_again, tmp_path, private_cache, end
 ):
     """Stopped once the first target is done: that step is used, the rest is made."""
-    path, stopped = write_study(), tmp_path / "stopped"
+    path, stopped = write_study(whole=True), tmp_path / "stopped"
     _, unbroken, _ = run_again(path)
     # A process that a shell puts into the background inherits that SIGINT is ignored.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

@@ -29,7 +29,7 @@ def run_here(tmp_path, private_cache):
 
 
 def test_a_run_writes_the_files_and_columns_of_the_contract(write_study, run_here):
-    summary, folder = run_here(write_study())
+    summary, folder = run_here(write_study(whole=True))
     tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in
               ("results", "floors", "predictions", "transfer")}  # fmt: skip
     for name, columns in {

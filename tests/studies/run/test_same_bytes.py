@@ -10,6 +10,7 @@ from unsinter.cache.inventory import INVENTORY, Inventory
 def test_two_runs_of_one_study_leave_folders_of_one_hash(write_study, unsinter, tmp_path):
     study = write_study(
         responses={"max_new_tokens": 12},
+        whole=True,
         targets=["D", "C", "R"],
         layers=[1, 2],
         controls={"permutations": 20},

@@ -39,6 +39,7 @@ def two_runs(write_study, tmp_path, one_thread):
     """Run a study of two models with one job, and with two."""
     study = load_study(
         write_study(
+            whole=True,
             models=MODELS,
             responses={"max_new_tokens": 12},
             targets=["D", "R"],

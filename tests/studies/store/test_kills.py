@@ -245,26 +245,36 @@ def test_labelling_killed_at_any_file_event_is_done_by_the_same_command(tmp_path
 KILLED_RUNS = Path(kill_at_events.__file__).with_name("killed_runs.py")
 
 
-@pytest.mark.slow
+FIRST_AND_LATE = [1, 9, 17, 133]
+EVERY_FOURTH = [*range(1, 25, 4), *range(33, 400, 100)]
+"""Of the first events, where a folder becomes a run's; then one in a hundred."""
+
+
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("is_changed", [False, True], ids=["fresh folder", "other settings before"])
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param(FIRST_AND_LATE, marks=pytest.mark.slow, id="first and late"),
+        pytest.param(EVERY_FOURTH, marks=pytest.mark.exhaustive, id="every fourth"),
+    ],
+)
 def test_a_whole_run_killed_at_file_events_from_its_start_to_its_end_is_finished_by_the_next(
-    tmp_path, write_study, is_changed
+    tmp_path, write_study, events, is_changed
 ):
-    """Every fourth of the first events, where a folder becomes a run's; then one in a hundred."""
-    asked = {
+    request = {
         "folder": str(tmp_path),
         "cache": str(tmp_path / "cache"),
-        "events": [*range(1, 25, 4), *range(33, 400, 100)],
+        "events": events,
     }
     if is_changed:
         changed = write_study(targets=["D"], separation={"pairs": []}, controls={"permutations": 200})
-        asked["changed"] = str(changed.rename(changed.with_name("changed.yaml")))
-    asked["study"] = str(write_study(targets=["D"]))
+        request["changed"] = str(changed.rename(changed.with_name("changed.yaml")))
+    request["study"] = str(write_study(targets=["D"]))
     done = subprocess.run(
-        [sys.executable, str(KILLED_RUNS), json.dumps(asked)], capture_output=True, text=True
+        [sys.executable, str(KILLED_RUNS), json.dumps(request)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["failed"] == {}
-    assert len(found["killed"]) > 6
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["failed"] == {}
+    assert len(result["killed"]) > 0.6 * len(events)

@@ -150,6 +150,13 @@ def test_a_verb_killed_at_file_events_is_done_by_the_next_call_and_the_run_stays
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("drawn_small")
+@pytest.mark.parametrize("name", list(CALLS))
+def test_every_verb_killed_at_a_quarter_of_its_file_events_is_done_by_the_next_call(finished, tmp_path, name):
+    assert events_of(name, finished, tmp_path, step=4) > 6
+
+
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("drawn_small")
 @pytest.mark.parametrize("name", list(CALLS))
