@@ -121,7 +121,7 @@ def test_a_journal_over_the_size_limit_is_one_line_and_keeps_every_whole_record(
         target=limited, args=(folder, len(raw) + 700, answers)
     )
     child.start()
-    said = answers.get(timeout=60)
+    said = answers.get(timeout=300)
     child.join()
     assert said.startswith(f"{folder / JOURNAL} cannot be written (File too large); raise the size limit")
     after = (folder / JOURNAL).read_bytes()
