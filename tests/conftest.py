@@ -1,6 +1,7 @@
 """Fixtures every folder of tests shares: real data beside the repository, and offline, quiet libraries."""
 
 import os
+import time
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -12,6 +13,13 @@ os.environ.pop("COLUMNS", None)
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a slow test once the time set for all is over, so that the summary line is still printed."""
+    deadline = float(os.environ.get("UNSINTER_TESTS_UNTIL", "inf"))
+    if item.get_closest_marker("slow") and time.time() > deadline:
+        pytest.skip("the time that UNSINTER_TESTS_UNTIL sets for slow tests is over")
 
 
 @pytest.fixture(scope="session")

@@ -338,7 +338,7 @@ def test_loading_and_scoring_import_numpy_and_safetensors_only(saved):
         "print([name for name in heavy if name in sys.modules])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True
     )
     assert done.stdout.strip() == "[]"
 

@@ -254,7 +254,7 @@ def test_the_command_line_exports_and_scores_standard_input(finished, tmp_path, 
     command = [sys.executable, "-c", "from unsinter.studies.cli import app; app()"]
     arguments = ["score", str(probe), "-", "--model", "planted:detached"]
     scored = subprocess.run(
-        [*command, *arguments], input="one\ntwo words\n", text=True, capture_output=True, timeout=60
+        [*command, *arguments], input="one\ntwo words\n", text=True, capture_output=True, timeout=300
     )
     assert scored.returncode == 0, scored.stderr
     assert scored.stdout.splitlines() == score(probe, "planted:detached", "one", "two words", as_json=False)

@@ -123,7 +123,7 @@ def test_a_journal_over_the_size_limit_is_one_line_and_keeps_every_whole_record(
         target=limited, args=(folder, len(raw) + 700, answers)
     )
     child.start()
-    messages = answers.get(timeout=60)
+    messages = answers.get(timeout=300)
     child.join()
     assert messages.startswith(f"{folder / JOURNAL} cannot be written (File too large); raise the size limit")
     after = (folder / JOURNAL).read_bytes()

@@ -101,7 +101,7 @@ def test_sqlite_holds_the_same_trials_as_the_journal(unbroken, tmp_path):
 def test_a_study_killed_and_resumed_ends_as_an_unbroken_one(unbroken, tmp_path, storage, death):
     storage = storage and storage.format(tmp_path)
     killed = in_a_process(tmp_path, world=death, storage=storage)
-    assert killed.wait(timeout=60) == -signal.SIGKILL
+    assert killed.wait(timeout=300) == -signal.SIGKILL
     with_states = states(tmp_path, storage)
     assert sum(state.is_finished() for state in with_states) == (6 if "crash_after" in death else 2)
     assert (TrialState.RUNNING in with_states) == ("fatal_read" in death)
@@ -190,7 +190,7 @@ def test_two_processes_share_one_budget(unbroken, tmp_path):
     while not (tmp_path / "trials.journal").exists() and other.poll() is None:
         time.sleep(0.05)
     assert_frame_equal(without_time(World().tune(tmp_path)), without_time(unbroken), check_exact=True)
-    assert other.wait(timeout=60) == 0
+    assert other.wait(timeout=300) == 0
     assert sum(state.is_finished() and state is not TrialState.FAIL for state in states(tmp_path, None)) == 10
 
 
