@@ -2,13 +2,18 @@
 
 import errno
 import os
+import re
 import stat
 from io import BufferedReader
 from pathlib import Path
 
 import platformdirs
 
+from unsinter.cache.errors import CacheError
 from unsinter.cache.places.remote import RemotePath, remote_path
+
+_OTHER_SCHEME = re.compile(r"(?!s3:/)[A-Za-z][A-Za-z0-9+.-]+:/+|(?i:s3a?n?):(?!/)")
+"""What begins an address of another kind, which as a path is a folder below wherever a process works."""
 
 
 def default_root() -> Path:
@@ -33,6 +38,11 @@ def cache_root(place: str | Path) -> Path:
     ------
     UnsinterError : no place in a store can be called so, or what reads such stores is not installed.
     """
+    if not isinstance(place, RemotePath) and (scheme := _OTHER_SCHEME.match(str(place))):
+        raise CacheError(
+            f"{scheme.group()}... is no place of a cache; name a folder, or s3://bucket/prefix for a store "
+            "that speaks S3 (its address in AWS_ENDPOINT_URL)."
+        )
     return place if isinstance(place, RemotePath) else remote_path(str(place)) or expand_home(place)
 
 

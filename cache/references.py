@@ -12,6 +12,7 @@ from unsinter.cache.index import Index
 from unsinter.cache.key import canonical, check_row_keys
 from unsinter.cache.location import read_regular
 from unsinter.cache.manifest import Folder
+from unsinter.cache.places.locks import has_soft_locks
 from unsinter.cache.places.remote import RemotePath
 from unsinter.cache.plan import plan_missing
 from unsinter.cache.shard import ShardPlan, read_plan
@@ -31,9 +32,9 @@ class Reference:
     def is_stale(self) -> bool:
         """Whether the study's folder is gone; a folder that cannot be looked at may be there.
 
-        In a store that many machines share it may be on any of them.
+        In a store or on network storage that many machines share it may be on any of them.
         """
-        if isinstance(self.file, RemotePath):
+        if isinstance(self.file, RemotePath) or has_soft_locks(self.file.parent):
             return False
         try:
             return not self.study.exists()

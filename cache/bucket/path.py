@@ -67,8 +67,11 @@ def root_path(rest: str) -> S3Path:
     name, *prefix = [part for part in rest.split("/") if part] if rest.strip("/") else [""]
     is_plain = all(_PART.fullmatch(part) and part not in {".", ".."} for part in prefix)
     if not _BUCKET.fullmatch(name) or not is_plain:
+        shown = (
+            f"s3://{rest.rpartition('@')[2] if '@' in name or ':' in name else rest}"  # keys may stand before
+        )
         raise BucketError(
-            f"{f's3://{rest}'[:120]!r} is no place of a cache; write s3://bucket/prefix, of letters, digits "
+            f"{shown[:120]!r} is no place of a cache; write s3://bucket/prefix, of letters, digits "
             "and any of . _ = + @ - in the prefix."
         )
     if find_spec("obstore") is None:

@@ -86,6 +86,18 @@ def test_gc_offers_everything_of_a_study_whose_folder_is_gone(root, study):
     assert list(root.iterdir()) == []
 
 
+def test_gc_on_storage_of_many_hosts_keeps_what_a_study_that_this_host_does_not_see_needs(
+    root, study, monkeypatch
+):
+    monkeypatch.setenv("UNSINTER_LOCKS", "soft")
+    store = ActivationStore.open(root, IDENTITY)
+    fill(store, ROWS)
+    store.keep_for(study, ROWS, layers=LAYERS, positions=POSITIONS)
+    shutil.rmtree(study)
+    assert gc(root, dry_run=False).candidates == ()
+    assert_holds(store, ROWS)
+
+
 def test_gc_leaves_alone_what_it_is_told_to_keep_and_what_is_not_the_caches(root):
     first, second = (ActivationStore.open(root, {**IDENTITY, "weights": name}) for name in "ab")
     for store in (first, second):

@@ -214,6 +214,23 @@ def test_a_name_that_no_bucket_can_have_is_refused(place):
         ActivationStore.open(place, IDENTITY)
 
 
+@pytest.mark.parametrize(
+    "place", ["gs://b/p", "S3://b/p", "s3a://b/p", "s3:b/p", "https://host/b", "file:/b"]
+)
+def test_an_address_of_another_kind_is_no_folder(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (place, Path(place)):
+        with pytest.raises(CacheError, match="is no place of a cache; name a folder, or s3://bucket/prefix"):
+            ActivationStore.open(name, IDENTITY)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_in_front_of_a_bucket_are_not_repeated():
+    with pytest.raises(BucketError, match="'s3://bucket/x' is no place") as refusal:
+        ActivationStore.open("s3://KEY:SECRET@bucket/x", IDENTITY)
+    assert "SECRET" not in str(refusal.value)
+
+
 def test_without_obstore_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(BucketError, match=r"pip install 'unsinter\[s3\]'"):
