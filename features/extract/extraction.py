@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.cache.notebook_html import fact_table
+from unsinter.features.extract.eight_bits import refuse_answers_in_8_bits
 from unsinter.features.extract.forward import make_reader, n_embeddings, rows_change_mates
 from unsinter.features.extract.produce import ExtractionError, ShardProducer
 from unsinter.features.extract.selfcheck import Deviation
@@ -20,8 +21,7 @@ from unsinter.features.rendering.rendering import RenderedPrompt
 logger = logging.getLogger(__name__)
 
 # Padded tokens per batch. On a CPU larger batches only lose cache locality.
-_DEFAULT_BUDGET = {"cpu": 1024}
-_DEFAULT_BUDGET_ACCELERATOR = 16384
+_CPU_BUDGET, _ACCELERATOR_BUDGET = 1024, 16384
 
 
 class Store(Protocol):
@@ -135,7 +135,7 @@ class NamedOptions(TypedDict, total=False):
 
 def default_budget(model: ChatModel) -> int:
     """Return padded tokens per batch where the caller names none; one row's where rows change each other."""
-    usual = _DEFAULT_BUDGET.get(model.device.type, _DEFAULT_BUDGET_ACCELERATOR)
+    usual = _CPU_BUDGET if model.device.type == "cpu" else _ACCELERATOR_BUDGET
     return 1 if rows_change_mates(model) else usual
 
 
@@ -165,6 +165,7 @@ def extract(
     if not asked_positions:
         raise ExtractionError("positions is empty; name at least one.")
     kept, dropped = _fitting(model, rendered, how.on_too_long)
+    refuse_answers_in_8_bits(model, kept)
     for row in kept:
         for name in asked_positions:
             resolve_position(name, row)
@@ -225,8 +226,7 @@ def _fitting(
     model: ChatModel, rendered: Sequence[RenderedPrompt], on_too_long: str
 ) -> tuple[list[RenderedPrompt], tuple[str, ...]]:
     """Return the rows that fit the context and the ids dropped; ExtractionError unless dropping is asked."""
-    kept, dropped = [], []
-    n_known = n_embeddings(model)
+    kept, dropped, n_known = [], [], n_embeddings(model)
     for row in rendered:
         if model.context is not None and len(row.token_ids) > model.context:
             if on_too_long == "error":

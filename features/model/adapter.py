@@ -3,6 +3,7 @@
 import hashlib
 import json
 import warnings
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +47,27 @@ def check_adapter(name: str | Path) -> Path:
             f"adapter {folder}: {kind} adds tokens and changes no weight, so it cannot be merged; name one "
             "that changes weights, as LoRA."
         )
+    if config.get("layer_replication"):
+        raise ModelError(
+            f"adapter {folder}: it repeats layers (layer_replication), and a merged one cannot; merge it "
+            "with PEFT and name the saved model."
+        )
     return folder
 
 
 def adapter_digest(folder: Path) -> str:
     """Return the SHA-256 of an adapter: settings without names and paths, and the bytes of its weights."""
-    settings = {name: value for name, value in _config(folder).items() if name not in _VOLATILE}
+    settings = {name: _ordered(value) for name, value in _config(folder).items() if name not in _VOLATILE}
     total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     with open_regular(folder / WEIGHTS) as file:
         while chunk := file.read(_CHUNK):
             total.update(chunk)
     return total.hexdigest()
+
+
+def _ordered(value: Any) -> Any:
+    """Return a list of names sorted: PEFT keeps them as a set, and writes them in any order."""
+    return sorted(value) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value
 
 
 def merged(model: PreTrainedModel, folder: Path, *, name: str) -> PreTrainedModel:
@@ -69,6 +80,7 @@ def merged(model: PreTrainedModel, folder: Path, *, name: str) -> PreTrainedMode
     from peft import PeftModel, get_peft_model_state_dict
     from peft.utils import load_peft_weights
 
+    _refuse_unknown_settings(folder)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of names that do not fit, which are refused right after
@@ -76,12 +88,13 @@ def merged(model: PreTrainedModel, folder: Path, *, name: str) -> PreTrainedMode
             own = set(get_peft_model_state_dict(whole))
             stored = set(load_peft_weights(str(folder), device="cpu"))
             if own == stored:
+                _refuse_shared_weights(whole, folder, name=name)
                 plain: PreTrainedModel = whole.merge_and_unload(safe_merge=True)
                 return plain
         strange = sorted(own ^ stored)[0]
         fault = f"{strange} is in {'the adapter' if strange in stored else 'the model'} alone"
     except BaseException as error:  # the readers raise every kind
-        if not is_fault(error):
+        if isinstance(error, ModelError) or not is_fault(error):
             raise
         lines = [line.strip(" \t:") for line in str(error).splitlines() if line.strip()]
         fault = " ".join(lines[:2])[:240] or type(error).__name__
@@ -89,6 +102,46 @@ def merged(model: PreTrainedModel, folder: Path, *, name: str) -> PreTrainedMode
         f"{name}: the adapter {folder} does not fit this model ({fault.rstrip('.')}); name the model that it "
         "was trained on."
     )
+
+
+def _refuse_unknown_settings(folder: Path) -> None:
+    """Refuse an adapter with settings that the installed PEFT does not know and would leave out."""
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    config = _config(folder)
+    kind = PEFT_TYPE_TO_CONFIG_MAPPING.get(config["peft_type"])
+    if kind is None:
+        raise ModelError(
+            f"adapter {folder}: the installed PEFT knows no peft_type {config['peft_type'][:40]!r}; update "
+            "PEFT, or name another adapter."
+        )
+    unknown = sorted(set(config) - {field.name for field in fields(kind)} - _VOLATILE)
+    if unknown:
+        raise ModelError(
+            f"adapter {folder}: the installed PEFT does not know the setting {unknown[0][:40]!r} and would "
+            "leave it out; update PEFT, or save the adapter with this version."
+        )
+
+
+def _refuse_shared_weights(whole: Any, folder: Path, *, name: str) -> None:
+    """Refuse to merge into a matrix that embeds tokens and scores them too: it would change both.
+
+    Raises
+    ------
+    ModelError : the two share their weights, and the adapter changes one of them alone.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    model = whole.get_base_model()
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    adapted = [isinstance(end, BaseTunerLayer) for end in ends]
+    weights = [getattr(end, "weight", None) for end in ends]
+    if any(adapted) and weights[0] is not None and weights[0] is weights[1]:
+        raise ModelError(
+            f"{name}: the adapter {folder} changes the {'embedding' if adapted[0] else 'output'} matrix, "
+            "which in this model is one with the other; merged, it would change both. Merge it with "
+            "PEFT after untying them, and name the saved model."
+        )
 
 
 def _config(folder: Path) -> dict[str, Any]:

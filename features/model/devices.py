@@ -48,7 +48,7 @@ def check_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "meta":
         raise ModelError("device 'meta' holds no numbers; name cpu, cuda or auto.")
-    if not re.match(DEVICE, name):
+    if not re.fullmatch(DEVICE, name):
         raise ModelError(
             f"device {name[:40]!r} cannot be used: it must be auto, cpu, mps, cuda or cuda:N (N from 0)."
         )

@@ -6,6 +6,7 @@ differs it is not used, and where it was damaged it is made anew: a note saves t
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
@@ -34,14 +35,20 @@ _PACKAGES = ("torch", "transformers", "accelerate", "bitsandbytes", "peft")
 
 
 def file_stamps(folder: Path) -> list[list[Any]]:
-    """Return name, size, both times and inode of every file of a folder, links followed."""
-    stamps = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            about = path.stat()
-            name = path.relative_to(folder).as_posix()
-            stamps.append([name, about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino])
-    return stamps
+    """Return name, size, both times and inode of every file of a folder, links followed, also to folders."""
+    stamps, seen = [], set()
+    for where, folders, files in os.walk(folder, followlinks=True):
+        about = Path(where).stat()
+        if (about.st_dev, about.st_ino) in seen:  # a link to where it stands
+            folders.clear()
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        for path in sorted(Path(where, file) for file in files):
+            if path.is_file():
+                about = path.stat()
+                name = path.relative_to(folder).as_posix()
+                stamps.append([name, about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino])
+    return sorted(stamps)
 
 
 def noted_digest(

@@ -1,9 +1,8 @@
 """How a model is loaded: number format, device or devices, quantisation, attention, adapter."""
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -13,10 +12,10 @@ DTYPES = ("float32", "float16", "bfloat16")
 QUANTIZATIONS = ("8bit", "4bit")
 ATTENTIONS = ("eager", "sdpa", "flash_attention_2")
 
-DEVICE = r"^(auto|cpu|mps|cuda(:[0-9]{1,3})?)$"
+DEVICE = r"auto|cpu|mps|cuda(:[0-9]{1,3})?"
 """What a device may be called."""
 
-PLACE = r"^(cpu|disk|mps|cuda(:[0-9]{1,3})?|[0-9]{1,3})$"
+PLACE = r"cpu|disk|mps|cuda(:[0-9]{1,3})?|[0-9]{1,3}"
 """Where a map may put a part of a model; a number is that of a GPU."""
 
 
@@ -140,7 +139,7 @@ def map_fault(device_map: object) -> str | None:
     if not isinstance(device_map, Mapping) or not device_map:
         return f"must be auto, or a table of part: device; got {str(device_map)[:80]!r}"
     for part, place in device_map.items():
-        if not isinstance(part, str) or isinstance(place, bool) or not re.match(PLACE, str(place)):
+        if not isinstance(part, str) or isinstance(place, bool) or not re.fullmatch(PLACE, str(place)):
             return f"puts {str(part)[:80]!r} on {str(place)[:40]!r}; name cpu, disk, mps, cuda or cuda:N"
     return None
 
@@ -149,9 +148,3 @@ def kinds(device_map: Mapping[str, Any]) -> list[str]:
     """Return the kinds of devices in a map, sorted, as cpu and disk."""
     texts = {str(place).partition(":")[0] for place in device_map.values()}
     return sorted({"cuda" if text.isdecimal() else text for text in texts})
-
-
-def as_json(options: LoadOptions) -> str:
-    """Return all options that decide a weight or where it is, as one line of JSON."""
-    table = {part.name: getattr(options, part.name) for part in fields(options) if part.name != "notes"}
-    return json.dumps(table, sort_keys=True, default=str)

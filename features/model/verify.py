@@ -50,6 +50,7 @@ class _Trace:
 def verify_stack(path: str, backbone: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> Stack:
     """Prove on one short batch that hooks on ``blocks`` read the stream, and how to run the backbone."""
     ids, mask = _probe_batch(backbone)
+    in_8_bits = bool(getattr(backbone, "is_loaded_in_8bit", False))
     batch = {"input_ids": ids, "attention_mask": mask}
     try:
         with torch.inference_mode():
@@ -74,7 +75,7 @@ def verify_stack(path: str, backbone: PreTrainedModel, blocks: tuple[nn.Module, 
         path=path,
         d_model=truth[0].shape[-1],
         options=options,
-        is_causal=_nearly_same(seen[-1][0, :-1], truth[-1][0, :-1]),
+        is_causal=_nearly_same(seen[-1][0, :-1], truth[-1][0, :-1], in_8_bits=in_8_bits),
     )
 
 
@@ -192,9 +193,12 @@ def _read_all(
     return seen
 
 
-def _nearly_same(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors agree but for rounding, which experts that take tokens in groups may bring in."""
-    tolerance = 1e-4 if b.dtype == torch.float32 else 5e-2
+def _nearly_same(a: Tensor, b: Tensor, *, in_8_bits: bool) -> bool:
+    """Whether two tensors agree but for rounding, which experts that take tokens in groups may bring in.
+
+    So may layers in 8 bits: a column that is an outlier at one token is computed otherwise at all.
+    """
+    tolerance = 1e-4 if b.dtype == torch.float32 and not in_8_bits else 5e-2
     return bool((a.float() - b.float()).norm() <= tolerance * b.float().norm())
 
 

@@ -80,9 +80,21 @@ def load_weights(
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
         raise
+    if isinstance(options.device_map, Mapping):
+        _check_parts(model, options.device_map, name=name)
     if scratch is not None:
         weakref.finalize(model, shutil.rmtree, scratch, ignore_errors=True)
     return _finished(model, frozenset(info["missing_keys"]), options, name=name)
+
+
+def _check_parts(model: PreTrainedModel, device_map: Mapping[str, Any], *, name: str) -> None:
+    """Refuse a map that names what the model does not have: it would be passed over, and said to be used."""
+    parts = {part for part, _ in model.named_modules()} | {part for part, _ in model.named_parameters()}
+    if strange := [part for part in device_map if part not in parts]:
+        raise ModelError(
+            f"{name}: device_map puts {strange[0][:80]!r} on {device_map[strange[0]]}, and the model has no "
+            f"part of that name; its parts are named as {min(parts - {''}, key=len)!r}."
+        )
 
 
 def _finished(model: PreTrainedModel, missing: frozenset[str], options: LoadOptions, *, name: str) -> Weights:

@@ -197,7 +197,7 @@ def extract_into_cache(
     )
     n_shares = 1 if settings.share is None else settings.share.n_shares
     wanted = Wanted(
-        load=partial(load_source, source),
+        load=partial(load_source, source, notes=settings.cache_root),
         model=model,
         rendered=rendered,
         store=store,

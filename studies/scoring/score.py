@@ -125,6 +125,7 @@ def load_fitting_model(probe: ProbeWeights, model: str, *, adapter: str | None =
     loaded = load_model(
         folder,
         dtype=about["dtype"],
+        device=str(about.get("device", "auto")),
         revision=revision,
         chat_template=template,
         quantization=quantization_of(about),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.model.load_options import DEVICE, LoadOptions, contradiction, map_fault
@@ -27,13 +27,13 @@ class ModelLoading(Section):
     attn: Literal["eager", "sdpa", "flash_attention_2"] | None = None
     """Implementation of attention; the library's own choice unless named."""
 
-    adapter: str | None = None
+    adapter: str | None = Field(default=None, min_length=1)
     """Folder of a PEFT adapter, merged into the weights in memory."""
 
     @field_validator("device")
     @classmethod
     def _is_device(cls, value: str) -> str:
-        if not re.match(DEVICE, value):
+        if not re.fullmatch(DEVICE, value):
             raise ValueError("must be auto, cpu, mps, cuda or cuda:N, N from 0")
         return value
 
@@ -78,7 +78,9 @@ class ModelLoading(Section):
 
 
 def folders_beside(model: Any, folder: Path) -> Mapping[str, str]:
-    """Return ``path`` and ``adapter`` of a model where they name folders, taken relative to ``folder``."""
+    """Return ``path`` where it names a folder, and ``adapter``, which always does, relative to ``folder``."""
     named = {name: getattr(model, name) for name in ("path", "adapter")}
     places = {name: folder / expand_home(text) for name, text in named.items() if text is not None}
-    return {name: str(place.resolve()) for name, place in places.items() if is_folder(place)}
+    return {
+        name: str(place.resolve()) for name, place in places.items() if name == "adapter" or is_folder(place)
+    }

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from unsinter.features.extract import extract
+from unsinter.features.extract.extraction import ExtractionError
 from unsinter.features.extract.in_memory import InMemoryStore
 from unsinter.features.model.devices import check_device
 from unsinter.features.model.load_options import LoadOptions
@@ -58,6 +59,16 @@ def test_a_row_in_few_bits_is_the_same_whatever_else_is_read(in_bits):
     together = activations(model, rows)
     alone = np.concatenate([activations(model, [row]) for row in rows], axis=1)
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_an_answer_that_would_change_its_prompt_is_refused(in_bits):
+    bits, model = in_bits
+    rows = render(PROMPTS[:1], model, responses={"a": "with flour and water"})
+    if bits == "4bit":
+        assert activations(model, rows).shape[1] == 1
+        return
+    with pytest.raises(ExtractionError, match="prompt 'a': in 8 bits the tokens of an answer change"):
+        activations(model, rows)
 
 
 def test_bits_are_in_the_identity_with_a_digest_of_the_quantised_weights(in_bits, planted):
