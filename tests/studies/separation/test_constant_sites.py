@@ -76,7 +76,7 @@ def test_an_absence_that_cannot_be_tested_for_want_of_an_inverse_is_undetermined
     def failing(*_arguments, **_named):
         raise np.linalg.LinAlgError("singular")
 
-    module = importlib.import_module("unsinter.studies.separation.judge")
+    module = importlib.import_module("unsinter.studies.separation.absence_cases")
     monkeypatch.setattr(module, "tested_absence", failing)
     rng = np.random.default_rng(4)
     p = pair(1200)
