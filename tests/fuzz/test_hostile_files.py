@@ -54,16 +54,14 @@ def test_a_changed_file_is_read_or_refused_by_name(reader, seed):
     read_one(reader, seed)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("reader", list(READERS), indirect=True)
-def test_four_thousand_changed_files_are_read_or_refused_by_name(reader):
-    for seed in range(4_000):
-        read_one(reader, seed)
-
-
-@pytest.mark.exhaustive
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("reader", list(READERS), indirect=True)
-def test_twenty_thousand_changed_files_are_read_or_refused_by_name(reader):
-    for seed in range(20_000):
+@pytest.mark.parametrize(
+    "n_files",
+    [
+        pytest.param(4_000, marks=pytest.mark.slow),
+        pytest.param(20_000, marks=[pytest.mark.exhaustive, pytest.mark.timeout(7200)]),
+    ],
+)
+def test_thousands_of_changed_files_are_read_or_refused_by_name(reader, n_files):
+    for seed in range(n_files):
         read_one(reader, seed)

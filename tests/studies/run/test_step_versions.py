@@ -89,7 +89,7 @@ def test_a_raised_version_makes_other_keys_and_another_fingerprint(write_study, 
     now, later = StepKind(name="target", version=1), StepKind(name="target", version=2)
     assert now.key({"seed": 0}) != later.key({"seed": 0})
     assert now.key({"seed": 0}) != StepKind(name="transfer", version=1).key({"seed": 0})
-    study = load_study(write_study(whole=True))
+    study = load_study(write_study())
     before = fingerprint.study_fingerprint(study)
     monkeypatch.setattr(fingerprint, "KINDS", (*KINDS[:-1], StepKind(name=KINDS[-1].name, version=99)))
     assert fingerprint.study_fingerprint(study) != before

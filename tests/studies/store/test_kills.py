@@ -268,13 +268,13 @@ def test_a_whole_run_killed_at_file_events_from_its_start_to_its_end_is_finished
         "events": events,
     }
     if is_changed:
-        changed = write_study(targets=["D"], separation={"pairs": []}, controls={"permutations": 200})
+        changed = write_study(targets=["D"], whole=True, controls={"permutations": 200})
         request["changed"] = str(changed.rename(changed.with_name("changed.yaml")))
-    request["study"] = str(write_study(targets=["D"]))
+    request["study"] = str(write_study(targets=["D"], whole=True))
     done = subprocess.run(
         [sys.executable, str(KILLED_RUNS), json.dumps(request)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["failed"] == {}
-    assert len(result["killed"]) > 0.6 * len(events)
+    assert result["killed"][:7] == events[:7]  # which of the last ones come before the end is not known

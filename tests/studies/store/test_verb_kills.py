@@ -141,26 +141,24 @@ def events_of(name: str, finished: tuple[Path, Study, str], folder: Path, *, ste
     return number
 
 
+QUICK = ["export elsewhere", "transfer elsewhere", "report"]
+EVERY_VERB = [
+    *(pytest.param(name, 2, id=f"{name}, every second") for name in QUICK),
+    *(
+        pytest.param(name, 4, id=f"{name}, every fourth", marks=pytest.mark.slow)
+        for name in CALLS
+        if name not in QUICK
+    ),
+    *(
+        pytest.param(name, 1, id=name, marks=[pytest.mark.exhaustive, pytest.mark.timeout(1200)])
+        for name in CALLS
+    ),
+]
+
+
 @pytest.mark.usefixtures("drawn_small")
-@pytest.mark.parametrize("name", ["export elsewhere", "transfer elsewhere", "report"])
+@pytest.mark.parametrize(("name", "step"), EVERY_VERB)
 def test_a_verb_killed_at_file_events_is_done_by_the_next_call_and_the_run_stays_whole(
-    finished, tmp_path, name
+    finished, tmp_path, name, step
 ):
-    assert events_of(name, finished, tmp_path, step=2) > 6
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("drawn_small")
-@pytest.mark.parametrize("name", list(CALLS))
-def test_every_verb_killed_at_a_quarter_of_its_file_events_is_done_by_the_next_call(finished, tmp_path, name):
-    assert events_of(name, finished, tmp_path, step=4) > 6
-
-
-@pytest.mark.exhaustive
-@pytest.mark.timeout(1200)
-@pytest.mark.usefixtures("drawn_small")
-@pytest.mark.parametrize("name", list(CALLS))
-def test_a_verb_killed_at_any_file_event_is_done_by_the_next_call_and_the_run_stays_whole(
-    finished, tmp_path, name
-):
-    assert events_of(name, finished, tmp_path) > 6
+    assert events_of(name, finished, tmp_path, step=step) > 6
