@@ -107,7 +107,7 @@ def test_fifty_sigkills_each_lose_at_most_one_shard_and_each_rerun_ends_with_the
 def test_a_cache_killed_over_and_over_gets_done_and_ends_with_the_bytes_of_an_unbroken_run(
     tmp_path, unbroken, seconds_to_store
 ):
-    """How often one cache is killed depends on how busy the machine is, so there are as many as ten kills take."""
+    """A busy machine kills one cache more often than a fast one: as many caches as ten kills take."""
     moment, n_kills = random.Random(1), 0
     for number in range(50):
         root, n_computed, n_attempts, killed = tmp_path / f"cache{number}", 0, 0, True
