@@ -69,10 +69,14 @@ def fold(folder: Folder, *, without: Collection[str] = (), migrate: bool = False
         earlier = {name: entry for name, entry in index.earlier.items() if name not in struck}
         folder.write(folder.manifest, encode_earlier(earlier, folder.path.name))
     if (migrate and not is_written) or (without and set(without) & folder.load().keys()):
-        raise CacheError(
-            f"{folder.index}: another process changes the index at the same time, though it is locked; the "
-            "locks of this file system do not hold: end all other runs and try again."
-        )
+        raise _changed_though_locked(folder)
+
+
+def _changed_though_locked(folder: Folder) -> CacheError:
+    return CacheError(
+        f"{folder.index}: another process changes the index at the same time, though it is locked; the "
+        "locks of this file system do not hold: end all other runs and try again."
+    )
 
 
 def write_index(folder: Folder, file: IndexFile, *, seen: Statuses | None = None) -> bool:
@@ -98,7 +102,8 @@ def write_anew(folder: Folder, sound: Entries) -> None:
         if len(index.rows_not_held(entry.plan)) == entry.n_rows:
             index.add(number, name, entry)
     number = max([len(index), *(number + 1 for number in folder.entry_numbers())])
-    write_index(folder, IndexFile(entries=index, next=number))
+    if not write_index(folder, IndexFile(entries=index, next=number)):
+        raise _changed_though_locked(folder)
 
 
 def migrate(root: Path) -> tuple[Path, ...]:

@@ -1,6 +1,7 @@
 """One bucket, through obstore: bytes by key, keys given once, and errors as sentences."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -88,31 +89,37 @@ def put(bucket: str, key: str, chunks: Chunks, *, instead: Status | None, always
     mode: Any = "overwrite" if always else "create" if instead is None else {"e_tag": instead.version}
     parts = [memoryview(chunk).cast("B") for chunk in chunks]
     with _in_words(bucket, key):
+        if not always and bucket not in _CONDITIONAL:
+            _check_conditions(bucket, key)
         try:
             # In one piece: only then can the store decide which of two writers was first.
             done = obstore.put(_client(bucket), key, parts, mode=mode, use_multipart=False)
         except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
             return None
-        if not always and bucket not in _CONDITIONAL:
-            _check_conditions(bucket, key, parts)
     return Status(sum(part.nbytes for part in parts), str(done["e_tag"]))
 
 
-def _check_conditions(bucket: str, key: str, parts: list[memoryview]) -> None:
+def _check_conditions(bucket: str, key: str) -> None:
     """Raise BucketError where a store puts what was put again, though no condition for that is met.
 
     Some stores leave conditions that they do not know out in silence: of two writers none would lose, and
-    rows of one would be listed no more.
+    rows of one would be listed no more. A small object of a name of its own is put beside key, put again on
+    both conditions, and removed.
     """
     import obstore
 
+    probe = f"{key.rpartition('/')[0]}/.conditions.{secrets.token_hex(8)}.tmp".lstrip("/")
     modes: tuple[Any, ...] = ("create", {"e_tag": '"00000000000000000000000000000000"'})
-    for mode in modes:
-        try:
-            obstore.put(_client(bucket), key, parts, mode=mode, use_multipart=False)
-        except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
-            continue
-        raise unconditional(f"s3://{bucket}")
+    obstore.put(_client(bucket), probe, b"", mode="create", use_multipart=False)
+    try:
+        for mode in modes:
+            try:
+                obstore.put(_client(bucket), probe, b"", mode=mode, use_multipart=False)
+            except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
+                continue
+            raise unconditional(f"s3://{bucket}")
+    finally:
+        obstore.delete(_client(bucket), probe)
     _CONDITIONAL.add(bucket)
 
 

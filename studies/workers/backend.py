@@ -3,21 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from joblib import parallel_config
-
-from unsinter.cache.errors import one_line
+from unsinter.studies.workers.dask_cluster import dask_workers
 from unsinter.studies.workers.errors import WorkersError
-from unsinter.studies.workers.joblib_workers import JoblibWorkers
 from unsinter.studies.workers.ray_connection import connected
 from unsinter.studies.workers.spread import spread_on
-from unsinter.studies.workers.versions import library_and_python, other_version
 
 BACKENDS = ("loky", "dask", "ray")
-
-_REACH = 10
-"""Seconds for a connection to a scheduler of Dask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +53,7 @@ class Backend:
                 yield
         elif self.name == "dask":
             assert self.address is not None
-            on_all = spread_on(JoblibWorkers(is_local=False))
-            with _dask_client(self.address), parallel_config(backend="dask"), on_all:
+            with dask_workers(self.address) as workers, spread_on(workers):
                 yield
         else:
             yield
@@ -70,32 +61,3 @@ class Backend:
 
 HERE = Backend()
 """Processes of this machine."""
-
-
-@contextmanager
-def _dask_client(address: str) -> Iterator[Any]:
-    """Connect to a scheduler of Dask, and refuse one without workers or with workers of other versions."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise WorkersError(
-            "--backend dask needs distributed, which is not installed; pip install 'unsinter[dask]' here and "
-            "on every node."
-        ) from error
-    try:
-        client: Any = Client(address, timeout=_REACH)  # type: ignore[no-untyped-call, unused-ignore]
-    except (OSError, ValueError) as error:
-        raise WorkersError(
-            f"no scheduler of Dask answers at {address} ({one_line(error)[:200]}); start one there with "
-            "`dask scheduler`."
-        ) from error
-    with client:
-        ours, versions = library_and_python(), client.run(library_and_python)
-        if not versions:
-            raise WorkersError(
-                f"the scheduler of Dask at {address} has no worker; start some with `dask worker {address}`."
-            )
-        for node, theirs in versions.items():
-            if theirs != ours:
-                raise WorkersError(other_version(node, theirs, ours))
-        yield client

@@ -1,9 +1,9 @@
-"""Workers that joblib starts on this machine, or that a backend of joblib brings."""
+"""Workers that joblib starts on this machine."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed, effective_n_jobs
@@ -15,14 +15,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class JoblibWorkers:
-    """Workers of joblib's own backend, or of one that ``joblib.parallel_config`` names.
+    """Workers of joblib's own backend: processes of this machine."""
 
-    Attributes
-    ----------
-    is_local : false for workers of a cluster, which take all jobs whatever number a caller asks for.
-    """
-
-    is_local: bool = True
+    is_local: bool = field(default=True, init=False)
 
     def spread(
         self, call: Callable[..., T], jobs: Iterable[Sequence[Any]], *, shared: Sequence[Any], n_jobs: int
@@ -34,16 +29,13 @@ class JoblibWorkers:
         WorkersError : a worker was killed.
         """
         calls = (delayed(call)(*job, *shared) for job in jobs)
-        workers = Parallel(n_jobs=self._count(n_jobs), return_as="generator")
+        workers = Parallel(n_jobs=n_jobs, return_as="generator")
         with _losses_in_a_line():
             yield from workers(calls)
 
     def n_workers(self, n_jobs: int) -> int:
         """Return how many jobs are worked on at once."""
-        return int(effective_n_jobs(self._count(n_jobs)))
-
-    def _count(self, n_jobs: int) -> int:
-        return n_jobs if self.is_local else -1
+        return int(effective_n_jobs(n_jobs))
 
 
 @contextmanager

@@ -1,24 +1,21 @@
 """A Ray cluster as workers: tasks that are tried again, holders of models that are replaced, where lost."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from unsinter.studies.workers.errors import WorkersError
+from unsinter.studies.workers.jobs import AHEAD, PATIENCE, run_job
 from unsinter.studies.workers.ray_words import plain_losses
-from unsinter.studies.workers.versions import library_version, refuse_other_version
+from unsinter.studies.workers.versions import library_version
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 TRIES = 4
 """How often a piece of work is begun anew after its worker was lost."""
-
-AHEAD = 2
-"""Tasks on their way for each CPU of the cluster, so that none waits for the next."""
-
-PATIENCE = 120.0
-"""Seconds that a cluster may lack what is needed, as while its nodes are replaced."""
 
 _EVERY = 1.0
 
@@ -76,21 +73,27 @@ class RayCluster:
         return [node for node in self.ray.nodes() if node["Alive"]]
 
 
-def run_job(work: tuple[Callable[..., T], Sequence[Any], str], job: Sequence[Any]) -> T:
-    """Do one job; this runs on a node of the cluster."""
-    call, shared, version = work
-    refuse_other_version(version)
-    return call(*job, *shared)
-
-
 @dataclass(slots=True)
 class Lack:
-    """For how long no node has had so much."""
+    """For how long no node has had so much, or has given it."""
 
     cluster: RayCluster
     cpus: int
     gpus: int
     seconds: float = 0.0
+    busy: float = 0.0
+
+    def tell_if_long(self, passed: float) -> None:
+        """Say once, in the log, that for long nothing has begun; call it as time goes by and nothing does."""
+        before, self.busy = self.busy, self.busy + passed
+        if before <= PATIENCE < self.busy:
+            logger.warning(
+                "no worker on the Ray cluster has begun for %.0f seconds: each needs %d CPUs and %d GPUs, which "
+                "other work may hold, and then loads the model; still waiting.",
+                self.busy,
+                self.cpus,
+                self.gpus,
+            )
 
     def refuse_if_long(self, passed: float) -> None:
         """Raise WorkersError where that is longer than one waits for; call it as time goes by."""

@@ -3,7 +3,7 @@
 import os
 import platform
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from unsinter.cache.errors import one_line
 from unsinter.studies.workers.errors import WorkersError
 from unsinter.studies.workers.ray_cluster import TRIES, RayCluster
-from unsinter.studies.workers.versions import library_and_python, other_version
+from unsinter.studies.workers.versions import described_by_value, library_and_python, other_version
 
 _REACH, _ANSWER = 10.0, 120.0
 """Seconds for a connection, and for a node to say what it has."""
@@ -116,7 +116,7 @@ def _refuse_other_nodes(cluster: RayCluster) -> None:
     for node in cluster.nodes():
         on_it = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
         asked_there = cluster.ray.remote(num_cpus=0, max_retries=TRIES, scheduling_strategy=on_it)(
-            _by_value()
+            described_by_value()
         )
         reference, name = asked_there.remote(), node["NodeManagerHostname"]
         try:
@@ -127,19 +127,3 @@ def _refuse_other_nodes(cluster: RayCluster) -> None:
             ) from error
         if theirs != ours:
             raise WorkersError(other_version(name, theirs, ours))
-
-
-def _by_value() -> Callable[[], str]:
-    """Return a function that a node without this library can run too."""
-
-    def described() -> str:
-        import platform
-        from importlib import metadata
-
-        try:
-            library = f"unsinter {metadata.version('unsinter')}"
-        except metadata.PackageNotFoundError:
-            library = "no unsinter"
-        return f"{library} on Python {platform.python_version()}"
-
-    return described

@@ -82,7 +82,9 @@ class Holders:
                     self.working[holder.work.remote(parts[place])] = holder, place
                 done, _ = ray.wait([*self.working, *self.starting], num_returns=1, timeout=_EVERY)
                 if not self.working:
-                    lack.refuse_if_long(0.0 if done else _EVERY)
+                    passed = 0.0 if done else _EVERY
+                    lack.refuse_if_long(passed)
+                    lack.tell_if_long(passed)
                 for reference in done:
                     if reference in self.starting:
                         idle += self._prepared(reference, work)

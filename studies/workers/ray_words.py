@@ -5,8 +5,7 @@ from contextlib import contextmanager
 
 from unsinter.cache.errors import one_line
 from unsinter.studies.workers.errors import WorkersError
-
-KEPT = "what is finished is kept, run again"
+from unsinter.studies.workers.jobs import KEPT
 
 
 @contextmanager

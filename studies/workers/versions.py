@@ -2,6 +2,7 @@
 
 import platform
 import socket
+from collections.abc import Callable
 from importlib import metadata
 
 from unsinter.studies.workers.errors import WorkersError
@@ -29,3 +30,19 @@ def other_version(node: str, theirs: str, ours: str) -> str:
         f"node {node} of the cluster has {theirs}, this process has {ours}; install the same on every node: "
         "other versions may give other numbers."
     )
+
+
+def described_by_value() -> Callable[[], str]:
+    """Return a function that says both versions of a node, also of one without this library."""
+
+    def described() -> str:
+        import platform
+        from importlib import metadata
+
+        try:
+            library = f"unsinter {metadata.version('unsinter')}"
+        except metadata.PackageNotFoundError:
+            library = "no unsinter"
+        return f"{library} on Python {platform.python_version()}"
+
+    return described

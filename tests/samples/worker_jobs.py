@@ -18,6 +18,10 @@ def product(a, b, shared):
     return a * b + shared
 
 
+def process_number():
+    return os.getpid()
+
+
 def killed_once(number, folder):
     """Job 3 is killed the first time, as by a node that goes."""
     mark = Path(folder) / "was killed"

@@ -17,7 +17,11 @@ from typer.testing import CliRunner
 
 from unsinter.cache import ActivationStore, ls, verify
 from unsinter.cache.bucket import client as bucket_module
+from unsinter.cache.bucket.client import fetch, listing, put
 from unsinter.cache.bucket.errors import BucketError
+from unsinter.cache.errors import CacheError
+from unsinter.cache.folding import write_anew
+from unsinter.cache.manifest import Folder
 from unsinter.studies.cli.app import app
 
 PLACE = f"s3://{BUCKET}/cache"
@@ -131,3 +135,22 @@ def test_a_store_that_leaves_conditions_out_in_silence_is_refused_before_anythin
             fill(ActivationStore.open(bucket, IDENTITY), row_keys(4), produce=producer)
     assert is_one_clean_line(str(refusal.value))
     assert producer.calls == []
+
+
+def test_the_question_for_conditions_leaves_nothing_behind_and_touches_nothing_that_is_there(bucket):
+    bucket_module._CONDITIONAL.clear()
+    put(BUCKET, "team/cache/a", [b"first"], instead=None, always=False)
+    bucket_module._CONDITIONAL.clear()
+    assert put(BUCKET, "team/cache/a", [b"second"], instead=None, always=False) is None
+    assert {BUCKET} == bucket_module._CONDITIONAL
+    assert list(listing(BUCKET, "team/cache").objects) == ["a"]
+    assert bytes(fetch(BUCKET, "team/cache/a", 0, None)[0]) == b"first"
+
+
+def test_an_index_that_another_writer_was_faster_with_is_not_called_written(bucket, monkeypatch):
+    store = ActivationStore.open(bucket, IDENTITY)
+    fill(store, row_keys(4))
+    folder = Folder(store.path)
+    monkeypatch.setattr(Folder, "write", lambda *_, **__: False)
+    with pytest.raises(CacheError, match="another process changes the index at the same time"):
+        write_anew(folder, dict(folder.load()))

@@ -1,5 +1,13 @@
-"""Workers of Dask, by joblib's own backend of it."""
+"""Workers of a Dask scheduler."""
 
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cloudpickle
 import numpy as np
 import pytest
 import worker_jobs
@@ -7,7 +15,8 @@ from distributed import LocalCluster
 
 from unsinter.studies.workers.backend import Backend
 from unsinter.studies.workers.errors import WorkersError
-from unsinter.studies.workers.spread import spread, spread_sites
+from unsinter.studies.workers.spread import n_workers, spread, spread_sites
+from unsinter.studies.workers.versions import described_by_value, library_and_python
 
 pytestmark = [
     pytest.mark.slow,
@@ -41,6 +50,73 @@ def test_a_job_whose_worker_is_killed_is_done_by_another(dask_address, tmp_path)
             *range(8)
         ]
     assert (tmp_path / "was killed").exists()
+
+
+def test_a_job_that_kills_every_worker_it_gets_ends_with_one_line(dask_address):
+    with Backend(name="dask", address=dask_address).working():
+        with pytest.raises(WorkersError, match=r"lost its worker time after time.*run again"):
+            list(spread(worker_jobs.killed_always, ([n] for n in range(2))))
+        assert list(spread(worker_jobs.product, [(2, 3)], shared=[1])) == [7]  # others are there by now
+
+
+def test_what_a_job_raises_arrives_as_it_was(dask_address):
+    with (
+        Backend(name="dask", address=dask_address).working(),
+        pytest.raises(ValueError, match=r"^job 1 cannot be$"),
+    ):
+        list(spread(worker_jobs.refusing, [[1]]))
+
+
+def test_one_worker_alone_does_the_work_in_place_of_this_process():
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster:
+        with Backend(name="dask", address=cluster.scheduler_address).working():
+            assert n_workers(8) == 1
+            (pid,) = spread(worker_jobs.process_number, [[]])
+        assert pid != os.getpid()
+
+
+def test_a_scheduler_that_goes_ends_the_work_with_one_line():
+    environment = dict(os.environ, PYTHONPATH=str(Path(worker_jobs.__file__).parent))
+    command = [sys.executable, "-c", SCHEDULER_AND_WORKER]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as scheduler:
+        address = scheduler.stdout.readline().strip()
+        with Backend(name="dask", address=address).working():
+            results = spread(worker_jobs.slow_square, ([n] for n in range(500)))
+            assert next(results) == 0
+            scheduler.kill()
+            with pytest.raises(WorkersError, match=r"scheduler of Dask is gone.*run again"):
+                list(results)
+
+
+SCHEDULER_AND_WORKER = """
+import time
+from distributed import LocalCluster
+options = {"processes": False, "protocol": "tcp", "dashboard_address": ":0"}
+with LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
+    print(cluster.scheduler_address, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_workers_of_several_threads_are_refused():
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=":0") as cluster:
+        backend = Backend(name="dask", address=cluster.scheduler_address)
+        with (
+            pytest.raises(WorkersError, match=r"has 2 threads.*--nthreads 1 --nworkers 2"),
+            backend.working(),
+        ):
+            pass
+
+
+def test_a_worker_without_this_library_can_say_so(tmp_path):
+    """Its Python has no package but the one that functions are read with."""
+    shutil.copytree(Path(cloudpickle.__file__).parent, tmp_path / "cloudpickle")
+    (tmp_path / "question").write_bytes(cloudpickle.dumps(described_by_value()))
+    run = "import sys; sys.path.append('.'); import pickle; print(pickle.load(open('question', 'rb'))())"
+    command = [sys.executable, "-I", "-S", "-c", run]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert answer == f"no unsinter on Python {platform.python_version()}\n"
+    assert described_by_value()() == library_and_python()
 
 
 def test_a_scheduler_without_workers_is_refused():

@@ -1,0 +1,165 @@
+"""The workers of a Dask scheduler: jobs are done anew where a worker was lost, and errors are one line."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, TypeVar
+
+from unsinter.cache.errors import one_line
+from unsinter.studies.workers.errors import WorkersError
+from unsinter.studies.workers.jobs import AHEAD, KEPT, PATIENCE, Work, run_job
+from unsinter.studies.workers.versions import (
+    described_by_value,
+    library_and_python,
+    library_version,
+    other_version,
+)
+
+T = TypeVar("T")
+
+_REACH, _EVERY = 10.0, 1.0
+"""Seconds for a connection, and between two looks at the workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaskWorkers:
+    """The workers of a scheduler that this process is connected to; see `dask_workers`."""
+
+    client: Any
+    is_local: bool = field(default=False, init=False)
+
+    def spread(
+        self, call: Callable[..., T], jobs: Iterable[Sequence[Any]], *, shared: Sequence[Any], n_jobs: int
+    ) -> Iterator[T]:
+        """Yield ``call(*job, *shared)`` of each job, in their order.
+
+        Raises
+        ------
+        WorkersError : a job lost its worker again and again, or the scheduler or all workers are gone.
+        """
+        waiting: deque[Any] = deque()
+        # As a result, not as scattered data: that of a lost worker is made anew.
+        work = self._submit(_same, (call, tuple(shared), library_version()))
+        try:
+            for job in jobs:
+                waiting.append(self._submit(run_job, work, job))
+                while len(waiting) >= AHEAD * self.n_workers(n_jobs):
+                    yield self._result(waiting.popleft())
+            while waiting:
+                yield self._result(waiting.popleft())
+        finally:
+            waiting.clear()  # the scheduler forgets what nobody waits for
+
+    def n_workers(self, n_jobs: int) -> int:
+        """Return how many workers the scheduler has now."""
+        with _loss_in_a_line():
+            return max(1, len(self.client.nthreads()))
+
+    def _submit(self, *call: Any) -> Any:
+        with _loss_in_a_line():
+            return self.client.submit(*call, pure=False)
+
+    def _result(self, future: Any) -> Any:
+        """Return what a job returned, or raise what it raised."""
+        from distributed import KilledWorker
+
+        with _loss_in_a_line():
+            self._wait(future)
+            if future.cancelled():
+                raise CancelledError
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise WorkersError(
+                "a job on the Dask cluster lost its worker time after time: workers went, or ran out of "
+                f"memory; {KEPT}."
+            ) from error
+
+    def _wait(self, future: Any) -> None:
+        """Wait until a job is done; raise WorkersError where for long there is no worker to do it."""
+        from distributed import wait
+
+        latest = monotonic()
+        while not future.done():
+            try:
+                wait(future, timeout=_EVERY)  # type: ignore[no-untyped-call, unused-ignore]
+            except TimeoutError:
+                latest = monotonic() if self.client.nthreads() else latest
+                if monotonic() - latest > PATIENCE:
+                    raise WorkersError(
+                        f"the scheduler of Dask has had no worker for {PATIENCE:.0f} seconds; start some "
+                        f"with `dask worker {self.client.scheduler.address}`; {KEPT}."
+                    ) from None
+
+
+@contextmanager
+def dask_workers(address: str) -> Iterator[DaskWorkers]:
+    """Connect to a scheduler, and leave it at the end.
+
+    Raises
+    ------
+    WorkersError : Dask is not installed, no scheduler answers, it has no worker, or workers of other
+        versions or of several threads.
+    """
+    try:
+        import dask
+        from distributed import Client
+    except ImportError as error:
+        raise WorkersError(
+            "--backend dask needs distributed, which is not installed; pip install 'unsinter[dask]' here and "
+            "on every node."
+        ) from error
+    # It speaks of lost connections with tracebacks, and of matrices in jobs; the first ends here in a line.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "100GB"}):
+        try:
+            client: Any = Client(address, timeout=_REACH)  # type: ignore[no-untyped-call, unused-ignore]
+        except (OSError, ValueError) as error:
+            raise WorkersError(
+                f"no scheduler of Dask answers at {address} ({one_line(error)[:200]}); start one there with "
+                "`dask scheduler`."
+            ) from error
+        with client:
+            _refuse_other_workers(client, address)
+            yield DaskWorkers(client)
+
+
+def _refuse_other_workers(client: Any, address: str) -> None:
+    """Ask every worker for its versions and threads; one that does not fit is refused by its address."""
+    threads = client.nthreads()
+    if not threads:
+        raise WorkersError(
+            f"the scheduler of Dask at {address} has no worker; start some with `dask worker {address} "
+            "--nthreads 1`."
+        )
+    for node, number in threads.items():
+        if number != 1:
+            raise WorkersError(
+                f"worker {node} of Dask has {number} threads, which would fit probes in one process at once; "
+                f"start workers with one each: `dask worker {address} --nthreads 1 --nworkers {number}`."
+            )
+    ours = library_and_python()
+    for node, theirs in client.run(described_by_value(), on_error="return").items():
+        if isinstance(theirs, BaseException):
+            raise WorkersError(f"worker {node} of Dask cannot run unsinter: {one_line(theirs)[-300:]}")
+        if theirs != ours:
+            raise WorkersError(other_version(node, theirs, ours))
+
+
+def _same(work: Work) -> Work:
+    return work
+
+
+@contextmanager
+def _loss_in_a_line() -> Iterator[None]:
+    """Raise WorkersError where the scheduler does not answer any more; no code of a job runs in the block."""
+    try:
+        yield
+    except (CancelledError, OSError, RuntimeError) as error:
+        raise WorkersError(
+            f"the scheduler of Dask is gone, or the connection to it; start it and its workers; {KEPT}."
+        ) from error
