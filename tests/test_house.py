@@ -291,6 +291,7 @@ def test_the_wheel_holds_every_file_git_knows_and_one_top_level_name(repository,
 LOGGERS_OF_OTHERS = {
     "studies/cli/terminal.py",
     "studies/run/side_by_side.py",
+    "studies/workers/dask_cluster.py",
     "features/endpoint/exchange.py",
     "features/model/quantised.py",
     "features/model/weights.py",

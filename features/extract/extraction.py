@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.cache.notebook_html import fact_table
-from unsinter.features.extract.eight_bits import refuse_answers_in_8_bits
 from unsinter.features.extract.forward import make_reader, n_embeddings, rows_change_mates
 from unsinter.features.extract.produce import ExtractionError, ShardProducer
+from unsinter.features.extract.refusals import check_positions, refuse_answers_in_8_bits
 from unsinter.features.extract.selfcheck import Deviation
 from unsinter.features.model.model import ChatModel
-from unsinter.features.rendering.positions import resolve_position
 from unsinter.features.rendering.rendering import RenderedPrompt
 
 logger = logging.getLogger(__name__)
@@ -161,14 +160,9 @@ def extract(
     """
     how = replace(options or ExtractionOptions(), **named)
     asked_layers = _check_layers(model, layers)
-    asked_positions = tuple(dict.fromkeys(positions))
-    if not asked_positions:
-        raise ExtractionError("positions is empty; name at least one.")
     kept, dropped = _fitting(model, rendered, how.on_too_long)
     refuse_answers_in_8_bits(model, kept)
-    for row in kept:
-        for name in asked_positions:
-            resolve_position(name, row)
+    asked_positions = check_positions(positions, kept)
     by_key = {row.key: row for row in kept}
     ordered = sorted(by_key.values(), key=lambda row: (len(row.token_ids), row.key))
     run = ShardProducer(

@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+import logging
 import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from unsinter.cache.errors import is_fault
 from unsinter.cache.json_text import read_json
 from unsinter.cache.location import expand_home, is_folder, open_regular
 from unsinter.features.model.folder import LONGEST_CONFIG, ModelError
+
+logger = logging.getLogger(__name__)
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -75,12 +79,17 @@ def merged(model: PreTrainedModel, folder: Path, *, name: str) -> PreTrainedMode
 
     Raises
     ------
-    ModelError : the adapter is of another model: a layer, a name or a shape does not fit.
+    ModelError : its weights cannot be read, or it is of another model: a layer, a name or a shape does not
+        fit.
     """
     from peft import PeftModel, get_peft_model_state_dict
     from peft.utils import load_peft_weights
 
     _refuse_unknown_settings(folder)
+    _warn_of_another_base(folder, name=name)
+    fault = _unreadable(folder)
+    if fault is not None:
+        raise ModelError(f"adapter {folder / WEIGHTS}: cannot be read ({fault}); copy or save it again.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of names that do not fit, which are refused right after
@@ -96,12 +105,48 @@ def merged(model: PreTrainedModel, folder: Path, *, name: str) -> PreTrainedMode
     except BaseException as error:  # the readers raise every kind
         if isinstance(error, ModelError) or not is_fault(error):
             raise
-        lines = [line.strip(" \t:") for line in str(error).splitlines() if line.strip()]
-        fault = " ".join(lines[:2])[:240] or type(error).__name__
+        fault = _words(error)
+        if isinstance(error, ImportError):
+            raise ModelError(
+                f"adapter {folder}: a package that it needs is not installed ({fault})."
+            ) from error
     raise ModelError(
-        f"{name}: the adapter {folder} does not fit this model ({fault.rstrip('.')}); name the model that it "
-        "was trained on."
+        f"{name}: the adapter {folder} does not fit this model ({fault}); name the model that it was "
+        "trained on."
     )
+
+
+def _words(error: BaseException) -> str:
+    lines = [line.strip(" \t:") for line in str(error).splitlines() if line.strip()]
+    return (" ".join(lines[:2])[:240] or type(error).__name__).rstrip(".")
+
+
+def _unreadable(folder: Path) -> str | None:
+    """Return why the weights of an adapter cannot be read, in words; None where they can."""
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            for key in file.keys():  # noqa: SIM118 - it is no mapping
+                file.get_slice(key)
+    except (OSError, SafetensorError) as error:
+        return _words(error)
+    return None
+
+
+def _warn_of_another_base(folder: Path, *, name: str) -> None:
+    """Say so where an adapter names another base: a model of the same shape takes it in silence."""
+    base = _config(folder).get("base_model_name_or_path")
+    if isinstance(base, str) and base.strip("/\\ ") and _last(base) != _last(name):
+        logger.warning(
+            "%s: the adapter %s says that it was trained on %s; if this is another model, its activations "
+            "are those of neither.",
+            name,
+            folder,
+            base[:200],
+        )
+
+
+def _last(name: str) -> str:
+    return name.replace("\\", "/").strip("/ ").rpartition("/")[2].casefold()
 
 
 def _refuse_unknown_settings(folder: Path) -> None:

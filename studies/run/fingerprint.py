@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.cache.location import expand_home
+from unsinter.features.model.digest_notes import file_stamps
 from unsinter.features.model.folder import local_snapshot
 from unsinter.studies.data.load import find_model
 from unsinter.studies.machine.environment import package_versions
@@ -50,11 +51,16 @@ def _content(study: Study) -> dict[str, Any]:
 
 def _model_stamps(path: str, revision: str | None) -> Any:
     folder = Path(path)
-    return _stamps(sorted(folder.rglob("*"))) if folder.is_dir() else [path, local_snapshot(path, revision)]
+    if folder.is_dir():
+        return [(str(folder), *stamp[:3]) for stamp in file_stamps(folder)]
+    return [path, local_snapshot(path, revision)]
 
 
 def _adapter_stamps(adapter: str | None) -> list[Any]:
-    return [] if adapter is None else [_stamps(sorted(expand_home(adapter).glob("*")))]
+    if adapter is None:
+        return []
+    folder = expand_home(adapter)
+    return [(str(folder), *stamp[:3]) for stamp in file_stamps(folder)]
 
 
 def _stamps(paths: Iterable[Path]) -> list[tuple[str, int, int]]:

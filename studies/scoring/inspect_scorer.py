@@ -14,7 +14,7 @@ from unsinter.studies.scoring.inputs import InputText
 from unsinter.studies.scoring.score import ScoredText, load_fitting_model, score_texts
 
 
-def probe_scorer(probe: Path | str, model: Path | str) -> Any:
+def probe_scorer(probe: Path | str, model: Path | str, *, adapter: Path | str | None = None) -> Any:
     """Return a scorer for ``inspect_ai.Task(scorer=...)``.
 
     Each sample's prompt is rendered and read in ``model`` as the probe's study did, whatever model Inspect
@@ -27,6 +27,7 @@ def probe_scorer(probe: Path | str, model: Path | str) -> Any:
     ----------
     probe : exported probe, a folder, a ``.safetensors`` file or ``hub:owner/name``.
     model : folder or id of the model it was fitted on.
+    adapter : folder of the PEFT adapter that was merged into that model, where there was one.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def probe_scorer(probe: Path | str, model: Path | str) -> Any:
     """
     inspect: Any = _inspect()
     weights = load_probe(_file(probe))
-    loaded = load_fitting_model(weights, str(model))
+    loaded = load_fitting_model(weights, str(model), adapter=None if adapter is None else str(adapter))
     turn = Lock()  # one prompt at a time: a template's clock is set for the whole process
 
     def read(sample: str, text: str) -> ScoredText:
@@ -50,7 +51,7 @@ def probe_scorer(probe: Path | str, model: Path | str) -> Any:
             (scored,) = score_texts(weights, loaded, [InputText(row=1, id=sample, text=text)])
         return scored
 
-    def of_probe(probe: str, model: str) -> Any:
+    def of_probe(probe: str, model: str, adapter: str | None) -> Any:
         async def score(state: Any, target: Any) -> Any:
             sample = str(state.sample_id)
             text = prompt_of(state.input, sample=sample)
@@ -65,7 +66,7 @@ def probe_scorer(probe: Path | str, model: Path | str) -> Any:
     metrics = {"*": [inspect.mean(), inspect.stderr()]}
     # Its arguments are what Inspect's log says of the scorer.
     made = inspect.scorer(metrics=metrics, name="probe_scorer")(of_probe)
-    return made(probe=str(probe), model=str(model))
+    return made(probe=str(probe), model=str(model), adapter=None if adapter is None else str(adapter))
 
 
 def prompt_of(content: Any, *, sample: str) -> str:

@@ -147,7 +147,7 @@ def _check_adapter(probe: ProbeWeights, about: Mapping[str, Any], adapter: str |
     if wanted is not None and adapter is None:
         raise ProbeFileError(
             f"{probe.name} was fitted on a model with an adapter merged (digest {str(wanted)[:16]}); name "
-            "its folder with --adapter."
+            "its folder (--adapter, or adapter=)."
         )
     if adapter is not None and (got := adapter_digest(check_adapter(adapter))) != wanted:
         raise ProbeFileError(

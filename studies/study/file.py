@@ -39,7 +39,7 @@ from unsinter.studies.study.sections import (
     Tuning,
     inherit_min_groups,
 )
-from unsinter.studies.study.shown_input import shown, shown_place, yaml_fault
+from unsinter.studies.study.shown_input import fault_text, shown, shown_place, yaml_fault
 from unsinter.studies.study.target_names import AskedTarget, check_pairs, check_targets
 from unsinter.studies.study.unique_keys import load_yaml
 
@@ -237,8 +237,7 @@ def _first_problem(error: ValidationError) -> str:
         near = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; accepted are {', '.join(Study.model_fields)}."
         return f"unknown key {where!r}{hint}"
-    message = "needs a list" if problem["type"] == "tuple_type" else problem["msg"]
-    return f"{where}: {message}, got {shown(problem)}."
+    return f"{where}: {fault_text(problem)}."
 
 
 def _known_keys() -> list[str]:

@@ -37,9 +37,10 @@ class ModelLoading(Section):
             raise ValueError("must be auto, cpu, mps, cuda or cuda:N, N from 0")
         return value
 
-    @field_validator("device_map")
+    @field_validator("device_map", mode="before")
     @classmethod
     def _is_map(cls, value: Any) -> Any:
+        """Look before ``true`` is read as 1, which would be the second GPU."""
         if (fault := map_fault(value)) is not None:
             raise ValueError(fault)
         return value

@@ -32,6 +32,16 @@ def shown(problem: ErrorDetails) -> str:
     return repr(_ADDRESS.sub(r"\1...", str(value))[:_LONGEST])
 
 
+def fault_text(problem: ErrorDetails) -> str:
+    """Return what is wrong with a value, and the value as `shown` has it, where that says more."""
+    message = "needs a list" if problem["type"] == "tuple_type" else problem["msg"]
+    if problem["type"] == "value_error":  # words of our own
+        message = message.removeprefix("Value error, ").rstrip(".")
+        if " got " in message or isinstance(problem["input"], Mapping):
+            return message
+    return f"{message}, got {shown(problem)}"
+
+
 def shown_place(problem: ErrorDetails, *, known: Collection[str]) -> str:
     """Return the keys that lead to a wrong value, joined by dots; empty for the whole file.
 

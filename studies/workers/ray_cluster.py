@@ -88,8 +88,8 @@ class Lack:
         before, self.busy = self.busy, self.busy + passed
         if before <= PATIENCE < self.busy:
             logger.warning(
-                "no worker on the Ray cluster has begun for %.0f seconds: each needs %d CPUs and %d GPUs, which "
-                "other work may hold, and then loads the model; still waiting.",
+                "no worker on the Ray cluster has begun for %.0f seconds: each needs %d CPUs and %d GPUs, "
+                "which other work may hold, and then loads the model; still waiting.",
                 self.busy,
                 self.cpus,
                 self.gpus,

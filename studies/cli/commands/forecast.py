@@ -13,7 +13,7 @@ from unsinter.studies.data.load import find_model, read_study_prompts
 from unsinter.studies.machine.accelerators import REACHED, read_fleet
 from unsinter.studies.machine.device_speed import measure_device
 from unsinter.studies.machine.fleet_forecast import fleet_lines
-from unsinter.studies.machine.forecast import PromptSize, forecast, shape_of
+from unsinter.studies.machine.forecast import ModelShape, PromptSize, forecast, shape_of
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.tables.columns import Table
@@ -26,6 +26,9 @@ _COLUMNS = ("what", "predicted, within a factor of three")
 _MOST_PROMPTS = 10**12
 
 _ITEM = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+_QUANTISED = {"8bit": 1.0, "4bit": 0.5625}
+"""Bytes of a parameter in bits; in four of them each block of 64 has a scale in float32 beside."""
 
 
 def forecast_study(
@@ -57,7 +60,7 @@ def forecast_study(
         device = measure_device(getattr(torch, dtype))
         memory = MemoryEstimate(
             n_parameters=shape.n_parameters,
-            weights=shape.n_parameters * _ITEM[dtype],
+            weights=_weight_bytes(source, shape, dtype),
             batch=batch_bytes(config.get_text_config().to_dict(), item=_ITEM[dtype]),
         )
         size = _prompt_size(source, [prompt.prompt for prompt in prompts])
@@ -65,8 +68,9 @@ def forecast_study(
             size = size.scaled_to(n_prompts)
         prediction = forecast(study, shape, memory, device=device, cpu=cpu, size=size)
         title = (
-            f"{study.name} on {source.name}: {shape.n_parameters / 1e9:.2f} B parameters in {dtype}, "
-            f"{size.n_prompts:,} prompts; {device.name} measured at {device.flops / 1e12:.2g} TFLOP/s"
+            f"{study.name} on {source.name}: {shape.n_parameters / 1e9:.2f} B parameters in "
+            f"{_format(source, dtype)}, {size.n_prompts:,} prompts; {device.name} measured at "
+            f"{device.flops / 1e12:.2g} TFLOP/s"
         )
         tables.append((title, _COLUMNS, prediction.lines()))
         if fleet is not None:
@@ -75,6 +79,14 @@ def forecast_study(
             reached = f"{fleet.kind.flops / 1e12:,.0f} TFLOP/s stated, {REACHED:.0%} of it taken"
             tables.append((f"{study.name} on {source.name}, {fleet.name}: {reached}", _COLUMNS, lines))
     return tables
+
+
+def _weight_bytes(source: ModelSource, shape: ModelShape, dtype: str) -> int:
+    """Return the bytes of a model's weights; quantised, embeddings stay as they are stored."""
+    if source.quantization is None:
+        return shape.n_parameters * _ITEM[dtype]
+    n_embedding = shape.n_parameters - shape.n_block_parameters
+    return n_embedding * _ITEM[dtype] + round(shape.n_block_parameters * _QUANTISED[source.quantization])
 
 
 def _prompt_size(source: ModelSource, texts: Sequence[str]) -> PromptSize:
@@ -142,3 +154,9 @@ def _config(source: ModelSource) -> PreTrainedConfig:
 def _dtype(source: ModelSource, config: object) -> str:
     stored = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
     return source.dtype if source.dtype != "auto" else stored if stored in _ITEM else "float32"
+
+
+def _format(source: ModelSource, dtype: str) -> str:
+    return (
+        dtype if source.quantization is None else f"{source.quantization.replace('bit', ' bits')} and {dtype}"
+    )

@@ -99,3 +99,21 @@ def test_files_in_a_linked_folder_are_stamped_and_a_link_to_where_it_stands_ends
     later = time.time() + 5
     os.utime(far / "x.safetensors", (later, later))
     assert file_stamps(folder) != before
+
+
+def test_weights_that_cannot_be_read_are_said_to_be_damaged_and_not_of_another_model(saved_adapter):
+    folder = saved_adapter(target_modules=["q_proj"])
+    file = folder / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(ModelError, match=r"adapter_model\.safetensors: cannot be read \(.*save it again"):
+        load(adapter=folder)
+
+
+@pytest.mark.parametrize(
+    ("base", "warns"), [("someone/other-7b", True), ("here/Detached", False), ("", False), (None, False)]
+)
+def test_an_adapter_that_names_another_base_is_merged_with_a_warning(saved_adapter, caplog, base, warns):
+    folder = changed_settings(saved_adapter(target_modules=["q_proj"]), base_model_name_or_path=base)
+    load(adapter=folder)
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [("trained on someone/other-7b" in line) for line in lines] == [True] * warns

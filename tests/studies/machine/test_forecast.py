@@ -9,7 +9,7 @@ from transformers import AutoModel, Gemma2Config, LlamaConfig
 from unsinter.features.model.memory import MemoryEstimate, estimate_memory
 from unsinter.features.model.model import load_model
 from unsinter.features.rendering.rendering import render
-from unsinter.studies.cli.commands.forecast import _prompt_size
+from unsinter.studies.cli.commands.forecast import _prompt_size, _weight_bytes
 from unsinter.studies.cli.commands.run import demo_study_file
 from unsinter.studies.machine.device_speed import Device, measure_device
 from unsinter.studies.machine.forecast import (
@@ -162,3 +162,12 @@ def test_durations_are_said_in_words():
     assert [duration_text(s) for s in (0.2, 75, 600, 9000)] == [
         "about 1 s", "about 75 s", "about 10 min", "about 2.5 h",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("quantization", "of_a_block"), [(None, 4), ("8bit", 1), ("4bit", 0.5625)])
+def test_bits_of_linear_layers_make_the_weights_smaller_and_embeddings_stay(quantization, of_a_block):
+    source = ModelSource(name="m", path="planted:detached", quantization=quantization)
+    shape = shape_of(SMOL)
+    n_embedding = SMOL.vocab_size * SMOL.hidden_size
+    expected = 4 * n_embedding + of_a_block * (shape.n_parameters - n_embedding)
+    assert _weight_bytes(source, shape, "float32") == expected

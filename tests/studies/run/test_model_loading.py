@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shutil
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from unsinter.features.model.model import ModelError
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeFileError
 from unsinter.studies.planted import model_folder
+from unsinter.studies.run.fingerprint import study_fingerprint
 from unsinter.studies.run.run import run_study
 from unsinter.studies.scoring.score import ScoreRequest, score_verb
 from unsinter.studies.study.file import StudyError, load_study
@@ -105,9 +108,10 @@ def request(probe, **more):
     [
         ({"device": "gpu"}, r"device: .*must be auto, cpu, mps, cuda or cuda:N"),
         ({"device_map": {"model": "here"}}, "device_map: .*puts 'model' on 'here'"),
+        ({"device_map": {"": True}}, "device_map: puts '' on 'True'; name cpu"),
         ({"quantization": "3bit"}, "quantization"),
         ({"attn": "fast"}, "attn"),
-        ({"device": "cpu", "device_map": "auto"}, "name one of the two"),
+        ({"device": "cpu", "device_map": "auto"}, r"models\.0: device names .*name one of the two\.$"),
         ({"adapter": "a", "quantization": "8bit"}, "merged into weights as they are stored"),
     ],
 )
@@ -131,6 +135,18 @@ def test_check_says_what_would_not_run_here_and_doctor_what_it_is_read_on(write_
     checked = unsinter("check", study)
     assert checked.returncode == 0, checked.stderr
     assert "would not run on this machine" in checked.stdout
-    assert "adapter nowhere: no such folder" in checked.stdout
+    assert "no such folder; name one with adapter_config.json" in " ".join(checked.stdout.split())
     examined = unsinter("doctor", "--study", write_study(models=models(quantization="4bit")))
     assert "cpu, in 4 bits" in examined.stdout or "cuda" in examined.stdout
+
+
+def test_weights_behind_a_link_to_a_folder_are_part_of_what_a_run_was_of(write_study, tmp_path):
+    shutil.copytree(model_folder("detached"), tmp_path / "elsewhere" / "weights")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "linked").symlink_to(tmp_path / "elsewhere" / "weights")
+    study = load_study(write_study(models=[{"name": "m", "path": str(tmp_path / "model")}]))
+    before = study_fingerprint(study)
+    assert study_fingerprint(study) == before
+    file = tmp_path / "elsewhere" / "weights" / "model.safetensors"
+    os.utime(file, ns=(0, 0))
+    assert study_fingerprint(study) != before

@@ -125,6 +125,8 @@ def test_inspect_gives_each_prompt_the_scores_of_the_probe(model, probe_folder, 
 def test_another_model_is_refused_before_anything_is_evaluated(probe_folder):
     with pytest.raises(ProbeFileError, match=r"tiny"):
         probe_scorer(probe_folder, "planted:sintered")
+    with pytest.raises(ProbeFileError, match="fitted on a model without an adapter"):
+        probe_scorer(probe_folder, "planted:detached", adapter=probe_folder)
 
 
 CHANGED = """

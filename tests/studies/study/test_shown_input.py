@@ -38,7 +38,7 @@ def refusal(tmp_path, text, *overrides):
         ("'HTTPS://me:hunter2@host/v1'", "got 26 characters"),
         ("['HTTPS://me:hunter2@host/v1']", "got 1 entry"),
         ("{path: [a.jsonl], until: hunter2}", "got 7 characters"),
-        ("{endpoint: 'https://host/v1', key_variable: HUNTER2}", "got 2 entries"),
+        ("{endpoint: 'https://host/v1', key_variable: HUNTER2}", "endpoint needs model"),
         ("{parallel: 0}", "got '0'"),
         ("{until: yes}", "got 'True'"),
         ("{until: none}", "got 'none'"),
