@@ -211,8 +211,7 @@ def _remove(folder: Folder, index: Index, candidates: list[Candidate]) -> None:
 
 def _remove_if_bare(folder: Folder, *, dry_run: bool) -> None:
     if not dry_run:
-        with suppress(OSError):  # it holds something
-            folder.path.rmdir()
+        _remove_folder(folder.path)
 
 
 def _remove_empty(folder: Folder) -> None:
@@ -228,8 +227,14 @@ def _remove_empty(folder: Folder) -> None:
     for path in (folder.about, folder.migrated, folder.manifest, folder.index, folder.identity):
         for leftover in (*temporaries(path), path):
             leftover.unlink(missing_ok=True)
+    # Before the guard: whoever waits for that one makes the folders anew the moment it is gone.
+    _remove_folder(folder.entries)
     for path in sorted(lock_files(folder.locks), key=lambda path: path == folder.guard):
         remove_lock(path)
-    for path in (folder.entries, folder.locks, folder.path):
-        with suppress(OSError):  # something of the user's lies beside: it stays, and so does the folder
-            path.rmdir()
+    _remove_folder(folder.locks)
+    _remove_folder(folder.path)
+
+
+def _remove_folder(path: Path) -> None:
+    with suppress(OSError):  # something of the user's lies beside: it stays, and so does the folder
+        path.rmdir()

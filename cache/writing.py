@@ -84,6 +84,8 @@ def _write_once(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dt
     try:
         with naming_once(path, chunks, guard=folder.guard) as name_it:
             is_ours = name_it(path)
+        if not is_ours and path.name in folder.load():  # another writer's, which need not be read
+            return 0
         if not is_ours:  # a killed process left it, or one without working locks is about to list it
             return 0 if adopt(folder, plan, dtype=dtype) else None
         entry = Entry.for_plan(

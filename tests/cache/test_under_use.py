@@ -24,7 +24,7 @@ from cache_source import (
 from filelock import FileLock
 from kill_at_events import killed_at
 
-from unsinter.cache import ActivationStore, CacheError, gc, ls, verify
+from unsinter.cache import ActivationStore, CacheError, gc, ls, prune, verify
 from unsinter.cache.atomic import file_lock
 from unsinter.cache.references import read_references
 
@@ -282,6 +282,22 @@ def rounds(folder: Path, *, n_rounds: int) -> None:
         assert verify(root).is_sound
         for folder_of_model in root.iterdir():
             assert read_references(type("Model", (), {"references": folder_of_model / "references"})) == []
+
+
+def test_a_filler_that_prepares_the_folder_the_moment_gc_lets_go_of_it_keeps_all_of_it(root, monkeypatch):
+    fill(ActivationStore.open(root, IDENTITY), ROWS)
+    remove_lock, fillers = prune.remove_lock, []
+
+    def remove_and_prepare(lock):
+        remove_lock(lock)
+        if lock.name == "manifest.lock":
+            fillers.append(start("hold", root, "prepared"))
+            assert output_line(fillers[0]) == "prepared"
+
+    monkeypatch.setattr(prune, "remove_lock", remove_and_prepare)
+    gc(root, dry_run=False)
+    assert [path.is_dir() for path in root.glob("*/entries")] == [True]
+    end(fillers[0])
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError, FileExistsError])

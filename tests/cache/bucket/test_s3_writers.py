@@ -9,11 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 import obstore
-from cache_source import IDENTITY, assert_holds, fill, row_keys
+from cache_source import IDENTITY, LAYERS, POSITIONS, Producer, assert_holds, fill, row_keys
 from obstore.store import S3Store
 from s3_server import BUCKET
 
-from unsinter.cache import ActivationStore, verify
+from unsinter.cache import ActivationStore, verify, writing
 
 N_ROWS = 120
 FILLER = Path(__file__).parents[2] / "samples" / "filling_process.py"
@@ -23,6 +23,23 @@ def shards_in_bucket():
     store = S3Store(BUCKET, client_options={"allow_http": True})
     keys = [meta["path"] for page in obstore.list(store) for meta in page if "/shards/" in meta["path"]]
     return {key.rpartition("/")[2]: bytes(obstore.get(store, key).bytes()) for key in keys}
+
+
+def test_a_writer_that_comes_second_by_a_moment_reads_nothing_of_the_first_ones_shard(bucket, monkeypatch):
+    rows = row_keys(4)
+    first, second = (ActivationStore.open(bucket, IDENTITY) for _ in range(2))
+    encode = writing.encode
+
+    def meanwhile(*arguments, **named):
+        monkeypatch.setattr(writing, "encode", encode)
+        fill(first, rows)
+        return encode(*arguments, **named)
+
+    monkeypatch.setattr(writing, "encode", meanwhile)
+    monkeypatch.setattr(writing, "check_shard", None)  # which reads all of it
+    (plan,) = second.missing(rows, layers=LAYERS, positions=POSITIONS)
+    second.write(plan, Producer()(plan.rows, plan.layers, plan.positions), dtype="bfloat16")
+    assert_holds(second, rows)
 
 
 def test_three_writers_of_which_one_is_killed_end_with_the_shards_of_one_in_a_folder(bucket, tmp_path):
