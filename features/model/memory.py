@@ -21,11 +21,22 @@ _AS_ASKED = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryEstimate:
-    """Bytes a model needs; the stream is an upper bound for one batch of extraction."""
+    """Bytes a model needs; the stream is an upper bound for one batch of extraction.
+
+    Attributes
+    ----------
+    activation : bytes of one number of an activation; None where it has as many as a weight.
+    """
 
     n_parameters: int
     weights: int
     batch: int
+    activation: int | None = None
+
+    @property
+    def item(self) -> int:
+        """Bytes of one number of an activation."""
+        return self.activation or self.weights // self.n_parameters
 
     @property
     def total(self) -> int:

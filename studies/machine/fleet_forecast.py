@@ -65,7 +65,7 @@ def _advice(
     """Say what would make it smaller, where it is large."""
     advice = []
     if prediction.cache > LARGE_CACHE:
-        item = memory.weights // memory.n_parameters
+        item = memory.item
         few = 4 * n_prompts * shape.d_model * item
         advice.append(
             f"choose layers on 5,000 prompts first: four layers at one position take {size_text(few)}"

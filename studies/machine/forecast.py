@@ -151,7 +151,7 @@ def forecast(
     return Forecast(
         weights=memory.weights,
         batch=memory.batch,
-        cache=passes * n_sites * n_prompts * shape.d_model * (memory.weights // memory.n_parameters),
+        cache=passes * n_sites * n_prompts * shape.d_model * memory.item,
         reading_seconds=passes * reading,
         random_seconds=(passes - 1) * reading,
         answering_seconds=_answering(study, shape, memory, device, size),

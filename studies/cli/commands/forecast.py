@@ -62,6 +62,7 @@ def forecast_study(
             n_parameters=shape.n_parameters,
             weights=_weight_bytes(source, shape, dtype),
             batch=batch_bytes(config.get_text_config().to_dict(), item=_ITEM[dtype]),
+            activation=_ITEM[dtype],
         )
         size = _prompt_size(source, [prompt.prompt for prompt in prompts])
         if n_prompts is not None:

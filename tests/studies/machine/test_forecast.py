@@ -171,3 +171,16 @@ def test_bits_of_linear_layers_make_the_weights_smaller_and_embeddings_stay(quan
     n_embedding = SMOL.vocab_size * SMOL.hidden_size
     expected = 4 * n_embedding + of_a_block * (shape.n_parameters - n_embedding)
     assert _weight_bytes(source, shape, "float32") == expected
+
+
+def test_activations_of_a_quantised_model_are_stored_in_its_own_type():
+    study, shape = load_study(demo_study_file()), shape_of(SMOL)
+    whole = MemoryEstimate(n_parameters=shape.n_parameters, weights=2 * shape.n_parameters, batch=0)
+    quantised = replace(whole, weights=shape.n_parameters, activation=2)
+    device = Device(name="cpu", flops=1e12, bytes_per_second=1e11)
+    size = PromptSize(n_prompts=10, n_characters=400)
+    stored = [
+        forecast(study, shape, memory, device=device, cpu=device, size=size).cache
+        for memory in (whole, quantised)
+    ]
+    assert stored[0] == stored[1] > 0
