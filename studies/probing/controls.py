@@ -85,7 +85,9 @@ class ControlTask:
 def control_task(
     codes: LabelArray, groups: LabelArray, rows: NDArray[np.intp], *, n_classes: int, seed: int
 ) -> ControlTask | None:
-    """Return a control task (Hewitt & Liang 2019, 1909.03368); None for fewer than ``FEWEST_GROUPS`` groups.
+    """Return a control task (Hewitt & Liang 2019, 1909.03368).
+
+    None for fewer than ``FEWEST_GROUPS`` groups of two or more rows, and where these are all of one class.
 
     Every group gets one random class, in the shares that the target's classes have in these rows. Groups
     never straddle the study's split, so the task lives inside the training rows: half of each group's rows
@@ -98,7 +100,7 @@ def control_task(
     rows : training rows of the target.
     """
     families = _families(codes, groups, rows)
-    if len(families) < FEWEST_GROUPS:
+    if len(families) < FEWEST_GROUPS or len(np.unique(np.asarray(codes)[np.concatenate(families)])) < 2:
         return None
     rng = np.random.default_rng(seed)
     dealt = rng.permutation(_quota(np.asarray(codes)[np.concatenate(families)], n_classes, len(families)))

@@ -1,7 +1,7 @@
 """What `doctor --study` shows: each model of a study against this machine, from its config alone."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,10 +11,10 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 from unsinter.features.model.memory import MemoryEstimate, batch_bytes
 from unsinter.studies.data.load import find_model, read_study_prompts
 from unsinter.studies.machine.accelerators import REACHED, read_fleet
-from unsinter.studies.machine.device_speed import measure_device
+from unsinter.studies.machine.device_speed import Device, measure_device
 from unsinter.studies.machine.fleet_forecast import fleet_lines
-from unsinter.studies.machine.forecast import ModelShape, PromptSize, forecast, shape_of
-from unsinter.studies.study.file import StudyError, load_study
+from unsinter.studies.machine.forecast import Forecast, ModelShape, PromptSize, forecast, shape_of
+from unsinter.studies.study.file import Study, StudyError, load_study
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.tables.columns import Table
 
@@ -47,12 +47,48 @@ def forecast_study(
     if n_prompts is not None and not 1 <= n_prompts <= _MOST_PROMPTS:
         raise StudyError(f"--prompts must be from 1 to {_MOST_PROMPTS:,}, got {n_prompts:,}.")
     study = load_study(path, overrides=overrides)
-    prompts = read_study_prompts(study.prompts, seed=study.seed)
-    cpu = measure_device(torch.float32, device="cpu")
+    models = model_forecasts(study, n_prompts=n_prompts)
     tables: list[Table] = []
     for source in study.models:
         if source.activations is not None:
             tables.append(_saved(study.name, source))
+            continue
+        model = next(models)
+        n, name = model.size.n_prompts, f"{study.name} on {source.name}"
+        title = (
+            f"{name}: {model.shape.n_parameters / 1e9:.2f} B parameters in {_format(source, model.dtype)}, "
+            f"{n:,} prompts; {model.device.name} measured at {model.device.flops / 1e12:.2g} TFLOP/s"
+        )
+        tables.append((title, _COLUMNS, model.forecast.lines()))
+        if fleet is not None:
+            there = forecast(
+                study, model.shape, model.memory, device=fleet.device, cpu=model.cpu, size=model.size
+            )
+            lines = fleet_lines(study, model.shape, model.memory, there, fleet=fleet, n_prompts=n)
+            reached = f"{fleet.kind.flops / 1e12:,.0f} TFLOP/s stated, {REACHED:.0%} of it taken"
+            tables.append((f"{name}, {fleet.name}: {reached}", _COLUMNS, lines))
+    return tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelForecast:
+    """What one model of a study would take here, and from what that was computed."""
+
+    dtype: str
+    shape: ModelShape
+    memory: MemoryEstimate
+    size: PromptSize
+    device: Device
+    cpu: Device
+    forecast: Forecast
+
+
+def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[ModelForecast]:
+    """Yield the forecast of each model that is loaded; see `forecast_study`."""
+    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    cpu = measure_device(torch.float32, device="cpu")
+    for source in study.models:
+        if source.activations is not None:
             continue
         config = _config(source)
         dtype = _dtype(source, config)
@@ -67,19 +103,15 @@ def forecast_study(
         size = _prompt_size(source, [prompt.prompt for prompt in prompts])
         if n_prompts is not None:
             size = size.scaled_to(n_prompts)
-        prediction = forecast(study, shape, memory, device=device, cpu=cpu, size=size)
-        title = (
-            f"{study.name} on {source.name}: {shape.n_parameters / 1e9:.2f} B parameters in "
-            f"{_format(source, dtype)}, {size.n_prompts:,} prompts; {device.name} measured at "
-            f"{device.flops / 1e12:.2g} TFLOP/s"
+        yield ModelForecast(
+            dtype=dtype,
+            shape=shape,
+            memory=memory,
+            size=size,
+            device=device,
+            cpu=cpu,
+            forecast=forecast(study, shape, memory, device=device, cpu=cpu, size=size),
         )
-        tables.append((title, _COLUMNS, prediction.lines()))
-        if fleet is not None:
-            there = forecast(study, shape, memory, device=fleet.device, cpu=cpu, size=size)
-            lines = fleet_lines(study, shape, memory, there, fleet=fleet, n_prompts=size.n_prompts)
-            reached = f"{fleet.kind.flops / 1e12:,.0f} TFLOP/s stated, {REACHED:.0%} of it taken"
-            tables.append((f"{study.name} on {source.name}, {fleet.name}: {reached}", _COLUMNS, lines))
-    return tables
 
 
 def _weight_bytes(source: ModelSource, shape: ModelShape, dtype: str) -> int:

@@ -54,6 +54,13 @@ def test_the_groups_have_the_class_balance_of_the_target():
     np.testing.assert_allclose(np.bincount(per_group) / 100, np.bincount(codes) / 400, atol=0.01)
 
 
+def test_where_every_group_of_several_rows_is_of_one_class_there_is_no_control_task():
+    """The other class stands in groups of a single row, which can have none on both sides."""
+    groups = np.r_[np.repeat(np.arange(40), 2), 40 + np.arange(40)]
+    codes = (groups >= 40).astype(int)
+    assert control_task(codes, groups, np.arange(120), n_classes=2, seed=0) is None
+
+
 def test_a_rare_class_keeps_two_groups():
     codes, groups = np.zeros(160, dtype=int), np.repeat(np.arange(40), 4)
     codes[0] = 1

@@ -1,0 +1,138 @@
+"""Where a run spends its time as prompts become more, and what `doctor --study` had said of it.
+
+    OMP_NUM_THREADS=1 python benchmarks/growth.py [--sizes N,N,...] [--keep FOLDER] [--out FILE]
+
+A study of one planted model is run at each size with an empty cache, in a process of its own: planted prompts
+of many seeds, each text once, with answers that the model generates. Seconds of each step are those that the
+run wrote into its log. The exponent of a step is that of its growth between two sizes that follow each other;
+steps of under a second are too short for one. What `doctor --study` predicts is computed
+before each run, on the same machine.
+"""
+
+import argparse
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import count, pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+from machine import describe
+
+from unsinter.studies.cli.commands.forecast import model_forecasts
+from unsinter.studies.planted.corpus import demo_prompts
+from unsinter.studies.study.file import load_study
+
+STUDY: dict[str, Any] = {
+    "name": "growth",
+    "seed": 0,
+    "models": [{"name": "tiny", "path": "planted:detached", "dtype": "float32"}],
+    "prompts": {"path": "prompts.jsonl"},
+    "responses": {"temperature": 1.0, "max_new_tokens": 24},
+    "targets": ["D", "C", "R"],
+    "layers": [3, 5],
+    "positions": ["template_end"],
+}
+LEAST_SECONDS = 1.0
+LEAST_GAP = 0.5
+UNSINTER = [sys.executable, "-c", "from unsinter.studies.cli import app; app()"]
+
+
+def prompts(n: int) -> Iterator[dict[str, Any]]:
+    """Yield n planted prompts, each text once; groups of one seed are no groups of another."""
+    texts: set[str] = set()
+    for seed in count():
+        for record in demo_prompts(seed, pairs=80, wrapped=80, wrapped_twins=80, over_refused=24):
+            if record["prompt"] in texts:
+                continue
+            texts.add(record["prompt"])
+            yield record | {"id": f"{seed}-{record['id']}", "group": f"{seed}-{record['group']}"}
+            if len(texts) == n:
+                return
+
+
+def measure(folder: Path, n: int) -> dict[str, Any]:
+    """Run the study at one size and return its steps, with what was forecast."""
+    folder.mkdir(parents=True)
+    with (folder / "prompts.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(record) + "\n" for record in prompts(n))
+    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    environment = dict(os.environ, UNSINTER_CACHE=str(folder / "cache"))
+
+    (predicted,) = model_forecasts(load_study(folder / "study.yaml"))
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    command = [*UNSINTER, "run", "study.yaml", "--out", "run", "--jobs", "1"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{n} prompts: {done.stdout}{done.stderr}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "prompts": n,
+        "seconds": round(time.monotonic() - began, 1),
+        "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
+        "peak_bytes": after.ru_maxrss * 1024,
+        "steps": steps(folder / "run" / "log.jsonl"),
+        "predicted_seconds": {
+            name.removesuffix("_seconds"): round(seconds, 1)
+            for name, seconds in asdict(predicted.forecast).items()
+            if name.endswith("_seconds")
+        },
+    }
+
+
+def steps(log: Path) -> dict[str, float]:
+    """Return the seconds of each step of a run in their order, and of what is between two of them."""
+    events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    seconds: dict[str, float] = {}
+    latest, open_steps = events[0]["time"], 0
+    for event in events:
+        gap = round(event["time"] - latest, 2)
+        if open_steps == 0 and gap >= LEAST_GAP:
+            seconds[f"before {event.get('step', event['event'])}"] = gap
+        open_steps += {"step": 1, "step done": -1}.get(event["event"], 0)
+        if event["event"] == "step done":
+            seconds[event["step"]] = event["seconds"]
+        latest = event["time"]
+    return seconds
+
+
+def exponents(runs: list[dict[str, Any]]) -> dict[str, list[float | None]]:
+    """Return the exponent of each step's growth from size to size; None where it is too short to say."""
+    names = dict.fromkeys(name for run in runs for name in run["steps"])
+    return {name: [_exponent(small, large, name) for small, large in pairwise(runs)] for name in names}
+
+
+def _exponent(small: dict[str, Any], large: dict[str, Any], name: str) -> float | None:
+    seconds = [run["steps"].get(name, 0.0) for run in (small, large)]
+    if min(seconds) < LEAST_SECONDS:
+        return None
+    return round(math.log(seconds[1] / seconds[0]) / math.log(large["prompts"] / small["prompts"]), 2)
+
+
+def main() -> None:
+    """Print and store the figures, after each size what is there so far."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="2000,20000,100000")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "growth.json")
+    options = parser.parse_args()
+    runs: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        for n in map(int, options.sizes.split(",")):
+            runs.append(measure(folder / f"n{n}", n))
+            table = {"machine": describe(), "study": STUDY, "runs": runs, "exponents": exponents(runs)}
+            options.out.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+            print(json.dumps(runs[-1], indent=2), flush=True)
+
+
+if __name__ == "__main__":
+    main()
