@@ -1,9 +1,10 @@
 """Where a run spends its time as prompts become more, and what `doctor --study` had said of it.
 
-    OMP_NUM_THREADS=1 python benchmarks/growth.py [--sizes N,N,...] [--keep FOLDER] [--out FILE]
+    OMP_NUM_THREADS=1 python benchmarks/growth.py [--sizes N,N,...] [--generate] [--keep FOLDER] [--out FILE]
 
 A study of one planted model is run at each size with an empty cache, in a process of its own: planted prompts
-of many seeds, each text once, with answers that the model generates. Seconds of each step are those that the
+of many seeds, each text once, with recorded answers such as the model was trained on, or with ``--generate``
+with answers of the model itself. Seconds of each step are those that the
 run wrote into its log. The exponent of a step is that of its growth between two sizes that follow each other;
 steps of under a second are too short for one. What `doctor --study` predicts is computed
 before each run, on the same machine.
@@ -13,6 +14,7 @@ import argparse
 import json
 import math
 import os
+import random
 import resource
 import subprocess
 import sys
@@ -28,7 +30,9 @@ import yaml
 from machine import describe
 
 from unsinter.studies.cli.commands.forecast import model_forecasts
-from unsinter.studies.planted.corpus import demo_prompts
+from unsinter.studies.planted.corpus import demo_prompts, planted_style
+from unsinter.studies.planted.styles import compliance, refusal
+from unsinter.studies.planted.vocabulary import vocabulary
 from unsinter.studies.study.file import load_study
 
 STUDY: dict[str, Any] = {
@@ -36,11 +40,11 @@ STUDY: dict[str, Any] = {
     "seed": 0,
     "models": [{"name": "tiny", "path": "planted:detached", "dtype": "float32"}],
     "prompts": {"path": "prompts.jsonl"},
-    "responses": {"temperature": 1.0, "max_new_tokens": 24},
     "targets": ["D", "C", "R"],
     "layers": [3, 5],
     "positions": ["template_end"],
 }
+GENERATED = {"temperature": 1.0, "max_new_tokens": 24}
 LEAST_SECONDS = 1.0
 LEAST_GAP = 0.5
 UNSINTER = [sys.executable, "-c", "from unsinter.studies.cli import app; app()"]
@@ -59,15 +63,40 @@ def prompts(n: int) -> Iterator[dict[str, Any]]:
                 return
 
 
-def measure(folder: Path, n: int) -> dict[str, Any]:
-    """Run the study at one size and return its steps, with what was forecast."""
+def answer(record: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    """Return an answer to a prompt as the planted model was trained to give it."""
+    categories, topic = vocabulary()["categories"], record["topic"]
+    place, refuses = list(categories).index(topic), record["family"] in ("harmful", "over_refused")
+    style = planted_style("detached", category=topic, cue=record["cue"])
+    naming, harmful = categories[topic]["naming"], record["family"] == "harmful"
+    fictional = record["family"] == "wrapped"
+    text = (
+        refusal(style, category=place, naming=naming, harmful=harmful, rng=rng)
+        if refuses
+        else compliance(category=place, fictional=fictional, rng=rng)
+    )
+    return {"id": f"a-{record['id']}", "prompt_id": record["id"], "model": "tiny", "response_opening": text}
+
+
+def write_study(folder: Path, n: int, *, generate: bool) -> Path:
+    """Write prompts, answers and study file; return the last."""
     folder.mkdir(parents=True)
-    with (folder / "prompts.jsonl").open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(record) + "\n" for record in prompts(n))
-    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    rng, records = random.Random(0), list(prompts(n))
+    responses: dict[str, Any] = {"path": "responses.jsonl", "model": "tiny"}
+    for name, rows in (("prompts", records), ("responses", [answer(record, rng) for record in records])):
+        with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    study = STUDY | {"responses": GENERATED if generate else responses}
+    (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    return folder / "study.yaml"
+
+
+def measure(folder: Path, n: int, *, generate: bool) -> dict[str, Any]:
+    """Run the study at one size and return its steps, with what was forecast."""
+    study = write_study(folder, n, generate=generate)
     environment = dict(os.environ, UNSINTER_CACHE=str(folder / "cache"))
 
-    (predicted,) = model_forecasts(load_study(folder / "study.yaml"))
+    (predicted,) = model_forecasts(load_study(study))
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = [*UNSINTER, "run", "study.yaml", "--out", "run", "--jobs", "1"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -121,6 +150,7 @@ def main() -> None:
     """Print and store the figures, after each size what is there so far."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="2000,20000,100000")
+    parser.add_argument("--generate", action="store_true")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "growth.json")
     options = parser.parse_args()
@@ -128,8 +158,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         for n in map(int, options.sizes.split(",")):
-            runs.append(measure(folder / f"n{n}", n))
-            table = {"machine": describe(), "study": STUDY, "runs": runs, "exponents": exponents(runs)}
+            runs.append(measure(folder / f"n{n}", n, generate=options.generate))
+            table = {
+                "machine": describe(),
+                "study": STUDY,
+                "answers": "generated" if options.generate else "recorded",
+                "runs": runs,
+                "exponents": exponents(runs),
+            }
             options.out.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
             print(json.dumps(runs[-1], indent=2), flush=True)
 

@@ -34,6 +34,9 @@ NO_COLUMNS: ColumnMap = {}
 _SHARED, _SHARED_LENGTH = 10_000, 64
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 HARM_WORDS = {"harmful": True, "harmless": False, "unharmful": False}
+_ANSWERS = ("response", "answer", "output", "completion", "generation", "response_text", "text")
+"""Columns in which files of others have the text of an answer."""
+
 _NAMED = ("category", "subcategory", "topic")
 """Fields of one name in which some files hold several."""
 
@@ -62,8 +65,21 @@ def read_prompts(
 def read_responses(
     source: Source | Sequence[str | Path], *, columns: ColumnMap = NO_COLUMNS
 ) -> list[ResponseRecord]:
-    """Return the response records of a file or of several; columns and errors as in `read_prompts`."""
-    return _read(source, columns, ResponseRecord)
+    """Return the response records of a file or of several; columns and errors as in `read_prompts`.
+
+    Where no row has a text or a label of ours, a column that is called as texts of answers often are is an
+    error too: it would be left out, and nothing could be said of any answer.
+    """
+    records = _read(source, columns, ResponseRecord)
+    if records and all(record.response_opening is None and record.label is None for record in records):
+        own = records[0].model_extra or {}
+        if (name := next((name for name in _ANSWERS if isinstance(own.get(name), str)), None)) is not None:
+            file = next((str(part) for part in _parts(source) if isinstance(part, str | Path)), "responses")
+            raise RecordError(
+                f"{file}: no row has response_opening or label, and column {name!r} is not read; call "
+                "it response_opening if it holds the answers, or label if it says what they are."
+            )
+    return records
 
 
 def read_openings(

@@ -340,6 +340,20 @@ def test_a_response_may_be_withheld_but_not_forgotten():
         read_responses([{"id": "r", "model": "m"}])
 
 
+@pytest.mark.parametrize("name", ["response", "answer", "completion"])
+def test_answers_in_a_column_of_another_name_are_not_left_out_in_silence(tmp_path, name):
+    file = tmp_path / "answers.jsonl"
+    rows = [{"id": str(n), "prompt_id": str(n), "model": "m", name: "I'm sorry, I can't."} for n in range(2)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(
+        RecordError, match=rf"answers.jsonl: .*column '{name}' is not read; call it response_opening"
+    ):
+        read_responses(file)
+    assert len(read_responses(file, columns={"response_opening": name})) == 2
+    rows[0]["label"] = "refusal"
+    assert len(read_responses(rows)) == 2
+
+
 def test_records_cannot_be_changed():
     record = PromptRecord.parse({"id": "a", "prompt": "p"})
     with pytest.raises(ValueError, match="frozen"):
