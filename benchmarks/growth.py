@@ -39,7 +39,8 @@ STUDY: dict[str, Any] = {
     "name": "growth",
     "seed": 0,
     "models": [{"name": "tiny", "path": "planted:detached", "dtype": "float32"}],
-    "prompts": {"path": "prompts.jsonl"},
+    # Planted prompts of many seeds are variations of each other: joined, they would be a dozen groups.
+    "prompts": {"path": "prompts.jsonl", "near_copies": {"threshold": 1.0, "word_threshold": None}},
     "targets": ["D", "C", "R"],
     "layers": [3, 5],
     "positions": ["template_end"],
@@ -51,14 +52,15 @@ UNSINTER = [sys.executable, "-c", "from unsinter.studies.cli import app; app()"]
 
 
 def prompts(n: int) -> Iterator[dict[str, Any]]:
-    """Yield n planted prompts, each text once; groups of one seed are no groups of another."""
+    """Yield n planted prompts, each text once; groups and pairs of one seed are not those of another."""
     texts: set[str] = set()
     for seed in count():
         for record in demo_prompts(seed, pairs=80, wrapped=80, wrapped_twins=80, over_refused=24):
             if record["prompt"] in texts:
                 continue
             texts.add(record["prompt"])
-            yield record | {"id": f"{seed}-{record['id']}", "group": f"{seed}-{record['group']}"}
+            own = {name: f"{seed}-{record[name]}" for name in ("id", "group", "pair_id") if record[name]}
+            yield record | own
             if len(texts) == n:
                 return
 
