@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
@@ -48,7 +49,7 @@ class Listing(NamedTuple):
     folders: list[str]
 
 
-class RemotePath(PosixPath):
+class RemotePath(PosixPath, ABC):
     """A name in a store of objects, which looks like a path and never reads or writes a file of this machine.
 
     Names can be listed together as if they lay in a folder; one is there while there is a name in it. What a
@@ -57,14 +58,15 @@ class RemotePath(PosixPath):
 
     __slots__ = ()
 
+    @abstractmethod
     def status(self) -> Status | None:
         """Return what is there under this name; None where there is nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def listing(self) -> Listing:
         """Return what is there below this name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fetch(self, start: int = 0, stop: int | None = None) -> tuple[memoryview, Status]:
         """Return bytes from start on, fewer where there are fewer, and of which version they are.
 
@@ -72,23 +74,22 @@ class RemotePath(PosixPath):
         ------
         FileNotFoundError : there is nothing under this name.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def put(self, chunks: Chunks, *, instead: Status | None = None, always: bool = False) -> Status | None:
         """Give these bytes the name, whole or not at all, and return their version.
 
         Unless it is done always, the name must be free, or stand for the version ``instead``; None where it
         does not.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def remove(self) -> None:
         """Take the name away, where it is there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def move(self, target: "RemotePath") -> None:
         """Give an object another name."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         scheme, *rest = self.parts
