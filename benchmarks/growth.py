@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 from machine import describe
 
-from unsinter.studies.cli.commands.forecast import model_forecasts
+from unsinter.studies.machine.study_forecast import model_forecasts
 from unsinter.studies.planted.corpus import demo_prompts, planted_style
 from unsinter.studies.planted.styles import compliance, refusal
 from unsinter.studies.planted.vocabulary import vocabulary

@@ -9,7 +9,6 @@ from transformers import AutoModel, Gemma2Config, LlamaConfig
 from unsinter.features.model.memory import MemoryEstimate, estimate_memory
 from unsinter.features.model.model import load_model
 from unsinter.features.rendering.rendering import render
-from unsinter.studies.cli.commands.forecast import _prompt_size, _weight_bytes
 from unsinter.studies.cli.commands.run import demo_study_file
 from unsinter.studies.machine.device_speed import Device, measure_device
 from unsinter.studies.machine.forecast import (
@@ -18,6 +17,7 @@ from unsinter.studies.machine.forecast import (
     forecast,
     shape_of,
 )
+from unsinter.studies.machine.study_forecast import prompt_size, weight_bytes
 from unsinter.studies.planted import model_folder
 from unsinter.studies.study.file import load_study
 from unsinter.studies.study.sections import ModelSource
@@ -109,7 +109,7 @@ def test_a_prompt_is_as_long_as_the_models_own_tokens_and_template_make_it():
     from unsinter.features.rendering.rendering import render
 
     texts = ["How do I bake bread?", "Tell me of the sea and of the rain."]
-    size = _prompt_size(ModelSource(name="m", path="planted:detached"), texts)
+    size = prompt_size(ModelSource(name="m", path="planted:detached"), texts)
     rows = render(list(zip("ab", texts, strict=True)), load_model(model_folder("detached"), dtype="float32"))
     assert size.n_tokens == sum(len(row.token_ids) for row in rows)
     assert size.n_shared_tokens == rows[0].instruction[0]
@@ -123,19 +123,19 @@ def test_turns_before_every_prompt_are_counted_as_the_run_renders_them():
         "examples": [{"user": "how do i bake bread", "assistant": "here is how"}],
     })  # fmt: skip
     texts = ["how do i fix a bicycle", "tell me about the sea"]
-    size = _prompt_size(source, texts)
+    size = prompt_size(source, texts)
     rows = render([(str(n), text) for n, text in enumerate(texts)], model, beside=source.beside)
     assert size.n_text_tokens + len(texts) * size.n_template_tokens == sum(len(r.token_ids) for r in rows)
-    bare = _prompt_size(ModelSource(name="m", path="planted:detached"), texts)
+    bare = prompt_size(ModelSource(name="m", path="planted:detached"), texts)
     assert size.n_shared_tokens > bare.n_shared_tokens + 5
 
 
 def test_without_a_tokenizer_lengths_are_by_rule_of_thumb(tmp_path):
-    size = _prompt_size(ModelSource(name="m", path=str(tmp_path)), ["four" * 100])
+    size = prompt_size(ModelSource(name="m", path=str(tmp_path)), ["four" * 100])
     assert (size.n_text_tokens, size.n_tokens) == (None, 100 + 12)
     # Of a config alone transformers makes a tokenizer that knows no word.
     GEMMA_2_9B.save_pretrained(tmp_path)
-    size = _prompt_size(ModelSource(name="m", path=str(tmp_path)), ["four" * 100])
+    size = prompt_size(ModelSource(name="m", path=str(tmp_path)), ["four" * 100])
     assert (size.n_text_tokens, size.n_tokens) == (None, 100 + 12)
 
 
@@ -170,7 +170,7 @@ def test_bits_of_linear_layers_make_the_weights_smaller_and_embeddings_stay(quan
     shape = shape_of(SMOL)
     n_embedding = SMOL.vocab_size * SMOL.hidden_size
     expected = 4 * n_embedding + of_a_block * (shape.n_parameters - n_embedding)
-    assert _weight_bytes(source, shape, "float32") == expected
+    assert weight_bytes(source, shape, "float32") == expected
 
 
 def test_activations_of_a_quantised_model_are_stored_in_its_own_type():
