@@ -1,7 +1,6 @@
 """The workers of a Dask scheduler: jobs are done anew where a worker was lost, and errors are one line."""
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 from unsinter.cache.errors import one_line
 from unsinter.studies.workers.errors import WorkersError
-from unsinter.studies.workers.jobs import AHEAD, KEPT, PATIENCE, Work, run_job
+from unsinter.studies.workers.jobs import KEPT, PATIENCE, Work, in_order, run_job
 from unsinter.studies.workers.versions import (
     described_by_value,
     library_and_python,
@@ -41,18 +40,14 @@ class DaskWorkers:
         ------
         WorkersError : a job lost its worker again and again, or the scheduler or all workers are gone.
         """
-        waiting: deque[Any] = deque()
         # As a result, not as scattered data: that of a lost worker is made anew.
         work = self._submit(_same, (call, tuple(shared), library_version()))
-        try:
-            for job in jobs:
-                waiting.append(self._submit(run_job, work, job))
-                while len(waiting) >= AHEAD * self.n_workers(n_jobs):
-                    yield self._result(waiting.popleft())
-            while waiting:
-                yield self._result(waiting.popleft())
-        finally:
-            waiting.clear()  # the scheduler forgets what nobody waits for
+        yield from in_order(
+            jobs,
+            submit=lambda job: self._submit(run_job, work, job),
+            result=self._result,
+            n_workers=lambda: self.n_workers(n_jobs),
+        )
 
     def n_workers(self, n_jobs: int) -> int:
         """Return how many workers the scheduler has now."""

@@ -1,13 +1,12 @@
 """A Ray cluster as workers: tasks that are tried again, holders of models that are replaced, where lost."""
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from unsinter.studies.workers.errors import WorkersError
-from unsinter.studies.workers.jobs import AHEAD, PATIENCE, run_job
+from unsinter.studies.workers.jobs import PATIENCE, in_order, run_job
 from unsinter.studies.workers.ray_words import plain_losses
 from unsinter.studies.workers.versions import library_version
 
@@ -44,19 +43,13 @@ class RayCluster:
         """
         task = self.ray.remote(num_cpus=1, max_retries=TRIES)(run_job)
         work = self.ray.put((call, shared, library_version()))
-        waiting: deque[Any] = deque()
-        try:
-            for job in jobs:
-                waiting.append(task.remote(work, job))
-                while len(waiting) >= AHEAD * self.n_workers(n_jobs):
-                    with plain_losses("a task"):
-                        yield self._result(waiting.popleft())
-            while waiting:
-                with plain_losses("a task"):
-                    yield self._result(waiting.popleft())
-        finally:
-            for reference in waiting:
-                self.ray.cancel(reference, force=True)
+        yield from in_order(
+            jobs,
+            submit=lambda job: task.remote(work, job),
+            result=self._result,
+            n_workers=lambda: self.n_workers(n_jobs),
+            forget=lambda reference: self.ray.cancel(reference, force=True),
+        )
 
     def n_workers(self, n_jobs: int) -> int:
         """Return the CPUs of the cluster as it is now."""
@@ -64,9 +57,10 @@ class RayCluster:
 
     def _result(self, reference: Any) -> Any:
         lack = Lack(self, cpus=1, gpus=0)
-        while not self.ray.wait([reference], timeout=_EVERY)[0]:
-            lack.refuse_if_long(_EVERY)
-        return self.ray.get(reference)
+        with plain_losses("a task"):
+            while not self.ray.wait([reference], timeout=_EVERY)[0]:
+                lack.refuse_if_long(_EVERY)
+            return self.ray.get(reference)
 
     def nodes(self) -> list[dict[str, Any]]:
         """Return the nodes that are there."""

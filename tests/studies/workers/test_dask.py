@@ -13,6 +13,7 @@ import pytest
 import worker_jobs
 from distributed import LocalCluster
 
+from unsinter.studies.workers import dask_cluster
 from unsinter.studies.workers.backend import Backend
 from unsinter.studies.workers.errors import WorkersError
 from unsinter.studies.workers.spread import n_workers, spread, spread_sites
@@ -117,6 +118,27 @@ def test_a_worker_without_this_library_can_say_so(tmp_path):
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert answer == f"no unsinter on Python {platform.python_version()}\n"
     assert described_by_value()() == library_and_python()
+
+
+def test_a_scheduler_that_loses_all_workers_is_waited_for_and_then_given_up(monkeypatch):
+    monkeypatch.setattr(dask_cluster, "PATIENCE", 2.0)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Backend(name="dask", address=cluster.scheduler_address).working(),
+    ):
+        results = spread(worker_jobs.slow_square, ([n] for n in range(500)))
+        assert next(results) == 0
+        cluster.scale(0)
+        with pytest.raises(WorkersError, match=r"has had no worker for 2 seconds; start some.*run again"):
+            list(results)
+
+
+def test_a_worker_with_another_version_is_refused_by_its_address(dask_address, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "library_and_python", lambda: "unsinter 9.9 on Python 3.99")
+    backend = Backend(name="dask", address=dask_address)
+    message = r"node tcp://.* has unsinter .*, this process has unsinter 9\.9"
+    with pytest.raises(WorkersError, match=message), backend.working():
+        pass
 
 
 def test_a_scheduler_without_workers_is_refused():

@@ -8,6 +8,8 @@ import worker_jobs
 
 from unsinter.studies.workers.backend import Backend
 from unsinter.studies.workers.errors import WorkersError
+from unsinter.studies.workers.jobs import in_order
+from unsinter.studies.workers.ray_cluster import Lack
 from unsinter.studies.workers.spread import n_workers, spread, spread_sites
 
 
@@ -88,3 +90,50 @@ def test_an_address_that_is_none_is_refused():
 
 def test_one_process_works_on_one_job_at_a_time():
     assert (n_workers(1), n_workers(2)) == (1, 2)
+
+
+class CrowdedCluster:
+    """A cluster whose one node is large enough, whoever else uses it."""
+
+    def nodes(self):
+        return [{"Resources": {"CPU": 8.0}}]
+
+
+def test_a_cluster_that_others_use_is_waited_for_and_the_log_says_so_once(caplog):
+    lack = Lack(CrowdedCluster(), cpus=4, gpus=0)
+    for _ in range(400):
+        lack.refuse_if_long(1.0)
+        lack.tell_if_long(1.0)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "has begun for 121 seconds: each needs 4 CPUs and 0 GPUs" in line
+
+
+def test_jobs_are_taken_as_workers_get_free_and_results_come_in_order():
+    """Two workers: four jobs are on their way before the first result is asked for, and never more."""
+    submitted, most = [], 0
+
+    def result(job):
+        nonlocal most
+        most = max(most, len(submitted) - job)
+        return job
+
+    jobs = ([n] for n in range(20))
+    results = in_order(
+        jobs, submit=lambda job: submitted.append(job[0]) or job[0], result=result, n_workers=lambda: 2
+    )
+    assert list(results) == [*range(20)]
+    assert most == 4
+
+
+def test_what_is_not_waited_for_is_forgotten_where_the_caller_stops():
+    forgotten = []
+    results = in_order(
+        ([n] for n in range(20)),
+        submit=lambda job: job[0],
+        result=lambda job: job,
+        n_workers=lambda: 2,
+        forget=forgotten.append,
+    )
+    assert next(results) == 0
+    results.close()
+    assert forgotten == [1, 2, 3]
