@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from quiet_handler import QuietHandler
+
 BUCKET = "activations"
 KEY_ID, SECRET = "AKIAEXAMPLEKEYID0000", "a-secret-that-no-message-may-repeat"
 
@@ -86,24 +88,16 @@ def refusing_server(status: int, code: str) -> Iterator[str]:
         f"<AWSAccessKeyId>{KEY_ID}</AWSAccessKeyId></Error>"
     ).encode()
 
-    class Refusal(http.server.BaseHTTPRequestHandler):
+    class Refusal(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def _refuse(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            self.rfile.read(length)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/xml")
-            self.send_header("Content-Length", str(0 if self.command == "HEAD" else len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = "0" if self.command == "HEAD" else str(len(body))
+            self.say(status, body, {"Content-Type": "application/xml", "Content-Length": length})
 
         do_GET = do_HEAD = do_POST = _refuse
         do_PUT = do_DELETE = _refuse  # noqa: N815 - what http.server calls
-
-        def log_message(self, *_: object) -> None:
-            pass
 
     with _serving(Refusal) as there:
         yield there
@@ -113,7 +107,7 @@ def refusing_server(status: int, code: str) -> Iterator[str]:
 def forgetful_server(address: str) -> Iterator[str]:
     """Yield the address of what hands all on to a server but for conditions, as older stores did."""
 
-    class Forgetful(http.server.BaseHTTPRequestHandler):
+    class Forgetful(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def _hand_on(self) -> None:
@@ -123,21 +117,17 @@ def forgetful_server(address: str) -> Iterator[str]:
             server.request(self.command, self.path, body=body, headers=kept)
             answer = server.getresponse()
             data = answer.read()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in {"content-length", "connection", "transfer-encoding"}:
-                    self.send_header(name, value)
-            length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
-            self.send_header("Content-Length", length or "0")
-            self.end_headers()
-            self.wfile.write(data)
+            dropped = {"connection", "transfer-encoding"} | (
+                {"content-length"} if self.command != "HEAD" else set()
+            )
+            headers = {
+                name.title(): text for name, text in answer.getheaders() if name.lower() not in dropped
+            }
+            self.say(answer.status, data, headers)
             server.close()
 
         do_GET = do_HEAD = do_POST = _hand_on
         do_PUT = do_DELETE = _hand_on  # noqa: N815 - what http.server calls
-
-        def log_message(self, *_: object) -> None:
-            pass
 
     with _serving(Forgetful) as there:
         yield there
