@@ -18,6 +18,9 @@ from unsinter.cache.index import Index
 from unsinter.cache.key import check_row_keys
 from unsinter.cache.shard import ShardPlan
 
+ROWS_PER_SHARD = 512
+"""Rows of a shard, unless others are named; processes that share a request must cut it alike."""
+
 Rectangle = tuple[tuple[int, ...], tuple[str, ...]]
 
 

@@ -15,7 +15,7 @@ from unsinter.cache.key import JSON, canonical, check_row_keys, identity_key
 from unsinter.cache.location import cache_root, read_regular
 from unsinter.cache.manifest import Folder
 from unsinter.cache.places.remote import sizes_in
-from unsinter.cache.plan import Share, plan_missing, request_plan
+from unsinter.cache.plan import ROWS_PER_SHARD, Share, plan_missing, request_plan
 from unsinter.cache.reading import RowIndexes, ShardReader, aligned, gone
 from unsinter.cache.references import is_noted, write_reference
 from unsinter.cache.shard import STORED, ShardPlan
@@ -99,7 +99,7 @@ class ActivationStore:
         *,
         layers: Iterable[int],
         positions: Iterable[str],
-        rows_per_shard: int = 512,
+        rows_per_shard: int = ROWS_PER_SHARD,
     ) -> list[ShardPlan]:
         """Return what is not stored yet, cut into shards in the order of rows.
 
@@ -136,7 +136,7 @@ class ActivationStore:
         positions: Iterable[str],
         produce: Produce,
         dtype: str,
-        rows_per_shard: int = 512,
+        rows_per_shard: int = ROWS_PER_SHARD,
     ) -> FillReport:
         """Compute and store what is missing, shard by shard, and return once all that was asked is stored.
 

@@ -67,7 +67,7 @@ def noted_digest(
     if root is None or before is None or stamps() != before:
         return compute()
     about = {"format": _FORMAT, "versions": _versions(), **before}
-    # Inodes and times are those of this machine: a store of objects, that others share is no place.
+    # Inodes and times are of this machine: a store of objects, which others share, is no place for them.
     path = (local_root() if isinstance(root, RemotePath) else root) / FOLDER / f"{digest(about)[:32]}.json"
     if (noted := _read(path, about)) is not None:
         return noted

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unsinter.cache import ActivationStore, ShardPlan, Share
 from unsinter.cache.key import JSON
-from unsinter.cache.plan import request_plan
+from unsinter.cache.plan import ROWS_PER_SHARD, request_plan
 from unsinter.features.extract.extraction import Extraction, ExtractionOptions, Store, extract
 from unsinter.features.extract.selfcheck import Deviation
 from unsinter.features.model.model import ChatModel
@@ -22,8 +22,6 @@ from unsinter.studies.workers.errors import WorkersError
 from unsinter.studies.workers.ray_cluster import RayCluster
 from unsinter.studies.workers.ray_holders import holders_on
 from unsinter.studies.workers.spread import active_workers
-
-ROWS_PER_SHARD = 512
 
 _SHARES_EACH = 8
 """Parts of the work for each worker: enough that none waits long for the last, whatever their speeds."""
