@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,7 @@ class Language:
         return self.code in ("", "en") or self.code in phrase_tables()
 
 
+@lru_cache(maxsize=8)  # the same part of an answer is read for its decision and for its moves
 def read_language(text: str) -> Language:
     """Return the language most of a text is written in; quotations, code and addresses do not count."""
     spoken = _NO_LANGUAGE.sub(" ", prose(normalise(text))).replace(FILL, " ")

@@ -3,6 +3,7 @@ rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from unsinter.features.labelling.patterns import LAYOUT_MOVES, MOVES
 from unsinter.features.labelling.phrase_tables import fold, phrase_tables
@@ -55,6 +56,7 @@ class Move:
     end: int
 
 
+@lru_cache(maxsize=8)  # the same answer is searched for its decision, its evidence and its label
 def find_moves(opening: str, *, language: str = "en") -> tuple[Move, ...]:
     """Return every move of a response opening, ordered by start; spans count characters of the text as given.
 

@@ -18,6 +18,7 @@ from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.built_in_targets import HARM, harm_category, topic_of
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.own_targets import OwnTarget, target_name
+from unsinter.studies.study.run_options import Progress, silent
 from unsinter.studies.study.targets import definition_of
 
 
@@ -67,7 +68,7 @@ class Dataset:
         return _names(topic_of(record) for record in self.prompts)
 
 
-def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
+def make_dataset(prompts: list[PromptRecord], study: Study, *, progress: Progress = silent) -> Dataset:
     """Group near duplicates and twins, then split groups, stratified by category of harm.
 
     Raises
@@ -84,7 +85,7 @@ def make_dataset(prompts: list[PromptRecord], study: Study) -> Dataset:
         ids=_names(record.id for record in prompts),
         groups=_names(grouping.labels),
         split=_split(prompts, grouping.labels, study, notes),
-        recorded=read_recorded_responses(study.responses, prompts)
+        recorded=read_recorded_responses(study.responses, prompts, progress=progress)
         if study.responses and study.responses.path
         else {},
         notes=tuple(notes),

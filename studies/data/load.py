@@ -14,6 +14,7 @@ from unsinter.studies.data.spellings import unify_prompts
 from unsinter.studies.data.targets import Response
 from unsinter.studies.planted import MODELS, demo_prompts, model_folder
 from unsinter.studies.study.file import StudyError
+from unsinter.studies.study.run_options import Progress, counted, silent
 from unsinter.studies.study.sections import ModelSource, PromptSource, ResponseSource
 
 
@@ -81,7 +82,7 @@ def _records(source: PromptSource) -> list[PromptRecord]:
 
 
 def read_recorded_responses(
-    source: ResponseSource, prompts: Sequence[PromptRecord]
+    source: ResponseSource, prompts: Sequence[PromptRecord], *, progress: Progress = silent
 ) -> dict[str, list[Response | None]]:
     """Return the answer of every recorded model to each prompt (n_prompts,), None where it has none.
 
@@ -102,10 +103,13 @@ def read_recorded_responses(
         raise StudyError(f"responses.model {source.model!r} is in no record; the files hold {models}.")
     if not any(prompt.id in by_model[source.model] for prompt in prompts):
         raise StudyError(f"responses.path: no response of {source.model!r} names one of the study's prompts.")
-    return {
-        model: [_agreed([label_record(r, p) for r in answers.get(p.id, [])]) for p in prompts]
-        for model, answers in sorted(by_model.items())
-    }
+    agreed: dict[str, list[Response | None]] = {model: [] for model in sorted(by_model)}
+    pairs = [(model, prompt) for model in agreed for prompt in prompts]
+    for model, prompt in counted(pairs, progress, "labels of recorded answers", len(pairs)):
+        agreed[model].append(
+            _agreed([label_record(answer, prompt) for answer in by_model[model].get(prompt.id, [])])
+        )
+    return agreed
 
 
 def label_record(record: ResponseRecord, prompt: PromptRecord) -> Response:

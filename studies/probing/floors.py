@@ -12,6 +12,7 @@ from unsinter.studies.data.site_readers import FloatArray
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.types import score
+from unsinter.studies.study.run_options import nothing
 
 TEXT_FLOORS: tuple[FloorKind, ...] = get_args(FloorKind)
 
@@ -37,18 +38,27 @@ class Floor:
     kind: Kind = "text"
 
 
-def text_floors(target: Target, texts: Sequence[str], rows: Rows) -> list[Floor]:
+def text_floors(
+    target: Target, texts: Sequence[str], rows: Rows, *, on_fit: Callable[[], None] = nothing
+) -> list[Floor]:
     """Fit words, characters and length on the training rows and score the held-out rows.
 
     Penalties are chosen on the inner folds, as a probe's are: a floor that is fitted with less care than the
-    probe flatters the probe.
+    probe flatters the probe. ``on_fit`` is called after each of ``n_text_fits(rows)`` fits.
     """
     floors = []
     for kind in TEXT_FLOORS:
-        penalty = _choose_penalty(kind, target, texts, rows)
+        penalty = _choose_penalty(kind, target, texts, rows, on_fit=on_fit)
         scores = _text_scores(kind, target, texts, rows.train, rows.test, penalty=penalty)
+        on_fit()
         floors.append(Floor(name=kind, kind="text", scores=scores))
     return floors
+
+
+def n_text_fits(rows: Rows) -> int:
+    """Return how many fits the text floors of a target take, those of the inner folds among them."""
+    n_chosen = sum(kind != "length" for kind in TEXT_FLOORS)
+    return len(TEXT_FLOORS) + n_chosen * len(PENALTIES) * len(np.unique(rows.inner))
 
 
 def label_floor(name: str, target: Target, values: NDArray[np.str_], rows: Rows) -> Floor:
@@ -71,7 +81,12 @@ def label_floor(name: str, target: Target, values: NDArray[np.str_], rows: Rows)
 
 
 def best_on_inner_folds(
-    target: Target, rows: Rows, options: Sequence[Option], scores: Scores[Option]
+    target: Target,
+    rows: Rows,
+    options: Sequence[Option],
+    scores: Scores[Option],
+    *,
+    on_fit: Callable[[], None] = nothing,
 ) -> Option:
     """Return the option whose scores are best on average over the inner folds; of equals, the first."""
     truth = target.labels[rows.train]
@@ -82,19 +97,22 @@ def best_on_inner_folds(
             held_out = rows.inner == fold
             predicted = scores(rows.train[~held_out], rows.train[held_out], option)
             values.append(score(target, predicted, truth[held_out])[0])
+            on_fit()
         return float(np.mean(values))
 
     return max(options, key=inner_score)
 
 
-def _choose_penalty(kind: FloorKind, target: Target, texts: Sequence[str], rows: Rows) -> float:
+def _choose_penalty(
+    kind: FloorKind, target: Target, texts: Sequence[str], rows: Rows, *, on_fit: Callable[[], None]
+) -> float:
     if kind == "length":
         return PENALTY  # two numbers a text: no penalty of these changes their ranking
 
     def scores(train: NDArray[np.intp], test: NDArray[np.intp], penalty: float) -> FloatArray:
         return _text_scores(kind, target, texts, train, test, penalty=penalty)
 
-    return best_on_inner_folds(target, rows, PENALTIES, scores)
+    return best_on_inner_folds(target, rows, PENALTIES, scores, on_fit=on_fit)
 
 
 def _text_scores(

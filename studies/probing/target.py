@@ -1,6 +1,6 @@
 """What is fitted for one target of one model: floors, the probe of every site, controls, p-values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from unsinter.studies.data.site_readers import FloatArray, ReadSite
 from unsinter.studies.data.sites import NAN, Rows, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.controls import control_task, shuffled_codes
-from unsinter.studies.probing.floors import Floor, label_floor, text_floors
+from unsinter.studies.probing.floors import Floor, label_floor, n_text_fits, text_floors
 from unsinter.studies.probing.pooled_floor import RecordedAnswers, pooled_floor
 from unsinter.studies.probing.result_tables import Question
 from unsinter.studies.probing.sweep import SitePlan, fit_sites
@@ -26,7 +26,7 @@ from unsinter.studies.probing.types import SiteFit, chosen
 from unsinter.studies.store.site_weights import SiteWeights
 from unsinter.studies.study.built_in_targets import BUILT_IN
 from unsinter.studies.study.file import Study
-from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.run_options import Count, Progress, Settings, silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,22 +84,29 @@ def make_plan(inputs: TargetInput, study: Study, dataset: Dataset, *, with_contr
 
 def fit_target(inputs: TargetInput, study: Study, dataset: Dataset, settings: Settings) -> list[SiteFit]:
     """Fit every site and report progress in sites."""
-    done = 0
-
-    def on_site() -> None:
-        nonlocal done
-        done += 1
-        settings.progress(f"{inputs.model}: probes for {inputs.target.name}", done, len(inputs.sites))
-
+    step = f"{inputs.model}: probes for {inputs.target.name}"
+    count = Count(progress=settings.progress, step=step, total=len(inputs.sites))
     plan = make_plan(inputs, study, dataset)
-    return fit_sites(inputs.read, inputs.sites, plan, n_jobs=settings.n_jobs, on_site=on_site)
+    fits = fit_sites(inputs.read, inputs.sites, plan, n_jobs=settings.n_jobs, on_site=count.one)
+    count.end()
+    return fits
 
 
-def make_floors(inputs: TargetInput, study: Study, dataset: Dataset) -> list[Floor]:
-    """Return text floors, label floors, and two readings that no trained block has touched."""
+def make_floors(
+    inputs: TargetInput, study: Study, dataset: Dataset, *, progress: Progress = silent
+) -> list[Floor]:
+    """Return text floors, label floors, and two readings that no trained block has touched.
+
+    Progress is reported in fits: of texts, and of sites.
+    """
     target, rows = inputs.target, inputs.rows
     texts = [prompt.prompt for prompt in dataset.prompts]
-    floors = text_floors(target, texts, rows)
+    count = Count(
+        progress=progress,
+        step=f"{inputs.model}: floors and activation controls for {target.name}",
+        total=n_text_fits(rows) + 1 + len(inputs.sites),
+    )
+    floors = text_floors(target, texts, rows, on_fit=count.one)
     floors += [label_floor(name, target, own, rows) for name, own in _labels_beside(target, dataset).items()]
     if inputs.answers and study.responses is not None and study.responses.model:
         answers = RecordedAnswers(
@@ -110,10 +117,12 @@ def make_floors(inputs: TargetInput, study: Study, dataset: Dataset) -> list[Flo
         )
         pooled = pooled_floor(target, texts, rows, answers)
         floors += [pooled] if pooled else []
+    plan = make_plan(inputs, study, dataset, with_controls=False)
     if study.controls.layer0_mean and inputs.read_layer0 is not None:
-        floors.append(_best_floor("layer0_mean", inputs.read_layer0, [LAYER0_MEAN], inputs, study, dataset))
+        floors.append(_best_floor("layer0_mean", inputs.read_layer0, [LAYER0_MEAN], plan, count.one))
     if study.controls.random_model and inputs.read_random is not None:
-        floors.append(_best_floor("random_model", inputs.read_random, inputs.sites, inputs, study, dataset))
+        floors.append(_best_floor("random_model", inputs.read_random, inputs.sites, plan, count.one))
+    count.end()
     return floors
 
 
@@ -139,11 +148,11 @@ def _labels_beside(target: Target, dataset: Dataset) -> dict[str, NDArray[np.str
 
 
 def _best_floor(
-    name: str, read: ReadSite, sites: Sequence[Site], inputs: TargetInput, study: Study, dataset: Dataset
+    name: str, read: ReadSite, sites: Sequence[Site], plan: SitePlan, on_site: Callable[[], None]
 ) -> Floor:
     """Return the probe at the site that its own inner folds choose, as the trained model's site is chosen."""
-    plan = make_plan(inputs, study, dataset, with_controls=False)
-    return Floor(name=name, kind="activation", scores=chosen(fit_sites(read, sites, plan)).scores)
+    fits = fit_sites(read, sites, plan, on_site=on_site)
+    return Floor(name=name, kind="activation", scores=chosen(fits).scores)
 
 
 def permutation_p_values(question: Question, fits: Sequence[SiteFit], study: Study) -> FloatArray | None:

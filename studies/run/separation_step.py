@@ -20,7 +20,7 @@ from unsinter.studies.separation.supporting.site_evidence import SiteEvidence, s
 from unsinter.studies.separation.verdict_rows import verdict_rows
 from unsinter.studies.store.step_store import StepStore
 from unsinter.studies.study.file import Study
-from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.run_options import Settings, counted
 
 
 def separate_factors(
@@ -93,12 +93,12 @@ def _table(
     verdicts = judge_pairs(read, sites, pairs, rule, n_jobs=settings.n_jobs, progress=progress)
     more: dict[tuple[int, int, str], SiteEvidence] = {}
     looked_at = _looked_at(contrasts, rule, study.separation.erased_contrasts)
-    for number, place in enumerate(looked_at if chosen else ()):
+    erased = looked_at if chosen else []
+    for place in counted(erased, settings.progress, f"{outcome.name}: erasure", len(erased)):
         site = chosen[contrasts[place].letters[0]]
         other = next((p for p in study.positions if p != site[1]), None)
         elsewhere = None if other is None else read(site[0], other)
         more[place, *site] = site_evidence(read(*site), elsewhere, pairs[place], rule)
-        settings.progress(f"{outcome.name}: erasure", number + 1, len(looked_at))
     rows: list[dict[str, Any]] = verdict_rows(contrasts, verdicts, more)
     return pd.DataFrame([{"model": outcome.name, **row} for row in rows])
 

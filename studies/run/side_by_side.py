@@ -32,6 +32,7 @@ from unsinter.studies.run.separation_step import separate_factors
 from unsinter.studies.run.token_scores_step import read_shown_prompts
 from unsinter.studies.run.transfer_step import compare_within
 from unsinter.studies.store.run_folder import RunFolder
+from unsinter.studies.store.step_log import StepLog
 from unsinter.studies.store.step_store import StepStore
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings, nothing, silent
@@ -209,7 +210,7 @@ def study_ahead(
     end_with_parent()
     kept = KeptRecords()
     logging.getLogger("unsinter").addHandler(kept)
-    timed = replace(settings, progress=folder.timed(silent))
+    timed = replace(settings, progress=StepLog(log=folder.log, is_open=True).follow(silent))
     store = StepStore(folder=settings.folder / "steps")
     facts = {
         place: study_whole(study, study.models[place], dataset, timed, store).extraction for place in places

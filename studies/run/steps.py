@@ -23,9 +23,10 @@ from unsinter.studies.run.prompt_tables import prompt_table, row_table
 from unsinter.studies.run.side_by_side import study_models
 from unsinter.studies.run.transfer_step import compare_models
 from unsinter.studies.store.run_folder import RunFolder
+from unsinter.studies.store.step_log import StepLog
 from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.file import SCHEMA_VERSION, Study
-from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.run_options import Count, Progress, Settings
 from unsinter.studies.tables.transfer_columns import with_target
 
 
@@ -33,10 +34,15 @@ def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprin
     """Run what is not yet done of a study, write and seal its folder, and return its summary."""
     started = time.monotonic()
     check_loading(study.models)
-    dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
-    noted = replace(
-        settings, on_read=lambda: folder.start(split_table(dataset)), progress=folder.timed(settings.progress)
-    )
+    log = StepLog(log=folder.log)
+    progress = log.follow(settings.progress)
+    dataset = _read_dataset(study, progress)
+
+    def start() -> None:
+        folder.start(split_table(dataset))
+        log.open()
+
+    noted = replace(settings, on_read=start, progress=progress)
     outcomes = study_models(study, dataset, noted, folder)
     for outcome in outcomes:
         if server := outcome.answers.get("server"):
@@ -52,11 +58,21 @@ def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprin
     tables |= {"prompts": prompt_table(dataset, study.own_targets), "rows": row_table(outcomes, dataset)}
     summary = summarise(study, dataset, outcomes, tables)
     summary |= {"seconds": round(time.monotonic() - started, 1), "fingerprint": fingerprint}
+    drawing = Count(progress=progress, step="figures and report", total=1)
     with folder.finishing():
         summary = write_outputs(folder, outcomes, tables, summary)
+        drawing.end()
         folder.seal()
     folder.log("done", seconds=summary["seconds"])
     return summary
+
+
+def _read_dataset(study: Study, progress: Progress) -> Dataset:
+    reading = Count(progress=progress, step="prompts", total=1)
+    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    dataset = make_dataset(prompts, study, progress=progress)
+    reading.end()
+    return dataset
 
 
 def split_table(dataset: Dataset) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from unsinter.studies.store.site_weights import write_weights
 from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.file import Study
-from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.run_options import Count, Settings
 from unsinter.studies.tables.columns import TRIALS
 
 
@@ -76,13 +76,12 @@ def _make(
         groups=dataset.groups,
         bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
     )
-    step = f"{inputs.model}: floors and activation controls for {inputs.target.name}"
-    settings.progress(step, 0, 1)
-    floors = make_floors(inputs, study, dataset)
-    settings.progress(step, 1, 1)
+    floors = make_floors(inputs, study, dataset, progress=settings.progress)
     fits = fit_target(inputs, study, dataset, settings)
     tuned, trials = tune_target(inputs, study, dataset, settings)
     everything = [*fits, *([tuned] if tuned else [])]
+    step = f"{inputs.model}: scores and intervals for {inputs.target.name}"
+    count = Count(progress=settings.progress, step=step, total=1)
     p_values = permutation_p_values(question, everything, study)
     best = chosen(fits)
     tables = {
@@ -93,6 +92,7 @@ def _make(
         "predictions": prediction_table(question, everything),
         "trials": trials,
     }
+    count.end()
     return keep(
         tables=tables,
         facts={

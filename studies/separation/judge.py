@@ -14,7 +14,7 @@ from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.pair_inputs import activation_matrix
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.site.evidence import site_evidence_bands
-from unsinter.studies.separation.site.fit_rows import RowFamily, family_text, make_families
+from unsinter.studies.separation.site.fit_rows import RowFamily, family_text, make_families, n_text_fits
 from unsinter.studies.separation.site.obstacles import find_obstacle
 from unsinter.studies.separation.site.site_fit import SiteFit, fit_family, row_order
 from unsinter.studies.separation.verdict.rule import (
@@ -24,7 +24,7 @@ from unsinter.studies.separation.verdict.rule import (
 )
 from unsinter.studies.separation.verdict.settles import settled_by
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
-from unsinter.studies.study.run_options import Progress, silent
+from unsinter.studies.study.run_options import Count, Progress, silent
 from unsinter.studies.workers.spread import spread_sites
 
 
@@ -63,12 +63,14 @@ def judge_pairs(
     Parameters
     ----------
     read : layer and position to X (n, d), rows as in the pairs.
-    progress : of the sites that are fitted ("verdicts"), and of those whose absences are tested ("absences").
+    progress : of the sites that are fitted ("verdicts"), of the fits of texts ("texts of pairs"), and of the
+        sites whose absences are tested ("absences").
 
     Raises
     ------
     ValueError : activations of another length than the pairs, not a matrix, or with NaN or inf.
     """
+    sites_fitted = Count(progress=progress, step="verdicts", total=len(sites))
     obstacles = [find_obstacle(pair, rule) for pair in pairs]
     families = _ordered(read, sites, make_families(pairs, obstacles, rule), rule)
     shared = (len(pairs[0].z), families, rule)
@@ -76,20 +78,25 @@ def judge_pairs(
     fitted = []
     for job in jobs:
         fitted.append(job)
-        progress("verdicts", len(fitted), len(sites))
+        sites_fitted.one()
+    sites_fitted.end()
     # A pair without an obstacle is in a family, and gets its verdicts there.
     verdicts = [
         [_undetermined(pair, site, obstacle) for site in sites] if obstacle else []
         for pair, obstacle in zip(pairs, obstacles, strict=True)
     ]
     judged = [[site[number] for site in fitted] for number in range(len(families))]
-    known = [_family_cases(family, here, rule) for family, here in zip(families, judged, strict=True)]
-    n_tested, n_absent = 0, sum(len(absences_of(cases)) for cases in known)
+    texts = _texts_of(families, progress)
+    known = [
+        _family_cases(family, here, text, rule)
+        for family, here, text in zip(families, judged, texts, strict=True)
+    ]
+    n_absent = sum(len(absences_of(cases)) for cases in known)
+    absences = Count(progress=progress, step="absences", total=n_absent)
     for family, here, cases in zip(families, judged, known, strict=True):
         own = JudgedSites(read=read, sites=sites, here=here)
         for _ in settle_absences(own, family, cases, rule, n_jobs=n_jobs):
-            n_tested += 1
-            progress("absences", n_tested, n_absent)
+            absences.one()
         for place, member in enumerate(family.members):
             verdicts[member] = [
                 _verdict(
@@ -97,6 +104,7 @@ def judge_pairs(
                 )
                 for number, (site, fit) in enumerate(zip(sites, here, strict=True))
             ]
+    absences.end()
     return verdicts
 
 
@@ -130,9 +138,18 @@ def _fit_site(X: FloatArray, site: Site, n: int, families: Sequence[RowFamily], 
     return [fit_family(X[family.rows], family, rule) for family in families]
 
 
-def _family_cases(family: RowFamily, here: Sequence[SiteFit], rule: Rule) -> dict[tuple[int, int], Case]:
+def _texts_of(families: Sequence[RowFamily], progress: Progress) -> list[list[FloatArray] | None]:
+    """Return what readers of the text say of each family's contrasts; see `family_text`."""
+    count = Count(progress=progress, step="texts of pairs", total=sum(map(n_text_fits, families)))
+    texts = [family_text(family, on_fit=count.one) for family in families]
+    count.end()
+    return texts
+
+
+def _family_cases(
+    family: RowFamily, here: Sequence[SiteFit], texts: list[FloatArray] | None, rule: Rule
+) -> dict[tuple[int, int], Case]:
     """Return evidence and decision of every contrast at every site without an obstacle, by both places."""
-    texts = family_text(family)
     cases = {}
     for place, contrast in enumerate(family.contrasts):
         text = None if texts is None else texts[place]

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from unsinter.studies.store.damage import DAMAGED, GROWING, STEPS, amiss, mend_r
 from unsinter.studies.store.earlier import is_being_set_aside, is_unstarted, set_aside, sweep_unfinished
 from unsinter.studies.store.ownership import alone, holds_study, owner_of, sound_inventory, study_in
 from unsinter.studies.study.file import Study, StudyError
-from unsinter.studies.study.run_options import Progress
 from unsinter.studies.tables.read import RunReader, is_sealed_version, say_unsealed
 from unsinter.studies.tables.run_tables import RUN_TABLES
 
@@ -57,9 +56,6 @@ class RunFolder:
 
     fingerprint: str = ""
     """Of the study and the files it reads; `summary.json` carries that of the run it ends."""
-
-    times: dict[str, float] = field(default_factory=dict)
-    """When each step in words began, for the log."""
 
     @classmethod
     def claim(cls, path: Path, study: Study, *, fingerprint: str = "") -> "RunFolder":
@@ -216,20 +212,3 @@ class RunFolder:
         path = self.path / "log.jsonl"
         with naming(path, StudyError), path.open("ab+") as file:
             append_line(file, line)
-
-    def timed(self, progress: Progress) -> Progress:
-        """Return ``progress`` that also logs when a step in words begins and ends, once each."""
-        ended: set[str] = set()
-
-        def report(step: str, done: int, total: int) -> None:
-            progress(step, done, total)
-            if not (self.path / "study.yaml").is_file():
-                return  # nothing is written before a model has been read without complaint
-            if step not in self.times:
-                self.times[step] = time.monotonic()
-                self.log("step", step=step, total=total)
-            if done >= total and step not in ended:
-                ended.add(step)
-                self.log("step done", step=step, seconds=round(time.monotonic() - self.times[step], 2))
-
-        return report

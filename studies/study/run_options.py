@@ -1,9 +1,9 @@
 """What a run is told that cannot change a number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from unsinter.cache import Share
 from unsinter.cache.location import cache_root, default_root, expand_home
@@ -12,12 +12,54 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 """(step in words, done, total)."""
 
 
+T = TypeVar("T")
+
+
 def silent(step: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
 def nothing() -> None:
     """Do nothing."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Count:
+    """How much of a step is done: reported when it begins, with each part, and when it ends.
+
+    A step of no parts is not reported at all.
+    """
+
+    progress: Progress
+    step: str
+    total: int
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self._report(0)
+
+    def one(self) -> None:
+        """Note one more part."""
+        self.done += 1
+        if self.done < self.total:
+            self._report(self.done)
+
+    def end(self) -> None:
+        """Note that the step is over, however many parts it had."""
+        self._report(self.total)
+
+    def _report(self, done: int) -> None:
+        if self.total:
+            self.progress(self.step, done, self.total)
+
+
+def counted(items: Iterable[T], progress: Progress, step: str, total: int) -> Iterator[T]:
+    """Yield the items of a step, and report each when the next one is asked for."""
+    count = Count(progress=progress, step=step, total=total)
+    for item in items:
+        yield item
+        count.one()
+    count.end()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

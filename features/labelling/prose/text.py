@@ -1,6 +1,7 @@
 """Text made comparable without moving a character, so that every span also holds in the original."""
 
 import re
+from functools import lru_cache
 
 from unsinter.features.labelling.prose.quotes import FILL, blank_quotes
 from unsinter.features.labelling.prose.reasoning import reasoning_spans
@@ -26,6 +27,7 @@ def _lower(text: str) -> str:
     return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
+@lru_cache(maxsize=16)  # a label asks for the same text a dozen times
 def normalise(text: str) -> str:
     """Return text of the same length: lower case, plain quotes, dashes and spaces, reasoning blanked.
 
@@ -37,6 +39,7 @@ def normalise(text: str) -> str:
     return plain
 
 
+@lru_cache(maxsize=16)
 def prose(normalised: str) -> str:
     """Return normalised text, same length, less what others say, code and markup: the writer's own words."""
     without_code = _FENCED.sub(lambda match: FILL * len(match.group()), normalised)

@@ -1,6 +1,6 @@
 """What the text alone says of both factors, cross-fitted on folds of whole groups."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.contrasts.directions import Design, cross_fitted
 from unsinter.studies.separation.inputs.column_units import in_float32_range
 from unsinter.studies.separation.inputs.held_fixed import covariate_columns, text_length
+from unsinter.studies.study.run_options import nothing
 
 _ROOM = 8 * 2**30
 """Bytes that sparse features may take once they are dense."""
@@ -39,7 +40,12 @@ def text_or_features(text: Any, rows: NDArray[np.intp]) -> FloatArray | Sequence
 _LEAF = 10
 """Training texts in the smallest range of lengths that a tree tells apart."""
 
-_READERS: tuple[NGramKind, ...] = ("words", "characters")
+READERS: tuple[NGramKind, ...] = ("words", "characters")
+
+
+def is_raw_text(text: Any) -> bool:
+    """Tell texts from features of them, dense or sparse."""
+    return not isinstance(text, np.ndarray) and not issparse(text)
 
 
 def text_scores(
@@ -49,6 +55,7 @@ def text_scores(
     folds: NDArray[np.intp],
     *,
     rows: NDArray[np.intp] | None = None,
+    on_fit: Callable[[], None] = nothing,
 ) -> list[FloatArray]:
     """Return scores (2, n_readers, n) of the first and second factor for each design.
 
@@ -60,12 +67,13 @@ def text_scores(
     ----------
     text : texts, of which ``rows`` are read, or features (n, p) of the rows that are read.
     rows : (n,) places of texts; None for all of them. Nothing else of the other texts is looked at.
+    on_fit : called when texts have been read by one kind of n-grams outside one fold.
     """
     parts: list[list[FloatArray]] = []
     if text is not None and not isinstance(text, np.ndarray):
         rows = np.arange(len(text)) if rows is None else rows
         own = [text[row] for row in rows]
-        parts += [_by_floor(text, rows, kind, designs, folds) for kind in _READERS]
+        parts += [_by_floor(text, rows, kind, designs, folds, on_fit) for kind in READERS]
         parts += [_by_length(own, designs, folds)]
         curve = covariate_columns(text_length(own))
         parts += [[np.stack([column, column])] * len(designs) for column in curve.T]
@@ -81,6 +89,7 @@ def _by_floor(
     kind: NGramKind,
     designs: Sequence[Design],
     folds: NDArray[np.intp],
+    on_fit: Callable[[], None],
 ) -> list[FloatArray]:
     targets = [np.stack([design.cells < 2, design.cells % 2 == 0]) for design in designs]
     unique = {codes.tobytes(): codes for pair in targets for codes in pair}
@@ -96,6 +105,7 @@ def _by_floor(
         seen, unseen = ngram_features(texts, kind, train=rows[train], test=rows[test])
         for key, codes in unique.items():
             scores[key][test] = floor_model().fit(seen, codes[train]).decision_function(unseen)
+        on_fit()
     return [np.stack([scores[codes.tobytes()] for codes in pair]) for pair in targets]
 
 

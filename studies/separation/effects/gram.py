@@ -25,6 +25,7 @@ from unsinter.studies.separation.effects.residual_metric import (
     least_squares,
     residual_moments,
 )
+from unsinter.studies.separation.effects.unit_pairs import square_sums
 
 FORMS = ("first", "second", "inner", "mixed", "like", "interaction")
 """The numbers of one design: squared lengths of both effects and their inner product, squared distances of
@@ -110,7 +111,7 @@ def cross_validated_effects(
 
 @dataclass(slots=True, kw_only=True)
 class _OneFold:
-    """A metric of the training rows, and residuals of both parts."""
+    """A metric of the training rows, residuals of both parts, and their whitened sums over units."""
 
     Y: Tensor
     train: Tensor
@@ -118,7 +119,8 @@ class _OneFold:
     metric: ResidualMetric
     seen: Tensor
     unseen: Tensor
-    squares: Tensor
+    white_test: Tensor
+    white_train: Tensor
     unit_test: Tensor
     unit_train: Tensor
 
@@ -145,8 +147,6 @@ class _OneFold:
         unseen = unseen / (1 - leverage).clamp_min(_LEAST).sqrt()[:, None]
         unit_test, place_test = torch.unique(units[test], return_inverse=True)
         unit_train, place_train = torch.unique(units[train], return_inverse=True)
-        products = metric.whiten(unseen) @ metric.whiten(seen).T
-        products = _summed(_summed(products, place_test, len(unit_test)).T, place_train, len(unit_train)).T
         return cls(
             Y=Y,
             train=train,
@@ -154,7 +154,8 @@ class _OneFold:
             metric=metric,
             seen=seen,
             unseen=unseen,
-            squares=products.square_(),
+            white_test=_summed(metric.whiten(unseen), place_test, len(unit_test)),
+            white_train=_summed(metric.whiten(seen), place_train, len(unit_train)),
             unit_test=place_test,
             unit_train=place_train,
         )
@@ -177,6 +178,7 @@ class _OneFold:
         along_test, along_train = (self.unseen @ V_train.T).numpy(), (self.seen @ V_test.T).numpy()
         products = torch.einsum("jp,kp->jk", D_test, V_train).numpy()
         promised = (V_train * D_train).sum(dim=1).numpy()
+        monomials = []
         for place, (effects, design, (p_test, p_train)) in enumerate(zip(results, designs, P, strict=True)):
             own = slice(5 * place, 5 * place + 5)
             root = self._root(along_test[:, own], promised[own])
@@ -187,9 +189,12 @@ class _OneFold:
                 (share * unseen, share * kept),
                 (along_test[:, own] * root, along_train[:, own] * root),
             )
-            self._add_pairs(effects, share**2 * n_splits, unseen, kept)
+            monomials.append(
+                (self._monomials(unseen, self.unit_test), self._monomials(kept, self.unit_train))
+            )
             if with_axis:
                 effects.axes[:, test] = self._axes(design, V_train[own])
+        self._add_pairs(results, share**2 * n_splits, monomials)
 
     def _root(self, along: FloatArray, promised: FloatArray) -> FloatArray:
         """Return (5,) the root by which the metric misjudges held-out variance along each contrast."""
@@ -208,11 +213,14 @@ class _OneFold:
             for rows, p, x in zip((self.test, self.train), weights, along, strict=True):
                 effects.influence[place, rows.numpy()] += (p[i] * x[:, j] + p[j] * x[:, i]) / 2
 
-    def _add_pairs(self, effects: Effects, factor: float, p_test: FloatArray, p_train: FloatArray) -> None:
-        unseen, kept = self._monomials(p_test, self.unit_test), self._monomials(p_train, self.unit_train)
-        sums = factor * (unseen @ self.squares @ kept.T).double().numpy()
-        effects.pairs += sums[:3, :3]
-        effects.pairs_alone += np.diag(sums)[3:]
+    def _add_pairs(
+        self, results: Sequence[Effects], factor: float, monomials: Sequence[tuple[Tensor, Tensor]]
+    ) -> None:
+        unseen, kept = (torch.stack(side) for side in zip(*monomials, strict=True))
+        sums = factor * square_sums(self.white_test, self.white_train, unseen, kept).numpy()
+        for effects, own in zip(results, sums, strict=True):
+            effects.pairs += own[:3, :3]
+            effects.pairs_alone += np.diag(own)[3:]
 
     def _monomials(self, p: FloatArray, unit: Tensor) -> Tensor:
         """Return products of weights (6, n_units): zz, zw, ww and the squares of the last three."""

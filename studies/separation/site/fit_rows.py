@@ -1,6 +1,6 @@
 """Contrasts over the same rows: they share folds, factorisations, and what a site gives them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.contrasts.contrast import Contrast, make_contrast
-from unsinter.studies.separation.contrasts.text_scores import text_or_features, text_scores
+from unsinter.studies.separation.contrasts.text_scores import (
+    READERS,
+    is_raw_text,
+    text_or_features,
+    text_scores,
+)
 from unsinter.studies.separation.effects.design import SplitWeights
 from unsinter.studies.separation.inputs.column_units import in_float32_range
 from unsinter.studies.separation.inputs.folds import deal_groups
@@ -16,6 +21,7 @@ from unsinter.studies.separation.inputs.held_fixed import level_columns
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.text_copies import text_copies
 from unsinter.studies.separation.inputs.thresholds import Rule
+from unsinter.studies.study.run_options import nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +111,19 @@ def _family(places: list[int], contrasts: list[Contrast], rule: Rule) -> RowFami
     )
 
 
-def family_text(family: RowFamily) -> list[FloatArray] | None:
+def n_text_fits(family: RowFamily) -> int:
+    """Return how many times readers of a family's texts are fitted: by fold and kind of n-grams."""
+    text = family.contrasts[0].pair.text
+    return 0 if text is None or not is_raw_text(text) else len(READERS) * len(np.unique(family.folds))
+
+
+def family_text(family: RowFamily, *, on_fit: Callable[[], None] = nothing) -> list[FloatArray] | None:
     """Return what readers of the text say of each contrast (2, n_readers, n); None where no text was
-    given."""
+    given. ``on_fit`` is called after each of ``n_text_fits(family)`` fits."""
     pair = family.contrasts[0].pair
     if pair.text is None and pair.embedding is None:
         return None
     text = None if pair.text is None else text_or_features(pair.text, family.rows)
     embedding = None if pair.embedding is None else in_float32_range(pair.embedding[family.rows])
     designs = [contrast.plain_design() for contrast in family.contrasts]
-    return text_scores(text, embedding, designs, family.folds, rows=family.rows)
+    return text_scores(text, embedding, designs, family.folds, rows=family.rows, on_fit=on_fit)

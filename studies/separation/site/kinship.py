@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from unsinter.probes.arrays import FloatArray
@@ -67,15 +67,16 @@ def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) ->
     n_dimensions = float(spread.trace() ** 2 / spread.square().sum().clamp_min(1e-30))
     least = max(_COPY, _CHANCE_DEVIATIONS / n_dimensions**0.5)
     white = metric.apart(white)
-    group = torch.as_tensor(groups)
+    own = csr_array((np.ones(len(groups)), (groups, np.arange(len(groups)))))
     nearest, pairs = torch.empty(len(white), dtype=torch.long), []
     for start in range(0, len(white), _BLOCK):
         rows = slice(start, start + _BLOCK)
         likeness = white[rows] @ white.T
-        likeness[group[rows][:, None] == group[None]] = -torch.inf
-        nearest[rows] = likeness.argmax(dim=1)
-        alike = torch.nonzero(likeness > least)
-        pairs.append(alike + torch.tensor([start, 0]))
+        likeness[own[groups[rows]].nonzero()] = -torch.inf
+        most, nearest[rows] = likeness.max(dim=1)
+        some = torch.nonzero(most > least)[:, 0]  # hardly a row has copies
+        alike = torch.nonzero(likeness[some] > least)
+        pairs.append(torch.stack([some[alike[:, 0]] + start, alike[:, 1]], dim=1))
     return Kinship(nearest.numpy(), torch.cat(pairs).numpy(), n_dimensions)
 
 
@@ -130,7 +131,7 @@ def excess_agreement(
     shuffled = np.empty(_N_SHUFFLES)
     for draw in range(_N_SHUFFLES):
         moved = np.empty_like(r)
-        moved[order] = r[np.lexsort((rng.random(len(r)), blocks))]
+        moved[order] = r[np.argsort(blocks + rng.random(len(r)))]
         shuffled[draw] = (moved[first] * moved[nearest[first]]).mean() / spread
     excess = value - float(shuffled.mean())
     is_chance = excess < max(_LEAST_EXCESS, _LEAST_DEVIATIONS * float(shuffled.std()))

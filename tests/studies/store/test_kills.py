@@ -182,12 +182,6 @@ def test_unfinished_files_of_ended_processes_are_gone_after_a_day_and_all_others
     assert left == {names[1], ".mine.part", f".floors.parquet.{ended.pid}.part"}
 
 
-def test_nothing_is_logged_before_a_run_has_started_in_an_empty_folder(tmp_path, study):
-    run = RunFolder.claim(tmp_path, study)
-    run.timed(lambda step, done, total: None)("reading", 1, 2)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_line_of_the_log_follows_one_that_a_kill_cut_short_on_a_line_of_its_own(tmp_path, study):
     run = begin(tmp_path, study, fingerprint="one")
     (tmp_path / "log.jsonl").write_text('{"time": 1, "event": "st')
