@@ -11,6 +11,8 @@ from unsinter.studies.data.group_counts import LabelledRow
 from unsinter.studies.study.cells import POSITIVE
 
 Label: TypeAlias = Callable[[LabelledRow], str | None]
+Named: TypeAlias = tuple[str, Label]
+"""What a label is called, and what reads it from a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +80,9 @@ def label_associations(
     ``own`` names the study's own targets.
     """
 
-    def v(
-        one: tuple[str, Label], other: tuple[str, Label], rows: Sequence[LabelledRow], model: str | None = None
-    ) -> Association:
-        (name, label), (other_name, other_label) = one, other
-        value = cramers_v([label(row) for row in rows], [other_label(row) for row in rows])
-        return Association(pair=f"{name}, {other_name}", measure="Cramér's V", model=model, value=value)
+    def v(one: Named, other: Named, rows: Sequence[LabelledRow], model: str | None = None) -> Association:
+        value = cramers_v(*([label(row) for row in rows] for _, label in (one, other)))
+        return Association(pair=f"{one[0]}, {other[0]}", measure="Cramér's V", model=model, value=value)
 
     harmful = [row for row in prompts if row.label("D") != POSITIVE["D"][1]]
     associations = [v(_CATEGORY, _SOURCE, harmful), v(_HARMFUL, _SOURCE, prompts)] if prompts else []
@@ -97,7 +96,7 @@ def label_associations(
         value = phi(*([_is_positive(row, name) for row in rows] for name in ("D", "R")))
         associations.append(Association(pair="harmful, refused", measure="phi", model=model, value=value))
         if worded := [row for row in rows if row.label("W") is not None]:
-            associations += [v(one, ("wording", label_of("W")), worded, model) for one in (_CATEGORY, _HARMFUL)]
+            associations += [v(one, _WORDING, worded, model) for one in (_CATEGORY, _HARMFUL)]
     return associations
 
 
@@ -106,9 +105,11 @@ def label_of(target: str) -> Label:
     return lambda row: row.label(target)
 
 
-_HARMFUL, _CATEGORY = ("harmful", label_of("D")), ("category", label_of("C"))
-_SOURCE: tuple[str, Label] = ("source", lambda row: row.source)
-"""Labels of a prompt: what they are called beside others, and how they are read."""
+_HARMFUL, _CATEGORY, _WORDING = (
+    (name, label_of(target)) for name, target in (("harmful", "D"), ("category", "C"), ("wording", "W"))
+)
+_SOURCE: Named = ("source", lambda row: row.source)
+"""Labels as they are called beside each other."""
 
 
 def _is_positive(row: LabelledRow, target: str) -> bool | None:
