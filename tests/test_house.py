@@ -118,6 +118,23 @@ def test_tests_stand_in_the_rooms_of_what_they_test(repository):
     assert strays == set()
 
 
+LEAST_LINES = 4
+"""Of a helper of tests that may not stand twice; of fewer there is nothing to share."""
+
+
+def test_no_helper_of_the_tests_stands_twice(repository):
+    bodies = {}
+    for path in sorted((repository / "tests").rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            is_long = isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno + 1 >= LEAST_LINES
+            if is_long and not node.name.startswith("test_"):
+                body = ast.dump(ast.Module(body=node.body, type_ignores=[]))
+                bodies.setdefault(body, []).append(
+                    f"{path.relative_to(repository)}:{node.lineno} {node.name}"
+                )
+    assert [places for places in bodies.values() if len(places) > 1] == []
+
+
 def test_no_folder_holds_more_modules_than_one_can_look_through(repository):
     folders = (*FOLDERS, "tests", "benchmarks", "docs")
     paths = [path for folder in folders for path in (repository / folder).rglob("*.py")]
@@ -186,13 +203,17 @@ def bound_names(tree):
             yield node.name, node.lineno
 
 
-def test_things_are_named_by_nouns(repository):
-    others = [
+def code_beside(repository):
+    """Modules of tests and benchmarks, which keep the words of the house too."""
+    return [
         path for folder in ("tests", "benchmarks") for path in sorted((repository / folder).rglob("*.py"))
     ]
+
+
+def test_things_are_named_by_nouns(repository):
     strange = [
         f"{path.relative_to(repository)}:{line} {name}"
-        for path in [*modules(repository), *others]
+        for path in [*modules(repository), *code_beside(repository)]
         for name, line in bound_names(ast.parse(path.read_text(encoding="utf-8")))
         if name.strip("_") in NO_NOUNS
     ]
@@ -200,9 +221,10 @@ def test_things_are_named_by_nouns(repository):
 
 
 def test_an_auroc_is_never_an_area(repository):
+    others = [path for path in code_beside(repository) if path != Path(__file__)]
     areas = [
         f"{path.relative_to(repository)}:{line} {name}"
-        for path in modules(repository)
+        for path in [*modules(repository), *others]
         for name, line in [(path.stem, 1), *bound_names(ast.parse(path.read_text(encoding="utf-8")))]
         if {"area", "areas"} & set(name.lower().split("_"))
     ]
@@ -307,6 +329,7 @@ def test_every_module_that_logs_has_one_logger_of_its_own_name(repository):
         text = path.read_text(encoding="utf-8")
         own = re.findall(r"^logger = logging\.getLogger\(__name__\)$", text, re.MULTILINE)
         others = text.count("getLogger(") - len(own)
-        if len(own) > 1 or (others and name not in LOGGERS_OF_OTHERS):
+        is_idle = bool(own) and len(re.findall(r"\blogger\.", text)) == 0
+        if len(own) > 1 or is_idle or (others and name not in LOGGERS_OF_OTHERS):
             strays.append(name)
     assert strays == []

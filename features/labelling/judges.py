@@ -1,7 +1,6 @@
 """Who decides whether a response refuses: our rules, or a local classifier of the Hugging Face layout."""
 
 import hashlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,6 @@ from unsinter.features.labelling.classifier import REFUSAL_CLASSES
 from unsinter.features.labelling.label import ResponseLabel, complete, label_response, missing_reason
 from unsinter.features.labelling.patterns import RULES_VERSION
 from unsinter.features.labelling.prose.reasoning import answer_of
-
-logger = logging.getLogger(__name__)
 
 
 class JudgeError(UnsinterError, ValueError):

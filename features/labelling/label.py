@@ -51,10 +51,9 @@ def label_response(
     """Label the opening of a response: English by rules and the shipped linear model, others by known
     phrases.
 
-    What follows the reasoning is read. ``truncated`` says that the answer went on: one that was cut
-    before it decides
-    anything has no label. ``prompt`` is recorded as given or not and is not read: a label that looked at the
-    request would tie refusal to harmfulness, which is what a probe study sets out to measure.
+    What follows the reasoning is read. ``truncated`` says that the answer went on: one that was cut before
+    it decides anything has no label. ``prompt`` is recorded as given or not and is not read: a label that
+    looked at the request would tie refusal to harmfulness, which is what a probe study sets out to measure.
     """
     model = model or shipped_model()
     provenance = {

@@ -77,9 +77,8 @@ def plain(label: str) -> str:
 def read_refusal(label: str | None) -> Refusal | None:
     """Return what a label says of R; None where there is no label, or it says something else.
 
-    Do-Not-Answer's other actions (refutation, dual_perspective, disclaimer_help,
-    inability_or_uncertainty) say what a
-    response does, not whether it refuses: they are no value of R and count as unknown.
+    Do-Not-Answer's other actions (refutation, dual_perspective, disclaimer_help, inability_or_uncertainty)
+    say what a response does, not whether it refuses: they are no value of R and count as unknown.
     """
     return None if label is None else _MEANING.get(plain(label))
 

@@ -1,13 +1,18 @@
 """Association of two labellings of the same rows: how far one can be told from the other."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from unsinter.studies.data.group_counts import LabelledRow
 from unsinter.studies.study.cells import POSITIVE
+
+Label: TypeAlias = Callable[[LabelledRow], str | None]
+Named: TypeAlias = tuple[str, Label]
+"""What a label is called, and what reads it from a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,28 +80,36 @@ def label_associations(
     ``own`` names the study's own targets.
     """
 
-    def v(pair: str, rows: Sequence[LabelledRow], model: str | None = None) -> Association:
-        one, other = ([_value(row, name) for row in rows] for name in pair.split(", "))
-        return Association(pair=pair, measure="Cramér's V", model=model, value=cramers_v(one, other))
+    def v(one: Named, other: Named, rows: Sequence[LabelledRow], model: str | None = None) -> Association:
+        value = cramers_v(*([label(row) for row in rows] for _, label in (one, other)))
+        return Association(pair=f"{one[0]}, {other[0]}", measure="Cramér's V", model=model, value=value)
 
     harmful = [row for row in prompts if row.label("D") != POSITIVE["D"][1]]
-    associations = [v("category, source", harmful), v("harmful, source", prompts)] if prompts else []
-    associations += [v(f"{name}, {other}", prompts) for name in own for other in (*_NAMED, "source")]
+    associations = [v(_CATEGORY, _SOURCE, harmful), v(_HARMFUL, _SOURCE, prompts)] if prompts else []
+    others = (_HARMFUL, _CATEGORY, _SOURCE)
+    taken = {name for name, _ in others}
+    # A target of the study's own may be called as one of these labels and still be another.
+    mine = [(f"target {name}" if name in taken else name, label_of(name)) for name in own]
+    associations += [v(one, other, prompts) for one in mine for other in others]
     for model in sorted({row.model for row in responses if row.model is not None}):
         rows = [row for row in responses if row.model == model]
         value = phi(*([_is_positive(row, name) for row in rows] for name in ("D", "R")))
         associations.append(Association(pair="harmful, refused", measure="phi", model=model, value=value))
         if worded := [row for row in rows if row.label("W") is not None]:
-            associations += [v(f"{name}, wording", worded, model) for name in ("category", "harmful")]
+            associations += [v(one, _WORDING, worded, model) for one in (_CATEGORY, _HARMFUL)]
     return associations
 
 
-_NAMED = {"harmful": "D", "category": "C"}
-"""What a label of a prompt is called beside others -> its target."""
+def label_of(target: str) -> Label:
+    """Return what reads a row's class of a target."""
+    return lambda row: row.label(target)
 
 
-def _value(row: LabelledRow, name: str) -> str | None:
-    return row.source if name == "source" else row.label({**_NAMED, "wording": "W"}.get(name, name))
+_HARMFUL, _CATEGORY, _WORDING = (
+    (name, label_of(target)) for name, target in (("harmful", "D"), ("category", "C"), ("wording", "W"))
+)
+_SOURCE: Named = ("source", lambda row: row.source)
+"""Labels as they are called beside each other."""
 
 
 def _is_positive(row: LabelledRow, target: str) -> bool | None:

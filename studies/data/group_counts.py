@@ -3,9 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-Refusal = Literal["refusal", "partial", "compliance", "other"]
+from unsinter.features.labelling.spellings import Refusal
+
+Answered: TypeAlias = Refusal | Literal["other"]
+"""What a response does: a value of R, or what its label says beside these."""
+
 Cells = Counter[Any]
 """Independent groups per cell; a cell is whatever the key of the count returns."""
 
@@ -17,7 +21,7 @@ class LabelledRow:
     group: str
     source: str | None = None
     model: str | None = None
-    refusal: Refusal | None = None
+    refusal: Answered | None = None
     """What the response does, also where that is no class of R."""
 
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)

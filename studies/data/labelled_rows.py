@@ -4,13 +4,10 @@ from collections.abc import Mapping
 
 from unsinter.features.labelling.recorded import RecordedLabel
 from unsinter.features.records.record import PromptRecord, ResponseRecord
-from unsinter.studies.data.group_counts import LabelledRow, Refusal
+from unsinter.studies.data.group_counts import Answered, LabelledRow
 from unsinter.studies.data.targets import Response
 from unsinter.studies.study.built_in_targets import BUILT_IN, TOPIC, topic_of
 from unsinter.studies.study.target_definition import Answer
-
-CELL: Mapping[str, Refusal] = {"refusal": "refusal", "partial_refusal": "partial", "compliance": "compliance"}
-"""How a value of R is called in a cell."""
 
 
 def prompt_row(record: PromptRecord, group: str, own: Mapping[str, str]) -> LabelledRow:
@@ -23,7 +20,7 @@ def response_row(
 ) -> LabelledRow:
     """Return what is counted of a response and of the prompt that it answers, where that and its row are
     known."""
-    unknown: Refusal | None = None if record.label is None else "other"
+    unknown: Answered | None = None if record.label is None else "other"
     answer = Response(
         refusal=label.refusal, wording=record.wording or label.wording, label_source=label.source
     )
@@ -34,7 +31,7 @@ def response_row(
         group=row.group if row else record.prompt_id,
         source=row.source if row else record.source,
         model=record.model,
-        refusal=CELL[label.refusal] if label.refusal else unknown,
+        refusal=label.refusal or unknown,
         labels={**(row.labels if row else {}), **_labels(prompt, answer)},
     )
 

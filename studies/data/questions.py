@@ -20,7 +20,7 @@ from unsinter.studies.data.large_cells import (
 )
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.built_in_targets import BUILT_IN, TOPIC
-from unsinter.studies.study.cells import POSITIVE, class_words
+from unsinter.studies.study.cells import PARTIAL, POSITIVE, class_words
 from unsinter.studies.study.group_minimums import MIN_GROUPS
 
 ValueOf: TypeAlias = Callable[[LabelledRow], Hashable | None]
@@ -130,7 +130,7 @@ def _refusal(rows: Sequence[LabelledRow], model: str, needed: int) -> Question:
     cells = count_groups(rows, lambda row: row.refusal)
     short = small_cells(cells, ANSWER_NAMES.items(), needed)
     reasons = short or [Reason("answers-counted", refused=cells["refusal"], answered=cells["compliance"])]
-    n_others = cells["partial"] + cells["other"]
+    n_others = cells[PARTIAL] + cells["other"]
     others = Reason("other-answers", n=n_others) if n_others else None
     return make_question("R", BUILT_IN["R"].question, not short, *reasons, others, model=model)
 
@@ -153,7 +153,7 @@ def _detection_and_refusal(rows: Sequence[LabelledRow], model: str, needed: int)
     wanted = [((d, r), f"{d}-and-{ANSWER_NAMES[r]}") for d in POSITIVE["D"] for r in ANSWER_NAMES]
     short = small_cells(cells, wanted, needed)
     counted = [(cell_name, cells[cell]) for cell, cell_name in wanted]
-    counts = [(d, cells[d, "partial"]) for d in POSITIVE["D"] if cells[d, "partial"]]
+    counts = [(d, cells[d, PARTIAL]) for d in POSITIVE["D"] if cells[d, PARTIAL]]
     partial = Reason("partial-refusals", cells=counts) if short and counts else None
     reasons = short or [Reason("cells-counted", cells=counted)]
     return make_question(name, asks, not short, *reasons, partial, model=model)

@@ -84,12 +84,9 @@ def _evidence(row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _meaning(column: str) -> str:
-    """Return what a column means; of one that is the same of the second factor, whose it is."""
-    words = VERDICTS[column].meaning
-    if words.startswith("the same of the second"):
-        first = VERDICTS[column.replace("_second", "_first")].meaning
-        return f"second factor: {first}"
-    return words
+    """Return what a column means; of one that measures the second factor like the first, whose it is."""
+    like = VERDICTS[column].like
+    return f"second factor: {VERDICTS[like].meaning}" if like else VERDICTS[column].meaning
 
 
 def _contrast(row: dict[Any, Any], texts: Texts) -> list[Any]:

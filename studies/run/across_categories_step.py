@@ -16,6 +16,7 @@ from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.run.step_kinds import ACROSS_CATEGORIES
 from unsinter.studies.run.transfer_step import comparison_parts
 from unsinter.studies.store.step_store import StepStore
+from unsinter.studies.study.built_in_targets import HARM
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 
@@ -63,7 +64,7 @@ def across_rule(study: Study) -> AcrossRule:
 
 def _plan(outcome: ModelOutcome, dataset: Dataset, rule: AcrossRule) -> AcrossPlan:
     present = outcome.reading.is_present
-    harm = np.select([dataset.harm == "harmful", dataset.harm == "harmless"], [1, 0], -1)
+    harm = np.select([dataset.harm == HARM[True], dataset.harm == HARM[False]], [1, 0], -1)
     data = make_data(
         harm[present],
         categories=dataset.topics[present],

@@ -20,6 +20,7 @@ from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.run.answer_facts import answer_facts
 from unsinter.studies.run.target_step import target_step
 from unsinter.studies.store.step_store import Step, StepStore
+from unsinter.studies.study.built_in_targets import HARM
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.study.sections import ModelSource
@@ -136,7 +137,7 @@ def rendered_text(dataset: Dataset, reading: Reading) -> str:
     """Return a prompt as the model read it, harmless where there is one, cut where it is very long."""
     if not reading.rendered or reading.model is None:
         return ""
-    harmless = set(dataset.ids[dataset.harm == "harmless"])
+    harmless = set(dataset.ids[dataset.harm == HARM[False]])
     row = next((row for row in reading.rendered if row.id in harmless), reading.rendered[0])
     text = str(
         reading.model.tokenizer.decode(list(row.token_ids[: row.prompt_end]), skip_special_tokens=False)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from itertools import product
 
+from unsinter.features.labelling.spellings import Refusal
 from unsinter.studies.study.built_in_targets import BUILT_IN
 from unsinter.studies.study.target_definition import TargetDefinition
 
@@ -25,12 +26,15 @@ def class_words(name: str) -> dict[str, str]:
     return dict(zip(POSITIVE[name], BUILT_IN[name].factor.sides or POSITIVE[name], strict=True))
 
 
+PARTIAL: Refusal = "partial_refusal"
+"""The label of an answer that is refused in part, which is in no class of R."""
+
 ANSWER_WORDS: Mapping[str, str] = {
     POSITIVE["R"][0]: class_words("R")[POSITIVE["R"][0]],
-    "partial_refusal": "partly refused",
+    PARTIAL: "partly refused",
     POSITIVE["R"][1]: class_words("R")[POSITIVE["R"][1]],
 }
-"""Labels of an answer -> words; what is refused in part is in no class of R."""
+"""Labels of an answer -> words."""
 
 CELL_WORDS: Mapping[tuple[str, str], str] = {
     (harm, refusal): f"{first}, {second}"

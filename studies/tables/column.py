@@ -17,12 +17,14 @@ class Column:
     meaning : in words; empty where it is that of the column above.
     needed : the report would be silent about something without it, so it reads no table that lacks it.
     title : header of the table of the report that further measures stand in; empty where it is none.
+    like : of a column of the second factor the one of the first that measures the same; empty of all others.
     """
 
     dtype: Dtype
     meaning: str
     needed: bool = False
     title: str = ""
+    like: str = ""
 
 
 Columns: TypeAlias = Mapping[str, Column]
@@ -63,6 +65,11 @@ def whole(meaning: str, *, needed: bool = False) -> Column:
 def number(meaning: str, *, needed: bool = False, title: str = "") -> Column:
     """Declare a column of numbers."""
     return Column(dtype="number", meaning=meaning, needed=needed, title=title)
+
+
+def of_second(first: str) -> Column:
+    """Declare the numbers of the second factor that stand beside those of the first in column ``first``."""
+    return Column(dtype="number", meaning="the same of the second factor", like=first)
 
 
 def flag(meaning: str, *, needed: bool = False) -> Column:

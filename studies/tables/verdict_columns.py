@@ -1,6 +1,6 @@
 """The columns of ``verdicts.parquet``: names are a contract, each with its type and meaning."""
 
-from unsinter.studies.tables.column import Columns, flag, number, text, whole
+from unsinter.studies.tables.column import Columns, flag, number, of_second, text, whole
 from unsinter.studies.tables.shared_columns import MODEL, REASON_DATA
 
 NOT_TESTED = "not tested"
@@ -39,7 +39,7 @@ VERDICTS: Columns = {
     ),
     "distance_first_low": number("each limit holds with 95 % for all sites; of a summary, the outermost"),
     "distance_first_high": number(""),
-    "distance_second": number("the same of the second factor"),
+    "distance_second": of_second("distance_first"),
     "distance_second_low": number("each limit holds with 95 % for all sites; of a summary, the outermost"),
     "distance_second_high": number(""),
     "angle": number("squared sine between both effects: 0 on one axis, 1 at right angles"),
@@ -76,7 +76,7 @@ VERDICTS: Columns = {
     ),
     "bound_first_low": number("always empty"),
     "bound_first_high": number("always empty"),
-    "bound_second": number("the same of the second factor"),
+    "bound_second": of_second("bound_first"),
     "bound_second_low": number("always empty"),
     "bound_second_high": number("always empty"),
     "nonlinear_first": number(
@@ -84,7 +84,7 @@ VERDICTS: Columns = {
     ),
     "nonlinear_first_low": number("95 % limit"),
     "nonlinear_first_high": number(""),
-    "nonlinear_second": number("the same of the second factor"),
+    "nonlinear_second": of_second("nonlinear_first"),
     "nonlinear_second_low": number("95 % limit"),
     "nonlinear_second_high": number(""),
     "hidden_first": number(
@@ -92,7 +92,7 @@ VERDICTS: Columns = {
     ),
     "hidden_first_low": number("always empty"),
     "hidden_first_high": number("always empty"),
-    "hidden_second": number("the same of the second factor"),
+    "hidden_second": of_second("hidden_first"),
     "hidden_second_low": number("always empty"),
     "hidden_second_high": number("always empty"),
     "a": number("AUROC of the first factor with the second held fixed"),
@@ -106,7 +106,7 @@ VERDICTS: Columns = {
     ),
     "o_first_low": number("each limit holds with 95 % for all sites; of a summary, the outermost"),
     "o_first_high": number(""),
-    "o_second": number("the same of the second factor"),
+    "o_second": of_second("o_first"),
     "o_second_low": number("each limit holds with 95 % for all sites; of a summary, the outermost"),
     "o_second_high": number(""),
     "bits_first": number("usable bits per row on the first beyond text and second; empty without text"),

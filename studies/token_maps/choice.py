@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.studies.reasons.reason import Reason
-from unsinter.studies.study.cells import ANSWER_WORDS, CELL_WORDS, POSITIVE
+from unsinter.studies.study.cells import ANSWER_WORDS, CELL_WORDS, PARTIAL, POSITIVE
 
 CELLS = {
     **{"/".join(cell): words for cell, words in CELL_WORDS.items()},
-    **{f"{harm}/partial_refusal": f"{harm}, {ANSWER_WORDS['partial_refusal']}" for harm in POSITIVE["D"]},
+    **{f"{harm}/{PARTIAL}": f"{harm}, {ANSWER_WORDS[PARTIAL]}" for harm in POSITIVE["D"]},
     **{harm: harm for harm in POSITIVE["D"]},
 }
 """Cell of harm and refusal, or of harm alone -> its words."""

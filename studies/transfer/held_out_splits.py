@@ -12,6 +12,7 @@ from unsinter.probes.metrics import auroc
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.splits import Split, hold_out_each, outer_split
 from unsinter.studies.data.targets import Names
+from unsinter.studies.study.built_in_targets import HARM
 from unsinter.studies.transfer.plans import Examples, Labels, RowIndex, Side
 
 HeldOutKind: TypeAlias = Literal["source", "category"]
@@ -110,7 +111,7 @@ def values_of(kind: HeldOutKind, dataset: Dataset) -> Names:
 
 
 def _needs_no_value(kind: HeldOutKind, harm: Labels) -> NDArray[np.bool_]:
-    return np.asarray((harm == "harmless") & (kind == "category"))
+    return np.asarray((harm == HARM[False]) & (kind == "category"))
 
 
 def _inner(examples: Examples, train: RowIndex, *, n_folds: int, seed: int) -> tuple[int, ...]:

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsinter.studies.data.splits import LeakageError
+from unsinter.studies.study.built_in_targets import HARM
 
 Kind: TypeAlias = Literal["category", "category_held_out", "wording", "source"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Labels: TypeAlias = NDArray[np.str_]
 RowIndex: TypeAlias = NDArray[np.intp]
 
-HARM = ("harmless", "harmful")
-"""The classes of D."""
+HARM_CLASSES = HARM[False], HARM[True]
+"""The classes of D, the positive one last."""
 
 OTHERS = "all others"
 SIDE_GROUPS = 5
@@ -79,7 +80,7 @@ class Examples:
     labels: Labels
     is_test: NDArray[np.bool_]
     is_present: NDArray[np.bool_]
-    classes: tuple[str, str] = HARM
+    classes: tuple[str, str] = HARM_CLASSES
     """The other class, and the positive one."""
 
     @property

@@ -9,7 +9,7 @@ from unsinter.studies.data.targets import Target
 from unsinter.studies.transfer.held_out_splits import values_of
 from unsinter.studies.transfer.inputs import Wordings
 from unsinter.studies.transfer.plans import (
-    HARM,
+    HARM_CLASSES,
     KINDS,
     Examples,
     Kind,
@@ -39,7 +39,11 @@ def study_plans(
         categories = values_of("category", dataset)
         plans += (
             category_plans(
-                examples, categories, min_groups=min_groups, seed=seed, is_within=examples.classes != HARM
+                examples,
+                categories,
+                min_groups=min_groups,
+                seed=seed,
+                is_within=examples.classes != HARM_CLASSES,
             )
             or []
         )
@@ -61,5 +65,5 @@ def examples_of(dataset: Dataset, present: RowIndex, target: Target | None = Non
         labels=dataset.harm if target is None else target.labels,
         is_test=dataset.is_test,
         is_present=is_present,
-        classes=HARM if target is None else (target.order[0], target.order[1]),
+        classes=HARM_CLASSES if target is None else (target.order[0], target.order[1]),
     )

@@ -68,7 +68,7 @@ def test_a_class_that_a_weighting_leaves_out_is_out_of_its_macro_f1():
     assert macro_f1(predicted, truth, weights=weights)[0] == pytest.approx(expected)
 
 
-def test_every_one_of_many_draws_has_its_own_area():
+def test_every_one_of_many_draws_has_its_own_auroc():
     """More draws than are handled at once, in both memory orders, each as scikit-learn weighs it."""
     rng = np.random.default_rng(3)
     scores = np.round(rng.normal(size=60), 1)  # ties within and across the classes

@@ -74,11 +74,11 @@ def test_labels_that_are_not_two_classes_for_sure_give_no_number(call, labels):
 @pytest.mark.parametrize(
     "labels", [Y == 1, Y.astype(float), 2 * Y - 1, Y.tolist(), shuffled(Y), torch.tensor(Y)]
 )
-def test_the_area_is_scikit_learns_for_every_coding_of_two_classes(labels):
+def test_the_auroc_is_scikit_learns_for_every_coding_of_two_classes(labels):
     assert auroc(shuffled(S), labels)[0] == pytest.approx(roc_auc_score(Y, S))
 
 
-def test_constant_labels_have_no_area():
+def test_constant_labels_have_no_auroc():
     assert np.isnan(auroc(S, np.ones(120))[0])
     assert np.isnan(auroc(S, np.zeros(120, dtype=bool))[0])
 

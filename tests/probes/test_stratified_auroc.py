@@ -16,17 +16,17 @@ def rows():
     return scores + 2 * positive, positive, strata, rng.integers(0, 4, size=(300, 3))
 
 
-def test_one_stratum_gives_the_area_of_scikit_learn(rows):
+def test_one_stratum_gives_the_auroc_of_scikit_learn(rows):
     scores, positive, _, weights = rows
-    areas = auroc(scores, positive, strata=np.zeros(300, dtype=int), weights=weights.astype(float).T)
+    aurocs = auroc(scores, positive, strata=np.zeros(300, dtype=int), weights=weights.astype(float).T)
     for column in range(3):
         expected = roc_auc_score(positive, scores, sample_weight=weights[:, column])
-        assert areas[column] == pytest.approx(expected, abs=1e-12)
+        assert aurocs[column] == pytest.approx(expected, abs=1e-12)
 
 
 def test_strata_are_averaged_by_harmonic_counts(rows):
     scores, positive, strata, weights = rows
-    areas = auroc(scores, positive, strata=strata, weights=weights.astype(float).T)
+    aurocs = auroc(scores, positive, strata=strata, weights=weights.astype(float).T)
     for column in range(3):
         # A whole weight is the same as that many copies of the row.
         copies = np.repeat(np.arange(300), weights[:, column])
@@ -36,21 +36,21 @@ def test_strata_are_averaged_by_harmonic_counts(rows):
             ups = positive[here].sum()
             result.append(roc_auc_score(positive[here], scores[here]))
             shares.append(ups * (len(here) - ups) / len(here))
-        assert areas[column] == pytest.approx(np.average(result, weights=shares), abs=1e-12)
+        assert aurocs[column] == pytest.approx(np.average(result, weights=shares), abs=1e-12)
 
 
 def test_a_score_that_knows_only_the_stratum_gives_exactly_one_half(rows):
     _, positive, strata, weights = rows
-    areas = auroc(
+    aurocs = auroc(
         positive[strata] + strata * 0.1, positive, strata=strata, weights=weights.astype(np.float32).T
     )
-    assert (areas == 0.5).all()
+    assert (aurocs == 0.5).all()
 
 
 def test_a_stratum_of_one_class_takes_no_part():
     scores, positive = np.array([1.0, 2, 3, 9, 9]), np.array([False, True, False, True, True])
-    areas = auroc(scores, positive, strata=np.array([0, 0, 0, 1, 1]), weights=np.ones((5, 1)).T)
-    assert areas[0] == 0.5
+    aurocs = auroc(scores, positive, strata=np.array([0, 0, 0, 1, 1]), weights=np.ones((5, 1)).T)
+    assert aurocs[0] == 0.5
     none = auroc(scores, positive, strata=np.arange(5), weights=np.ones((5, 2)).T)
     assert np.isnan(none).all()
 

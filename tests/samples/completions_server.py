@@ -6,7 +6,7 @@ import threading
 import time
 
 import torch
-from quiet_handler import QuietHandler
+from loopback import QuietHandler
 
 
 class CompletionsServer(http.server.ThreadingHTTPServer):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-from quiet_handler import QuietHandler
+from loopback import QuietHandler
 
 OWNER_TOKEN = "hf_" + "ownersecret" * 3
 """The one login that may write and read what is private."""

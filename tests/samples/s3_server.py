@@ -4,7 +4,6 @@ import http.client
 import http.server
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from quiet_handler import QuietHandler
+from loopback import QuietHandler, free_port
 
 BUCKET = "activations"
 KEY_ID, SECRET = "AKIAEXAMPLEKEYID0000", "a-secret-that-no-message-may-repeat"
@@ -34,9 +33,7 @@ def environment(address: str) -> dict[str, str]:
 @contextmanager
 def s3_server() -> Iterator[str]:
     """Yield the address of a server with one empty bucket."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -173,11 +173,11 @@ def verdict_rows(seed=0):
 
 
 def verdict_table(columns, seed=0):
-    """The table with lengths of effects that stand for its areas, and an angle where two factors are read."""
+    """The table with lengths of effects in place of its AUROCs, and an angle where two factors are read."""
     table = pd.DataFrame(list(verdict_rows(seed))).reindex(columns=list(columns))
-    for name, area in (("distance_first", "a"), ("distance_second", "b")):
+    for name, auroc in (("distance_first", "a"), ("distance_second", "b")):
         for end in ("", "_low", "_high"):
-            table[f"{name}{end}"] = 2 * norm.ppf(table[f"{area}{end}"].clip(0.5, 0.999)) ** 2
+            table[f"{name}{end}"] = 2 * norm.ppf(table[f"{auroc}{end}"].clip(0.5, 0.999)) ** 2
     for end in ("", "_low", "_high"):
         table[f"angle{end}"] = (2 * table[f"o_first{end}"] - 1).clip(0, 1)
     return table.assign(settles="")

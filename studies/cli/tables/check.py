@@ -6,8 +6,8 @@ from functools import partial
 
 from unsinter.studies.data.check import CheckReport
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
-from unsinter.studies.data.large_cells import ANSWER_NAMES
 from unsinter.studies.study.built_in_targets import TOPIC
+from unsinter.studies.study.cells import ANSWER_WORDS
 
 Key = tuple[str, ...]
 Table = tuple[str, Key, list[Key]]
@@ -42,7 +42,7 @@ def check_tables(report: CheckReport) -> list[Table]:
             lambda row: (
                 row.model or "-",
                 _d(row),
-                ANSWER_NAMES.get(row.refusal or "", row.refusal or "unlabelled"),
+                ANSWER_WORDS.get(row.refusal or "", row.refusal or "unlabelled"),
             ),
         ),
         _counts(

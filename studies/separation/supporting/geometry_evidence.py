@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unsinter.probes.arrays import FloatArray, LabelArray
-from unsinter.probes.geometry.contrasts import contrast_rows
+from unsinter.probes.geometry.contrasts import contrast_rows, residuals
 from unsinter.probes.geometry.geometry import (
     cosine,
     covariance_within,
@@ -15,7 +15,7 @@ from unsinter.probes.geometry.geometry import (
     split_half_reliability,
 )
 from unsinter.probes.metrics import observed_and_drawn, percentile_interval
-from unsinter.studies.data.estimate import Estimate, from_draws
+from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate, from_draws
 from unsinter.studies.separation.supporting.erasure_evidence import known_rows
 
 _SPLITS = 20
@@ -62,7 +62,8 @@ def geometry_evidence(
     """Return the whitened cosine of the two factors' directions, its interval, reliability and null.
 
     The metric is fitted once, to the rows as they are, and stays fixed in every draw, half and permutation:
-    the interval says how cell means vary with the groups drawn, not how the metric does.
+    the interval says how cell means vary with the groups drawn, not how the metric does. All is unknown where
+    rows do not vary inside the cells: then there is no metric.
 
     Parameters
     ----------
@@ -80,6 +81,14 @@ def geometry_evidence(
     if len(np.unique(cells)) < 4:
         raise ValueError(
             f"every cell of z and w needs rows, got cells {np.unique(cells)} of 0 to 3 (2 z + w)."
+        )
+    if not residuals(X - X.mean(axis=0), cells).any():
+        return GeometryEvidence(
+            cosine=UNKNOWN,
+            disattenuated=UNKNOWN,
+            reliability_first=NAN,
+            reliability_second=NAN,
+            null=(NAN, NAN),
         )
     metric = covariance_within(X, cells)
     # Contrasts sum to zero, so centring changes nothing but the rounding.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.geometry.geometry import position_cosine
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
+from unsinter.studies.separation.inputs.column_units import in_float32_range
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.supporting.category_transfer import category_transfer
@@ -48,13 +49,15 @@ class SiteEvidence:
 
 
 def site_evidence(X: FloatArray, elsewhere: FloatArray | None, pair: Pair, rule: Rule) -> SiteEvidence:
-    """Measure one pair at one site.
+    """Measure one pair at one site; a site that is the same in every row of the pair says nothing.
 
     Parameters
     ----------
     X : (n, d), rows as in the pair.
     elsewhere : (n, d) of another position of the same layer; None where the study has one position.
     """
+    if not _varies(X, pair):
+        return SiteEvidence()
     erased = erasure_evidence(X, pair.z, pair.w, groups=pair.groups, seed=rule.seed)
     angle = geometry_evidence(X, pair.z, pair.w, groups=pair.groups, seed=rule.seed)
     return SiteEvidence(
@@ -78,5 +81,12 @@ def site_evidence(X: FloatArray, elsewhere: FloatArray | None, pair: Pair, rule:
 
 
 def _across_positions(X: FloatArray, elsewhere: FloatArray, pair: Pair) -> float:
+    if not _varies(elsewhere, pair):
+        return NAN
     rows = pair.rows
     return float(position_cosine(X[rows], elsewhere[rows], pair.z[rows], pair.w[rows])[0])
+
+
+def _varies(X: FloatArray, pair: Pair) -> bool:
+    """Tell whether rows differ as the judge sees it: what rounding makes of a constant is no direction."""
+    return bool(in_float32_range(X[pair.rows]).any())

@@ -6,7 +6,7 @@ import operator
 import threading
 
 import pytest
-from quiet_handler import QuietHandler
+from loopback import QuietHandler
 
 from unsinter.features.endpoint.address import bare_address, check_address, check_key_is_safe
 from unsinter.features.endpoint.attempts import Patience

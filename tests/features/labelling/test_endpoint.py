@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from quiet_handler import QuietHandler
+from loopback import QuietHandler
 
 from unsinter.features.labelling.endpoint import EndpointJudge, JudgeError, Patience
 from unsinter.features.labelling.judges import Item

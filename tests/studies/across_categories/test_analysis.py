@@ -87,7 +87,7 @@ def test_nothing_is_called_something_in_no_more_than_five_percent():
     assert set(fell) == {"cannot tell"}
 
 
-def test_within_category_areas_centre_on_chance_where_wording_is_unread():
+def test_within_category_aurocs_centre_on_chance_where_wording_is_unread():
     outcome = [World("sintered", seed=seed).judge(AcrossRule(n_draws=100, seed=seed)) for seed in range(20)]
     within = np.array([result.wording.within.value for result in outcome])
     assert within.mean() == pytest.approx(0.5, abs=3 * within.std() / np.sqrt(20))
@@ -130,7 +130,7 @@ def test_several_answers_per_prompt_count_as_so_many_rows():
     together = world.judge(wording=styles).wording
     twice = {name: np.tile(values, 2) for name, values in world.labels.items()}
     twice["wording"] = styles.T.ravel()
-    # The same rows written out: folds may differ, counts and V may not, areas only by the folds.
+    # The same rows written out: folds may differ, counts and V may not, AUROCs only by the folds.
     apart = across_categories(np.tile(world.X, (2, 1)), np.ones(800, int), **twice, rule=RULE).wording
     assert together.n_refusals == apart.n_refusals == 800
     assert together.n_off_style == apart.n_off_style

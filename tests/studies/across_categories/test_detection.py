@@ -50,7 +50,7 @@ def test_an_axis_per_category_does_not_transfer_and_one_global_probe_is_worse(de
     assert result.directions.share.high < 0.3
 
 
-def test_cells_are_the_areas_of_probes_that_never_saw_the_fold(detect):
+def test_cells_are_the_aurocs_of_probes_that_never_saw_the_fold(detect):
     X, plan, result = detect(shared=False)
     contrast, folds = plan.contrast, plan.folds
     row, column = 1, 2

@@ -5,7 +5,8 @@ import pytest
 from scipy.stats.contingency import association
 
 from unsinter.features.records.readers import read_prompts, read_responses
-from unsinter.studies.data.association import cramers_v, phi
+from unsinter.studies.data.association import cramers_v, label_associations, phi
+from unsinter.studies.data.group_counts import LabelledRow
 
 
 def rows_of(table):
@@ -50,6 +51,24 @@ def test_phi_is_the_correlation_and_none_where_a_label_never_varies():
     assert phi(list(map(bool, one)), [not value for value in other]) == pytest.approx(-0.6)
     assert phi([True, True], [True, False]) is None
     assert phi([], []) is None
+
+
+@pytest.mark.parametrize("name", ["harmful", "category", "source", "wording", "tone"])
+def test_a_target_that_is_called_as_another_label_is_compared_by_its_own_classes(name):
+    labels = [("harmful", "x"), ("harmless", "x"), ("harmful", "y"), ("harmless", "y")] * 5
+    rows = [
+        LabelledRow(group=str(i), source=own, labels={"D": harm, "C": "fraud", name: own})
+        for i, (harm, own) in enumerate(labels)
+    ]
+    called = name if name in ("wording", "tone") else f"target {name}"
+    values = {a.pair: a.value for a in label_associations(rows, (), own=[name])}
+    assert values == {
+        "category, source": None,
+        "harmful, source": 0,
+        f"{called}, harmful": 0,
+        f"{called}, category": None,
+        f"{called}, source": 1,
+    }
 
 
 def test_harm_type_and_action_of_do_not_answer_are_tied_as_published(shared_data):

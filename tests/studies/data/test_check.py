@@ -6,9 +6,10 @@ import random
 import numpy as np
 import pytest
 
+from unsinter.features.records.readers import read_prompts, read_responses
 from unsinter.features.records.record import PromptRecord, RecordError
 from unsinter.studies.cli.tables.check import check_tables, question_table
-from unsinter.studies.data.check import check_data
+from unsinter.studies.data.check import check_data, check_records
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
 from unsinter.studies.data.labelled_rows import prompt_row
@@ -303,8 +304,11 @@ def test_xstest_gives_the_published_off_diagonal_cells(xstest):
     for model, (refused, answered) in XSTEST.items():
         cells = [(row.label("D"), row.refusal) for row in xstest.responses if row.model == model]
         assert len(cells) == 449
-        assert (cells.count(("harmless", "refusal")), cells.count(("harmless", "partial"))) == refused
-        assert (cells.count(("harmful", "compliance")), cells.count(("harmful", "partial"))) == answered
+        refusals, answers = (
+            tuple(cells.count((harm, label)) for label in (whole, "partial_refusal"))
+            for harm, whole in (("harmless", "refusal"), ("harmful", "compliance"))
+        )
+        assert (refusals, answers) == (refused, answered)
 
 
 def test_no_model_of_xstest_can_tell_harm_from_refusing(xstest):
@@ -373,3 +377,14 @@ def test_a_topic_stands_for_the_category_of_a_harmless_prompt(tmp_path):
         for _ in range(40)
     ]
     assert planted_questions(tmp_path, records)["(D, topic)"]
+
+
+def test_the_table_of_answers_uses_the_words_of_the_report_for_every_label():
+    labels = ("refusal", "partial_refusal", "compliance", "disclaimer_help")
+    prompts = [{"id": str(i), "prompt": f"prompt {i}", "harmful": True} for i in range(4)]
+    responses = [
+        {"id": str(i), "prompt_id": str(i), "model": "m", "label": label} for i, label in enumerate(labels)
+    ]
+    report = check_records(read_prompts(prompts), read_responses(responses))
+    (rows,) = (rows for title, _, rows in check_tables(report) if title == "Responses: D x R")
+    assert {row[2] for row in rows} == {"refused", "partly refused", "answered", "other"}

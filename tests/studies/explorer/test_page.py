@@ -18,6 +18,7 @@ from unsinter.studies.explorer.labels import prompt_labels
 from unsinter.studies.explorer.page import MARK, make_explorer
 from unsinter.studies.explorer.payload import KeptPrompts, as_json
 from unsinter.studies.report.evidence.run_data import read_evidence
+from unsinter.studies.tables.columns import VERDICTS
 
 
 class Parts(HTMLParser):
@@ -180,6 +181,15 @@ def test_a_verdict_cell_opens_the_row_of_the_table(parts, verdicts):
         assert sentences["groups: both, first, second, neither"] == "402, 98, 140, 426"
     single = own[~own["is_summary"]]
     assert len(maps["D-W"]["contrasts"]) == len(single)
+
+
+def test_numbers_of_the_second_factor_are_called_as_those_of_the_first(parts):
+    table = parts.data("model-0")
+    texts = {text for text in table["texts"] if text.startswith("second factor: ")}
+    like = [name for name, column in VERDICTS.items() if column.like]
+    assert like == [f"{name}_second" for name in ("distance", "bound", "nonlinear", "hidden", "o")]
+    assert texts <= {f"second factor: {VERDICTS[VERDICTS[name].like].meaning}" for name in like}
+    assert f"second factor: {VERDICTS['distance_first'].meaning}" in texts
 
 
 def test_a_transfer_cell_has_its_floor_and_its_gain(parts, explored_run):

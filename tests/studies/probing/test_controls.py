@@ -217,6 +217,6 @@ def test_a_control_has_an_interval_over_its_groups_that_an_independent_bootstrap
     rng = np.random.default_rng(6)
     truth, unseen = control.codes[control.score_rows], scores[control.score_rows]  # a row per group here
     draws = [rng.integers(0, 67, 67) for _ in range(2000)]
-    areas = [auroc(unseen[d], truth[d] == 1)[0] for d in draws if 0 < truth[d].sum() < 67]
-    assert (low, high) == pytest.approx(np.quantile(areas, [0.025, 0.975]), abs=0.015)
+    aurocs = [auroc(unseen[d], truth[d] == 1)[0] for d in draws if 0 < truth[d].sum() < 67]
+    assert (low, high) == pytest.approx(np.quantile(aurocs, [0.025, 0.975]), abs=0.015)
     assert high - low > 0.1  # 67 groups say little: a point alone would not show it

@@ -57,16 +57,16 @@ def two_models(world, *, first_rows=slice(0, 200), second_rows=slice(40, N)):
     return results, predictions
 
 
-def test_the_difference_is_that_of_scikit_learns_areas_on_the_prompts_of_both(world):
+def test_the_difference_is_that_of_scikit_learns_aurocs_on_the_prompts_of_both(world):
     harmful, _, weak, strong = world
     table = model_differences(*two_models(world), bootstrap=BOOTSTRAP)
     assert list(table) == list(MODEL_DIFFERENCES)
     assert list(table["sites"]) == ["chosen", "same"]
     row = table.iloc[0]
     both = slice(40, 200)
-    areas = [roc_auc_score(harmful[both], values[both, 0]) for values in (weak, strong)]
-    assert [row["first_score"], row["second_score"]] == pytest.approx(areas)
-    assert row["difference"] == pytest.approx(areas[1] - areas[0])
+    aurocs = [roc_auc_score(harmful[both], values[both, 0]) for values in (weak, strong)]
+    assert [row["first_score"], row["second_score"]] == pytest.approx(aurocs)
+    assert row["difference"] == pytest.approx(aurocs[1] - aurocs[0])
     assert row["low"] < row["difference"] < row["high"]
     assert row["low"] > 0
     assert (row["n"], row["groups"]) == (160, 80)

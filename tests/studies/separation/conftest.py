@@ -28,9 +28,9 @@ def draw_noise(n, d, rng):
     return rng.standard_t(4, size=(n, d)) / np.sqrt(2)
 
 
-def effect(area):
+def effect(auroc):
     """Return the Mahalanobis distance between classes that the best linear reader tells apart so well."""
-    return np.sqrt(2) * norm.ppf(area)
+    return np.sqrt(2) * norm.ppf(auroc)
 
 
 @pytest.fixture(scope="session")
@@ -49,12 +49,12 @@ def noise():
 def planted():
     """Return a maker of activations and a pair: columns of unequal scale and offset, student-t(4) noise."""
 
-    def make(kind, *, n=600, d=32, phi=0.3, seed=0, area=0.95, **fields):
+    def make(kind, *, n=600, d=32, phi=0.3, seed=0, auroc=0.95, **fields):
         rng = np.random.default_rng([seed, n, d])
         z, w = draw_labels(n, phi, rng)
         u, v = np.linalg.qr(rng.standard_normal((d, 2)))[0].T
         first, second = MULTIPLES[kind](z, w)
-        X = draw_noise(n, d, rng) + effect(area) * (np.outer(first, u) + np.outer(second, v))
+        X = draw_noise(n, d, rng) + effect(auroc) * (np.outer(first, u) + np.outer(second, v))
         X = X * np.exp(rng.standard_normal(d)) + 10 * rng.standard_normal(d)
         return X, Pair(**({"name": kind, "z": z, "w": w, "groups": np.arange(n)} | fields))
 

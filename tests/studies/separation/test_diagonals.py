@@ -18,7 +18,7 @@ def pair_of(z, w, turned):
 @pytest.mark.parametrize("kind", ["shared", "reversed"])
 def test_one_axis_is_never_separable_at_any_polarity_or_correlation(planted, kind, turned):
     for seed, phi in enumerate((-0.6, 0.0, 0.6)):
-        X, pair = planted(kind, n=N, d=D, phi=phi, seed=seed, area=0.97)
+        X, pair = planted(kind, n=N, d=D, phi=phi, seed=seed, auroc=0.97)
         result = judge_arrays(X, pair_of(pair.z, pair.w, turned), QUICK)
         assert result.verdict in ("shared", "not-apart", "undetermined")
 

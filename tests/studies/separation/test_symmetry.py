@@ -141,7 +141,7 @@ def test_turning_the_axes_or_dealing_other_folds_hardly_ever_changes_a_verdict(p
     changed = compared = 0
     for seed in range(34):
         kind = KINDS[seed % len(KINDS)]
-        X, pair = planted(kind, n=800, d=32, seed=seed, area=0.97)
+        X, pair = planted(kind, n=800, d=32, seed=seed, auroc=0.97)
         pair = replace(pair, z_sure=(1.0, 1.0), w_sure=(1.0, 1.0))
         rng = np.random.default_rng(seed)
         turn = np.linalg.qr(rng.standard_normal((32, 32)))[0]

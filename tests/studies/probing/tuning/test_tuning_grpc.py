@@ -1,7 +1,6 @@
 """Tuning behind Optuna's gRPC proxy, a real one on loopback with a database file behind it."""
 
 import json
-import socket
 import subprocess
 import sys
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import tuning_world
+from loopback import free_port
 from optuna.trial import TrialState
 from pandas.testing import assert_frame_equal
 
@@ -25,12 +25,6 @@ from optuna.storages import RDBStorage, run_grpc_proxy_server
 run_grpc_proxy_server(RDBStorage(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))
 """
 TRIALS = 6
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @pytest.fixture

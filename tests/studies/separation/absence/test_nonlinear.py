@@ -12,7 +12,7 @@ from unsinter.studies.separation.inputs.pair import Pair
 
 
 def read_second(X, z, w, strata=None, groups=None):
-    """The area of w with z held fixed, by folds of whole groups."""
+    """The AUROC of w with z held fixed, by folds of whole groups."""
     n = len(z)
     groups = np.arange(n) if groups is None else groups
     names = None if strata is None else np.array([f"s{code}" for code in strata])
@@ -86,7 +86,7 @@ def test_such_a_code_is_never_called_absent(kind, noise, labels):
 @pytest.mark.parametrize("per_group", [1, 4])
 def test_nothing_is_read_where_nothing_is(per_group, noise, labels):
     """The better of two probes is taken, so its lower limit may lie above chance a little more often."""
-    read, areas = 0, []
+    read, aurocs = 0, []
     for seed in range(40):
         rng = np.random.default_rng(seed)
         n = 240
@@ -96,9 +96,9 @@ def test_nothing_is_read_where_nothing_is(per_group, noise, labels):
         X[:, 3] += 3 * z
         result = read_second(X, z, w, groups=groups)
         read += result.low > 0.52
-        areas.append(result.value)
+        aurocs.append(result.value)
     assert read <= 6
-    assert np.mean(areas) == pytest.approx(0.51, abs=0.03)
+    assert np.mean(aurocs) == pytest.approx(0.51, abs=0.03)
 
 
 def test_what_lies_along_the_other_factors_axis_is_not_read(labels):

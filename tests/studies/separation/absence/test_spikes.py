@@ -69,10 +69,10 @@ def test_the_bound_is_the_same_for_either_factor_of_a_balanced_world(noise, labe
     assert one == pytest.approx(other, abs=0.05)
 
 
-def with_code(X, w, area, rng):
-    """Activations with a code of w on a random axis, told by its ideal reader with this area."""
+def with_code(X, w, auroc, rng):
+    """Activations with a code of w on a random axis, told by its ideal reader with this AUROC."""
     u = rng.standard_normal(X.shape[1])
-    return X + np.sqrt(2) * norm.ppf(area) * np.outer(w, u / np.linalg.norm(u))
+    return X + np.sqrt(2) * norm.ppf(auroc) * np.outer(w, u / np.linalg.norm(u))
 
 
 @pytest.mark.slow
@@ -86,11 +86,11 @@ def test_a_code_of_the_size_of_the_bound_is_really_noticed_when_it_is_planted(no
         z, w = labels(n, 0.2, rng)
         pair = Pair(name="p", z=z, w=w, groups=np.arange(n), **SURE)
         X = noise(n, d, rng)
-        area = bound(X, pair)
-        if area == 1:
+        auroc = bound(X, pair)
+        if auroc == 1:
             continue
         seen += 1
-        missed += judge_arrays(with_code(X, w, area, rng), pair, Rule(noticed=1.0)).verdict in ABSENT
+        missed += judge_arrays(with_code(X, w, auroc, rng), pair, Rule(noticed=1.0)).verdict in ABSENT
     assert seen >= 6
     assert missed <= 0.2 * seen
 

@@ -1,4 +1,4 @@
-"""Bands of effects and areas: how often they miss the truth where nothing is coded."""
+"""Bands of effects and AUROCs: how often they miss the truth where nothing is coded."""
 
 import numpy as np
 import pytest
@@ -73,11 +73,11 @@ def singles(n, rng):
 
 
 def misses(deal, n, d, noise, *, n_worlds, alike=0.5):
-    """Share of 90 % bands of effects, and of areas, that miss the truth where nothing is coded.
+    """Share of 90 % bands of effects, and of AUROCs, that miss the truth where nothing is coded.
 
     Rows of a group share noise and, for one half of the worlds, their labels.
     """
-    effects, areas = [], []
+    effects, aurocs = [], []
     for seed in range(n_worlds):
         rng = np.random.default_rng([seed, n, d])
         groups = np.unique(deal(n, rng), return_inverse=True)[1]
@@ -99,9 +99,9 @@ def misses(deal, n, d, noise, *, n_worlds, alike=0.5):
         result = auroc_statistics([fit.fits[0]], family.contrasts[0])
         for name in ("a", "b"):
             low, high = simultaneous_band(result[name], fit.groups, **band)
-            areas.append(not low[0] <= 0.5 <= high[0])
-    assert len(areas) > n_worlds  # nearly every world could be measured
-    return float(np.mean(effects)), float(np.mean(areas))
+            aurocs.append(not low[0] <= 0.5 <= high[0])
+    assert len(aurocs) > n_worlds  # nearly every world could be measured
+    return float(np.mean(effects)), float(np.mean(aurocs))
 
 
 @pytest.mark.slow
@@ -110,6 +110,6 @@ def misses(deal, n, d, noise, *, n_worlds, alike=0.5):
     [(singles, 200, 240), (singles, 300, 24), (few_large, 300, 40), (zipf_groups, 400, 24)],
 )
 def test_nine_bands_in_ten_hold_the_truth_where_nothing_is_coded(noise, deal, n, d):
-    effects, areas = misses(deal, n, d, noise, n_worlds=40)
+    effects, aurocs = misses(deal, n, d, noise, n_worlds=40)
     assert 0.02 < effects < 0.17
-    assert 0.01 < areas < 0.17
+    assert 0.01 < aurocs < 0.17

@@ -60,17 +60,17 @@ def test_no_row_has_a_say_in_the_directions_that_score_its_own_fold():
 
 def test_what_category_alone_explains_is_in_no_direction():
     """Factors follow category and nothing else: within a category neither probe reads anything."""
-    areas = []
+    aurocs = []
     for seed in range(12):
         world = make_world("category", n=800, d=64, phi=0.3, seed=seed)
         contrast, folds = contrast_of(world)
         fit = cross_fitted(world.X, contrast.designs(), folds)[0]
         comparison = contrast.comparisons()[0]
-        areas.append(held_fixed_auroc(fit.scores[:1], fit.pull[:1], comparison).value[0])
-    assert np.mean(areas) == pytest.approx(0.5, abs=0.03)
+        aurocs.append(held_fixed_auroc(fit.scores[:1], fit.pull[:1], comparison).value[0])
+    assert np.mean(aurocs) == pytest.approx(0.5, abs=0.03)
 
 
-def test_the_error_of_an_area_at_chance_is_that_of_many_worlds():
+def test_the_error_of_an_auroc_at_chance_is_that_of_many_worlds():
     """Rows train and test: with the test part alone the error would be smaller by the square root of two."""
     values, errors, halves = [], [], []
     for seed in range(80):
@@ -78,10 +78,10 @@ def test_the_error_of_an_area_at_chance_is_that_of_many_worlds():
         contrast, folds = contrast_of(world)
         fit = cross_fitted(world.X, contrast.designs(), folds)[0]
         comparison = contrast.comparisons()[0]
-        area = held_fixed_auroc(fit.scores[:1], fit.pull[:1], comparison)
-        values.append(area.value[0])
-        halves.append((area.influence**2).sum())
-        errors.append((area.influence**2).sum() + (area.training**2).sum())
+        auroc = held_fixed_auroc(fit.scores[:1], fit.pull[:1], comparison)
+        values.append(auroc.value[0])
+        halves.append((auroc.influence**2).sum())
+        errors.append((auroc.influence**2).sum() + (auroc.training**2).sum())
     spread = np.std(values)
     assert 0.8 < np.sqrt(np.mean(errors)) / spread < 1.25
     assert np.sqrt(np.mean(halves)) / spread < 0.85

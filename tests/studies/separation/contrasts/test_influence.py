@@ -47,7 +47,7 @@ def test_the_influence_of_a_row_is_what_leaving_it_out_changes():
         assert result.influence[0, row] * n / (n - 1) == pytest.approx(result.value[0] - without, abs=1e-9)
 
 
-def test_a_perfect_area_of_few_rows_is_not_taken_for_certain():
+def test_a_perfect_auroc_of_few_rows_is_not_taken_for_certain():
     positive = np.repeat([True, False], 30)
     scores = np.where(positive, 1.0, 0.0)[None] + np.arange(60) / 1000
     result = held_fixed_auroc(scores, no_pull(scores), comparison(positive, np.zeros(60, dtype=int)))

@@ -87,7 +87,7 @@ def test_without_rows_in_the_middle_nothing_is_known():
 def test_the_axis_of_a_verdict_shows_a_shared_quantity_as_one(planted, kind, turned):
     result = []
     for seed in range(4):
-        X, pair = planted(kind, n=800, d=24, phi=0.0, seed=seed, area=0.98)
+        X, pair = planted(kind, n=800, d=24, phi=0.0, seed=seed, auroc=0.98)
         result.append(judge_arrays(X, replace(pair, w=pair.w ^ turned)).evidence.clumps.value)
     assert np.mean(result) == pytest.approx(0.0, abs=0.3)
 
@@ -96,7 +96,7 @@ def test_the_axis_of_a_verdict_shows_a_shared_quantity_as_one(planted, kind, tur
 def test_two_readings_of_one_thing_are_never_called_shared(planted, turned):
     """Else two labels of one factor, both with errors, would pass for two factors on one axis."""
     for seed in range(2):
-        X, pair = planted("first-only", n=1500, d=16, seed=seed, area=0.98)
+        X, pair = planted("first-only", n=1500, d=16, seed=seed, auroc=0.98)
         rng = np.random.default_rng(seed)
         z, w = (np.where(rng.random(1500) < 0.15, 1 - pair.z, pair.z) for _ in range(2))
         result = judge_arrays(X, replace(pair, z=z, w=w ^ turned))

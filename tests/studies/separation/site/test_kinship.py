@@ -64,8 +64,8 @@ def test_strong_codes_are_not_taken_for_likeness(planted):
     alarms = []
     kinds = ("separable", "shared", "reversed", "first-only", "neither", "second-only")
     for seed in range(60):
-        area = (0.9, 0.999, 0.999999)[seed % 3]
-        X, pair = planted(kinds[seed % 6], n=300, d=(48, 96)[seed % 2], seed=seed, area=area)
+        auroc = (0.9, 0.999, 0.999999)[seed % 3]
+        X, pair = planted(kinds[seed % 6], n=300, d=(48, 96)[seed % 2], seed=seed, auroc=auroc)
         strata = np.random.default_rng(seed).integers(0, 4, 300)
         X += 5 * X.std(axis=0) * np.random.default_rng(seed).normal(size=(4, X.shape[1]))[strata]
         pair = replace(pair, strata=np.array(["a", "b", "c", "d"])[strata])
@@ -134,7 +134,7 @@ def test_equal_rows_are_pairs_with_the_first_one_like_them_across_groups_only(no
 
 
 def test_equal_rows_in_few_dimensions_are_put_together_and_near_ones_are_not(planted):
-    X, pair = planted("separable", n=400, d=8, area=0.99)
+    X, pair = planted("separable", n=400, d=8, auroc=0.99)
     once = np.arange(300)
     again = np.concatenate([once, once[:100]])
     for close, merged in ((0.0, True), (1e-4, False)):
@@ -202,7 +202,7 @@ def test_texts_that_are_nearly_the_same_are_pairs_among_the_rows_that_take_part(
 
 
 def test_groups_whose_texts_are_copies_are_put_together_though_activations_differ(planted):
-    X, pair = planted("separable", n=400, d=16, area=0.99)
+    X, pair = planted("separable", n=400, d=16, auroc=0.99)
     texts = sentences(400, np.random.default_rng(1))
     for cell in range(4):  # in every cell, each text of the first half stands once more in the second
         own = np.flatnonzero(pair.cells == cell)

@@ -152,7 +152,7 @@ def test_an_effect_that_is_not_known_leaves_everything_open(name, evidence):
     assert verdict(replace(evidence, **{name: UNKNOWN})) == "undetermined"
 
 
-def test_the_reason_names_the_open_factor_and_its_area():
+def test_the_reason_names_the_open_factor_and_its_auroc():
     reason = decide(replace(TWO_AXES, distance_second=OPEN), KNOWN, RULE).reason
     assert reason.startswith("{second} may or may not be there with {first} held fixed (AUROC 0.")
     assert "squared sine" in decide(replace(TWO_AXES, angle=EITHER), KNOWN, RULE).reason

@@ -73,12 +73,12 @@ def test_one_axis_and_absences_have_numbers_of_their_own():
     assert settled_by(absent, COUNTS, WORDS, RULE).startswith("about 60 more groups")
 
 
-def drawn(counts, seed, *, area, d=24):
+def drawn(counts, seed, *, auroc, d=24):
     """A world with two axes and this many rows in each cell, each a group; more rows of it are like these."""
     rng = np.random.default_rng(seed)
     cells = np.repeat(np.arange(4), [counts[name] for name in CELLS])
     z, w = 1 - cells // 2, 1 - cells % 2
-    size = np.sqrt(squared_length(area))
+    size = np.sqrt(squared_length(auroc))
     X = rng.standard_t(4, size=(len(cells), d)) / np.sqrt(2)
     X[:, 0] += size * z
     X[:, 1] += size * w
@@ -90,12 +90,12 @@ def test_as_many_more_groups_as_are_named_settle_it_in_most_worlds():
     n_open = settled = 0
     for seed in range(24):
         counts = {"both": 90, "first_only": 14, "second_only": 60, "neither": 90}
-        result = judge_arrays(*drawn(counts, seed, area=0.76))
+        result = judge_arrays(*drawn(counts, seed, auroc=0.76))
         number = re.match(r"about (\d+) more groups that are harmful and answered", result.settles)
         if result.verdict != "undetermined" or number is None:
             continue
         n_open += 1
         counts["first_only"] += int(number[1])
-        settled += judge_arrays(*drawn(counts, seed + 1000, area=0.76)).verdict == "separable"
+        settled += judge_arrays(*drawn(counts, seed + 1000, auroc=0.76)).verdict == "separable"
     assert n_open >= 8
     assert settled >= 0.7 * n_open  # four in ten are settled by drawing anew alone

@@ -1,7 +1,15 @@
-"""What servers of the tests have in common: an answer of some bytes, and no line about it."""
+"""What servers of the tests have in common: a port, an answer of some bytes, and no line about it."""
 
 import http.server
 import json
+import socket
+
+
+def free_port():
+    """Return a port of this machine that nothing listens on; it may be taken before it is used."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 class QuietHandler(http.server.BaseHTTPRequestHandler):
