@@ -84,9 +84,13 @@ def _evidence(row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _meaning(column: str) -> str:
-    """Return what a column means; of one that measures the second factor like the first, whose it is."""
+    """Return what a column means; of one that measures the second factor as another does the first, both."""
     like = VERDICTS[column].like
-    return f"second factor: {VERDICTS[like].meaning}" if like else VERDICTS[column].meaning
+    return (
+        f"of the second factor as of the first: {VERDICTS[like].meaning}"
+        if like
+        else VERDICTS[column].meaning
+    )
 
 
 def _contrast(row: dict[Any, Any], texts: Texts) -> list[Any]:

@@ -34,7 +34,14 @@ def shown(problem: ErrorDetails) -> str:
 
 def fault_text(problem: ErrorDetails) -> str:
     """Return what is wrong with a value, and the value as `shown` has it, where that says more."""
-    message = "needs a list" if problem["type"] == "tuple_type" else problem["msg"]
+    if problem["type"] == "missing":
+        return "is missing; write it"
+    message = problem["msg"]
+    if problem["type"] == "tuple_type":
+        message = "needs a list"
+    if problem["type"] == "too_short":
+        least = _count(problem["ctx"]["min_length"], "entry", "entries")
+        return f"needs at least {least}, got {len(problem['input'])}"
     if problem["type"] == "value_error":  # words of our own
         message = message.removeprefix("Value error, ").rstrip(".")
         if " got " in message or isinstance(problem["input"], Mapping):

@@ -49,15 +49,23 @@ def check_pairs(pairs: Iterable[str], sure: Iterable[str], targets: Sequence[str
     """Raise ValueError for a pair, or a target with known label errors, that the study cannot have."""
     own = [target.name for target in targets if isinstance(target, OwnTarget)]
     known = {*map(target_name, targets)}
-    example = f"; a target of the study's own stands with any, as {own[0]}-R" if own else ""
+    example = (
+        f"; a target of the study's own stands with any, as {own[0]}-R, and the topic second" if own else ""
+    )
+    named: dict[frozenset[str], str] = {}
     for pair in pairs:
+        factors = frozenset(pair.split("-"))
+        if factors in named:
+            raise ValueError(
+                f"separation.pairs names {named[factors]!r} and {pair!r}, which are one pair; drop one"
+            )
+        named[factors] = pair
         if pair in BUILT_IN_PAIRS:
             continue
         first, _, second = pair.partition("-")
         if not {first, second} & set(own) or first in (second, TOPIC):
             raise ValueError(
-                f"separation.pairs names {pair!r}; pairs are {', '.join(BUILT_IN_PAIRS)}{example}, and the "
-                "topic stands second"
+                f"separation.pairs names {pair!r}; pairs are {', '.join(BUILT_IN_PAIRS)}{example}"
             )
         if missing := [name for name in (first, second) if name not in {*known, TOPIC}]:
             raise ValueError(

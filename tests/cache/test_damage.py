@@ -2,9 +2,7 @@
 
 import errno
 import os
-import resource
 import shutil
-import signal
 import subprocess
 import traceback
 from pathlib import Path
@@ -23,6 +21,7 @@ from cache_source import (
     shard_files,
     source,
 )
+from size_limit import limit_file_size
 
 from unsinter.cache import ActivationStore, CacheError, verify
 from unsinter.cache.manifest import Folder
@@ -326,8 +325,7 @@ def test_a_full_disk_is_refused_by_name_and_a_rerun_goes_on_from_there(small_dis
 
 def test_a_file_over_the_size_limit_is_refused_by_name(tmp_path):
     def limited() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        limit_file_size(20_000)
         store = ActivationStore.open(tmp_path, IDENTITY)
         fill(store, ROWS)
         with pytest.raises(CacheError, match=f"{store.path}.*size limit"):

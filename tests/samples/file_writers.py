@@ -2,16 +2,16 @@
 
 import json
 import os
-import resource
-import signal
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from optuna import create_study
+from size_limit import file_size_limited
 
 from unsinter.cache import ActivationStore
 from unsinter.features.generate.response_file import ResponseFile
@@ -109,15 +109,9 @@ def shard(folder: Path) -> Path:
     return store.path / "shards"
 
 
-class limit:  # noqa: N801 - reads as what it does
+def limit() -> AbstractContextManager[None]:
     """Let no file grow beyond some bytes for the block; the process is thrown away afterwards."""
-
-    def __enter__(self) -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
-
-    def __exit__(self, *_: object) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return file_size_limited(LIMIT)
 
 
 def in_a_fork(action: Callable[[], str]) -> str:

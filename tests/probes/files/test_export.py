@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import stat
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from random_probe import random_probe
 from safetensors.numpy import load, save_file
+from size_limit import file_size_limited
 
 from unsinter.cache.places import unfinished
 from unsinter.probes.calibration import Calibration
@@ -300,13 +300,8 @@ def test_a_card_field_of_ours_or_one_that_json_cannot_hold_is_refused(tmp_path):
 def test_a_full_disk_leaves_the_earlier_probe_whole_and_no_leftovers(saved):
     before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
     large = random_probe(widths=(4000, 1))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, hard))
-    try:
-        with pytest.raises(ProbeFileError, match=r"cannot be written .*make room"):
-            save_probe(saved, large, examples=np.ones((1, 4000)))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with file_size_limited(8000), pytest.raises(ProbeFileError, match=r"cannot be written .*make room"):
+        save_probe(saved, large, examples=np.ones((1, 4000)))
     assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
     load_probe(saved)
 

@@ -185,11 +185,13 @@ def test_a_verdict_cell_opens_the_row_of_the_table(parts, verdicts):
 
 def test_numbers_of_the_second_factor_are_called_as_those_of_the_first(parts):
     table = parts.data("model-0")
-    texts = {text for text in table["texts"] if text.startswith("second factor: ")}
+    texts = {text for text in table["texts"] if text.startswith("of the second factor as of the first: ")}
     like = [name for name, column in VERDICTS.items() if column.like]
     assert like == [f"{name}_second" for name in ("distance", "bound", "nonlinear", "hidden", "o")]
-    assert texts <= {f"second factor: {VERDICTS[VERDICTS[name].like].meaning}" for name in like}
-    assert f"second factor: {VERDICTS['distance_first'].meaning}" in texts
+    assert texts <= {
+        f"of the second factor as of the first: {VERDICTS[VERDICTS[name].like].meaning}" for name in like
+    }
+    assert f"of the second factor as of the first: {VERDICTS['distance_first'].meaning}" in texts
 
 
 def test_a_transfer_cell_has_its_floor_and_its_gain(parts, explored_run):

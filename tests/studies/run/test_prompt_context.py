@@ -163,7 +163,7 @@ def test_texts_of_files_are_read_once_and_stand_in_the_resolved_study(write_stud
         ({"template_file": "zero.txt"}, "holds a zero character, which is no text"),
         ({"template_file": "half.txt"}, r"models\.0\.template_text: .* at most 30000 characters"),
         ({"template_text": " "}, r"models\.0\.template_text: .*is blank"),
-        ({"examples": [{"user": "a"}]}, r"models\.0\.examples\.0\.assistant: Field required"),
+        ({"examples": [{"user": "a"}]}, r"models\.0\.examples\.0\.assistant: is missing; write it"),
         ({"examples": [{"user": " ", "assistant": "b"}]}, r"models\.0\.examples\.0\.user: .*is blank"),
         ({"examples": [{"user": "a", "assistant": "b", "assistent": "c"}]}, "did you mean 'assistant'"),
         ({"examples": "a"}, r"models\.0\.examples"),

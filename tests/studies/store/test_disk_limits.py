@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from file_writers import LIMIT, LONG, WRITERS, in_a_fork, responses
+from size_limit import CODE
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -32,8 +33,7 @@ def test_what_a_response_file_held_stays_whole(tmp_path):
 def test_the_command_line_turns_a_limit_of_the_system_into_one_line(tmp_path):
     rows = [{"id": str(n), "response_opening": "Sure.", "note": LONG} for n in range(3)]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    limits = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({LIMIT}, {LIMIT}))"
-    code = f"{limits}; from unsinter.studies.cli.app import app; app()"
+    code = f"{CODE.format(LIMIT)}; from unsinter.studies.cli.app import app; app()"
     arguments = ["label", str(tmp_path / "in.jsonl"), "--out", str(tmp_path / "out.jsonl")]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.returncode == 2, done.stderr

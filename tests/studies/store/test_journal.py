@@ -3,14 +3,13 @@
 import json
 import logging
 import multiprocessing
-import resource
-import signal
 from pathlib import Path
 
 import pytest
 import tuning_world
 from optuna import create_study, load_study
 from optuna.trial import TrialState, create_trial
+from size_limit import limit_file_size
 
 from unsinter.studies.probing.tuning import ledger as tuning_ledger
 from unsinter.studies.probing.tuning.storage import JOURNAL, TuningError, open_storage
@@ -103,8 +102,7 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path, content
 
 def limited(folder: Path, n_bytes: int, answers) -> None:
     """Add trials under a limit of the file's size, and tell what that ended with."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, resource.RLIM_INFINITY))
+    limit_file_size(n_bytes)
     try:
         with open_storage(None, folder) as storage:
             study = load_study(storage=storage, study_name="one")

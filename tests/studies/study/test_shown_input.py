@@ -56,7 +56,7 @@ def test_nothing_of_a_wrong_section_on_responses_is_repeated(tmp_path, responses
     [
         (
             "responses: {key: sk-hunter2, endpoint: 'http://h/v1'}\nname: x\n",
-            "Field required, got 2 entries",
+            "is missing; write it",
         ),
         (f"{WHOLE}layers: {{key: sk-hunter2}}\n", "whole numbers from 0, got 1 entry"),
         (f"{WHOLE}positions: [{{key: sk-hunter2}}]\n", "got 1 entry"),

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unsinter.studies.tables.column import flag, number, text, whole
@@ -52,6 +52,7 @@ def test_a_column_of_another_type_is_named_and_a_missing_value_is_of_every_type(
         assert fault.endswith(words)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw of text waits for a slow machine
 @given(st.lists(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), max_size=4))
 def test_whatever_a_column_holds_it_is_judged(values):
     table = pd.DataFrame({"name": pd.Series(values, dtype=object)})
