@@ -112,9 +112,15 @@ def measure(folder: Path, n: int, *, generate: bool) -> dict[str, Any]:
         "peak_bytes": after.ru_maxrss * 1024,
         "steps": steps(folder / "run" / "log.jsonl"),
         "predicted_seconds": {
-            name.removesuffix("_seconds"): round(seconds, 1)
-            for name, seconds in asdict(predicted.forecast).items()
-            if name.endswith("_seconds")
+            "together": round(predicted.forecast.seconds, 1),
+            **{
+                name.removesuffix("_seconds"): round(seconds, 1)
+                for name, seconds in asdict(predicted.forecast).items()
+                if name.endswith("_seconds")
+            },
+        },
+        "predicted_from": {
+            name: asdict(getattr(predicted, name)) for name in ("shape", "memory", "size", "device", "cpu")
         },
     }
 

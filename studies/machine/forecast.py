@@ -8,27 +8,20 @@ import torch
 from unsinter.features.model.memory import MemoryEstimate
 from unsinter.studies.machine.device_speed import Device
 from unsinter.studies.machine.sizes import size_text
+from unsinter.studies.machine.step_seconds import (
+    START,
+    Work,
+    judging_seconds,
+    probing_seconds,
+    record_seconds,
+    transfer_seconds,
+)
 from unsinter.studies.study.file import Study
 
 _CHARACTERS_PER_TOKEN = 4.0
 _TEMPLATE_TOKENS = 12
-_TEXT_SECONDS = 6e-3
-"""Text floors with their penalties chosen, per prompt and target, as measured on one core."""
-
-_SCORE_SECONDS = 2.3e-4
-"""Bootstrap, controls and all else that grows with rows and not with width, per prompt, target and site."""
-
-_JUDGING_PRODUCTS = 4.4
-"""Operations, in units of n x d x min(n, d), of a verdict on one contrast at one site: .64 s of a core at
-n = 2,000 and d = 2,304 (benchmarks/results/verdict_speed.json), taken to do .063 TFLOP/s."""
-
-_TRANSFER_PRODUCTS = 16.8
-"""The same of a transfer matrix: .14 s at n = 2,000, d = 512, ten categories (results/transfer.json)."""
-
-_CONTRASTS = {"D": 1, "R": 1}
-"""Contrasts of a factor of a pair; one per class of any other, of which there may be so many:"""
-
 _CLASSES = 4
+"""Classes of a factor whose labels are not known beforehand: wordings, and targets of a study's own."""
 
 _DECODE_ROWS = 64
 """Answers written side by side; each step of them reads all weights once."""
@@ -54,11 +47,13 @@ class ModelShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """Bytes and seconds; a rough guide (within a factor of two or three), not a promise."""
+    """Bytes and seconds: a guide, not a promise; on devices that are not here within a factor of three."""
 
     weights: int
     batch: int
     cache: int
+    start_seconds: float
+    record_seconds: float
     reading_seconds: float
     random_seconds: float
     """Of reading, what the random-weight control takes."""
@@ -74,6 +69,8 @@ class Forecast:
             ("weights in memory", size_text(self.weights)),
             ("a batch in memory", f"about {size_text(self.batch)}"),
             ("cache on disk", size_text(self.cache)),
+            ("start, figures, report", duration_text(self.start_seconds)),
+            ("records and labels", duration_text(self.record_seconds)),
             ("reading the prompts", duration_text(self.reading_seconds)),
             *(
                 [("of that, the random-weight control", duration_text(self.random_seconds))]
@@ -87,7 +84,14 @@ class Forecast:
             ("probes, floors and controls", duration_text(self.probing_seconds)),
             *([("verdicts", duration_text(self.judging_seconds))] if self.judging_seconds else []),
             *([("transfer", duration_text(self.transfer_seconds))] if self.transfer_seconds else []),
+            ("together", duration_text(self.seconds)),
         ]
+
+    @property
+    def seconds(self) -> float:
+        """All of a run with this model alone."""
+        own = (self.start_seconds, self.record_seconds, self.reading_seconds, self.answering_seconds)
+        return sum(own) + self.probing_seconds + self.judging_seconds + self.transfer_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,7 @@ class PromptSize:
     n_text_tokens : the same in tokens; None where no tokenizer is at hand.
     n_template_tokens : what the chat template adds to each.
     n_shared_tokens : of these, what stands before every prompt alike: read once for the answers.
+    n_topics : topics, or categories of harm, that have as many prompts as the study asks for.
     """
 
     n_prompts: int
@@ -107,6 +112,7 @@ class PromptSize:
     n_text_tokens: int | None = None
     n_template_tokens: int = _TEMPLATE_TOKENS
     n_shared_tokens: int = 0
+    n_topics: int = _CLASSES
 
     @property
     def n_tokens(self) -> float:
@@ -135,39 +141,51 @@ def forecast(
 
     Reading counts two operations per block parameter and token, twice where the random-weight control is on;
     answering reads the prompts once more, but for what they share, computes every new token, and reads the
-    weights once per step of a batch; probing is bound by products of n x n matrices
-    and by what each site costs whatever its width. Tuning is not counted.
+    weights once per step of a batch; the rest is the processor's (`step_seconds`). Tuning is not counted.
     """
-    n_sites = count_sites(study, shape)
-    n_prompts = size.n_prompts
     passes = 2 if study.controls.random_model else 1
     reading = 2 * shape.n_block_parameters * size.n_tokens / (_SHARE_OF_PRODUCT * device.flops)
-    rows = min(n_prompts, shape.d_model)
-    width = max(n_prompts, shape.d_model)
-    # Gram matrix, its eigenvectors, and some tens of products with the reduced rows per target.
-    per_site = 2 * rows**2 * width + 10 * rows**3 + len(study.targets) * 400 * rows * n_prompts * 10
-    product = rows * n_prompts * shape.d_model
-    has_transfer = {"D", "C"} <= set(study.target_names)
+    work = work_of(study, shape, size)
     return Forecast(
         weights=memory.weights,
         batch=memory.batch,
-        cache=passes * n_sites * n_prompts * shape.d_model * memory.item,
+        cache=passes * work.n_sites * size.n_prompts * shape.d_model * memory.item,
+        start_seconds=START * cpu.pace,
+        record_seconds=record_seconds(work, cpu),
         reading_seconds=passes * reading,
         random_seconds=(passes - 1) * reading,
         answering_seconds=_answering(study, shape, memory, device, size),
-        probing_seconds=passes * n_sites * per_site / cpu.flops
-        + len(study.targets) * n_prompts * (_TEXT_SECONDS + passes * n_sites * _SCORE_SECONDS),
-        judging_seconds=_n_contrasts(study) * _JUDGING_PRODUCTS * n_sites * product / cpu.flops,
-        transfer_seconds=has_transfer * _TRANSFER_PRODUCTS * n_sites * product / cpu.flops,
+        probing_seconds=probing_seconds(work, cpu),
+        judging_seconds=judging_seconds(work, cpu),
+        transfer_seconds=transfer_seconds(work, cpu),
     )
 
 
-def _n_contrasts(study: Study) -> int:
-    """Return how many contrasts the pairs of a study have whose targets it names."""
+def work_of(study: Study, shape: ModelShape, size: PromptSize) -> Work:
+    """Return how much the processor has to do for one model of a study."""
+    contrasts = _contrasts(study, size)
+    responses = study.responses
+    n_answers = 0 if responses is None else size.n_prompts * (1 if responses.path else responses.samples)
+    return Work(
+        n_prompts=size.n_prompts,
+        n_characters=size.n_characters,
+        d_model=shape.d_model,
+        n_passes=2 if study.controls.random_model else 1,
+        n_answers=n_answers,
+        n_sites=count_sites(study, shape),
+        n_targets=len(study.targets),
+        n_contrasts=sum(contrasts),
+        n_erased=sum(min(n, study.separation.erased_contrasts) for n in contrasts),
+        has_transfer={"D", "C"} <= set(study.target_names),
+    )
+
+
+def _contrasts(study: Study, size: PromptSize) -> list[int]:
+    """Return how many contrasts each pair of a study has whose targets it names."""
     names = {*study.target_names, "topic"}
+    classes = {"D": 1, "R": 1, "C": size.n_topics, "topic": size.n_topics}
     pairs = [pair.split("-", 1) for pair in study.separation.pairs]
-    counted = [pair for pair in pairs if names.issuperset(pair)]
-    return sum(_CONTRASTS.get(z, _CLASSES) * _CONTRASTS.get(w, _CLASSES) for z, w in counted)
+    return [classes.get(z, _CLASSES) * classes.get(w, _CLASSES) for z, w in pairs if names.issuperset((z, w))]
 
 
 def _answering(

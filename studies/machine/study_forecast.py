@@ -1,5 +1,6 @@
 """What each model of a study would take here, from its config alone: no weights are read."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,9 +9,11 @@ from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 
 from unsinter.features.model.memory import MemoryEstimate, batch_bytes
+from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.load import find_model, read_study_prompts
-from unsinter.studies.machine.device_speed import Device, measure_device
+from unsinter.studies.machine.device_speed import Device, measure_device, measure_pace
 from unsinter.studies.machine.forecast import Forecast, ModelShape, PromptSize, forecast, shape_of
+from unsinter.studies.study.built_in_targets import topic_of
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.sections import ModelSource
 
@@ -48,7 +51,8 @@ def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[M
     StudyError : a model's config cannot be read.
     """
     prompts = read_study_prompts(study.prompts, seed=study.seed)
-    cpu = measure_device(torch.float32, device="cpu")
+    cpu = replace(measure_device(torch.float32, device="cpu"), pace=measure_pace())
+    n_topics = count_topics(prompts, study.min_groups)
     for source in study.models:
         if source.activations is not None:
             continue
@@ -62,7 +66,7 @@ def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[M
             batch=batch_bytes(config.get_text_config().to_dict(), item=_ITEM[dtype]),
             activation=_ITEM[dtype],
         )
-        size = prompt_size(source, [prompt.prompt for prompt in prompts])
+        size = replace(prompt_size(source, [prompt.prompt for prompt in prompts]), n_topics=n_topics)
         if n_prompts is not None:
             size = size.scaled_to(n_prompts)
         yield ModelForecast(
@@ -74,6 +78,11 @@ def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[M
             cpu=cpu,
             forecast=forecast(study, shape, memory, device=device, cpu=cpu, size=size),
         )
+
+
+def count_topics(prompts: Sequence[PromptRecord], least: int) -> int:
+    """Return how many topics have as many prompts as a class needs groups."""
+    return sum(n >= least for topic, n in Counter(map(topic_of, prompts)).items() if topic)
 
 
 def weight_bytes(source: ModelSource, shape: ModelShape, dtype: str) -> int:

@@ -11,7 +11,7 @@ from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.tables.columns import Table
 
-_COLUMNS = ("what", "predicted, within a factor of three")
+_COLUMNS = ("what", "predicted")
 
 _MOST_PROMPTS = 10**12
 

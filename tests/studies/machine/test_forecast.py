@@ -1,6 +1,8 @@
 """Predictions are checked against models of known size and against what a real run leaves on disk."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +12,9 @@ from unsinter.features.model.memory import MemoryEstimate, estimate_memory
 from unsinter.features.model.model import load_model
 from unsinter.features.rendering.rendering import render
 from unsinter.studies.cli.commands.run import demo_study_file
-from unsinter.studies.machine.device_speed import Device, measure_device
+from unsinter.studies.machine.device_speed import Device, measure_device, measure_pace
 from unsinter.studies.machine.forecast import (
+    ModelShape,
     PromptSize,
     duration_text,
     forecast,
@@ -19,8 +22,10 @@ from unsinter.studies.machine.forecast import (
 )
 from unsinter.studies.machine.study_forecast import prompt_size, weight_bytes
 from unsinter.studies.planted import model_folder
-from unsinter.studies.study.file import load_study
-from unsinter.studies.study.sections import ModelSource
+from unsinter.studies.study.file import load_study, parse_study
+from unsinter.studies.study.sections import ModelSource, ResponseSource
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks" / "results"
 
 GEMMA_2_9B = Gemma2Config(
     hidden_size=3584,
@@ -184,3 +189,48 @@ def test_activations_of_a_quantised_model_are_stored_in_its_own_type():
         for memory in (whole, quantised)
     ]
     assert stored[0] == stored[1] > 0
+
+
+def test_a_slower_machine_takes_longer_by_its_pace_and_by_its_products():
+    study, shape = load_study(demo_study_file()), shape_of(SMOL)
+    memory = MemoryEstimate(n_parameters=shape.n_parameters, weights=0, batch=0)
+    device = Device(name="cpu", flops=1e11, bytes_per_second=1e10)
+    size = PromptSize(n_prompts=2000, n_characters=320_000)
+    here, slow = (
+        forecast(study, shape, memory, device=device, cpu=cpu, size=size)
+        for cpu in (device, replace(device, pace=3.0, flops=device.flops / 3))
+    )
+    for name in ("start_seconds", "record_seconds", "probing_seconds", "judging_seconds", "transfer_seconds"):
+        assert getattr(slow, name) == pytest.approx(3 * getattr(here, name))
+    assert slow.reading_seconds == here.reading_seconds  # by the device that holds the model
+    assert dict(here.lines())["together"] == duration_text(here.seconds)
+
+
+def measured_runs():
+    figures = json.loads((BENCHMARKS / "growth.json").read_text(encoding="utf-8"))
+    study = parse_study(figures["study"], origin=Path("study.yaml"))
+    return [
+        (study.model_copy(update={"responses": ResponseSource(path=("r.jsonl",), model="tiny")}), run)
+        for run in figures["runs"]
+    ]
+
+
+@pytest.mark.parametrize(("study", "run"), measured_runs(), ids=lambda value: str(value)[:20])
+def test_runs_that_were_measured_are_predicted_within_thirty_percent(study, run):
+    """Whole runs with the machine's speed measured before each (benchmarks/growth.py), by this code."""
+    known = run["predicted_from"]
+    result = forecast(
+        study,
+        ModelShape(**known["shape"]),
+        MemoryEstimate(**known["memory"]),
+        device=Device(**known["device"]),
+        cpu=Device(**known["cpu"]),
+        size=PromptSize(**known["size"]),
+    )
+    assert run["seconds"] / 1.3 < result.seconds < 1.3 * run["seconds"]
+
+
+def test_the_pace_of_this_machine_is_that_of_fits_and_steady():
+    one, other = measure_pace(), measure_pace()
+    assert 0.05 < one < 20
+    assert 1 / 3 < one / other < 3
