@@ -26,7 +26,7 @@ import numpy as np
 from machine import describe
 
 from unsinter.cache import ShardPlan, ls
-from unsinter.cache.entries import Entry, IndexFile, encode_earlier
+from unsinter.cache.entries import IndexFile, ShardEntry, encode_earlier
 from unsinter.cache.folding import fold_if_due, write_index
 from unsinter.cache.key import canonical, identity_key
 from unsinter.cache.manifest import Folder
@@ -59,7 +59,7 @@ def lay_out(root: Path, n_rows: int, *, earlier: bool = False) -> Folder:
         path.mkdir(parents=True)
     folder.identity.write_bytes(canonical(IDENTITY))
     entries = {
-        plan.name(KEY, "float32"): Entry.for_plan(
+        plan.name(KEY, "float32"): ShardEntry.for_plan(
             plan, dtype="float32", d_model=WIDTH, n_bytes=50_000, header_sha256="0" * 64
         )
         for plan in plans(0, n_rows)

@@ -30,7 +30,7 @@ Signature = tuple[tuple[int, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ShardEntry:
     """One complete shard: what it holds, how long the file is, and the SHA-256 of its header.
 
     Attributes
@@ -47,7 +47,7 @@ class Entry:
     header_sha256: str
 
     @classmethod
-    def of(cls, header: ShardHeader) -> "Entry":
+    def of(cls, header: ShardHeader) -> "ShardEntry":
         """Return the entry that a shard's own header implies.
 
         Raises
@@ -63,7 +63,7 @@ class Entry:
         )
 
     @classmethod
-    def for_plan(cls, plan: ShardPlan, **file: Any) -> "Entry":
+    def for_plan(cls, plan: ShardPlan, **file: Any) -> "ShardEntry":
         """Return the entry of a shard that holds what was planned."""
         return cls(rows=pack(plan.rows), layers=plan.layers, positions=plan.positions, **file)
 
@@ -95,7 +95,7 @@ class Entry:
         }
 
 
-Entries = Mapping[str, Entry]
+Entries = Mapping[str, ShardEntry]
 """File name of a shard -> its entry."""
 
 
@@ -171,7 +171,7 @@ def _read(raw: bytes, identity_key: str) -> IndexFile:
     table = json.loads(raw[len(_FIRST_LINE) : end])
     if table["identity"] != identity_key or type(table["has_earlier"]) is not bool:
         raise ValueError("identity")
-    entries, start = dict[str, Entry](), end + 1
+    entries, start = dict[str, ShardEntry](), end + 1
     known: dict[Signature, Signature] = {}
     for shard in table["shards"]:
         stop = start + _natural(shard["rows"]) * KEY_BYTES
@@ -182,7 +182,7 @@ def _read(raw: bytes, identity_key: str) -> IndexFile:
     return IndexFile(entries=entries, next=_natural(table["next"]), has_earlier=table["has_earlier"])
 
 
-def _entry(shard: Mapping[str, Any], rows: bytes, known: dict[Signature, Signature]) -> Entry:
+def _entry(shard: Mapping[str, Any], rows: bytes, known: dict[Signature, Signature]) -> ShardEntry:
     """Return one entry; an error of any kind where a value is missing or not of its type."""
     plan = read_plan([], shard["layers"], shard["positions"])
     layers, positions = known.setdefault((plan.layers, plan.positions), (plan.layers, plan.positions))
@@ -190,7 +190,7 @@ def _entry(shard: Mapping[str, Any], rows: bytes, known: dict[Signature, Signatu
         raise ValueError("dtype or digest")
     if not _SHARD_NAME.fullmatch(shard["name"]) or not rows or has_twins(rows):
         raise ValueError("name or rows")
-    return Entry(
+    return ShardEntry(
         rows=rows,
         layers=layers,
         positions=positions,

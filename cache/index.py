@@ -4,7 +4,7 @@ from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 
 import numpy as np
 
-from unsinter.cache.entries import Entries, Entry, Signature
+from unsinter.cache.entries import Entries, ShardEntry, Signature
 from unsinter.cache.key import KEY_BYTES, pack
 from unsinter.cache.shard import ShardPlan
 
@@ -55,7 +55,7 @@ class RowTable:
         return len({key.tobytes() for key in self._keys})  # two digests that begin with the same eight bytes
 
 
-class Index(Mapping[str, Entry]):
+class Index(Mapping[str, ShardEntry]):
     """What a folder lists by now: the folded shards, and behind them those of single entries.
 
     Attributes
@@ -71,14 +71,14 @@ class Index(Mapping[str, Entry]):
         self.folded = 0
         self.version = 0
         self.earlier: Entries = {}
-        self.loose: dict[int, tuple[str, Entry]] = {}
+        self.loose: dict[int, tuple[str, ShardEntry]] = {}
         self.kinds: dict[tuple[str, int], str] = {}
-        self._entries: dict[str, Entry] = {}
-        self._base: dict[str, Entry] = {}
+        self._entries: dict[str, ShardEntry] = {}
+        self._base: dict[str, ShardEntry] = {}
         self._base_rows: tuple[RowTable, np.ndarray] | None = None
         self._loose_rows: dict[bytes, list[int]] = {}
 
-    def __getitem__(self, name: str) -> Entry:
+    def __getitem__(self, name: str) -> ShardEntry:
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -87,11 +87,11 @@ class Index(Mapping[str, Entry]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def items(self) -> ItemsView[str, Entry]:
+    def items(self) -> ItemsView[str, ShardEntry]:
         """Return all entries as they are at this moment."""
         return self._entries.copy().items()
 
-    def values(self) -> ValuesView[Entry]:
+    def values(self) -> ValuesView[ShardEntry]:
         """Return all entries as they are at this moment."""
         return self._entries.copy().values()
 
@@ -111,7 +111,7 @@ class Index(Mapping[str, Entry]):
             self.kinds.setdefault((entry.dtype, entry.d_model), name)
         self.version += 1
 
-    def add(self, number: int, name: str, entry: Entry) -> None:
+    def add(self, number: int, name: str, entry: ShardEntry) -> None:
         """Add one entry; of two with the name of one shard, the first counts."""
         self.loose[number] = (name, entry)
         if name not in self._entries:
@@ -185,7 +185,7 @@ class Index(Mapping[str, Entry]):
         return self._base_rows
 
 
-def _touches(entry: Entry, request: ShardPlan) -> bool:
+def _touches(entry: ShardEntry, request: ShardPlan) -> bool:
     is_apart = set(entry.layers).isdisjoint(request.layers) or set(entry.positions).isdisjoint(
         request.positions
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from unsinter.cache.atomic import is_temporary, make_folder, move_into, write_atomically
-from unsinter.cache.entries import Entry
+from unsinter.cache.entries import ShardEntry
 from unsinter.cache.errors import CacheError, ForeignShardError, damaged, refused
 from unsinter.cache.folding import fold, folders, free_name, write_anew
 from unsinter.cache.key import canonical, identity_key
@@ -27,7 +27,7 @@ _HARMLESS = {"unlisted", "unfinished"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class CacheFault:
     """One thing that is not as it was written."""
 
     kind: Kind
@@ -44,7 +44,7 @@ class Finding:
 class VerifyReport:
     """What `verify` read, found and moved."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[CacheFault, ...]
     shards_checked: int
     bytes_checked: int
     moved: tuple[Path, ...]
@@ -74,7 +74,7 @@ def verify(
     ------
     CacheError : quarantine or rebuild was asked for and the operating system refused to write.
     """
-    findings: list[Finding] = []
+    findings: list[CacheFault] = []
     moved: list[Path] = []
     n_shards = n_bytes = 0
     for folder in folders(cache_root(root)):
@@ -99,10 +99,10 @@ class Inspection:
 
     def __init__(self, folder: Folder, on_shard: Callable[[Path], None] | None) -> None:
         self.folder = folder
-        self.sound: dict[str, Entry] = {}
+        self.sound: dict[str, ShardEntry] = {}
         self.bad: set[str] = set()
         self.sizes: list[int] = []
-        self.index: dict[str, Entry] | None = None
+        self.index: dict[str, ShardEntry] | None = None
         self.entries: set[Path] = set()
         """Damaged files of one entry each."""
         # Listed before the index is loaded: a shard that a running process adds meanwhile is then in both or
@@ -115,7 +115,7 @@ class Inspection:
                 on_shard(file)
         self.findings += self._check_names()
 
-    def _check_identity(self) -> Iterator[Finding]:
+    def _check_identity(self) -> Iterator[CacheFault]:
         path = self.folder.identity
         # Written before the index and removed after it: where both are missing, a folder is being made or
         # unmade.
@@ -133,24 +133,24 @@ class Inspection:
                 f"{path}: this file is missing or does not hold the identity that its folder is named "
                 "after; move it away and run the study again, which writes it anew: no row is lost."
             )
-            yield Finding(kind="identity", path=path, message=text)
+            yield CacheFault(kind="identity", path=path, message=text)
 
-    def _check_index(self) -> Iterator[Finding]:
+    def _check_index(self) -> Iterator[CacheFault]:
         for path, error in self.folder.damaged_entries().items():
             self.entries.add(path)
-            yield Finding(kind="index", path=path, message=str(error))
+            yield CacheFault(kind="index", path=path, message=str(error))
         self.folder.ignore(self.entries)
         try:
             self.index = dict(self.folder.load())
         except CacheError as error:
             path = self.folder.index if str(self.folder.index) in str(error) else self.folder.manifest
-            yield Finding(kind="index", path=path, message=str(error))
+            yield CacheFault(kind="index", path=path, message=str(error))
 
-    def _check_file(self, file: Path) -> Iterator[Finding]:
+    def _check_file(self, file: Path) -> Iterator[CacheFault]:
         listed = (self.index or {}).get(file.name)
         try:
             self.sizes.append(file.stat().st_size)
-            entry = Entry.of(check_shard(file, identity_key=self.folder.path.name))
+            entry = ShardEntry.of(check_shard(file, identity_key=self.folder.path.name))
             if listed is not None and entry != listed:
                 raise damaged(file, "it is not the shard that the index lists", n_rows=listed.n_rows)
         except FileNotFoundError:
@@ -161,23 +161,23 @@ class Inspection:
             if not isinstance(error.__cause__, PermissionError):  # of which the bytes are nobody's fault
                 self.bad.add(file.name)
             kind: Kind = "foreign" if isinstance(error, ForeignShardError) else "damaged"
-            yield Finding(kind=kind, path=file, message=str(error))
+            yield CacheFault(kind=kind, path=file, message=str(error))
             return
         self.sound[file.name] = entry
         if listed is None and self.index is not None:
             text = f"{file}: this whole shard is not in the index; the next run, or --rebuild, lists it."
-            yield Finding(kind="unlisted", path=file, message=text)
+            yield CacheFault(kind="unlisted", path=file, message=text)
 
-    def _check_names(self) -> Iterator[Finding]:
+    def _check_names(self) -> Iterator[CacheFault]:
         for name, entry in (self.index or {}).items():
             path = self.folder.shards / name
             if self._is_gone(path):
                 self.bad.add(name)
-                yield Finding(kind="gone", path=path, message=str(gone(path, entry)))
+                yield CacheFault(kind="gone", path=path, message=str(gone(path, entry)))
         for path in self.folder.hidden_files():
             if is_temporary(path):
                 text = f"{path}: an unfinished copy; `unsinter cache gc` offers to remove it once abandoned."
-                yield Finding(kind="unfinished", path=path, message=text)
+                yield CacheFault(kind="unfinished", path=path, message=text)
 
     def _is_gone(self, path: Path) -> bool:
         # `gc` strikes a shard off before it removes it, and a writer makes it before it lists it anew: what
@@ -207,7 +207,7 @@ def _set_aside(folder: Folder, inspection: Inspection) -> list[Path]:
 
 def _is_sound(folder: Folder, name: str) -> bool:
     try:
-        entry = Entry.of(check_shard(folder.shards / name, identity_key=folder.path.name))
+        entry = ShardEntry.of(check_shard(folder.shards / name, identity_key=folder.path.name))
         return folder.load().get(name, entry) == entry
     except CacheError:
         return False
@@ -227,7 +227,7 @@ def _rebuild(folder: Folder, inspection: Inspection) -> list[Path]:
     return []
 
 
-def _write_anew(folder: Folder, sound: dict[str, Entry]) -> list[Path]:
+def _write_anew(folder: Folder, sound: dict[str, ShardEntry]) -> list[Path]:
     moved = []
     if folder.index.exists():
         # A copy: where the index is missing, nothing can be read or filled until it is written again.

@@ -34,7 +34,7 @@ class DamagedFileError(UnsinterError, ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class FileEntry:
     """What one file held when it was listed."""
 
     sha256: str
@@ -43,7 +43,7 @@ class Entry:
     """Lines are added behind what is listed: only the first ``size`` bytes are compared."""
 
     @classmethod
-    def of(cls, path: Path, *, grows: bool = False) -> "Entry":
+    def of(cls, path: Path, *, grows: bool = False) -> "FileEntry":
         """Return the entry of a file as it is now.
 
         Raises
@@ -70,7 +70,7 @@ class Inventory:
     """Files below ``folder`` by relative name, with slashes; ``about`` is text that the writer adds."""
 
     folder: Path
-    files: Mapping[str, Entry] = field(default_factory=dict)
+    files: Mapping[str, FileEntry] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -102,7 +102,9 @@ class Inventory:
     def of(cls, folder: Path, names: Iterable[str], *, about: Mapping[str, str] | None = None) -> "Inventory":
         """Return the inventory of files as they are now."""
         return cls(
-            folder=folder, files={name: Entry.of(folder / name) for name in names}, about=dict(about or {})
+            folder=folder,
+            files={name: FileEntry.of(folder / name) for name in names},
+            about=dict(about or {}),
         )
 
     def encoded(self) -> bytes:
@@ -205,10 +207,10 @@ def _digest(path: Path, size: int) -> str:
     return total.hexdigest()
 
 
-def _entries(table: Mapping[str, Any]) -> dict[str, Entry]:
+def _entries(table: Mapping[str, Any]) -> dict[str, FileEntry]:
     entries = {}
     for name, fields in table.items():
-        entry = Entry(sha256=fields["sha256"], size=fields["size"], grows=fields.get("grows", False))
+        entry = FileEntry(sha256=fields["sha256"], size=fields["size"], grows=fields.get("grows", False))
         is_entry = (
             _is_inside(name)
             and isinstance(entry.sha256, str)

@@ -39,7 +39,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Leftover:
     """A file that may go."""
 
     path: Path
@@ -51,7 +51,7 @@ class Candidate:
 class GcReport:
     """What no study names, and whether it was removed."""
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Leftover, ...]
     removed: bool
     in_use: tuple[Path, ...] = ()
     """Folders that a running process fills or reads; nothing of them is a candidate."""
@@ -100,7 +100,7 @@ def gc(
             "uses it, and studies of other machines cannot be seen from here; once no run needs a model, "
             "remove what lies under its key (`unsinter cache ls`) with the store's own tools."
         )
-    candidates: list[Candidate] = []
+    candidates: list[Leftover] = []
     in_use: list[Path] = []
     doubtful: list[Path] = []
     for folder in folders(root):
@@ -169,7 +169,7 @@ def _candidates(
     keep: Collection[str],
     *,
     quarantined: bool,
-) -> Iterator[Candidate]:
+) -> Iterator[Leftover]:
     needed = set(keep).union(*(ref.shards(index) for ref in references if not ref.is_stale))
     for file in folder.shard_files():
         if file.name not in needed and file.suffix == ".safetensors":
@@ -186,9 +186,9 @@ def _candidates(
             yield from _candidate(file, "moved aside by verify")
 
 
-def _candidate(file: Path, reason: str) -> Iterator[Candidate]:
+def _candidate(file: Path, reason: str) -> Iterator[Leftover]:
     with suppress(FileNotFoundError):  # a list of what may go is made beside those that write and remove
-        yield Candidate(path=file, n_bytes=file.stat().st_size, reason=reason)
+        yield Leftover(path=file, n_bytes=file.stat().st_size, reason=reason)
 
 
 def _is_being_written(folder: Folder, temporary: Path) -> bool:
@@ -200,7 +200,7 @@ def _is_being_written(folder: Folder, temporary: Path) -> bool:
         return not free
 
 
-def _remove(folder: Folder, index: Index, candidates: list[Candidate]) -> None:
+def _remove(folder: Folder, index: Index, candidates: list[Leftover]) -> None:
     # Struck off the index first: a kill in between leaves whole unlisted files, not entries without a file.
     names = {candidate.path.name for candidate in candidates if candidate.path.parent == folder.shards}
     if names & index.keys():

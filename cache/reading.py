@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from unsinter.cache.entries import Entry
+from unsinter.cache.entries import ShardEntry
 from unsinter.cache.errors import CacheError, damaged, unreadable
 from unsinter.cache.index import Index, RowTable, as_keys
 from unsinter.cache.key import pack
@@ -168,7 +168,7 @@ class ShardReader:
                 yield waiting[0]
                 waiting.popleft()[1].close()
 
-    def _open(self, part: Part, entry: Entry, place: Site) -> Ranges:
+    def _open(self, part: Part, entry: ShardEntry, place: Site) -> Ranges:
         path = self._path(part.name)
         try:
             file = open_ranges(path)
@@ -188,7 +188,7 @@ class ShardReader:
             self._paths[name] = self._folder / name
         return self._paths[name]
 
-    def _read(self, name: str, file: Ranges, entry: Entry, *, place: Site, out: np.ndarray) -> None:
+    def _read(self, name: str, file: Ranges, entry: ShardEntry, *, place: Site, out: np.ndarray) -> None:
         path = self._path(name)
         try:
             known = self._header(path, file, entry, place)
@@ -200,7 +200,7 @@ class ShardReader:
         except OSError as error:
             raise unreadable(error, path) from error
 
-    def _header(self, path: Path, file: Ranges, entry: Entry, place: Site) -> _Known:
+    def _header(self, path: Path, file: Ranges, entry: ShardEntry, place: Site) -> _Known:
         seen = file.version()
         known = self._headers.get(path.name)
         if known is not None and known.seen == seen and known.header.sha256 == entry.header_sha256:
@@ -214,7 +214,7 @@ class ShardReader:
         return self._headers[path.name]
 
 
-def gone(path: Path, entry: Entry) -> CacheError:
+def gone(path: Path, entry: ShardEntry) -> CacheError:
     """Return the error for a shard that the index lists and the folder lacks."""
     return CacheError(
         f"{path}: this shard is listed in the index and is gone; put it back, or run `unsinter cache "
@@ -222,7 +222,7 @@ def gone(path: Path, entry: Entry) -> CacheError:
     )
 
 
-def _n_values(entry: Entry) -> int:
+def _n_values(entry: ShardEntry) -> int:
     return entry.n_rows * entry.d_model
 
 

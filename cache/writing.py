@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from unsinter.cache.atomic import Chunks, naming_once
-from unsinter.cache.entries import Entry, IndexFile
+from unsinter.cache.entries import IndexFile, ShardEntry
 from unsinter.cache.errors import CacheError, refused
 from unsinter.cache.index import Index
 from unsinter.cache.manifest import Folder
@@ -88,7 +88,7 @@ def _write_once(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dt
             return 0
         if not is_ours:  # a killed process left it, or one without working locks is about to list it
             return 0 if adopt(folder, plan, dtype=dtype) else None
-        entry = Entry.for_plan(
+        entry = ShardEntry.for_plan(
             plan, dtype=dtype, d_model=arrays[0].shape[2], n_bytes=n_bytes, header_sha256=header_sha256
         )
         if list_shard(folder, path.name, entry):
@@ -100,7 +100,7 @@ def _write_once(folder: Folder, plan: ShardPlan, arrays: list[np.ndarray], *, dt
     return None
 
 
-def list_shard(folder: Folder, name: str, entry: Entry) -> bool:
+def list_shard(folder: Folder, name: str, entry: ShardEntry) -> bool:
     """Add a whole shard to the index, and say so; False where the shard or any of its rows is listed already.
 
     The entry gets the number after the last that was read; where another writer took that number, its entry
@@ -128,7 +128,7 @@ def list_shard(folder: Folder, name: str, entry: Entry) -> bool:
     return False
 
 
-def _is_new(index: Index, entry: Entry) -> bool:
+def _is_new(index: Index, entry: ShardEntry) -> bool:
     return len(index.rows_not_held(entry.plan)) == entry.n_rows
 
 
@@ -151,7 +151,7 @@ def adopt(folder: Folder, plan: ShardPlan, *, dtype: str) -> bool:
     if not path.exists():
         return False
     try:
-        entry = Entry.of(check_shard(path, identity_key=folder.path.name))
+        entry = ShardEntry.of(check_shard(path, identity_key=folder.path.name))
     except CacheError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return False  # withdrawn by a writer that met another's rows

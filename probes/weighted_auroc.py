@@ -50,7 +50,7 @@ def auroc(
     wins, losses = np.flatnonzero(positive), np.flatnonzero(~positive)
     losses = losses[np.argsort(scores[losses])]
     wins = wins[np.argsort(scores[wins])]
-    places = Places.of(scores[wins], scores[losses])
+    places = RankPlaces.of(scores[wins], scores[losses])
     value = np.empty(len(weights))
     for start in range(0, len(weights), _BLOCK):
         block = weights.T[:, start : start + _BLOCK]
@@ -62,7 +62,7 @@ def auroc(
     return value
 
 
-class Places:
+class RankPlaces:
     """Where positives stand among negatives.
 
     Attributes
@@ -75,7 +75,7 @@ class Places:
         self.tied = first != last
 
     @classmethod
-    def of(cls, positive: LabelArray, negative: LabelArray) -> "Places":
+    def of(cls, positive: LabelArray, negative: LabelArray) -> "RankPlaces":
         """Return the places of scores (n_positives,) among those of negatives (n_negatives,), which rise."""
         first, last = (np.searchsorted(negative, positive, side) for side in ("left", "right"))
         return cls(first, last)
@@ -113,7 +113,7 @@ def _stratified_auroc(
         return value
     own, starts = np.unique(stratum[wins], return_index=True)
     edges = np.searchsorted(key[losses], np.stack([own, own + 1]) * step)
-    places = Places.of(key[wins], key[losses])
+    places = RankPlaces.of(key[wins], key[losses])
     base = np.repeat(edges[0], np.diff(np.append(starts, len(wins))))
     for start in range(0, len(weights), _BLOCK):
         block = weights.T[:, start : start + _BLOCK]

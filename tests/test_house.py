@@ -135,6 +135,17 @@ def test_no_helper_of_the_tests_stands_twice(repository):
     assert [places for places in bodies.values() if len(places) > 1] == []
 
 
+def test_a_class_has_a_name_of_its_own(repository):
+    names = Counter(
+        node.name
+        for folder in FOLDERS
+        for path in (repository / folder).rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, times in names.items() if times > 1] == []
+
+
 def test_no_folder_holds_more_modules_than_one_can_look_through(repository):
     folders = (*FOLDERS, "tests", "benchmarks", "docs")
     paths = [path for folder in folders for path in (repository / folder).rglob("*.py")]

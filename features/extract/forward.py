@@ -17,7 +17,7 @@ Spans = Sequence[Sequence[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class StreamReader:
     """How to read a model's stream: on which side to pad, with which id, and who counts positions."""
 
     model: ChatModel
@@ -106,9 +106,9 @@ class _Places:
         return taken
 
 
-def make_reader(model: ChatModel, *, padding_side: str) -> Reader:
+def make_reader(model: ChatModel, *, padding_side: str) -> StreamReader:
     """Return a reader for right padding, where every model counts positions right by itself."""
-    return Reader(
+    return StreamReader(
         model=model,
         padding_side=padding_side,
         pad_id=pad_id(model),

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from unsinter.cache.errors import UnsinterError
-from unsinter.features.extract.forward import Reader
+from unsinter.features.extract.forward import StreamReader
 from unsinter.features.extract.selfcheck import Deviation, self_check
 from unsinter.features.rendering.batches import plan_batches
 from unsinter.features.rendering.positions import resolve_position
@@ -28,7 +28,7 @@ class ExtractionError(UnsinterError, ValueError):
 class ShardProducer:
     """One extraction under way; ``produce`` is what a store calls for each shard that it lacks."""
 
-    reader: Reader
+    reader: StreamReader
     rows: Mapping[str, RenderedPrompt]
     budget: int
     progress: Callable[[int, int], None] | None

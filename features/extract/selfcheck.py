@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from unsinter.cache.errors import UnsinterError
-from unsinter.features.extract.forward import Reader, Spans
+from unsinter.features.extract.forward import Spans, StreamReader
 from unsinter.features.rendering.rendering import RenderedPrompt
 
 logger = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ class Deviation:
 
 
 def self_check(
-    reader: Reader, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]
-) -> tuple[Reader, Deviation]:
+    reader: StreamReader, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]
+) -> tuple[StreamReader, Deviation]:
     """Compare a few rows of different lengths, and settle who counts positions under left padding.
 
     Returns the reader to use and its deviation, and logs a warning above the tolerance of the dtype. Where
@@ -62,7 +62,7 @@ def self_check(
     readers = [reader]
     if reader.padding_side == "left":
         readers += [replace(reader, first_position=first) for first in _first_positions(reader)]
-    best: tuple[Reader, Deviation] | None = None
+    best: tuple[StreamReader, Deviation] | None = None
     for candidate in readers:
         try:
             together = candidate.read(some_rows, some_spans, layers=layers)
@@ -98,7 +98,7 @@ def self_check(
     return chosen, deviation
 
 
-def _first_positions(reader: Reader) -> list[int]:
+def _first_positions(reader: StreamReader) -> list[int]:
     """List where a model may start to count: at zero, or past the padding index of its position table."""
     tables = [
         module

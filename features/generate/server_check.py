@@ -30,7 +30,7 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class ServerComparison:
     """How far the answers of a server are those of the loaded model."""
 
     n_prompts: int
@@ -49,7 +49,7 @@ def compare_with_model(
     *,
     settings: GenerationSettings,
     server: AnswerServer,
-) -> Comparison:
+) -> ServerComparison:
     """Have a few prompts answered greedily by server and model, and count the answers that differ.
 
     Both are stored beside the file of answers, ``path_of`` the settings. As long as that file lacks answers,
@@ -87,7 +87,7 @@ def compare_with_model(
         "within %d tokens",
         server.model, len(rows), n_differ, 100 * n_differ / max(len(rows), 1), check.greedy.max_new_tokens,
     )  # fmt: skip
-    return Comparison(
+    return ServerComparison(
         n_prompts=len(rows),
         n_differ=n_differ,
         max_new_tokens=check.greedy.max_new_tokens,

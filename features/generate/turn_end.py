@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from unsinter.features.generate.response_text import response_text
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE
-from unsinter.features.rendering.framing import Frame, RenderError, encode, render_messages
+from unsinter.features.rendering.framing import RenderError, TemplateFrame, encode, render_messages
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def _say(model: ChatModel, end: AnswerEnd, mark: str) -> None:
 
 def _behind_an_answer(model: ChatModel) -> str | None:
     """Return what the template writes behind an answer, else before the next prompt; None if unknown."""
-    bare = Frame(
+    bare = TemplateFrame(
         kind="chat", system=None, options={}, prefix="", suffix="", prefix_ids=(), suffix_ids=(),
         date=DEFAULT_DATE,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import naming
 from unsinter.cache.location import expand_home
 from unsinter.features.labelling.agreement import Agreement, agree, agree_by_model
-from unsinter.features.labelling.judges import Item, Judge, RulesJudge
+from unsinter.features.labelling.judges import Judge, JudgedItem, RulesJudge
 from unsinter.features.labelling.label import ResponseLabel
 from unsinter.features.labelling.spellings import read_refusal
 from unsinter.features.records.known_names import listing
@@ -118,7 +118,7 @@ def _in_the_way(out: Path) -> RecordError:
     return RecordError(f"{out} exists; name another file or move it away.")
 
 
-def _item(row: Row, path: Path, prompts: Mapping[str, str]) -> Item:
+def _item(row: Row, path: Path, prompts: Mapping[str, str]) -> JudgedItem:
     if "response_opening" not in row.values:
         fault = "is missing; give a string, or null if withheld"
         raise RecordError.at(path, fault, row=row.number, field="response_opening")
@@ -127,7 +127,7 @@ def _item(row: Row, path: Path, prompts: Mapping[str, str]) -> Item:
         fault = f"must be a string or null; got {abbreviate(opening)}"
         raise RecordError.at(path, fault, row=row.number, field="response_opening")
     prompt = row.values.get("prompt", prompts.get(str(row.values.get("prompt_id"))))
-    return Item(
+    return JudgedItem(
         id=str(row.values.get("id", f"row {row.number}")),
         opening=opening,
         prompt=prompt if isinstance(prompt, str) else None,

@@ -5,10 +5,10 @@ from typing import Any
 from unsinter.cache.json_text import JsonTextError, parse_json
 from unsinter.features.endpoint.exchange import Reply
 from unsinter.features.labelling.classifier import REFUSAL_CLASSES
-from unsinter.features.labelling.judges import Item, JudgeError
+from unsinter.features.labelling.judges import JudgedItem, JudgeError
 
 
-def completion_text(reply: Reply, item: Item) -> str:
+def completion_text(reply: Reply, item: JudgedItem) -> str:
     """Return the text of a chat completion.
 
     Raises
@@ -35,7 +35,7 @@ def completion_text(reply: Reply, item: Item) -> str:
     return content
 
 
-def refusal_in(answer: str, item: Item) -> str:
+def refusal_in(answer: str, item: JudgedItem) -> str:
     """Return the class of R that an answer names.
 
     Raises

@@ -73,7 +73,7 @@ _NEGATION = re.compile(r"\b(?:no|not|cannot|never|nothing|none|nor|refus\w+|i de
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class RefusalDecision:
     """R with its probabilities, or None with the reason under ``provenance["missing"]``."""
 
     refusal: str | None
@@ -81,7 +81,7 @@ class Decision:
     provenance: Mapping[str, str]
 
 
-def decide(part: str, *, model: RefusalModel, truncated: bool) -> Decision:
+def decide(part: str, *, model: RefusalModel, truncated: bool) -> RefusalDecision:
     """Decide R from the part of an answer that is read.
 
     ``truncated`` matters only where the text ends before what is read of an answer: a longer one is cut
@@ -98,12 +98,14 @@ def decide(part: str, *, model: RefusalModel, truncated: bool) -> Decision:
     return _by_model(part, model, language=language.code or "none", is_cut=is_cut)
 
 
-def _unread(language: Language) -> Decision:
+def _unread(language: Language) -> RefusalDecision:
     reason = UNTOLD_LANGUAGE if language.code is None else f"{UNREAD_LANGUAGE}: {language.code}"
-    return Decision(refusal=None, provenance={"language": language.code or "unknown", "missing": reason})
+    return RefusalDecision(
+        refusal=None, provenance={"language": language.code or "unknown", "missing": reason}
+    )
 
 
-def _by_phrases(part: str, code: str, *, is_cut: bool) -> Decision:
+def _by_phrases(part: str, code: str, *, is_cut: bool) -> RefusalDecision:
     first: dict[str, int] = {}
     for move in find_moves(part, language=code):
         first.setdefault(move.name, move.start)
@@ -114,10 +116,10 @@ def _by_phrases(part: str, code: str, *, is_cut: bool) -> Decision:
         refusal = None
     if refusal is None:
         provenance["missing"] = CUT if is_cut else UNKNOWN
-    return Decision(refusal=refusal, provenance=provenance)
+    return RefusalDecision(refusal=refusal, provenance=provenance)
 
 
-def _by_model(part: str, model: RefusalModel, *, language: str, is_cut: bool) -> Decision:
+def _by_model(part: str, model: RefusalModel, *, language: str, is_cut: bool) -> RefusalDecision:
     chances = model.probabilities(part)
     scores = {name: float(chance) for name, chance in zip(REFUSAL_CLASSES, chances, strict=True)}
     best = max(scores, key=scores.__getitem__)
@@ -132,9 +134,9 @@ def _by_model(part: str, model: RefusalModel, *, language: str, is_cut: bool) ->
     elif (not moves and not is_known) or _is_doubtful(part, moves, best, scores[best]):
         missing = UNKNOWN
     else:
-        return Decision(refusal=best, scores=scores, provenance=provenance)
+        return RefusalDecision(refusal=best, scores=scores, provenance=provenance)
     likeliest = f"{best} {scores[best]:.2f}"
-    return Decision(refusal=None, provenance=provenance | {"missing": missing, "likeliest": likeliest})
+    return RefusalDecision(refusal=None, provenance=provenance | {"missing": missing, "likeliest": likeliest})
 
 
 def _is_doubtful(part: str, moves: Set[str], best: str, chance: float) -> bool:

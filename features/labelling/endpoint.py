@@ -9,7 +9,7 @@ from unsinter.features.endpoint.exchange import NoAnswerError, Reply, Unreadable
 from unsinter.features.endpoint.many import ask_many
 from unsinter.features.labelling.answers import AnswerFolder
 from unsinter.features.labelling.completions import completion_text, refusal_in
-from unsinter.features.labelling.judges import Item, JudgeError
+from unsinter.features.labelling.judges import JudgedItem, JudgeError
 from unsinter.features.labelling.label import ResponseLabel, complete, missing_reason
 from unsinter.features.labelling.patterns import RULES_VERSION
 from unsinter.features.labelling.prose.reasoning import answer_of
@@ -57,7 +57,7 @@ class EndpointJudge:
         self.workers = workers
         self.name = f"endpoint:{model}"
 
-    def judge(self, items: Sequence[Item]) -> list[ResponseLabel]:
+    def judge(self, items: Sequence[JudgedItem]) -> list[ResponseLabel]:
         """Label every item.
 
         Raises
@@ -82,7 +82,7 @@ class EndpointJudge:
         )
         return [labels[place] for place in range(len(items))]
 
-    async def _label(self, item: Item, asker: Asker) -> ResponseLabel:
+    async def _label(self, item: JudgedItem, asker: Asker) -> ResponseLabel:
         provenance = {
             "labeller": self.name,
             "model": self.model,
@@ -106,7 +106,7 @@ class EndpointJudge:
         provenance["answer"] = "stored" if stored else "asked"
         return complete(str(item.opening), refusal=refusal, scores={}, provenance=provenance)
 
-    async def _ask(self, text: str, item: Item, asker: Asker) -> Reply:
+    async def _ask(self, text: str, item: JudgedItem, asker: Asker) -> Reply:
         body = {"model": self.model, "temperature": 0, "messages": [{"role": "user", "content": text}]}
         url = f"{self.url}/chat/completions"
         try:

@@ -18,7 +18,7 @@ class JudgeError(UnsinterError, ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class JudgedItem:
     """A response to judge: its record id (for messages), its opening, its prompt where known, and whether
     it was cut."""
 
@@ -33,7 +33,7 @@ class Judge(Protocol):
 
     name: str
 
-    def judge(self, items: Sequence[Item]) -> list[ResponseLabel]:
+    def judge(self, items: Sequence[JudgedItem]) -> list[ResponseLabel]:
         """Return one label per item, in order; items without text get a missing label."""
         ...
 
@@ -43,7 +43,7 @@ class RulesJudge:
 
     name = "rules"
 
-    def judge(self, items: Sequence[Item]) -> list[ResponseLabel]:
+    def judge(self, items: Sequence[JudgedItem]) -> list[ResponseLabel]:
         """Label every item."""
         return [label_response(i.opening, prompt=i.prompt, truncated=i.truncated) for i in items]
 
@@ -93,7 +93,7 @@ class HuggingFaceJudge:
         self.name = f"hf:{folder.name}"
         self.digest = _weights_digest(folder)
 
-    def judge(self, items: Sequence[Item]) -> list[ResponseLabel]:
+    def judge(self, items: Sequence[JudgedItem]) -> list[ResponseLabel]:
         """Label every item by its answer, without reasoning; one longer than the model's window is cut at
         its end."""
         provenance = {"labeller": self.name, "model": self.digest, "rules": RULES_VERSION}

@@ -5,10 +5,10 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from unsinter.features.model.verify import Stack, UnknownArchitectureError, verify_stack
+from unsinter.features.model.verify import BlockStack, UnknownArchitectureError, verify_stack
 
 
-def locate_stack(model: PreTrainedModel) -> Stack:
+def locate_stack(model: PreTrainedModel) -> BlockStack:
     """Return the verified stack of blocks of ``model``.
 
     Raises
@@ -70,4 +70,4 @@ def _candidates(
     return matching or entries
 
 
-__all__ = ["Stack", "UnknownArchitectureError", "locate_stack"]
+__all__ = ["BlockStack", "UnknownArchitectureError", "locate_stack"]

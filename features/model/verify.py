@@ -19,7 +19,7 @@ class UnknownArchitectureError(UnsinterError, ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
+class BlockStack:
     """A verified list of blocks and how to run it."""
 
     backbone: PreTrainedModel
@@ -47,7 +47,7 @@ class _Trace:
     after: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
 
-def verify_stack(path: str, backbone: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> Stack:
+def verify_stack(path: str, backbone: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> BlockStack:
     """Prove on one short batch that hooks on ``blocks`` read the stream, and how to run the backbone."""
     ids, mask = _probe_batch(backbone)
     in_8_bits = bool(getattr(backbone, "is_loaded_in_8bit", False))
@@ -69,7 +69,7 @@ def verify_stack(path: str, backbone: PreTrainedModel, blocks: tuple[nn.Module, 
         raise UnknownArchitectureError(
             f"a short forward pass failed with {type(error).__name__}: {first_line}"
         ) from error
-    return Stack(
+    return BlockStack(
         backbone=backbone,
         blocks=blocks,
         path=path,

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from unsinter.features.records.columns import Column
 from unsinter.features.records.names import name_key
 from unsinter.features.records.record import LONGEST_SHOWN, RecordError, abbreviate
-from unsinter.features.records.rows import Rows
+from unsinter.features.records.rows import FileRows
 
 _COMPARED = 1_000
 """Columns among which a misspelt one is looked for."""
@@ -29,7 +29,7 @@ def listing(names: Iterable[str]) -> str:
     return ", ".join(shown) + (f" and {len(names) - 15} more" if len(names) > 15 else "")
 
 
-def check_columns(table: Rows, columns: Mapping[str, Column], fields: Mapping[str, FieldInfo]) -> None:
+def check_columns(table: FileRows, columns: Mapping[str, Column], fields: Mapping[str, FieldInfo]) -> None:
     """Refuse a map of an unknown field or to an unknown column, and a file without a required column."""
     for name, column in columns.items():
         if name not in fields:
@@ -45,7 +45,7 @@ def check_columns(table: Rows, columns: Mapping[str, Column], fields: Mapping[st
             raise RecordError.at(table.name, fault, field=name)
 
 
-def _refuse_look_alikes(table: Rows, columns: Mapping[str, Column], fields: Collection[str]) -> None:
+def _refuse_look_alikes(table: FileRows, columns: Mapping[str, Column], fields: Collection[str]) -> None:
     """Refuse a column that is named as a field of ours but for case or blanks, and that nothing maps.
 
     Left as it is, ``Harmful`` would be a column like any other, and no prompt harmful or harmless.

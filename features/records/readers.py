@@ -21,13 +21,13 @@ from unsinter.features.records.record import (
     ResponseRecord,
     abbreviate,
 )
-from unsinter.features.records.rows import Rows, read_rows
+from unsinter.features.records.rows import FileRows, read_rows
 from unsinter.features.records.several_names import NamesReader
 from unsinter.features.records.text_rows import Row
 
 RecordT = TypeVar("RecordT", PromptRecord, ResponseRecord, OpeningRecord)
 Kind = Literal["prompts", "responses", "openings"]
-Source = str | Path | Rows | Iterable[Mapping[str, Any]]
+Source = str | Path | FileRows | Iterable[Mapping[str, Any]]
 """A path, a `datasets.Dataset`, mappings in memory, or what `read_rows` made of one of them."""
 
 NO_COLUMNS: ColumnMap = {}
@@ -169,7 +169,7 @@ def _parts(source: Source | Sequence[str | Path]) -> Iterable[Source]:
 class _Reading:
     """How the rows of one file become values of our fields, and what could not be read."""
 
-    table: Rows
+    table: FileRows
     columns: Mapping[str, Column]
     known: tuple[str, ...]
     declared: Mapping[str, Any]

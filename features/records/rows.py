@@ -32,7 +32,7 @@ class Reread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class FileRows:
     """All rows of one file."""
 
     name: str
@@ -62,7 +62,7 @@ Read = tuple[Iterable[Row], dict[str, Classes]]
 """Rows, and the columns in which numbers stand for names."""
 
 
-def read_rows(source: object) -> Rows:
+def read_rows(source: object) -> FileRows:
     """Return the rows of a file, a folder saved by `datasets`, a `datasets.Dataset` or mappings in memory.
 
     Rows that were read already are returned as they are. All rows are read once before this returns, and
@@ -73,7 +73,7 @@ def read_rows(source: object) -> Rows:
     FileNotFoundError : there is no such file.
     RecordError : the file is of an unknown kind, is damaged, or holds no row.
     """
-    if isinstance(source, Rows):
+    if isinstance(source, FileRows):
         return source
     if isinstance(source, str | Path):
         path = expand_home(source)
@@ -91,7 +91,7 @@ def read_rows(source: object) -> Rows:
         raise TypeError(f"Records are read from a path, a Dataset or mappings; got {type(source).__name__}.")
     rows = Reread(lambda: _named(read, classes, name)) if classes else read
     first, columns = _first_and_columns(rows, name)
-    return Rows(name=name, rows=rows, first=first, columns=columns, is_text=is_text, classes=classes)
+    return FileRows(name=name, rows=rows, first=first, columns=columns, is_text=is_text, classes=classes)
 
 
 def _way_to_mappings(source: object) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from unsinter.features.model.model import ChatModel
-from unsinter.features.rendering.framing import Frame, apply_template, dates_around, make_frame
+from unsinter.features.rendering.framing import TemplateFrame, apply_template, dates_around, make_frame
 from unsinter.features.rendering.positions import available_positions, resolve_position
 from unsinter.features.rendering.rendering import RenderedPrompt
 from unsinter.features.rendering.template_input import RenderError, TemplateInput, template_variables
@@ -48,7 +48,7 @@ def _whether_taken(model: ChatModel, beside: TemplateInput) -> str:
     return "yes"
 
 
-def _own_system(model: ChatModel, frame: Frame) -> str:
+def _own_system(model: ChatModel, frame: TemplateFrame) -> str:
     """Say whether the template writes a system text of its own where it is given none."""
     try:
         empty, _ = apply_template(model, replace(frame, system=""), "?", where="a trial prompt")
@@ -59,7 +59,7 @@ def _own_system(model: ChatModel, frame: Frame) -> str:
     return "the template writes one of its own" if longer else "nothing is put in its place"
 
 
-def _dates(frame: Frame, dates: Sequence[str]) -> str:
+def _dates(frame: TemplateFrame, dates: Sequence[str]) -> str:
     if dates:
         return f"yes, as {', '.join(map(repr, dates))} for {frame.date}"
     return "yes, but it shows no date" if frame.dates_shown else "no"

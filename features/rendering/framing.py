@@ -25,7 +25,7 @@ _OTHER = "vexing jocks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class TemplateFrame:
     """What the template puts around every prompt."""
 
     kind: Literal["chat", "raw"]
@@ -55,7 +55,7 @@ def make_frame(
     template: TemplateChoice = "auto",
     beside: TemplateInput | None = None,
     date: str = DEFAULT_DATE,
-) -> Frame:
+) -> TemplateFrame:
     """Return what the template puts before and after a prompt, as text and as token ids.
 
     Raises
@@ -68,7 +68,7 @@ def make_frame(
         raise RenderError(
             f"{name[beside.digests[0][0]]} needs a chat template; it cannot be used with template='raw'."
         )
-    bare = Frame(
+    bare = TemplateFrame(
         kind=kind,
         system=beside.system,
         examples=tuple(beside.examples),
@@ -104,7 +104,7 @@ def dates_around(
     return tuple(shown for shown in frame.dates_shown if shown in frame.prefix + frame.suffix)
 
 
-def _check_taken(model: ChatModel, frame: Frame) -> None:
+def _check_taken(model: ChatModel, frame: TemplateFrame) -> None:
     """Raise RenderError for what the template is given and does not show: it would change nothing."""
     check_options(model.tokenizer, frame.options, name=model.name)
     texts = [] if frame.system is None else [("the system text", replace(frame, system=_OTHER))]
@@ -137,7 +137,7 @@ def _kind(model: ChatModel, template: str) -> Literal["chat", "raw"]:
     return "raw"
 
 
-def _unused(model: ChatModel, bare: Frame) -> list[str]:
+def _unused(model: ChatModel, bare: TemplateFrame) -> list[str]:
     """Return two sentinels that the template and the system text do not contain themselves."""
     if bare.kind == "raw":
         return list(_SENTINELS[:2])
@@ -146,7 +146,7 @@ def _unused(model: ChatModel, bare: Frame) -> list[str]:
     return free[:2] if len(free) > 1 else list(_SENTINELS[:2])
 
 
-def _frame_around(model: ChatModel, bare: Frame, sentinel: str) -> Frame:
+def _frame_around(model: ChatModel, bare: TemplateFrame, sentinel: str) -> TemplateFrame:
     """Return the frame as seen around one sentinel."""
     is_chat = bare.kind == "chat"
     full, shown = apply_template(model, bare, sentinel, where="a trial prompt") if is_chat else (sentinel, ())
@@ -175,7 +175,7 @@ def _frame_around(model: ChatModel, bare: Frame, sentinel: str) -> Frame:
 
 
 def _frame_ids_without_offsets(
-    model: ChatModel, bare: Frame, prefix: str, suffix: str
+    model: ChatModel, bare: TemplateFrame, prefix: str, suffix: str
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return prefix and suffix ids where no offsets are reported; each prompt is checked against them."""
     if bare.kind == "chat":
@@ -190,7 +190,9 @@ def _frame_ids_without_offsets(
     )
 
 
-def apply_template(model: ChatModel, frame: Frame, text: str, *, where: str) -> tuple[str, tuple[str, ...]]:
+def apply_template(
+    model: ChatModel, frame: TemplateFrame, text: str, *, where: str
+) -> tuple[str, tuple[str, ...]]:
     """Return one user turn rendered up to where the model would answer, and every date that it shows.
 
     The turn stands after the system text and the examples, if any.
@@ -202,7 +204,7 @@ def apply_template(model: ChatModel, frame: Frame, text: str, *, where: str) -> 
 def render_messages(
     model: ChatModel,
     messages: Sequence[Mapping[str, str]],
-    frame: Frame,
+    frame: TemplateFrame,
     *,
     add_generation_prompt: bool,
     where: str,
@@ -224,7 +226,7 @@ def render_messages(
 
 
 __all__ = [
-    "Frame",
+    "TemplateFrame",
     "RenderError",
     "TemplateChoice",
     "apply_template",

@@ -10,9 +10,9 @@ from typing import Unpack
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, checked_date
 from unsinter.features.rendering.framing import (
-    Frame,
     RenderError,
     TemplateChoice,
+    TemplateFrame,
     apply_template,
     check_bos,
     encode,
@@ -112,7 +112,7 @@ def whole_identity(model: ChatModel, rendered: Sequence[RenderedPrompt]) -> dict
     return {**dict.fromkeys(PARTS, ""), **rendered_identity(model, rendered)}
 
 
-def _compose(model: ChatModel, frame: Frame, text: str, *, where: str) -> tuple[str, tuple[int, int]]:
+def _compose(model: ChatModel, frame: TemplateFrame, text: str, *, where: str) -> tuple[str, tuple[int, int]]:
     """Return the rendered text and the characters of the user's text in it."""
     if frame.kind == "raw":
         return text, (0, len(text))
@@ -130,7 +130,7 @@ def _compose(model: ChatModel, frame: Frame, text: str, *, where: str) -> tuple[
 
 def _locate(
     model: ChatModel,
-    frame: Frame,
+    frame: TemplateFrame,
     *,
     prompt_id: str,
     place: tuple[int, int],

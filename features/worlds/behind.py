@@ -28,7 +28,7 @@ LEAST_PHI = 0.05
 _GRID = np.linspace(-6, 6, 4001)
 
 
-class Labels(NamedTuple):
+class WorldLabels(NamedTuple):
     """Truth of every row: family (n,), z (n,), w (n,), category (n,)."""
 
     family: Codes
@@ -53,7 +53,7 @@ class Behind:
     covariates: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
 
-DrawBehind: TypeAlias = Callable[[Labels, Knobs, np.random.Generator], Behind]
+DrawBehind: TypeAlias = Callable[[WorldLabels, Knobs, np.random.Generator], Behind]
 
 
 class GradedQuantity(NamedTuple):
@@ -123,19 +123,19 @@ def _joint(loading: float, knobs: Knobs) -> Floats:
     return np.stack([z * w, z * (1 - w), (1 - z) * w, (1 - z) * (1 - w)]) * weight / weight.sum()
 
 
-def graded(labels: Labels, knobs: Knobs, rng: np.random.Generator) -> Behind:
+def graded(labels: WorldLabels, knobs: Knobs, rng: np.random.Generator) -> Behind:
     """Draw one quantity that both labels cut and that moves one axis straight."""
     t, gain = _quantity(labels, knobs, rng)
     return Behind(parts=gain * t[:, None], quantity=t)
 
 
-def curved(labels: Labels, knobs: Knobs, rng: np.random.Generator) -> Behind:
+def curved(labels: WorldLabels, knobs: Knobs, rng: np.random.Generator) -> Behind:
     """Draw one quantity t that both labels cut and that moves activations on the curve (t, t^2 - 1)."""
     t, gain = _quantity(labels, knobs, rng)
     return Behind(parts=gain * np.stack([t, t**2 - 1], axis=1), quantity=t)
 
 
-def sources(labels: Labels, knobs: Knobs, rng: np.random.Generator) -> Behind:
+def sources(labels: WorldLabels, knobs: Knobs, rng: np.random.Generator) -> Behind:
     """Draw two sources, each of which moves an axis and decides one label in most rows."""
     _, row, family = np.unique(labels.family, return_index=True, return_inverse=True)
     parts = [flipped(codes[row], 1 - SOURCE_AGREES, rng)[family] for codes in (labels.z, labels.w)]
@@ -143,18 +143,18 @@ def sources(labels: Labels, knobs: Knobs, rng: np.random.Generator) -> Behind:
     return Behind(parts=np.stack(parts, axis=1) * np.array(each(knobs.effect)), covariates={"source": names})
 
 
-def exclusive_or(labels: Labels, knobs: Knobs, rng: np.random.Generator) -> Behind:
+def exclusive_or(labels: WorldLabels, knobs: Knobs, rng: np.random.Generator) -> Behind:
     """Draw two signs that differ where w = 1: neither of them tells w alone."""
     return Behind(parts=_signs(labels.w, each(knobs.effect)[1], rng))
 
 
-def both_exclusive_or(labels: Labels, knobs: Knobs, rng: np.random.Generator) -> Behind:
+def both_exclusive_or(labels: WorldLabels, knobs: Knobs, rng: np.random.Generator) -> Behind:
     """Draw two signs that differ where w = 1, and two others that differ where z = 1."""
     effect_z, effect_w = each(knobs.effect)
     return Behind(parts=np.hstack([_signs(labels.w, effect_w, rng), _signs(labels.z, effect_z, rng)]))
 
 
-def radius(labels: Labels, knobs: Knobs, rng: np.random.Generator) -> Behind:
+def radius(labels: WorldLabels, knobs: Knobs, rng: np.random.Generator) -> Behind:
     """Draw a random angle, and a distance from the centre that is larger where w = 1."""
     angle = rng.uniform(0, 2 * np.pi, len(labels.w))
     length = each(knobs.effect)[1] * (labels.w + 0.5)
@@ -166,7 +166,7 @@ def _signs(codes: Codes, effect: float, rng: np.random.Generator) -> Floats:
     return effect * np.stack([sign, sign * (1 - 2 * codes)], axis=1)
 
 
-def _quantity(labels: Labels, knobs: Knobs, rng: np.random.Generator) -> tuple[Floats, float]:
+def _quantity(labels: WorldLabels, knobs: Knobs, rng: np.random.Generator) -> tuple[Floats, float]:
     """Return the quantity of each row (n,), the same within a family, and what one unit of it moves."""
     graded = GradedQuantity.of(knobs)
     _, row, family = np.unique(labels.family, return_index=True, return_inverse=True)

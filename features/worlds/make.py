@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.worlds.behind import Behind, Labels
+from unsinter.features.worlds.behind import Behind, WorldLabels
 from unsinter.features.worlds.catalogue import WORLDS
 from unsinter.features.worlds.codings import Codes
 from unsinter.features.worlds.grouping import draw_families
@@ -22,7 +22,7 @@ from unsinter.features.worlds.labels import (
     flipped,
     settled,
 )
-from unsinter.features.worlds.noise import Scene, draw_noise, draw_scene
+from unsinter.features.worlds.noise import NoiseScene, draw_noise, draw_scene
 from unsinter.features.worlds.texts import draw_texts
 from unsinter.features.worlds.words import draw_image, draw_words, leak_loadings
 from unsinter.features.worlds.world import World
@@ -153,23 +153,23 @@ def _one_bit(name: str, knobs: dict[str, Any]) -> dict[str, Any]:
 
 def _draw_labels(
     kind: WorldKind, settings: Knobs, rng: np.random.Generator, sizing: np.random.Generator
-) -> Labels:
+) -> WorldLabels:
     """Draw cell and category of every group and hand them to its rows, which follow each other."""
     cell = draw_cells(settings, rng)
     category = draw_categories(cell, settings, rng, followed=kind.follows_category)
     family = draw_families(settings, sizing)
-    return Labels(family, Z_OF_CELL[cell][family], W_OF_CELL[cell][family], category[family])
+    return WorldLabels(family, Z_OF_CELL[cell][family], W_OF_CELL[cell][family], category[family])
 
 
 def _draw_text(
-    kind: WorldKind, settings: Knobs, labels: Labels, rng: np.random.Generator
+    kind: WorldKind, settings: Knobs, labels: WorldLabels, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Draw each row's words; copies have those of the first of their family."""
     text = draw_words(labels.z, labels.w, labels.category, settings, rng)
     return text[np.searchsorted(labels.family, labels.family)] if kind.copies else text
 
 
-def _draw_behind(kind: WorldKind, settings: Knobs, labels: Labels, rng: np.random.Generator) -> Behind:
+def _draw_behind(kind: WorldKind, settings: Knobs, labels: WorldLabels, rng: np.random.Generator) -> Behind:
     if kind.behind is None:
         return Behind(parts=np.zeros((settings.n, 0)))
     return kind.behind(labels, settings, rng)
@@ -178,9 +178,9 @@ def _draw_behind(kind: WorldKind, settings: Knobs, labels: Labels, rng: np.rando
 def _planted(
     kind: WorldKind,
     settings: Knobs,
-    labels: Labels,
+    labels: WorldLabels,
     positions: Codes,
-    scene: Scene,
+    scene: NoiseScene,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
     """Return what is added to the noise (n, d): factors, category, source and length."""
@@ -195,7 +195,7 @@ def _planted(
     return parts.astype(np.float32) @ axes
 
 
-def _factor_parts(kind: WorldKind, settings: Knobs, labels: Labels) -> NDArray[np.float64]:
+def _factor_parts(kind: WorldKind, settings: Knobs, labels: WorldLabels) -> NDArray[np.float64]:
     """Return how far the factors move each row (n, 2): along u_z, and along what u_w has beside it."""
     z_first, w_first, w_second = kind.coding(labels.z, labels.w, labels.category)
     effect_z, effect_w = each(settings.effect)
@@ -208,14 +208,16 @@ def _cosine(kind: WorldKind, settings: Knobs) -> float:
     return 1.0 if kind.one_axis else settings.cosine
 
 
-def _axes(kind: WorldKind, settings: Knobs, scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _axes(
+    kind: WorldKind, settings: Knobs, scene: NoiseScene
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return u_z and u_w."""
     if kind.axes is not None:
         return scene.hidden[kind.axes[0]], scene.hidden[kind.axes[1]]
     return scene.plane[0], _second_axis(scene, _cosine(kind, settings))
 
 
-def _second_axis(scene: Scene, cosine: float) -> NDArray[np.float32]:
+def _second_axis(scene: NoiseScene, cosine: float) -> NDArray[np.float32]:
     return (cosine * scene.plane[0] + sqrt(1 - cosine**2) * scene.plane[1]).astype(np.float32)
 
 

@@ -13,7 +13,7 @@ Floats32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class NoiseScene:
     """Where things are in the space of activations.
 
     Attributes
@@ -36,7 +36,7 @@ class Scene:
     massive: NDArray[np.intp]
 
 
-def draw_scene(knobs: Knobs, rng: np.random.Generator, *, n_hidden: int = 0) -> Scene:
+def draw_scene(knobs: Knobs, rng: np.random.Generator, *, n_hidden: int = 0) -> NoiseScene:
     """Draw axes, spectrum and massive coordinates; no axis touches a massive coordinate."""
     massive, usual = np.split(rng.permutation(knobs.d), [2 if knobs.massive else 0])
     axes = np.zeros((knobs.n_axes + n_hidden, knobs.d), dtype=np.float32)
@@ -52,7 +52,7 @@ def draw_scene(knobs: Knobs, rng: np.random.Generator, *, n_hidden: int = 0) -> 
     offset[massive] = knobs.massive * rng.choice([-1, 1], size=len(massive))
     last = knobs.n_axes
     plane, categories, source, length, hidden = np.split(axes, [4, last - 2, last - 1, last])
-    return Scene(
+    return NoiseScene(
         plane=plane,
         hidden=hidden,
         categories=categories,
@@ -77,7 +77,7 @@ def _confine(drawn: NDArray[np.float64], columns: int) -> None:
 
 
 def draw_noise(
-    scene: Scene, knobs: Knobs, group: Codes, rng: np.random.Generator, *, swell: np.random.Generator
+    scene: NoiseScene, knobs: Knobs, group: Codes, rng: np.random.Generator, *, swell: np.random.Generator
 ) -> Floats32:
     """Return noise (n, d) of the scene's spectrum, of variance 1 along, and uncorrelated beside, its axes.
 

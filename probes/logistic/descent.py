@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from unsinter.probes.logistic.line_search import Line, search
-from unsinter.probes.logistic.memory import PAIRS, Memory, Pair, dots
+from unsinter.probes.logistic.memory import PAIRS, CurvaturePair, Memory, dots
 from unsinter.probes.logistic.point import Point
 from unsinter.probes.logistic.spaces import Moving
 from unsinter.probes.logistic.stopping import Stopping, extrapolated, gap_bound, intercept_part
@@ -159,7 +159,7 @@ class Descent:
         inverse = torch.where(is_usable, 1 / torch.where(is_usable, shown, 1.0), 0.0)
         ratio = ((shown - self.penalty * length) / seen.clamp_min(1e-30)).clamp(*_CURVATURES)
         self.curvature.copy_(torch.where(is_usable, ratio, self.curvature))
-        self.memory.pairs.append(Pair(step, change, self.step_b, change_b, inverse))
+        self.memory.pairs.append(CurvaturePair(step, change, self.step_b, change_b, inverse))
 
     def _advance(self, stopping: Stopping) -> None:
         """Take a step along the quasi-Newton direction, and solve for intercepts that matter."""

@@ -12,7 +12,7 @@ from unsinter.probes.arrays import FloatArray, Layers
 from unsinter.probes.logistic.fits import Fits
 from unsinter.probes.logistic.routes import Call, solve, weight_directions
 from unsinter.probes.logistic.solution import Solution
-from unsinter.probes.logistic.spaces import Directions
+from unsinter.probes.logistic.spaces import LeadingDirections
 from unsinter.probes.logistic.stopping import Stopping, usual_tolerance
 from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.scaling import Columns, shift_and_scale
@@ -108,7 +108,7 @@ class GridSolver:
         if self.X.dtype not in (np.float32, np.float64):
             self.X = self.X.astype(np.float32 if self.X.dtype.kind == "f" else np.float64)
         self.device, self.dtype, self.standardize = device, dtype, standardize
-        self._ready: tuple[bytes, Columns, Callable[[], Directions]] | None = None
+        self._ready: tuple[bytes, Columns, Callable[[], LeadingDirections]] | None = None
 
     def fit(
         self,
@@ -152,7 +152,7 @@ class GridSolver:
         )
         return [GridFit(solution) for solution in solve(fits, call)]
 
-    def _columns(self, tasks: Sequence[Task]) -> tuple[Columns, Callable[[], Directions]]:
+    def _columns(self, tasks: Sequence[Task]) -> tuple[Columns, Callable[[], LeadingDirections]]:
         """Return X on the scale of the rows that train any task; made anew when these rows change."""
         rows = np.any([task.trains for task in tasks], axis=0)
         if self._ready is None or self._ready[0] != rows.tobytes():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from unsinter.probes.logistic.log_loss import LogLoss
-from unsinter.probes.logistic.spaces import Directions
+from unsinter.probes.logistic.spaces import LeadingDirections
 from unsinter.probes.logistic.vectors import Vectors
 
 PAIRS = 5
@@ -18,7 +18,7 @@ PAIRS = 5
 
 
 @dataclass(slots=True)
-class Pair:
+class CurvaturePair:
     """A step and the change of the gradient along it, with those of the intercept.
 
     Attributes
@@ -32,9 +32,9 @@ class Pair:
     change_b: Tensor
     inverse: Tensor
 
-    def narrowed(self, fits: slice, rows: slice) -> "Pair":
+    def narrowed(self, fits: slice, rows: slice) -> "CurvaturePair":
         """Return the pair of a range of fits."""
-        return Pair(
+        return CurvaturePair(
             self.step.narrowed(rows),
             self.change.narrowed(rows),
             self.step_b[rows],
@@ -53,7 +53,7 @@ class Memory:
 
     def __init__(self, room: list[tuple[Vectors, Vectors]]) -> None:
         self.room = room
-        self.pairs: list[Pair] = []
+        self.pairs: list[CurvaturePair] = []
 
     def free(self) -> tuple[Vectors, Vectors]:
         """Return the arrays that the next pair is written into; the oldest pair is forgotten."""
@@ -71,7 +71,7 @@ class Memory:
     def direction(
         self,
         gradient: tuple[Vectors, Tensor],
-        directions: Directions,
+        directions: LeadingDirections,
         *,
         curvature: Tensor,
         penalty: float,

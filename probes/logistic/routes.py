@@ -13,8 +13,8 @@ from unsinter.probes.arrays import BoolArray, FloatArray
 from unsinter.probes.logistic.fits import Fits
 from unsinter.probes.logistic.penalty_path import Stop, solve_path
 from unsinter.probes.logistic.shared_scale import costs, is_hopeless, quick_excess, shared_deviation
-from unsinter.probes.logistic.solution import Frame, Solution
-from unsinter.probes.logistic.spaces import Directions, RowSpace, WeightSpace
+from unsinter.probes.logistic.solution import Solution, WeightFrame
+from unsinter.probes.logistic.spaces import LeadingDirections, RowSpace, WeightSpace
 from unsinter.probes.logistic.stopping import Stopping
 from unsinter.probes.logistic.vectors import Vectors, product
 from unsinter.probes.scaling import Columns, leading_directions
@@ -42,7 +42,7 @@ class Call:
     columns: Columns
     penalties: Sequence[float]
     stopping: Stopping
-    directions: Callable[[], Directions]
+    directions: Callable[[], LeadingDirections]
     shares_scale: bool = True
 
 
@@ -115,7 +115,7 @@ def _in_rows(fits: Fits, places: NDArray[np.intp], call: Call) -> dict[int, Solu
     stops = solve_path(losses, space, call.penalties, trace=trace, stopping=call.stopping)
     cost = costs(own.scalers.deviation, deviation)
     quick = quick_excess(own, cost, scaled, stops) if cost.any() else np.zeros((len(places), len(stops)))
-    frame = Frame(
+    frame = WeightFrame(
         columns=columns,
         rows=rows,
         rest=cache(partial(_rest_of, columns.values, rows)),
@@ -142,7 +142,7 @@ def _in_weights(fits: Fits, places: NDArray[np.intp], call: Call) -> dict[int, S
     stops = solve_path(losses, space, call.penalties, trace=trace, stopping=call.stopping)
     rest = cache(partial(_rest_of, columns.values, rows))
     frames = [
-        Frame(
+        WeightFrame(
             columns=columns, rows=rows, rest=rest, values=None, inverse=inverse[i], mean=own.scalers.mean[i]
         )
         for i in range(len(places))
@@ -155,7 +155,7 @@ def _solutions(
     own: Fits,
     places: NDArray[np.intp],
     stops: Sequence[Stop],
-    frames: Sequence[Frame],
+    frames: Sequence[WeightFrame],
     scale: tuple[FloatArray, FloatArray],
 ) -> dict[int, Solution]:
     edges = np.r_[0, np.cumsum(own.n_columns)].tolist()
@@ -175,11 +175,11 @@ def _solutions(
     }
 
 
-def weight_directions(columns: Columns, rows: BoolArray) -> Directions:
+def weight_directions(columns: Columns, rows: BoolArray) -> LeadingDirections:
     """Return leading directions of the columns on some rows (n,)."""
     vectors, eigenvalues = leading_directions(_rows_of(columns.values, np.flatnonzero(rows)), n=N_DIRECTIONS)
     basis = vectors.T.contiguous()
-    return Directions(basis=Vectors(basis, basis), eigenvalues=eigenvalues)
+    return LeadingDirections(basis=Vectors(basis, basis), eigenvalues=eigenvalues)
 
 
 def _rows_of(values: Tensor, rows: NDArray[np.intp]) -> Tensor:

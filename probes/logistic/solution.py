@@ -17,7 +17,7 @@ from unsinter.probes.scaling import Columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class WeightFrame:
     """What turns coordinates of a space into weights of columns.
 
     Attributes
@@ -50,7 +50,7 @@ class Solution:
     stops: Sequence[Stop]
     part: slice
     place: int
-    frame: Frame
+    frame: WeightFrame
     classes: NDArray[np.intp]
     n_classes: int
     deviation: FloatArray

@@ -11,7 +11,7 @@ from unsinter.probes.logistic.vectors import Vectors, product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Directions:
+class LeadingDirections:
     """k leading directions of the second moments of the rows, orthonormal in the space.
 
     Attributes
@@ -44,7 +44,7 @@ class Directions:
 class Space(Protocol):
     """Turns gradients by logits into gradients by weights, and weights into logits."""
 
-    directions: Directions
+    directions: LeadingDirections
 
     def zeros(self, n: int) -> Vectors:
         """Return n vectors of zeros."""
@@ -114,7 +114,7 @@ class WeightSpace:
     directions : of the second moments of ``values``.
     """
 
-    def __init__(self, values: Tensor, mean: Tensor, inverse: Tensor, directions: Directions) -> None:
+    def __init__(self, values: Tensor, mean: Tensor, inverse: Tensor, directions: LeadingDirections) -> None:
         self.values, self.mean, self.inverse, self.directions = values, mean, inverse, directions
 
     def zeros(self, n: int) -> Vectors:
@@ -145,7 +145,7 @@ class WeightSpace:
         return WeightSpace(self.values, self.mean[rows], self.inverse[rows], self.directions)
 
 
-def _gram_directions(gram: Tensor, *, n: int) -> Directions:
+def _gram_directions(gram: Tensor, *, n: int) -> LeadingDirections:
     """Return Ritz functions of the second moments, after one power pass over random rows.
 
     Halko et al. 2011, arXiv:0909.4061, in the metric of the rows; all that a preconditioner needs.
@@ -162,7 +162,7 @@ def _gram_directions(gram: Tensor, *, n: int) -> Directions:
     moments = turn.T @ product(images.T, images).double() @ turn / rows
     eigenvalues, ritz = torch.linalg.eigh(moments)
     turn = (turn @ ritz).flip(1).to(gram.dtype)
-    return Directions(
+    return LeadingDirections(
         basis=Vectors(product(basis, turn).T.contiguous(), product(images, turn).T.contiguous()),
         eigenvalues=eigenvalues.flip(0).clamp_min(0).to(gram.dtype),
     )

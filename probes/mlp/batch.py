@@ -11,7 +11,7 @@ from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.mlp.inputs import Inputs, reduced_inputs, without_absent
 from unsinter.probes.mlp.job import Job, MLPSettings
 from unsinter.probes.mlp.linear_part import linear_map
-from unsinter.probes.mlp.step import Stack
+from unsinter.probes.mlp.step import NetworkStack
 from unsinter.probes.mlp.validation import validation_rows
 from unsinter.probes.relu_layers import relu_scores
 from unsinter.probes.tasks import Task
@@ -118,7 +118,7 @@ def train_networks(X: FloatArray, jobs: Sequence[Job], settings: MLPSettings) ->
 
 def _train_alike(jobs: Sequence[Job], inputs: Sequence[Inputs], settings: MLPSettings) -> list[Network]:
     n_outputs = 1 if jobs[0].task.n_classes == 2 else jobs[0].task.n_classes
-    stack = Stack(
+    stack = NetworkStack(
         jobs,
         inputs,
         [inputs[0].n_columns, *[settings.width] * settings.depth, n_outputs],

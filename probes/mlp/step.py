@@ -13,7 +13,7 @@ from unsinter.probes.mlp.job import Job, MLPSettings
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
-class Stack:
+class NetworkStack:
     """Networks of the same shape, all parameters in one tensor ``flat`` (n_networks, n_parameters)."""
 
     def __init__(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import group_draws
-from unsinter.studies.across_categories.contrast import Contrast, make_contrast
+from unsinter.studies.across_categories.contrast import CategoryContrast, make_contrast
 from unsinter.studies.across_categories.data import CategoryData, Labels, check_activations, make_data
 from unsinter.studies.across_categories.decision import Decision, decide
 from unsinter.studies.across_categories.detection import DetectionEvidence, detection_evidence
@@ -52,7 +52,7 @@ class AcrossPlan:
     """
 
     data: CategoryData
-    contrast: Contrast
+    contrast: CategoryContrast
     refusals: Refusals
     folds: NDArray[np.intp]
     weights: FloatArray

@@ -10,7 +10,7 @@ from unsinter.studies.reasons.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Contrast:
+class CategoryContrast:
     """Harmful against harmless, category by category; no row stands in two categories.
 
     Attributes
@@ -41,7 +41,7 @@ class Contrast:
         return [(up[:n_up], down[:n_down]) for up, down in zip(*sides, strict=True)]
 
 
-def make_contrast(data: CategoryData, *, min_groups: int, seed: int) -> Contrast:
+def make_contrast(data: CategoryData, *, min_groups: int, seed: int) -> CategoryContrast:
     """Pick categories with enough harmful groups, and harmless rows for each.
 
     Harmless rows of the same topic are used where every category has enough of them: the direction of a
@@ -55,7 +55,7 @@ def make_contrast(data: CategoryData, *, min_groups: int, seed: int) -> Contrast
     kept = {name: mask for name, mask in masks.items() if data.n_groups(mask) >= min_groups}
     left_out = tuple(sorted(masks.keys() - kept.keys()))
     if len(kept) < 2:
-        return Contrast(left_out=left_out, reason=_too_few(kept, masks, data, min_groups))
+        return CategoryContrast(left_out=left_out, reason=_too_few(kept, masks, data, min_groups))
     own = {name: harmless & (data.categories == name) for name in kept}
     is_matched = all(data.n_groups(mask) >= min_groups for mask in own.values())
     if not is_matched:
@@ -63,9 +63,9 @@ def make_contrast(data: CategoryData, *, min_groups: int, seed: int) -> Contrast
     fewest = min(data.n_groups(mask) for mask in own.values())
     if fewest < min_groups:
         reason = Reason("too-few-harmless", n=fewest, needed=min_groups)
-        return Contrast(left_out=left_out, reason=reason)
+        return CategoryContrast(left_out=left_out, reason=reason)
     up, down = (tuple(_shuffled(m, rng) for m in side.values()) for side in (kept, own))
-    return Contrast(
+    return CategoryContrast(
         names=tuple(kept),
         positive=up,
         negative=down,

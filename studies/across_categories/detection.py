@@ -9,7 +9,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.probes.logistic.grid import GridSolver
 from unsinter.probes.metrics import auroc
 from unsinter.probes.tasks import Task
-from unsinter.studies.across_categories.contrast import Contrast
+from unsinter.studies.across_categories.contrast import CategoryContrast
 from unsinter.studies.across_categories.data import RowIndex
 from unsinter.studies.across_categories.intervals import estimate
 from unsinter.studies.across_categories.rule import AcrossRule
@@ -45,7 +45,12 @@ class DetectionEvidence:
 
 
 def detection_evidence(
-    X: FloatArray, contrast: Contrast, *, folds: NDArray[np.intp], weights: FloatArray, rule: AcrossRule
+    X: FloatArray,
+    contrast: CategoryContrast,
+    *,
+    folds: NDArray[np.intp],
+    weights: FloatArray,
+    rule: AcrossRule,
 ) -> DetectionEvidence:
     """Cross-fit one probe per category and one global probe, and test each in every category.
 
@@ -71,7 +76,7 @@ def detection_evidence(
     )
 
 
-def _training(contrast: Contrast, held_out: NDArray[np.bool_]) -> Cells:
+def _training(contrast: CategoryContrast, held_out: NDArray[np.bool_]) -> Cells:
     """Return the rows of each category's probe, and of the global one last: as many, a share of each."""
     cells = contrast.equal_outside(held_out)
     sides = []
@@ -84,7 +89,7 @@ def _training(contrast: Contrast, held_out: NDArray[np.bool_]) -> Cells:
 
 
 def _scores(
-    X: FloatArray, contrast: Contrast, trainings: list[Cells], folds: NDArray[np.intp], penalty: float
+    X: FloatArray, contrast: CategoryContrast, trainings: list[Cells], folds: NDArray[np.intp], penalty: float
 ) -> FloatArray:
     """Return scores (k + 1, n) of every row by the probes that did not see its fold; NaN off the contrast."""
     rows = contrast.rows
@@ -108,7 +113,7 @@ def _task(up: RowIndex, down: RowIndex, n: int) -> Task:
 
 
 def _aurocs(
-    scores: FloatArray, contrast: Contrast, folds: NDArray[np.intp], weights: FloatArray
+    scores: FloatArray, contrast: CategoryContrast, folds: NDArray[np.intp], weights: FloatArray
 ) -> FloatArray:
     """Return AUROCs (n_probes, k, 1 + n_draws) within each category, pairs of one fold only."""
     aurocs = np.empty((len(scores), len(contrast.names), weights.shape[1]))

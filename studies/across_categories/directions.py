@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.permutation import pure_and_mixed_permutations
-from unsinter.studies.across_categories.contrast import Contrast
+from unsinter.studies.across_categories.contrast import CategoryContrast
 from unsinter.studies.across_categories.intervals import debiased, estimate
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
 
@@ -59,7 +59,13 @@ class Directions:
 
 
 def direction_evidence(
-    X: FloatArray, contrast: Contrast, groups: NDArray[np.intp], *, level: float, n_draws: int, seed: int
+    X: FloatArray,
+    contrast: CategoryContrast,
+    groups: NDArray[np.intp],
+    *,
+    level: float,
+    n_draws: int,
+    seed: int,
 ) -> DirectionEvidence:
     """Compare the categories' directions, all from equally many rows of each class.
 

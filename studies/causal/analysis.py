@@ -13,7 +13,7 @@ import pandas as pd
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.causal.contrasts import OTHER, closest, factor_contrasts, site_of
-from unsinter.studies.causal.directions import Contrast, apart_from, random_directions, scaled
+from unsinter.studies.causal.directions import CausalContrast, apart_from, random_directions, scaled
 from unsinter.studies.causal.effect_rows import SiteChanges, Tried, effect_rows
 from unsinter.studies.causal.inputs import (
     OUTCOMES,
@@ -67,7 +67,7 @@ def causal_table(inputs: CausalInput) -> pd.DataFrame:
 
 
 def _directions(
-    inputs: CausalInput, contrasts: Mapping[str, Sequence[Contrast]], factors: Sequence[str], site: Site
+    inputs: CausalInput, contrasts: Mapping[str, Sequence[CausalContrast]], factors: Sequence[str], site: Site
 ) -> list[Tried]:
     """Return all directions that are changed at a site: of its factors, and their nulls.
 
@@ -99,7 +99,9 @@ def _directions(
     return [entry for entry in tried if np.linalg.norm(entry.direction) > 0]
 
 
-def _permuted(inputs: CausalInput, contrast: Contrast, X: FloatArray, *, n: int, seed: int) -> FloatArray:
+def _permuted(
+    inputs: CausalInput, contrast: CausalContrast, X: FloatArray, *, n: int, seed: int
+) -> FloatArray:
     try:
         return contrast.permuted(X, inputs.groups[contrast.rows], n=n, seed=seed)
     except ValueError:  # no two groups of one size differ in their label

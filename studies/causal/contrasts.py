@@ -6,7 +6,7 @@ import numpy as np
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.geometry.geometry import cosine
-from unsinter.studies.causal.directions import Contrast, hold_fixed
+from unsinter.studies.causal.directions import CausalContrast, hold_fixed
 from unsinter.studies.causal.inputs import CausalInput
 from unsinter.studies.data.sites import Site
 from unsinter.studies.study.cells import POSITIVE
@@ -15,9 +15,9 @@ OTHER = {"D": "R", "R": "D", "C": "W", "W": "C"}
 """The factor whose direction must not explain a factor's effect."""
 
 
-def factor_contrasts(inputs: CausalInput) -> dict[str, list[Contrast]]:
+def factor_contrasts(inputs: CausalInput) -> dict[str, list[CausalContrast]]:
     """Return the contrasts of each factor that the run studies: of D and R one, of C and W one per class."""
-    made: dict[str, list[Contrast]] = {}
+    made: dict[str, list[CausalContrast]] = {}
     for factor in OTHER:
         if factor in POSITIVE:
             contrast = _two_classes(inputs, factor)
@@ -43,13 +43,13 @@ def closest(direction: FloatArray, others: Sequence[FloatArray]) -> FloatArray |
     return others[int(np.argmax(np.nan_to_num(alike)))]
 
 
-def _two_classes(inputs: CausalInput, factor: str) -> Contrast | None:
+def _two_classes(inputs: CausalInput, factor: str) -> CausalContrast | None:
     """Return the contrast of D or R, the other of the two held fixed where every cell has enough groups."""
     if factor not in inputs.targets:
         return None
     labels, (name, against) = inputs.targets[factor].labels, POSITIVE[factor]
     rows = np.flatnonzero(inputs.train & np.isin(labels, (name, against)))
-    contrast = Contrast(factor=factor, name=name, rows=rows, inside=labels[rows] == name)
+    contrast = CausalContrast(factor=factor, name=name, rows=rows, inside=labels[rows] == name)
     if len(set(contrast.inside.tolist())) < 2:
         return None
     other = inputs.targets.get(OTHER[factor])
@@ -57,14 +57,14 @@ def _two_classes(inputs: CausalInput, factor: str) -> Contrast | None:
         return contrast
     known = np.isin(other.labels[rows], POSITIVE[OTHER[factor]])
     both = rows[known]
-    within = Contrast(factor=factor, name=name, rows=both, inside=labels[both] == name)
+    within = CausalContrast(factor=factor, name=name, rows=both, inside=labels[both] == name)
     fixed = hold_fixed(
         within, other.labels[both] == POSITIVE[OTHER[factor]][0], OTHER[factor], inputs.groups[both]
     )
     return fixed if fixed.fixed is not None else contrast
 
 
-def _each_class(inputs: CausalInput, factor: str) -> list[Contrast]:
+def _each_class(inputs: CausalInput, factor: str) -> list[CausalContrast]:
     if factor not in inputs.targets:
         return []
     target, settings = inputs.targets[factor], inputs.settings
@@ -72,6 +72,7 @@ def _each_class(inputs: CausalInput, factor: str) -> list[Contrast]:
     wanted: Mapping[str, Sequence[str]] = {"C": settings.categories}
     names = [name for name in target.classes if not wanted.get(factor) or name in wanted[factor]]
     contrasts = [
-        Contrast(factor=factor, name=name, rows=rows, inside=target.labels[rows] == name) for name in names
+        CausalContrast(factor=factor, name=name, rows=rows, inside=target.labels[rows] == name)
+        for name in names
     ]
     return [contrast for contrast in contrasts if len(set(contrast.inside.tolist())) == 2]

@@ -15,7 +15,7 @@ FEWEST_GROUPS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
+class CausalContrast:
     """Training rows of a class and of what it is set against.
 
     Attributes
@@ -59,14 +59,16 @@ class Contrast:
         return np.stack([self.direction(X, labels.astype(bool)) for labels in drawn])
 
 
-def hold_fixed(contrast: Contrast, other: BoolArray, factor: str, groups: NDArray[np.generic]) -> Contrast:
+def hold_fixed(
+    contrast: CausalContrast, other: BoolArray, factor: str, groups: NDArray[np.generic]
+) -> CausalContrast:
     """Return the contrast with another factor (n,) held fixed, where each of four cells has enough groups."""
     for first in (False, True):
         for second in (False, True):
             cell = (contrast.inside == first) & (other == second)
             if len(set(groups[cell].tolist())) < FEWEST_GROUPS:
                 return contrast
-    return Contrast(
+    return CausalContrast(
         factor=contrast.factor,
         name=contrast.name,
         rows=contrast.rows,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from unsinter.probes.arrays import BoolArray, FloatArray
-from unsinter.studies.causal.directions import Contrast
+from unsinter.studies.causal.directions import CausalContrast
 from unsinter.studies.causal.effects import Draws
 from unsinter.studies.causal.inputs import CausalInput
-from unsinter.studies.causal.rule import Finding, decide
+from unsinter.studies.causal.rule import CausalFinding, decide
 from unsinter.studies.data.estimate import Estimate, from_draws_together
 from unsinter.studies.data.sites import Site
 
@@ -25,7 +25,7 @@ class Tried:
     """
 
     direction: FloatArray
-    contrast: Contrast | None
+    contrast: CausalContrast | None
     null: str = ""
 
 
@@ -50,7 +50,7 @@ class SiteChanges:
         return np.asarray(values[place + 1] - values[0])
 
 
-def _tested(inputs: CausalInput, contrast: Contrast) -> BoolArray:
+def _tested(inputs: CausalInput, contrast: CausalContrast) -> BoolArray:
     """Return the held-out prompts that a direction is tested on (n_test,): of its class, or of the others."""
     labels = inputs.targets[contrast.factor].labels[inputs.test]
     if inputs.settings.operation == "add":
@@ -85,7 +85,7 @@ class _Effect:
 
     at: SiteChanges
     place: int
-    contrast: Contrast
+    contrast: CausalContrast
     tested: BoolArray
 
     def mean(self, place: int, outcome: str) -> float:
@@ -110,7 +110,7 @@ class _Effect:
     ) -> list[dict[str, object]]:
         nulls = self.nulls(outcome)
         largest = max(np.abs([*nulls["random"], *nulls["permuted"]]))
-        finding = Finding(
+        finding = CausalFinding(
             effect=effect,
             nulls=float(largest),
             margin=margin,

@@ -11,7 +11,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.studies.causal.inputs import CausalInput
 from unsinter.studies.causal.openings import OpeningOdds, Openings, Tokens, opening_odds
 from unsinter.studies.causal.places import Places
-from unsinter.studies.causal.stream_changes import Addition, Removal, Where
+from unsinter.studies.causal.stream_changes import Addition, ChangePlace, Removal
 from unsinter.studies.data.sites import Site
 
 MEAN_PROMPTS = 100
@@ -81,7 +81,7 @@ class OddsReader:
         layer, position = site
         settings, model = self.inputs.settings, self.inputs.model
         layers = (layer,) if settings.span == "at" else tuple(range(layer, model.n_layers + 1))
-        where = Where(layers=layers, position=position if settings.tokens == "site" else None)
+        where = ChangePlace(layers=layers, position=position if settings.tokens == "site" else None)
         if settings.operation == "add":
             return [Addition(vector=direction, where=where) for direction in directions]
         places = Places.of(self.inputs.rendered, n_behind=len(chain))

@@ -15,7 +15,7 @@ LEAST_COVERED = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class CausalFinding:
     """What is known of one direction and outcome.
 
     Attributes
@@ -37,7 +37,7 @@ class Finding:
     apart: float | None = None
 
 
-def decide(finding: Finding) -> tuple[str, Reason]:
+def decide(finding: CausalFinding) -> tuple[str, Reason]:
     """Return yes, no or open, with the reason.
 
     Yes: the interval excludes zero, the change is larger than that of every random and permuted direction,
@@ -66,7 +66,7 @@ def decide(finding: Finding) -> tuple[str, Reason]:
     return YES, Reason("beyond-every-null", nulls=finding.nulls)
 
 
-def _is_its_own(finding: Finding) -> bool:
+def _is_its_own(finding: CausalFinding) -> bool:
     value = finding.effect.value
     if finding.other is None or abs(finding.other) < abs(value):
         return True

@@ -14,7 +14,7 @@ from unsinter.studies.causal.places import Places, tokens_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class ChangePlace:
     """Where in a stream a direction is changed.
 
     Attributes
@@ -46,7 +46,7 @@ class Removal:
     """
 
     direction: FloatArray
-    where: Where
+    where: ChangePlace
     places: Places | None = None
     means: Mapping[int, NDArray[np.float64]] | None = None
 
@@ -72,7 +72,7 @@ class Addition:
     """Adds a vector (d_model,) to a stream."""
 
     vector: FloatArray
-    where: Where
+    where: ChangePlace
 
     @property
     def layers(self) -> Sequence[int]:

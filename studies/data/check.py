@@ -13,11 +13,11 @@ from unsinter.features.records.columns import ColumnMap
 from unsinter.features.records.duplicates import Grouping, group_prompts
 from unsinter.features.records.readers import Source, detect_kind, read_openings, read_prompts, read_responses
 from unsinter.features.records.record import OpeningRecord, PromptRecord, RecordError, ResponseRecord
-from unsinter.features.records.rows import Rows, read_rows
+from unsinter.features.records.rows import FileRows, read_rows
 from unsinter.studies.data.association import Association, label_associations
 from unsinter.studies.data.group_counts import LabelledRow
 from unsinter.studies.data.labelled_rows import prompt_row, response_row
-from unsinter.studies.data.large_cells import Question
+from unsinter.studies.data.large_cells import CellQuestion
 from unsinter.studies.data.notes import prompt_notes
 from unsinter.studies.data.own_questions import OwnQuestions
 from unsinter.studies.data.questions import prompt_questions, response_questions
@@ -61,7 +61,7 @@ class CheckReport:
     own: tuple[str, ...]
     """Targets of prompts that are counted like any other: those of the study's own among them."""
 
-    questions: tuple[Question, ...]
+    questions: tuple[CellQuestion, ...]
     notes: tuple[str, ...]
 
 
@@ -89,7 +89,7 @@ def check_data(
     sources = [sources] if isinstance(sources, str | Path) else sources
     declared = dict(all_harmful or {})
     tables = [read_rows(source) for source in sources]
-    kinds: list[tuple[Rows, str, bool | None]]
+    kinds: list[tuple[FileRows, str, bool | None]]
     kinds = [(table, detect_kind(table, columns=columns), None) for table in tables]
     kinds += [(read_rows(source), "prompts", None) for source in prompts]
     kinds += [(read_rows(source), "prompts", label) for source, label in declared.items()]

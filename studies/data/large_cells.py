@@ -15,7 +15,7 @@ ANSWER_NAMES = class_words("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class CellQuestion:
     """One question and whether these data can answer it."""
 
     name: str
@@ -34,15 +34,15 @@ class Question:
 
 def make_question(
     name: str, asks: str, answerable: bool, *reasons: Reason | None, model: str | None = None
-) -> Question:
+) -> CellQuestion:
     """Return a question with its answer; reasons that do not apply are None."""
     reason = together([reason for reason in reasons if reason is not None])
-    return Question(name=name, asks=asks, model=model, answerable=answerable, reason=reason)
+    return CellQuestion(name=name, asks=asks, model=model, answerable=answerable, reason=reason)
 
 
 def class_question(
     name: str, asks: str, cells: Cells, needed: int, *more: Reason | None, model: str | None = None
-) -> Question:
+) -> CellQuestion:
     """Return whether two classes of a target are large enough; ``cells`` counts its classes."""
     is_answerable = len(large_values(cells, needed)) >= 2
     return make_question(name, asks, is_answerable, *large_and_small(cells, needed), *more, model=model)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
 from unsinter.studies.data.large_cells import (
-    Question,
+    CellQuestion,
     class_question,
     commonest_values,
     fullest_table,
@@ -74,11 +74,11 @@ class OwnQuestions:
             for row in range(len(prompts))
         ]
 
-    def of_prompts(self, rows: Sequence[LabelledRow]) -> list[Question]:
+    def of_prompts(self, rows: Sequence[LabelledRow]) -> list[CellQuestion]:
         """Return the questions on prompts alone."""
         return self._classes(rows, self.names) + own_pair_questions(rows, self.pairs, needed=self.min_groups)
 
-    def of_answers(self, rows: Sequence[LabelledRow], model: str) -> list[Question]:
+    def of_answers(self, rows: Sequence[LabelledRow], model: str) -> list[CellQuestion]:
         """Return the questions on one model's answers."""
         names = [name for name in PLAIN_TARGETS if BUILT_IN[name].needs_answers]
         pairs = own_pair_questions(rows, self.pairs, needed=self.min_groups, model=model)
@@ -86,7 +86,7 @@ class OwnQuestions:
 
     def _classes(
         self, rows: Sequence[LabelledRow], names: Iterable[str], *, model: str | None = None
-    ) -> list[Question]:
+    ) -> list[CellQuestion]:
         """Return whether each target has two classes that are large enough."""
         own = {target.name: definition_of(target) for target in self.targets}
         known = {**own, **BUILT_IN}
@@ -104,7 +104,7 @@ class OwnQuestions:
 
 def own_pair_questions(
     rows: Sequence[LabelledRow], pairs: Iterable[str], *, needed: int, model: str | None = None
-) -> list[Question]:
+) -> list[CellQuestion]:
     """Return whether each pair has a table of four large cells.
 
     ``rows`` are prompts, and pairs of answers are left out, where ``model`` is None; else its responses, and
@@ -118,7 +118,7 @@ def own_pair_questions(
     ]
 
 
-def _pair(pair: str, rows: Sequence[LabelledRow], *, needed: int, model: str | None) -> Question:
+def _pair(pair: str, rows: Sequence[LabelledRow], *, needed: int, model: str | None) -> CellQuestion:
     first, _, second = pair.partition("-")
     both = values_of(first, second)
     known = [row for row in rows if both(row) is not None]
@@ -128,7 +128,7 @@ def _pair(pair: str, rows: Sequence[LabelledRow], *, needed: int, model: str | N
         counts = {"values": len(firsts), "others": len(seconds)}
         table = False, Reason("few-values-of-pair", first=first, second=second, **counts)
     is_full, reason = table
-    return Question(
+    return CellQuestion(
         name=f"({first}, {second})",
         asks=f"is {first} told apart from {second}?",
         model=model,

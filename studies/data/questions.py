@@ -10,7 +10,7 @@ from typing import TypeAlias
 from unsinter.studies.data.group_counts import LabelledRow, count_groups
 from unsinter.studies.data.large_cells import (
     ANSWER_NAMES,
-    Question,
+    CellQuestion,
     class_question,
     commonest_values,
     fullest_table,
@@ -35,7 +35,7 @@ TIED = 0.8
 """A category with this share of its groups in one source cannot be told from that source."""
 
 
-def prompt_questions(rows: Sequence[LabelledRow], *, needed: int = MIN_GROUPS) -> list[Question]:
+def prompt_questions(rows: Sequence[LabelledRow], *, needed: int = MIN_GROUPS) -> list[CellQuestion]:
     """Return the verdicts on questions that need prompts only: D, C and their transfer.
 
     ``needed`` groups make a class or a cell large enough: the study's ``min_groups``.
@@ -46,7 +46,7 @@ def prompt_questions(rows: Sequence[LabelledRow], *, needed: int = MIN_GROUPS) -
 
 def response_questions(
     rows: Sequence[LabelledRow], model: str, *, needed: int = MIN_GROUPS
-) -> list[Question]:
+) -> list[CellQuestion]:
     """Return the verdicts on questions about one model's responses: R, W and what must be told apart."""
     refused = [row for row in rows if row.refusal == "refusal"]
     questions = [
@@ -62,7 +62,7 @@ def response_questions(
     return [make_question(one.name, one.asks, False, unknown, model=model) for one in questions]
 
 
-def _detection(rows: Sequence[LabelledRow], needed: int) -> Question:
+def _detection(rows: Sequence[LabelledRow], needed: int) -> CellQuestion:
     asks = BUILT_IN["D"].question
     cells = count_groups(rows, value_of("D"))
     if short := small_cells(cells, class_words("D").items(), needed):
@@ -75,7 +75,7 @@ def _detection(rows: Sequence[LabelledRow], needed: int) -> Question:
     return make_question("D", asks, True, counted, share)
 
 
-def _across_sources(rows: Sequence[LabelledRow], needed: int) -> Question:
+def _across_sources(rows: Sequence[LabelledRow], needed: int) -> CellQuestion:
     name, asks = "D across sources", "is harm detected in a source left out of training?"
     cells = count_groups(rows, _source_and_harm)
     totals = count_groups(rows, value_of("D"))
@@ -95,7 +95,7 @@ def _across_sources(rows: Sequence[LabelledRow], needed: int) -> Question:
     return make_question(name, asks, bool(both), left_out, one_sided)
 
 
-def _category(rows: Sequence[LabelledRow], needed: int) -> Question:
+def _category(rows: Sequence[LabelledRow], needed: int) -> CellQuestion:
     harmful = [row for row in rows if row.label("D") == _HARMFUL]
     cells = count_groups(harmful, value_of("C"))
     large = large_values(cells, needed)
@@ -104,7 +104,7 @@ def _category(rows: Sequence[LabelledRow], needed: int) -> Question:
     return class_question("C", BUILT_IN["C"].question, cells, needed, from_one)
 
 
-def _transfer(rows: Sequence[LabelledRow], needed: int) -> Question:
+def _transfer(rows: Sequence[LabelledRow], needed: int) -> CellQuestion:
     large = large_values(count_groups(rows, value_of("C")), needed)
     harmless = count_groups(rows, value_of("D"))[_HARMLESS]
     faults = []
@@ -118,7 +118,7 @@ def _transfer(rows: Sequence[LabelledRow], needed: int) -> Question:
     )
 
 
-def _topic(rows: Sequence[LabelledRow], needed: int) -> Question:
+def _topic(rows: Sequence[LabelledRow], needed: int) -> CellQuestion:
     cells = count_groups(rows, values_of(TOPIC, "D"))
     names = sorted({topic for row in rows if (topic := row.label(TOPIC)) is not None})
     good = [name for name in names if min(cells[name, d] for d in POSITIVE["D"]) >= needed]
@@ -126,7 +126,7 @@ def _topic(rows: Sequence[LabelledRow], needed: int) -> Question:
     return make_question("(D, topic)", "is harm told apart from its topic?", len(good) >= 2, reason)
 
 
-def _refusal(rows: Sequence[LabelledRow], model: str, needed: int) -> Question:
+def _refusal(rows: Sequence[LabelledRow], model: str, needed: int) -> CellQuestion:
     cells = count_groups(rows, lambda row: row.refusal)
     short = small_cells(cells, ANSWER_NAMES.items(), needed)
     reasons = short or [Reason("answers-counted", refused=cells["refusal"], answered=cells["compliance"])]
@@ -135,7 +135,7 @@ def _refusal(rows: Sequence[LabelledRow], model: str, needed: int) -> Question:
     return make_question("R", BUILT_IN["R"].question, not short, *reasons, others, model=model)
 
 
-def _wording(refused: Sequence[LabelledRow], model: str, needed: int) -> Question:
+def _wording(refused: Sequence[LabelledRow], model: str, needed: int) -> CellQuestion:
     asks = BUILT_IN["W"].question
     cells = count_groups(refused, value_of("W"))
     if not cells:
@@ -144,7 +144,7 @@ def _wording(refused: Sequence[LabelledRow], model: str, needed: int) -> Questio
     return class_question("W", asks, cells, needed, model=model)
 
 
-def _detection_and_refusal(rows: Sequence[LabelledRow], model: str, needed: int) -> Question:
+def _detection_and_refusal(rows: Sequence[LabelledRow], model: str, needed: int) -> CellQuestion:
     name, asks = "(D, R)", "is harm told apart from refusing?"
     harm = value_of("D")
     if all(harm(row) is None for row in rows):
@@ -161,7 +161,7 @@ def _detection_and_refusal(rows: Sequence[LabelledRow], model: str, needed: int)
 
 def _with_wording(
     label: str, target: str, refused: Sequence[LabelledRow], model: str, needed: int
-) -> Question:
+) -> CellQuestion:
     """Look for two values and two wordings whose four cells are all large enough."""
     name, asks = f"({target}, W)", f"on refused rows, is {label} told apart from wording?"
     cells = count_groups(refused, values_of(target, "W"))

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from unsinter.probes.families.registry import unit_of
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.study.targets import in_order
 
 MOST_POINTS = 20_000
@@ -65,7 +65,7 @@ class ModelAxes:
     axes: Sequence[Axis]
 
 
-def model_axes(evidence: Evidence, model: str) -> ModelAxes:
+def model_axes(evidence: RunEvidence, model: str) -> ModelAxes:
     """Return a model's held-out scores; without axes where it has none of a target of two classes.
 
     All of them are of probes that never saw the prompt, fitted and chosen on the other side of the split.
@@ -96,7 +96,7 @@ class _Grid:
         return self.positions.get_indexer(rows["position"]), self.layers.get_indexer(rows["layer"])
 
 
-def _sites(evidence: Evidence, model: str) -> tuple[list[int], list[str]]:
+def _sites(evidence: RunEvidence, model: str) -> tuple[list[int], list[str]]:
     """Return the layers, and the positions in their order, at which anything was measured in a model."""
     layers, positions = set[int](), dict[str, None]()
     for name in ("results", "verdicts", "transfer"):
@@ -147,7 +147,7 @@ def _some(ids: Sequence[str]) -> list[str]:
     return [name for name in ids if name in drawn]
 
 
-def _axis(evidence: Evidence, grid: _Grid, rows: pd.DataFrame, part: pd.DataFrame) -> Axis:
+def _axis(evidence: RunEvidence, grid: _Grid, rows: pd.DataFrame, part: pd.DataFrame) -> Axis:
     target, family = str(rows["target"].iloc[0]), str(rows["family"].iloc[0])
     positive = str(part["class"].iloc[0])
     known, is_positive = evidence.target(target), (part["truth"] == positive).to_numpy(dtype=bool)

@@ -14,7 +14,7 @@ _OF_ROWS = {"refusal": "answer", "wording": "wording", "label_source": "answer l
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class PromptLabel:
     """One label of every prompt.
 
     Attributes
@@ -30,7 +30,7 @@ class Label:
 
 def prompt_labels(
     ids: Sequence[str], prompts: pd.DataFrame | None, rows: pd.DataFrame | None
-) -> Iterator[Label]:
+) -> Iterator[PromptLabel]:
     """Yield the labels that any of these prompts has.
 
     Parameters
@@ -54,7 +54,7 @@ def prompt_labels(
             yield from _label(ids, rows["id"], shares, name="share of sampled answers that refused")
 
 
-def _label(ids: Sequence[str], of: pd.Series, values: pd.Series, *, name: str) -> Iterator[Label]:
+def _label(ids: Sequence[str], of: pd.Series, values: pd.Series, *, name: str) -> Iterator[PromptLabel]:
     known = {
         str(prompt): str(value)
         for prompt, value in zip(of, values, strict=True)
@@ -64,4 +64,4 @@ def _label(ids: Sequence[str], of: pd.Series, values: pd.Series, *, name: str) -
     there = list(dict.fromkeys(value for value in own if value is not None))
     if there:
         places = {value: place for place, value in enumerate(there)}
-        yield Label(name=name, values=there, codes=[-1 if v is None else places[v] for v in own])
+        yield PromptLabel(name=name, values=there, codes=[-1 if v is None else places[v] for v in own])

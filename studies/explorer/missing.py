@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 
 
-def missing_lines(evidence: Evidence, table: Mapping[str, Any], has_prompts: bool) -> list[str]:
+def missing_lines(evidence: RunEvidence, table: Mapping[str, Any], has_prompts: bool) -> list[str]:
     """Return why a model has no picture, verdicts or transfer; empty where it has all of them."""
     facts = evidence.summary["models"].get(table["name"], {})
     return [
@@ -48,7 +48,9 @@ def _of_the_prompts(table: Mapping[str, Any], has_prompts: bool) -> Iterator[str
         yield "Labels: an earlier version wrote this run and kept none beside the classes of the targets."
 
 
-def _of_the_verdicts(evidence: Evidence, table: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
+def _of_the_verdicts(
+    evidence: RunEvidence, table: Mapping[str, Any], facts: Mapping[str, Any]
+) -> Iterator[str]:
     if not table["verdicts"]:
         is_old = len(evidence["verdicts"]) > 0 and not evidence.has_verdicts
         yield (

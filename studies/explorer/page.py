@@ -13,7 +13,7 @@ from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import naming
 from unsinter.studies.explorer.payload import KeptPrompts, as_json, model_table, run_table
 from unsinter.studies.figures.page_templates import page_templates
-from unsinter.studies.report.evidence.run_data import Evidence, ReportError
+from unsinter.studies.report.evidence.run_data import ReportError, RunEvidence
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.study.run_options import Progress, silent
 from unsinter.studies.tables.prompt_columns import KEPT_ROWS
@@ -27,7 +27,7 @@ _SCRIPTS = ("elements.js", "model.js", "picture.js", "layers.js", "cells.js", "e
 """In order: what a later one calls stands in an earlier one."""
 
 
-def make_explorer(evidence: Evidence, kept: KeptPrompts, *, progress: Progress = silent) -> str:
+def make_explorer(evidence: RunEvidence, kept: KeptPrompts, *, progress: Progress = silent) -> str:
     """Return the page, one HTML text.
 
     Raises

@@ -19,7 +19,7 @@ from unsinter.studies.explorer.transfer_cells import transfer_matrices
 from unsinter.studies.explorer.verdict_cells import verdict_maps
 from unsinter.studies.figures.style import CELLS
 from unsinter.studies.figures.verdict_text import LOOKS
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.figures import VARIABLES, verdict_variable
 
 _DIGITS = 5
@@ -38,7 +38,7 @@ class KeptPrompts:
         return None if self.rows is None else self.rows[self.rows["model"] == model]
 
 
-def run_table(evidence: Evidence) -> dict[str, Any]:
+def run_table(evidence: RunEvidence) -> dict[str, Any]:
     """Return what all models have in common."""
     return {
         "study": str(evidence.summary.get("study", "")),
@@ -58,7 +58,7 @@ def run_table(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def model_table(evidence: Evidence, model: str, kept: KeptPrompts) -> dict[str, Any]:
+def model_table(evidence: RunEvidence, model: str, kept: KeptPrompts) -> dict[str, Any]:
     """Return what the page shows of one model."""
     axes, texts = model_axes(evidence, model), Texts()
     table = {

@@ -13,13 +13,13 @@ from unsinter.studies.report.evidence.numbers import (
     score_of,
     score_text,
 )
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.study.targets import in_order
 
 HEADER = ("target", "score", "best floor", "gain over it", "control", "note")
 
 
-def site_scores(evidence: Evidence, model: str) -> dict[tuple[int, str], list[list[str]]]:
+def site_scores(evidence: RunEvidence, model: str) -> dict[tuple[int, str], list[list[str]]]:
     """Return a row per target and family, by layer and position: the target, then the cells of ``HEADER``.
 
     A score without floor or control is not shown, as in the report: its row says what is missing.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from unsinter.studies.explorer.interned import Texts
 from unsinter.studies.report.evidence.numbers import NOTHING, is_number, score_text, with_interval
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.comparison_sections import KINDS
 
 _COUNTS = {
@@ -19,7 +19,7 @@ _COUNTS = {
 _BORROWS = {"train_borrows": "training rows", "test_borrows": "held-out rows"}
 
 
-def transfer_matrices(evidence: Evidence, model: str, texts: Texts) -> list[dict[str, Any]]:
+def transfer_matrices(evidence: RunEvidence, model: str, texts: Texts) -> list[dict[str, Any]]:
     """Return a matrix per target and kind of a model, the cells of every site in it."""
     table = evidence.of("transfer", model=model)
     if table.empty:

@@ -8,7 +8,7 @@ import pandas as pd
 from unsinter.studies.explorer.interned import Texts
 from unsinter.studies.figures.verdict_text import chosen_site, factors_of, summary_rows
 from unsinter.studies.report.evidence.numbers import is_number, with_interval
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.evidence.verdict_numbers import evidence_texts
 from unsinter.studies.tables.columns import VERDICTS
 
@@ -23,7 +23,7 @@ _PLAIN = ("verdict", "besides")
 """Of the report's evidence what a cell shows elsewhere."""
 
 
-def verdict_maps(evidence: Evidence, model: str, texts: Texts) -> list[dict[str, Any]]:
+def verdict_maps(evidence: RunEvidence, model: str, texts: Texts) -> list[dict[str, Any]]:
     """Return a map per pair of a model: its cells, one per site, and the contrasts behind them.
 
     Empty where nothing was judged, or in columns that the report does not show either.

@@ -29,7 +29,7 @@ _ROOM_FOR_MARK = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class MappedAnswer:
     """What one model says of one question.
 
     Attributes
@@ -44,7 +44,7 @@ class Answer:
     rows: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-Questions = Mapping[str, Mapping[str, Answer]]
+Questions = Mapping[str, Mapping[str, MappedAnswer]]
 """Question -> model -> its answer."""
 
 
@@ -88,7 +88,7 @@ def _draw_blocks(questions: Questions, models: Sequence[str]) -> Figure:
 
 
 def _draw_row(
-    axis: Axes, answer: Answer | None, position: str, corner: tuple[float, float], width: float
+    axis: Axes, answer: MappedAnswer | None, position: str, corner: tuple[float, float], width: float
 ) -> None:
     x, y = corner
     if answer is None or (answer.rows.empty and answer.site is None):
@@ -162,13 +162,13 @@ def _draw_grid(questions: Questions, models: Sequence[str]) -> Figure:
     return figure
 
 
-def _positions(answers: Mapping[str, Answer]) -> list[str]:
+def _positions(answers: Mapping[str, MappedAnswer]) -> list[str]:
     """Return the positions of a question's rows; one nameless one where there is a single site per model."""
     named = [name for answer in answers.values() if len(answer.rows) for name in answer.rows["position"]]
     return list(dict.fromkeys(named)) or [""]
 
 
-def _spoken(answers: Mapping[str, Answer], positions: Sequence[str]) -> list[str]:
+def _spoken(answers: Mapping[str, MappedAnswer], positions: Sequence[str]) -> list[str]:
     """Return the position that speaks for most models."""
     spoken = [answer.site[1] for answer in answers.values() if answer.site is not None]
     return [max(positions, key=spoken.count)]

@@ -181,16 +181,16 @@ def _save(figure: Figure, path: Path, name: str) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Drawn:
+class DrawnFigures:
     """Figure files that were written, and by name the figures that could not be drawn, with the reason."""
 
     paths: list[Path] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
 
 
-def draw_each(figures: Iterable[tuple[str, Callable[[], Figure]]], folder: Path) -> Drawn:
+def draw_each(figures: Iterable[tuple[str, Callable[[], Figure]]], folder: Path) -> DrawnFigures:
     """Draw and save figures by name; one that fails takes no other with it."""
-    drawn = Drawn()
+    drawn = DrawnFigures()
     for name, draw in figures:
         try:
             drawn.paths += save_figure(draw(), folder, name)

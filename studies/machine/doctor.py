@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DoctorLine:
     """One line of the doctor's report."""
 
     subject: str
@@ -25,34 +25,36 @@ class Finding:
     is_problem: bool = False
 
 
-def examine_machine(cache_root: Path) -> list[Finding]:
+def examine_machine(cache_root: Path) -> list[DoctorLine]:
     """Report versions, processor, memory, GPUs, and room for the cache."""
     machine = describe_machine()
-    findings = [Finding(subject=name, state=version) for name, version in package_versions().items()]
-    findings.append(Finding(subject="processor", state=f"{machine['processor']}, {machine['cores']} cores"))
+    findings = [DoctorLine(subject=name, state=version) for name, version in package_versions().items()]
+    findings.append(
+        DoctorLine(subject="processor", state=f"{machine['processor']}, {machine['cores']} cores")
+    )
     memory = psutil.virtual_memory()
     findings.append(
-        Finding(subject="memory", state=f"{size_text(memory.available)} of {size_text(memory.total)} free")
+        DoctorLine(subject="memory", state=f"{size_text(memory.available)} of {size_text(memory.total)} free")
     )
     return [*findings, *_devices(), _cache_room(cache_root)]
 
 
-def _devices() -> list[Finding]:
+def _devices() -> list[DoctorLine]:
     import torch
 
     if torch.cuda.is_available():
         return [_gpu(index) for index in range(torch.cuda.device_count())]
     if torch.version.cuda:
-        return [Finding(subject="GPU", state="none visible to a CUDA build of torch", is_problem=True)]
-    return [Finding(subject="GPU", state="none; models run on the CPU")]
+        return [DoctorLine(subject="GPU", state="none visible to a CUDA build of torch", is_problem=True)]
+    return [DoctorLine(subject="GPU", state="none; models run on the CPU")]
 
 
-def _gpu(index: int) -> Finding:
+def _gpu(index: int) -> DoctorLine:
     import torch
 
     free, total = torch.cuda.mem_get_info(index)
     state = f"{torch.cuda.get_device_name(index)}, {size_text(free)} of {size_text(total)} free"
-    return Finding(subject=f"GPU {index}", state=state)
+    return DoctorLine(subject=f"GPU {index}", state=state)
 
 
 def _free_memory() -> int:
@@ -61,21 +63,23 @@ def _free_memory() -> int:
     return int(torch.cuda.mem_get_info(0)[0]) if torch.cuda.is_available() else free_memory()
 
 
-def _cache_room(root: Path) -> Finding:
+def _cache_room(root: Path) -> DoctorLine:
     if isinstance(root, RemotePath):
-        return Finding(subject="cache", state=f"{root}, {len(list(root.iterdir()))} models")
+        return DoctorLine(subject="cache", state=f"{root}, {len(list(root.iterdir()))} models")
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     free = psutil.disk_usage(str(existing)).free
-    return Finding(subject="cache", state=f"{root}, {size_text(free)} free", is_problem=free < 2**30)
+    return DoctorLine(subject="cache", state=f"{root}, {size_text(free)} free", is_problem=free < 2**30)
 
 
-def memory_needed(path: str, *, dtype: str) -> list[Finding]:
+def memory_needed(path: str, *, dtype: str) -> list[DoctorLine]:
     """Estimate from the headers of a model folder's files, without loading it, whether it fits in memory."""
     from unsinter.features.model.memory import estimate_memory
 
     if not Path(path).is_dir():
         return [
-            Finding(subject="memory for the model", state=f"unknown: {path} is not a folder on this machine")
+            DoctorLine(
+                subject="memory for the model", state=f"unknown: {path} is not a folder on this machine"
+            )
         ]
     need = estimate_memory(path, dtype=dtype)
     free = _free_memory()
@@ -85,7 +89,7 @@ def memory_needed(path: str, *, dtype: str) -> list[Finding]:
     )
     if is_short := need.total > free:
         state += "; in a study `quantization` makes it smaller, and `device_map: auto` spreads it"
-    return [Finding(subject="memory for the model", state=state, is_problem=is_short)]
+    return [DoctorLine(subject="memory for the model", state=state, is_problem=is_short)]
 
 
 def examine_model(path: str, *, dtype: str) -> tuple[list[Table], list[str]]:

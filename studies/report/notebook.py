@@ -20,7 +20,7 @@ from unsinter.studies.figures.verdict_text import chosen_site, summary_rows
 from unsinter.studies.figures.verdicts import verdict_maps
 from unsinter.studies.report.answers.answer_lines import answer_lines
 from unsinter.studies.report.evidence.cached_activations import Activations, read_cached, read_kept
-from unsinter.studies.report.evidence.run_data import TABLES, Evidence, ReportError, read_evidence
+from unsinter.studies.report.evidence.run_data import TABLES, ReportError, RunEvidence, read_evidence
 from unsinter.studies.tables.matrix_cells import matrices_in_words, matrix_cells, matrix_words
 from unsinter.studies.tables.prompt_columns import KEPT_ROWS, PROMPTS
 
@@ -39,7 +39,7 @@ class Run:
     >>> ids, X = run.activations(4, "template_end", model="planted-cue")  # doctest: +SKIP
     """
 
-    evidence: Evidence
+    evidence: RunEvidence
     cache: Path = field(default_factory=default_root)
     """Where the run's activations are."""
 

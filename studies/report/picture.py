@@ -6,11 +6,11 @@ from functools import partial
 
 import pandas as pd
 
-from unsinter.studies.figures.answer_map import MOST_COLUMNS, MOST_MODELS, Answer, answer_map
+from unsinter.studies.figures.answer_map import MOST_COLUMNS, MOST_MODELS, MappedAnswer, answer_map
 from unsinter.studies.figures.style import shorten
 from unsinter.studies.figures.verdict_text import LOOKS, summary_rows
 from unsinter.studies.report.answers.findings import OVER_CATEGORIES, Finding, all_findings, find_answers
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.blocks import Key
 from unsinter.studies.report.sections.figures import PageFigure, page_figure, verdict_variable
 from unsinter.studies.report.sections.layer_sections import first_curve
@@ -28,7 +28,7 @@ class Picture:
     caption: str
 
 
-def first_picture(evidence: Evidence) -> Picture | None:
+def first_picture(evidence: RunEvidence) -> Picture | None:
     """Return the map of all verdicts, else the first layer curve, else None."""
     answered = {finding.question for finding in find_answers(evidence)}
     # Of each question that the lines answer, every model: one whose answer stands elsewhere was judged too.
@@ -41,17 +41,17 @@ def first_picture(evidence: Evidence) -> Picture | None:
     return Picture(figure=figure, legend=legend, caption="Held-out score by layer, with its 95 % band.")
 
 
-def _map(evidence: Evidence, findings: Sequence[Finding]) -> Picture:
+def _map(evidence: RunEvidence, findings: Sequence[Finding]) -> Picture:
     models = list(evidence.models)
-    questions: dict[str, dict[str, Answer]] = {}
+    questions: dict[str, dict[str, MappedAnswer]] = {}
     for finding in findings:
-        answer = Answer(verdict=finding.verdict, site=finding.site, rows=_rows(evidence, finding))
+        answer = MappedAnswer(verdict=finding.verdict, site=finding.site, rows=_rows(evidence, finding))
         questions.setdefault(_title(finding), {})[finding.model] = answer
     figure = page_figure(partial(answer_map, questions, models), name="answer", alt=_alt(findings))
     return Picture(figure=figure, legend=_legend(questions), caption=_caption(models))
 
 
-def _rows(evidence: Evidence, finding: Finding) -> pd.DataFrame:
+def _rows(evidence: RunEvidence, finding: Finding) -> pd.DataFrame:
     if finding.question == OVER_CATEGORIES or finding.site is None:
         return pd.DataFrame()
     return summary_rows(evidence.of("verdicts", model=finding.model, pair=finding.question))
@@ -64,7 +64,7 @@ def _title(finding: Finding) -> str:
     return shorten(f"Is {first} apart from {second}?", _LONGEST)
 
 
-def _legend(questions: Mapping[str, Mapping[str, Answer]]) -> list[Key]:
+def _legend(questions: Mapping[str, Mapping[str, MappedAnswer]]) -> list[Key]:
     answers = [answer for own in questions.values() for answer in own.values()]
     there = {answer.verdict for answer in answers if answer.site is not None}
     there |= {str(name) for answer in answers if len(answer.rows) for name in answer.rows["verdict"]}

@@ -15,7 +15,7 @@ from unsinter.studies.figures.page_templates import page_templates
 from unsinter.studies.report.answers.answer import Claim, answer, make_claims
 from unsinter.studies.report.answers.answer_lines import answer_lines
 from unsinter.studies.report.answers.gaps import find_gaps, undecided_line
-from unsinter.studies.report.evidence.run_data import Evidence, ReportError, read_evidence
+from unsinter.studies.report.evidence.run_data import ReportError, RunEvidence, read_evidence
 from unsinter.studies.report.evidence.verdict_sentences import (
     LIMITS,
     across_answers,
@@ -65,7 +65,7 @@ def write_report(folder: Path) -> Path:
     return folder / "report.html"
 
 
-def write_page(evidence: Evidence) -> Mapping[str, str]:
+def write_page(evidence: RunEvidence) -> Mapping[str, str]:
     """Write ``report.html`` of a run at hand; return by name the figures that could not be drawn, and why.
 
     Raises
@@ -80,7 +80,7 @@ def write_page(evidence: Evidence) -> Mapping[str, str]:
     return page.not_drawn
 
 
-def make_page(evidence: Evidence) -> Page:
+def make_page(evidence: RunEvidence) -> Page:
     """Return the page, one HTML text that asks for nothing else, and what of it could not be drawn."""
     claims = make_claims(evidence)
     picture, sections = first_picture(evidence), make_sections(evidence, claims)
@@ -92,7 +92,7 @@ def make_page(evidence: Evidence) -> Page:
 
 
 def _render(
-    evidence: Evidence, claims: Sequence[Claim], picture: Picture | None, sections: Sequence[Section]
+    evidence: RunEvidence, claims: Sequence[Claim], picture: Picture | None, sections: Sequence[Section]
 ) -> str:
     environment = page_templates("unsinter.studies.report")
     environment.filters["numbers"] = _numbers
@@ -129,7 +129,7 @@ class SeparationAnswer:
     limits: str = ""
 
 
-def answer_separation(evidence: Evidence) -> SeparationAnswer:
+def answer_separation(evidence: RunEvidence) -> SeparationAnswer:
     """Return what a run says of separation, in sentences that can be quoted."""
     models, across = list(evidence.models), evidence["across_categories"]
     headlines = [] if across.empty else across_answers(across, models)
@@ -143,14 +143,14 @@ def answer_separation(evidence: Evidence) -> SeparationAnswer:
     )
 
 
-def _question(evidence: Evidence) -> str:
+def _question(evidence: RunEvidence) -> str:
     """Return the question that the study file puts first, else that of the targets."""
     words = evidence.study.get("report")
     own = words.get("question") if isinstance(words, dict) else None
     return str(own) if own else QUESTION
 
 
-def _gaps_of_figures(evidence: Evidence) -> list[tuple[str, str]]:
+def _gaps_of_figures(evidence: RunEvidence) -> list[tuple[str, str]]:
     faults = evidence.summary.get("not_drawn") or {}
     return [(f"figure {name}", f"It could not be drawn ({why}).") for name, why in faults.items()]
 
@@ -161,7 +161,7 @@ def _numbers(text: str) -> Markup:
     return Markup(re.sub(pattern, r'<span class="number">\g<0></span>', str(escape(text))))
 
 
-def make_sections(evidence: Evidence, claims: Sequence[Claim]) -> list[Section]:
+def make_sections(evidence: RunEvidence, claims: Sequence[Claim]) -> list[Section]:
     """Return the sections that have something to show, in reading order."""
     sections: list[tuple[str, str, str, list[Block]]] = [
         ("scores", "Scores", "What came out", score_blocks(evidence, claims)),

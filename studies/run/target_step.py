@@ -116,7 +116,7 @@ def tune_target(
         return None, pd.DataFrame(columns=list(TRIALS))
     from unsinter.studies.probing.tuning.places import TUNING_FOLDER
     from unsinter.studies.probing.tuning.storage import TrialStore
-    from unsinter.studies.probing.tuning.tune import Workers, tune
+    from unsinter.studies.probing.tuning.tune import TrialWorkers, tune
 
     name = inputs.target.name
     tuned = tune(
@@ -130,7 +130,7 @@ def tune_target(
             storage=settings.storage,
             content=inputs.content,
         ),
-        workers=Workers(
+        workers=TrialWorkers(
             n_jobs=settings.n_jobs,
             progress=lambda done, total: settings.progress(f"{inputs.model}: trials for {name}", done, total),
         ),

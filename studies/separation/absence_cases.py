@@ -12,7 +12,7 @@ from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.absence.bound import tested_absence
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.site.fit_rows import RowFamily
-from unsinter.studies.separation.site.site_fit import NO_INVERSE, SiteFit
+from unsinter.studies.separation.site.site_fit import NO_INVERSE, FamilyFit
 from unsinter.studies.separation.verdict.rule import Decision, Factor, contradiction
 from unsinter.studies.separation.verdict.site_verdict import Evidence
 from unsinter.studies.workers.spread import spread_sites
@@ -37,7 +37,7 @@ class JudgedSites:
 
     read: ReadSite
     sites: Sequence[Site]
-    here: Sequence[SiteFit]
+    here: Sequence[FamilyFit]
 
 
 def settle_absences(
@@ -73,7 +73,7 @@ def absences_of(
 def _tested(
     X: FloatArray,
     site: Site,
-    used: SiteFit,
+    used: FamilyFit,
     absences: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
     family: RowFamily,
     rule: Rule,

@@ -16,10 +16,10 @@ from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.site.evidence import site_evidence_bands
 from unsinter.studies.separation.site.fit_rows import RowFamily, family_text, make_families, n_text_fits
 from unsinter.studies.separation.site.obstacles import find_obstacle
-from unsinter.studies.separation.site.site_fit import SiteFit, fit_family, row_order
+from unsinter.studies.separation.site.site_fit import FamilyFit, fit_family, row_order
 from unsinter.studies.separation.verdict.rule import (
     PLACES,
-    Labels,
+    LabelQuality,
     decide,
 )
 from unsinter.studies.separation.verdict.settles import settled_by
@@ -126,7 +126,9 @@ def _ordered(
     return [ordered.get(number, family) for number, family in enumerate(families)]
 
 
-def _fit_site(X: FloatArray, site: Site, n: int, families: Sequence[RowFamily], rule: Rule) -> list[SiteFit]:
+def _fit_site(
+    X: FloatArray, site: Site, n: int, families: Sequence[RowFamily], rule: Rule
+) -> list[FamilyFit]:
     """Return what a site gives each family."""
     X = np.asarray(X)
     if X.ndim != 2 or len(X) != n or not np.isfinite(X).all():
@@ -147,13 +149,13 @@ def _texts_of(families: Sequence[RowFamily], progress: Progress) -> list[list[Fl
 
 
 def _family_cases(
-    family: RowFamily, here: Sequence[SiteFit], texts: list[FloatArray] | None, rule: Rule
+    family: RowFamily, here: Sequence[FamilyFit], texts: list[FloatArray] | None, rule: Rule
 ) -> dict[tuple[int, int], Case]:
     """Return evidence and decision of every contrast at every site without an obstacle, by both places."""
     cases = {}
     for place, contrast in enumerate(family.contrasts):
         text = None if texts is None else texts[place]
-        labels = Labels(contrast.pair.phi(), contrast.pair.errors_are_known)
+        labels = LabelQuality(contrast.pair.phi(), contrast.pair.errors_are_known)
         for members, level in _parts(here, place, rule):
             evidence = site_evidence_bands(
                 [here[site] for site in members], place, contrast, text, rule, level=level
@@ -163,7 +165,7 @@ def _family_cases(
     return cases
 
 
-def _parts(here: Sequence[SiteFit], place: int, rule: Rule) -> list[tuple[list[int], float]]:
+def _parts(here: Sequence[FamilyFit], place: int, rule: Rule) -> list[tuple[list[int], float]]:
     """Return sites whose bands are made together, and the level of their limits.
 
     Sites with groups of their own have no draws in common with the others: their limits are widened to hold
@@ -177,7 +179,7 @@ def _parts(here: Sequence[SiteFit], place: int, rule: Rule) -> list[tuple[list[i
 
 
 def _verdict(
-    contrast: Contrast, site: Site, used: SiteFit, case: Case | None, obstacle: Reason | None, rule: Rule
+    contrast: Contrast, site: Site, used: FamilyFit, case: Case | None, obstacle: Reason | None, rule: Rule
 ) -> SiteVerdict:
     if obstacle is not None:
         return _undetermined(contrast.pair, site, obstacle)

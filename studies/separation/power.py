@@ -24,7 +24,7 @@ _MOST_NUMBERS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PowerPlan:
     """The size of a study, and how strongly its factors may be coded.
 
     Attributes
@@ -85,7 +85,7 @@ class Plan:
         return make_world(name, d=self.d, seed=seed, effect=effect, **size, **topics)
 
 
-class Share(NamedTuple):
+class Frequency(NamedTuple):
     """How often something happened, and the exact 95 % interval of how often it would."""
 
     times: int
@@ -107,13 +107,13 @@ class PlanRow:
 
     world: str
     truth: Verdict
-    right: Share
-    wrong: Share
-    undetermined: Share
+    right: Frequency
+    wrong: Frequency
+    undetermined: Frequency
     reason: str
 
 
-def plan_table(plan: Plan, *, n_jobs: int = 1) -> list[PlanRow]:
+def plan_table(plan: PowerPlan, *, n_jobs: int = 1) -> list[PlanRow]:
     """Return how the verdict, at its default rule, fares on worlds of the planned size: a row per kind.
 
     The kinds see the same draws of labels and noise, so that rows differ by what is planted alone.
@@ -146,15 +146,15 @@ def parse_cells(text: str) -> Cells:
     return both, first, second, neither
 
 
-def binomial_share(count: int, total: int, *, level: float = 0.95) -> Share:
+def binomial_share(count: int, total: int, *, level: float = 0.95) -> Frequency:
     """Return the share with the exact interval of Clopper and Pearson (1934) at ``level``."""
     tail = (1 - level) / 2
     low = float(beta.ppf(tail, count, total - count + 1)) if count else 0.0
     high = float(beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
-    return Share(count, count / total, low, high)
+    return Frequency(count, count / total, low, high)
 
 
-def _call(plan: Plan, name: str, seed: int) -> tuple[str, Reason, bool]:
+def _call(plan: PowerPlan, name: str, seed: int) -> tuple[str, Reason, bool]:
     """Return the verdict on one world, its reason, and whether it is right."""
     # Late, so that asking for help need not wait for it.
     from unsinter.studies.separation import Pair, judge_arrays

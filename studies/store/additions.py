@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unsinter.cache.atomic import file_lock
 from unsinter.cache.errors import naming
-from unsinter.cache.inventory import INVENTORY, DamagedFileError, Entry, Inventory
+from unsinter.cache.inventory import INVENTORY, DamagedFileError, FileEntry, Inventory
 from unsinter.cache.location import read_regular
 from unsinter.studies.store.damage import amiss
 from unsinter.studies.store.ownership import sound_inventory
@@ -74,7 +74,7 @@ def note_rewritten(run: Path, paths: Iterable[Path]) -> None:
             raise StudyError(f"{error}; run the study again, which writes it anew.") from error
         if inventory is None:
             return
-        anew = {name: Entry.of(run / name) for name in names if name in inventory.files}
+        anew = {name: FileEntry.of(run / name) for name in names if name in inventory.files}
         if any(inventory.files[name] != entry for name, entry in anew.items()):
             replace(inventory, files={**inventory.files, **anew}).write()
 

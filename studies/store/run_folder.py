@@ -14,7 +14,7 @@ import yaml
 from unsinter.cache.appending import append_line
 from unsinter.cache.atomic import fill_atomically, make_folder, sweep
 from unsinter.cache.errors import naming
-from unsinter.cache.inventory import INVENTORY, Entry, Inventory, files_below
+from unsinter.cache.inventory import INVENTORY, FileEntry, Inventory, files_below
 from unsinter.cache.json_text import JsonTextError, read_json
 from unsinter.cache.location import read_regular
 from unsinter.studies.store.damage import DAMAGED, GROWING, STEPS, amiss, mend_run
@@ -148,7 +148,7 @@ class RunFolder:
                 (self.path / name).unlink(missing_ok=True)
         self.write_study()
         if inventory is not None:
-            own = {"study.yaml": Entry.of(self.path / "study.yaml")}
+            own = {"study.yaml": FileEntry.of(self.path / "study.yaml")}
             inventory = replace(inventory, files={**inventory.files, **own})
         not_drawn = write(RunReader(folder=self.path, inventory=inventory, error=StudyError))
         if inventory is not None:  # of a run without digests nothing was checked, so nothing is sealed
@@ -160,12 +160,12 @@ class RunFolder:
 
         Files of a step are listed as they were when the step was made.
         """
-        files: dict[str, Entry] = {}
+        files: dict[str, FileEntry] = {}
         for name in files_below(self.path, skip=("earlier", "exports", "shown", EXPLORER, DAMAGED)):
-            files[name] = Entry.of(self.path / name, grows=name.startswith(GROWING))
+            files[name] = FileEntry.of(self.path / name, grows=name.startswith(GROWING))
         for step in sorted(self.path.glob(f"{STEPS}/*/{INVENTORY}")):
             place = step.parent.relative_to(self.path).as_posix()
-            files[f"{place}/{INVENTORY}"] = Entry.of(step)
+            files[f"{place}/{INVENTORY}"] = FileEntry.of(step)
             own = sound_inventory(step.parent)
             files |= {f"{place}/{name}": entry for name, entry in (own.files if own else {}).items()}
         about = {"study": str(yaml.safe_load(self.study_text)["name"]), "fingerprint": self.fingerprint}

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from unsinter.studies.study.section import Section
+from unsinter.studies.study.section import StudySection
 
 
-class Causal(Section):
+class Causal(StudySection):
     """Directions are taken out of a model's stream; the change of its log-odds of refusing is measured."""
 
     operation: Literal["remove", "add"] = "remove"

@@ -9,10 +9,10 @@ from pydantic import Field, field_validator, model_validator
 
 from unsinter.cache.location import expand_home, is_folder
 from unsinter.features.model.load_options import DEVICE, LoadOptions, contradiction, map_fault
-from unsinter.studies.study.section import Section
+from unsinter.studies.study.section import StudySection
 
 
-class ModelLoading(Section):
+class ModelLoading(StudySection):
     """Where a model is put and what is done to its weights; each part is in the identity of the cache."""
 
     device: str = "auto"

@@ -13,7 +13,7 @@ from unsinter.features.rendering.clock import DEFAULT_DATE, checked_date
 from unsinter.features.rendering.template_input import TemplateInput
 from unsinter.studies.study.model_loading import ModelLoading
 from unsinter.studies.study.saved_activations import SavedActivations, check_source
-from unsinter.studies.study.section import FILE_NAME, Section
+from unsinter.studies.study.section import FILE_NAME, StudySection
 
 LONGEST_TEXT = 30_000
 """Characters of a system text or a chat template; the longest that models have are half of it."""
@@ -37,7 +37,7 @@ PinnedDay = Annotated[str, BeforeValidator(_day)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 
 
-class Example(Section):
+class Example(StudySection):
     """Two turns before the prompt."""
 
     user: Text
@@ -49,7 +49,7 @@ class Example(Section):
         return _written(value)
 
 
-class PromptContext(Section):
+class PromptContext(StudySection):
     """What a model's chat template is given around every prompt."""
 
     may_repeat: ClassVar[frozenset[str]] = frozenset({"examples"})

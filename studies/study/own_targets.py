@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field
 
 from unsinter.features.records.names import clean_name, name_key
 from unsinter.studies.study.built_in_targets import BUILT_IN, TOPIC
-from unsinter.studies.study.section import Section, Values
+from unsinter.studies.study.section import StudySection, Values
 
 RESERVED = frozenset({*map(str.casefold, BUILT_IN), TOPIC, "all", "transfer", "separation", "across", "held"})
 """Names that files, tables or pairs of a run use for something else, case folded."""
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _LONGEST_TITLE = 80
 
 
-class OwnTarget(Section):
+class OwnTarget(StudySection):
     """One target that the study file defines."""
 
     name: str

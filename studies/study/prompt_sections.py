@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import Field
 
 from unsinter.features.records.columns import ReadColumn
-from unsinter.studies.study.section import Section, Values
+from unsinter.studies.study.section import StudySection, Values
 
 
-class NearCopies(Section):
+class NearCopies(StudySection):
     """When two prompts are so alike that they stay on one side of every split."""
 
     threshold: float = Field(default=0.6, gt=0.0, le=1.0)
@@ -22,7 +22,7 @@ class NearCopies(Section):
     """Compare without the text that stands around many prompts; the model still reads all of it."""
 
 
-class PromptFile(Section):
+class PromptFile(StudySection):
     """One file of prompts that needs words of its own."""
 
     path: Path
@@ -42,7 +42,7 @@ class PromptFile(Section):
         return {name: value for name, value in labels.items() if value is not None}
 
 
-class PromptSource(Section):
+class PromptSource(StudySection):
     """Where the prompts come from."""
 
     path: tuple[Path, ...] = ()

@@ -6,13 +6,13 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from unsinter.features.endpoint.address import check_address
-from unsinter.studies.study.section import Section
+from unsinter.studies.study.section import StudySection
 
 SERVER_FIELDS = frozenset({"key_variable", "parallel", "timeout", "attempts"})
 """What says how a server is asked, and changes no answer of it."""
 
 
-class ResponseSource(Section):
+class ResponseSource(StudySection):
     """Where the responses come from: a file, a server, or generation."""
 
     path: tuple[Path, ...] = ()

@@ -9,13 +9,13 @@ from typing import Literal, Self, TypeVar
 from pydantic import model_validator
 
 from unsinter.cache.location import expand_home
-from unsinter.studies.study.section import Section
+from unsinter.studies.study.section import StudySection
 
 _PLACES = ("layer", "position")
-Source = TypeVar("Source", bound=Section)
+Source = TypeVar("Source", bound=StudySection)
 
 
-class SavedActivations(Section):
+class SavedActivations(StudySection):
     """Where a model's activations lie, one array (n_rows, d_model) per layer and position.
 
     Layer 0 is the embedding output, l the residual stream after block l, before any final norm.

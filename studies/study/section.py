@@ -19,7 +19,7 @@ Values = Annotated[tuple[Any, ...], BeforeValidator(_bracketed)]
 """Values of a field of the records; one may stand without brackets."""
 
 
-class Section(BaseModel):
+class StudySection(BaseModel):
     """A part of a study file; an unknown key is an error, and so is a list that names one thing twice."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,14 +54,14 @@ class Section(BaseModel):
 
 
 @cache
-def _is_numeric(section: type[Section], field: str) -> bool:
+def _is_numeric(section: type[StudySection], field: str) -> bool:
     """Tell whether a field, or each entry of its list, is a number and never true or false."""
     leaves = _leaves(section.model_fields[field].annotation)
     return bool({int, float} & leaves) and bool not in leaves
 
 
 @cache
-def _kinds_of_one(section: type[Section], field: str) -> tuple[type, ...]:
+def _kinds_of_one(section: type[StudySection], field: str) -> tuple[type, ...]:
     """Return of which types an entry of a field may stand without brackets: none where it is no list."""
     annotation = section.model_fields[field].annotation
     if _is_list(annotation):

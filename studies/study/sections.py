@@ -15,7 +15,7 @@ from unsinter.studies.study.model_source import Example, ModelSource
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
 from unsinter.studies.study.response_source import ResponseSource
 from unsinter.studies.study.saved_activations import SavedActivations
-from unsinter.studies.study.section import FILE_NAME, Section
+from unsinter.studies.study.section import FILE_NAME, StudySection
 from unsinter.studies.study.verdict_defaults import (
     EFFECT_FLOOR,
     LEAST_BITS,
@@ -50,7 +50,7 @@ def _with_rates(value: object) -> object:
 _WHOLE_NUMBER = TypeAdapter(int)
 
 
-class Controls(Section):
+class Controls(StudySection):
     """What stands beside every score; all on unless the study says otherwise."""
 
     control_task: bool = True
@@ -72,7 +72,7 @@ class Controls(Section):
     """Permutations of whole held-out groups behind each p-value; 0 gives none."""
 
 
-class Separation(Section):
+class Separation(StudySection):
     """Which pairs get a verdict, and its thresholds; the defaults are those with published error rates."""
 
     pairs: tuple[PairName, ...] = BUILT_IN_PAIRS
@@ -144,7 +144,7 @@ def inherit_min_groups(table: Any) -> Any:
     return {**table, "separation": {**section, "min_groups": inherited_cell_groups(named)}}
 
 
-class Tuning(Section):
+class Tuning(StudySection):
     """What tuning may try beside the sweep; ranges are (low, high), lists are tried as they are."""
 
     may_repeat: ClassVar[frozenset[str]] = frozenset({"dropouts", "weight_decays", "learning_rates"})
@@ -180,14 +180,14 @@ class Tuning(Section):
         return self
 
 
-class ShownPrompts(Section):
+class ShownPrompts(StudySection):
     """Prompts that are read token by token, for people to look at; they change no other number."""
 
     prompts: int = Field(default=20, ge=0, le=500)
     """At most so many of each model, chosen by their held-out scores; 0: none."""
 
 
-class ReportText(Section):
+class ReportText(StudySection):
     """Words of the report; they change no number."""
 
     question: str | None = None
@@ -207,7 +207,7 @@ __all__ = [
     "ReportText",
     "ResponseSource",
     "SavedActivations",
-    "Section",
+    "StudySection",
     "PairName",
     "Separation",
     "Share",

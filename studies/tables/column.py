@@ -8,7 +8,7 @@ Dtype: TypeAlias = Literal["text", "whole", "number", "flag"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class TableColumn:
     """What a column holds; its name is the key under which it is declared.
 
     Attributes
@@ -27,7 +27,7 @@ class Column:
     like: str = ""
 
 
-Columns: TypeAlias = Mapping[str, Column]
+Columns: TypeAlias = Mapping[str, TableColumn]
 """Name -> column, in the order of the table."""
 
 
@@ -52,26 +52,26 @@ class RunTable:
         return [name for name, column in self.columns.items() if column.needed]
 
 
-def text(meaning: str, *, needed: bool = False) -> Column:
+def text(meaning: str, *, needed: bool = False) -> TableColumn:
     """Declare a column of text."""
-    return Column(dtype="text", meaning=meaning, needed=needed)
+    return TableColumn(dtype="text", meaning=meaning, needed=needed)
 
 
-def whole(meaning: str, *, needed: bool = False) -> Column:
+def whole(meaning: str, *, needed: bool = False) -> TableColumn:
     """Declare a column of whole numbers."""
-    return Column(dtype="whole", meaning=meaning, needed=needed)
+    return TableColumn(dtype="whole", meaning=meaning, needed=needed)
 
 
-def number(meaning: str, *, needed: bool = False, title: str = "") -> Column:
+def number(meaning: str, *, needed: bool = False, title: str = "") -> TableColumn:
     """Declare a column of numbers."""
-    return Column(dtype="number", meaning=meaning, needed=needed, title=title)
+    return TableColumn(dtype="number", meaning=meaning, needed=needed, title=title)
 
 
-def of_second(first: str) -> Column:
+def of_second(first: str) -> TableColumn:
     """Declare the numbers of the second factor that stand beside those of the first in column ``first``."""
-    return Column(dtype="number", meaning="the same of the second factor", like=first)
+    return TableColumn(dtype="number", meaning="the same of the second factor", like=first)
 
 
-def flag(meaning: str, *, needed: bool = False) -> Column:
+def flag(meaning: str, *, needed: bool = False) -> TableColumn:
     """Declare a column of true and false."""
-    return Column(dtype="flag", meaning=meaning, needed=needed)
+    return TableColumn(dtype="flag", meaning=meaning, needed=needed)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from unsinter.cache.location import expand_home
-from unsinter.studies.report.evidence.run_data import Evidence, read_evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence, read_evidence
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.study.run_options import Progress
 from unsinter.studies.tracking.opening import check_tracker, open_tracker
@@ -138,7 +138,7 @@ class Follower:
         except OSError:
             return 0
 
-    def _tell_tables(self, evidence: Evidence) -> None:
+    def _tell_tables(self, evidence: RunEvidence) -> None:
         tracker = self._opened()
         tracker.note(run_identity(evidence.summary))
         tracker.log(run_counts(evidence.summary))

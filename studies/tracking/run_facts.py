@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from unsinter.studies.figures.verdict_text import LOOKS, chosen_site, summary_rows
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.tracking.tracker import Setting
 
 SETTINGS = (
@@ -126,7 +126,7 @@ def layer_scores(results: pd.DataFrame) -> Iterator[tuple[int, dict[str, float]]
     yield from sorted((layer, numbers) for layer, numbers in layers.items() if numbers)
 
 
-def verdict_facts(evidence: Evidence) -> tuple[dict[str, float], dict[str, Setting]]:
+def verdict_facts(evidence: RunEvidence) -> tuple[dict[str, float], dict[str, Setting]]:
     """Return per model and pair how many sites have each verdict, and the verdict of the site that speaks."""
     counts: dict[str, float] = {}
     words: dict[str, Setting] = {}

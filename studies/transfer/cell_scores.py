@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.metrics import group_draws, percentile_interval
-from unsinter.probes.weighted_auroc import Places, summed
+from unsinter.probes.weighted_auroc import RankPlaces, summed
 from unsinter.studies.transfer.plans import Labels, Plan, RowIndex
 
 
@@ -56,7 +56,7 @@ class Board:
         aurocs = np.empty((len(self.plan.tested), self._weights.shape[1]))
         for block in self._blocks:
             order = block.negative[np.argsort(scores[block.negative], kind="stable")]
-            places = Places.of(scores[block.positive], scores[order])
+            places = RankPlaces.of(scores[block.positive], scores[order])
             wins = places.beaten(summed(self._weights[order])) * self._weights[block.positive]
             won = np.add.reduceat(wins, block.starts, axis=0)
             with np.errstate(invalid="ignore"):

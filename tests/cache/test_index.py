@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unsinter.cache import ActivationStore, CacheError, gc, verify
-from unsinter.cache.entries import Entry, IndexFile, encode_earlier
+from unsinter.cache.entries import IndexFile, ShardEntry, encode_earlier
 from unsinter.cache.folding import fold, migrate
 from unsinter.cache.index import Index, RowTable, as_keys
 from unsinter.cache.key import identity_key, pack
@@ -37,10 +37,10 @@ ROWS = row_keys(40)
 quiet = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def entry_of(rows, *, layers=(0,), positions=("a",), seal: str = "0" * 64) -> tuple[str, Entry]:
+def entry_of(rows, *, layers=(0,), positions=("a",), seal: str = "0" * 64) -> tuple[str, ShardEntry]:
     """An entry as the shard of these rows would have it, with the name of its file."""
     plan = ShardPlan(rows=tuple(rows), layers=tuple(layers), positions=tuple(positions))
-    entry = Entry.for_plan(plan, dtype="float32", d_model=4, n_bytes=100, header_sha256=seal)
+    entry = ShardEntry.for_plan(plan, dtype="float32", d_model=4, n_bytes=100, header_sha256=seal)
     return plan.name(KEY, "float32"), entry
 
 
@@ -369,7 +369,7 @@ def test_any_order_of_commits_folds_and_removals_by_several_writers_ends_with_wh
         (path / name).mkdir(parents=True)
     writers = [Folder(path) for _ in range(3)]
     fold(writers[0])
-    truth: dict[str, Entry] = {}
+    truth: dict[str, ShardEntry] = {}
     for act, who, what in steps:
         name, entry = entry_of(ROWS[3 * what : 3 * what + 4], seal=f"{who}" * 64)  # neighbours share a row
         taken = {row for other in truth.values() for row in other.plan.rows}

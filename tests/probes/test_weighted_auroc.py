@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from unsinter.probes.permutation import pure_and_mixed_permutations, shuffles_within
-from unsinter.probes.weighted_auroc import LabellingAuroc, Places, auroc, placements, summed
+from unsinter.probes.weighted_auroc import LabellingAuroc, RankPlaces, auroc, placements, summed
 from unsinter.studies.transfer.cell_scores import Board
 from unsinter.studies.transfer.plans import Plan, Side
 
@@ -46,7 +46,7 @@ def test_values_of_strata_labellings_rows_and_transfer_cells_are_the_same_number
 
 
 def test_a_positive_beats_the_weight_below_it_and_half_of_what_ties():
-    places = Places.of(np.array([0.0, 2.0, 9.0]), np.array([1.0, 2.0, 2.0, 3.0]))
+    places = RankPlaces.of(np.array([0.0, 2.0, 9.0]), np.array([1.0, 2.0, 2.0, 3.0]))
     below = summed(np.array([[1.0, 1.0], [2.0, 1.0], [3.0, 1.0], [4.0, 0.0]]))
     np.testing.assert_array_equal(places.beaten(below), [[0, 0], [3.5, 2], [10, 3]])
 

@@ -12,7 +12,7 @@ from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.sweep import SitePlan
 from unsinter.studies.probing.tuning.storage import TrialStore
-from unsinter.studies.probing.tuning.tune import Workers, tune
+from unsinter.studies.probing.tuning.tune import TrialWorkers, tune
 from unsinter.studies.study.sections import Tuning
 
 SITES = [(layer, position) for position in ("a", "b") for layer in (0, 1, 2)]
@@ -61,7 +61,7 @@ class World:
         return tune(
             self.read, SITES, plan=plan, tuning=Tuning(trials=trials, **space),
             store=TrialStore(name="world", folder=Path(folder), storage=storage),
-            workers=Workers(n_jobs=n_jobs, progress=self.progress),
+            workers=TrialWorkers(n_jobs=n_jobs, progress=self.progress),
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from unsinter.studies.data.dataset import make_dataset
 from unsinter.studies.data.load import read_study_prompts
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.inputs.study_pairs import study_pairs
-from unsinter.studies.separation.power import Plan, Share, parse_cells, plan_table
+from unsinter.studies.separation.power import Frequency, PowerPlan, parse_cells, plan_table
 from unsinter.studies.study.cells import CELL_WORDS
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.target_names import check_pairs
@@ -21,7 +21,7 @@ from unsinter.studies.workers.backend import HERE, Backend
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
-    """What `unsinter plan` was given; see ``Plan``."""
+    """What `unsinter plan` was given; see ``PowerPlan``."""
 
     cells: str | None
     n: int | None
@@ -56,7 +56,7 @@ def plan_verb(request: PlanRequest) -> Table:
             "--pair."
         )
     try:
-        plan = Plan(
+        plan = PowerPlan(
             cells=parse_cells(request.cells) if request.cells else None,
             n=request.n,
             phi=request.phi,
@@ -123,5 +123,5 @@ def _with_cells(request: PlanRequest) -> tuple[PlanRequest, str]:
     return replace(request, cells=cells), about
 
 
-def _share_text(share: Share) -> str:
+def _share_text(share: Frequency) -> str:
     return f"{share.value:.0%} [{share.low:.0%}, {share.high:.0%}]"

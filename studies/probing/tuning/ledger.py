@@ -22,7 +22,7 @@ _PLACE, _WORKER, _SECONDS = "place", "worker", "seconds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class BudgetClaim:
     """A place of the budget that this process works on."""
 
     place: int
@@ -53,17 +53,17 @@ class Ledger:
         """Return the finished trial of each place that has one."""
         return self._first(FINISHED)
 
-    def claim(self, batch: Mapping[int, FrozenTrial], most: int) -> list[Claim]:
+    def claim(self, batch: Mapping[int, FrozenTrial], most: int) -> list[BudgetClaim]:
         """Take up to ``most`` places of a batch that nobody has finished or is at work on."""
         self._fail_the_dead(batch)
         taken = self._first((*FINISHED, TrialState.RUNNING))
-        claims: list[Claim] = []
+        claims: list[BudgetClaim] = []
         for place, planned in batch.items():
             if place not in taken and len(claims) < most and (claim := self._take(place, planned)):
                 claims.append(claim)
         return claims
 
-    def tell(self, claim: Claim, values: Sequence[float], *, is_pruned: bool, seconds: float) -> None:
+    def tell(self, claim: BudgetClaim, values: Sequence[float], *, is_pruned: bool, seconds: float) -> None:
         """Finish a trial: ``values`` are the running means over its folds, the last its value."""
         with suppress(UpdateFinishedTrialError):  # taken over meanwhile: the other process tells the same
             self.storage.set_trial_user_attr(claim.trial_id, _SECONDS, seconds)
@@ -72,7 +72,7 @@ class Ledger:
             state = TrialState.PRUNED if is_pruned else TrialState.COMPLETE
             self.storage.set_trial_state_values(claim.trial_id, state, [values[-1]])
 
-    def _take(self, place: int, planned: FrozenTrial) -> Claim | None:
+    def _take(self, place: int, planned: FrozenTrial) -> BudgetClaim | None:
         template = create_trial(
             state=TrialState.RUNNING,
             params=planned.params,
@@ -83,7 +83,7 @@ class Ledger:
         self._own.add(trial_id)
         # Two processes may have taken one place at once: the earlier trial has it.
         if self._first((*FINISHED, TrialState.RUNNING))[place]._trial_id == trial_id:
-            return Claim(place=place, trial_id=trial_id)
+            return BudgetClaim(place=place, trial_id=trial_id)
         self._fail(trial_id)
         return None
 

@@ -45,7 +45,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Space:
+class SearchSpace:
     """Every choice there is.
 
     Attributes
@@ -90,18 +90,18 @@ def _draw(trial: optuna.Trial, choice: Choice, tuning: Tuning) -> None:
         trial.suggest_float(choice.name, low, high, log=choice.is_log)
 
 
-def make_space(sites: Sequence[Site], tuning: Tuning, *, n_rows: int, d_model: int) -> Space:
+def make_space(sites: Sequence[Site], tuning: Tuning, *, n_rows: int, d_model: int) -> SearchSpace:
     """Return the space over ``sites``; ``n_rows`` are those of the smallest fit."""
     positions = dict.fromkeys(position for _, position in sites)
     reductions = [n for n in dict.fromkeys(tuning.reductions) if n < min(n_rows, d_model)]
-    return Space(
+    return SearchSpace(
         layers={p: sorted({layer for layer, position in sites if position == p}) for p in positions},
         reductions=reductions or [0],
         tuning=tuning,
     )
 
 
-def next_batch(space: Space, finished: Sequence[FrozenTrial], *, seed: int) -> list[FrozenTrial]:
+def next_batch(space: SearchSpace, finished: Sequence[FrozenTrial], *, seed: int) -> list[FrozenTrial]:
     """Return the trials after ``finished``, one batch, from nothing but those and the seed.
 
     They are drawn in a study of their own in memory (Tree-structured Parzen estimator, Bergstra et al. 2011),
@@ -129,7 +129,7 @@ def next_batch(space: Space, finished: Sequence[FrozenTrial], *, seed: int) -> l
     return [study.trials[number] for number in numbers]
 
 
-def _ask_new(study: optuna.Study, space: Space, known: Sequence[Candidate]) -> int:
+def _ask_new(study: optuna.Study, space: SearchSpace, known: Sequence[Candidate]) -> int:
     """Return the number of a trial of something not yet tried, as far as twenty draws find it."""
     for _ in range(_DRAWS - 1):
         trial = study.ask()

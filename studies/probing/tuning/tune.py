@@ -17,7 +17,7 @@ from unsinter.studies.data.site_readers import ReadSite
 from unsinter.studies.data.sites import Rows, Site
 from unsinter.studies.probing.sweep import N_EXAMPLES, SitePlan, choose_operation, site_controls, tasks_of
 from unsinter.studies.probing.tuning.ledger import Ledger, seconds_of
-from unsinter.studies.probing.tuning.space import Candidate, Space, make_space, next_batch, pruning_bars
+from unsinter.studies.probing.tuning.space import Candidate, SearchSpace, make_space, next_batch, pruning_bars
 from unsinter.studies.probing.tuning.storage import TrialStore, open_storage
 from unsinter.studies.probing.tuning.trial import (
     TrainingRows,
@@ -41,14 +41,14 @@ TUNING = StepKind(name="trials", version=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workers:
+class TrialWorkers:
     """How many trials run at once, and who is told: called with finished trials and the budget."""
 
     n_jobs: int = 1
     progress: Callable[[int, int], object] = lambda done, total: None
 
 
-ALONE = Workers()
+ALONE = TrialWorkers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def tune(
     plan: SitePlan,
     tuning: Tuning,
     store: TrialStore,
-    workers: Workers = ALONE,
+    workers: TrialWorkers = ALONE,
 ) -> Tuned:
     """Run what is left of the budget, refit the best on all training rows, score the held-out rows once.
 
@@ -109,10 +109,10 @@ def tune(
 
 def _fill(
     ledger: Ledger,
-    space: Space,
+    space: SearchSpace,
     training: TrainingRows,
     data: TrainRows,
-    workers: Workers,
+    workers: TrialWorkers,
 ) -> dict[int, FrozenTrial]:
     """Work on the first unfinished batch until the budget is spent; return the finished trials by place."""
     budget, size, planned_for = space.tuning.trials, space.tuning.batch, -1
@@ -165,12 +165,12 @@ def _groups(plan: SitePlan) -> NDArray[Any]:
 
 def _space(
     read: ReadSite, sites: Sequence[Site], training: TrainingRows, rows: Rows, tuning: Tuning
-) -> Space:
+) -> SearchSpace:
     smallest = min(int((training.inner != fold).sum()) for fold in training.folds)
     return make_space(sites, tuning, n_rows=smallest, d_model=read(*sites[0]).shape[1])
 
 
-def _parts(training: TrainingRows, space: Space, content: Mapping[str, Any]) -> dict[str, Any]:
+def _parts(training: TrainingRows, space: SearchSpace, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that the trials depend on; a larger budget goes on with the same trials."""
     return {
         "content": dict(content),
@@ -225,7 +225,7 @@ def _refit(
     )
 
 
-def _row(place: int, trial: FrozenTrial, space: Space) -> dict[str, Any]:
+def _row(place: int, trial: FrozenTrial, space: SearchSpace) -> dict[str, Any]:
     candidate = space.candidate(trial.params)
     return {
         "number": place,

@@ -14,7 +14,7 @@ from unsinter.studies.report.evidence.numbers import (
     score_of,
     score_text,
 )
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.study.targets import definition_of, in_order
 
 SIGNIFICANT = 0.05
@@ -45,7 +45,7 @@ class Claim:
         return self.shown and not self.against
 
 
-def make_claims(evidence: Evidence) -> list[Claim]:
+def make_claims(evidence: RunEvidence) -> list[Claim]:
     """Return one claim per model and target, in the order of the study."""
     claims = []
     for model in evidence.models:

@@ -17,7 +17,7 @@ from unsinter.studies.report.answers.answer_words import (
 )
 from unsinter.studies.report.answers.findings import OVER_CATEGORIES, Finding, find_answers
 from unsinter.studies.report.evidence.numbers import join_words
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 
 LIMIT = 6
 """Lines at most, however many models and questions there are."""
@@ -36,7 +36,7 @@ class AnswerLine:
         return f"{self.lead}: {self.text}"
 
 
-def answer_lines(evidence: Evidence) -> list[AnswerLine]:
+def answer_lines(evidence: RunEvidence) -> list[AnswerLine]:
     """Return the answer of a run, decided questions first, then what stays open and why.
 
     Models that say the same share a line. Where these are too many lines, reasons of one question are put
@@ -177,7 +177,7 @@ def _sites(group: Sequence[Finding]) -> str:
     return f"({'; '.join(filter(None, parts))})"
 
 
-def _read_lines(evidence: Evidence) -> list[AnswerLine]:
+def _read_lines(evidence: RunEvidence) -> list[AnswerLine]:
     """Return what is read beyond the text and what is not, where separation has no answer."""
     claims = [claim for claim in make_claims(evidence) if claim.shown]
     lines = []

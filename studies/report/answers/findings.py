@@ -11,7 +11,7 @@ from unsinter.studies.data.sites import Site
 from unsinter.studies.figures.verdict_text import chosen_site, short_factor, summary_rows
 from unsinter.studies.reasons.columns import row_reason, summary_reason
 from unsinter.studies.reasons.reason import Reason
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.evidence.verdict_sentences import across_rows
 
 OVER_CATEGORIES = "over all categories"
@@ -58,7 +58,7 @@ class Finding:
         return self.verdict == "undetermined"
 
 
-def find_answers(evidence: Evidence) -> list[Finding]:
+def find_answers(evidence: RunEvidence) -> list[Finding]:
     """Return the findings that the answer tells, question by question, each in the order of its models.
 
     A pair that repeats what the study over categories says, or leaves open what that decides, is left out.
@@ -66,7 +66,7 @@ def find_answers(evidence: Evidence) -> list[Finding]:
     return [finding for finding in all_findings(evidence) if not _is_told_better(evidence, finding)]
 
 
-def all_findings(evidence: Evidence) -> list[Finding]:
+def all_findings(evidence: RunEvidence) -> list[Finding]:
     """Return every finding of a run."""
     judged = _by_question(evidence)
     questions = list(dict.fromkeys([*ALWAYS_ASKED, OVER_CATEGORIES, *_own_pairs(evidence), *judged]))
@@ -82,7 +82,7 @@ def all_findings(evidence: Evidence) -> list[Finding]:
     return findings
 
 
-def _by_question(evidence: Evidence) -> dict[str, dict[str, pd.DataFrame]]:
+def _by_question(evidence: RunEvidence) -> dict[str, dict[str, pd.DataFrame]]:
     """Return question -> model -> its rows, one per site."""
     if not evidence.has_verdicts:
         return {}
@@ -92,7 +92,7 @@ def _by_question(evidence: Evidence) -> dict[str, dict[str, pd.DataFrame]]:
     return parts
 
 
-def _judged(evidence: Evidence, rows: pd.DataFrame) -> Finding:
+def _judged(evidence: RunEvidence, rows: pd.DataFrame) -> Finding:
     results = None if evidence["results"].empty else evidence["results"]
     row, _ = chosen_site(rows, results)
     first, second = short_factor(row["first"]), short_factor(row["second"])
@@ -110,18 +110,18 @@ def _judged(evidence: Evidence, rows: pd.DataFrame) -> Finding:
     )
 
 
-def _own_pairs(evidence: Evidence) -> list[str]:
+def _own_pairs(evidence: RunEvidence) -> list[str]:
     """Return the pairs with a target of the study's own, which its file names one by one."""
     pairs = (evidence.study.get("separation") or {}).get("pairs")
     listed = pairs if isinstance(pairs, list) else []
     return [pair for pair in listed if isinstance(pair, str) and _has_own(evidence, pair)]
 
 
-def _has_own(evidence: Evidence, pair: str) -> bool:
+def _has_own(evidence: RunEvidence, pair: str) -> bool:
     return any(evidence.target(name).is_own for name in pair.split("-"))
 
 
-def _unjudged(evidence: Evidence, question: str, model: str) -> Finding | None:
+def _unjudged(evidence: RunEvidence, question: str, model: str) -> Finding | None:
     """Return that a model has no verdict on a question, and why; None where it was not to have one."""
     pairs = (evidence.study.get("separation") or {}).get("pairs", ALWAYS_ASKED)
     if question not in (*ALWAYS_ASKED, *_own_pairs(evidence)) or question not in pairs:
@@ -156,7 +156,7 @@ def _missing(part: Mapping[str, Any], question: str, *, is_judged: bool) -> Reas
     return Reason("not-asked")
 
 
-def _over_categories(evidence: Evidence, model: str) -> Finding | None:
+def _over_categories(evidence: RunEvidence, model: str) -> Finding | None:
     across = evidence["across_categories"]
     rows = [] if across.empty else across_rows(across, model)
     if not rows:
@@ -179,7 +179,7 @@ def _across_reason(row: Mapping[str, Any]) -> Reason:
     return row_reason(row) if row.get("reason") else Reason("interval-too-wide")
 
 
-def _is_told_better(evidence: Evidence, finding: Finding) -> bool:
+def _is_told_better(evidence: RunEvidence, finding: Finding) -> bool:
     """Whether the study over categories decides what the pair C-W leaves open, or says the same."""
     if finding.question != "C-W":
         return False

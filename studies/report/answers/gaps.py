@@ -8,7 +8,7 @@ import pandas as pd
 from unsinter.studies.figures.verdict_text import VOID, factors_of, reasons_of, summary_rows
 from unsinter.studies.report.answers.answer import Claim
 from unsinter.studies.report.evidence.numbers import floor_phrase, is_number, score_text
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.evidence.served import difference_words, n_differing
 from unsinter.studies.report.evidence.verdict_numbers import is_void
 from unsinter.studies.study.cells import OFF_DIAGONAL
@@ -28,7 +28,7 @@ Gap = tuple[str, str]
 """What it concerns, and what cannot be said."""
 
 
-def find_gaps(evidence: Evidence, claims: Sequence[Claim]) -> list[Gap]:
+def find_gaps(evidence: RunEvidence, claims: Sequence[Claim]) -> list[Gap]:
     """Return every gap of a run, the gravest first."""
     return [
         *_undecided(evidence),
@@ -48,7 +48,7 @@ def find_gaps(evidence: Evidence, claims: Sequence[Claim]) -> list[Gap]:
     ]
 
 
-def undecided_line(evidence: Evidence) -> str | None:
+def undecided_line(evidence: RunEvidence) -> str | None:
     """Return the line that says that separation is not judged; None where verdicts were made."""
     if evidence.has_verdicts:
         return None
@@ -58,12 +58,12 @@ def undecided_line(evidence: Evidence) -> str | None:
     )
 
 
-def _undecided(evidence: Evidence) -> Iterator[Gap]:
+def _undecided(evidence: RunEvidence) -> Iterator[Gap]:
     if undecided_line(evidence) is not None:
         yield "every model", "Separate or fused: no separation verdict is part of this run."
 
 
-def _undetermined(evidence: Evidence) -> Iterator[Gap]:
+def _undetermined(evidence: RunEvidence) -> Iterator[Gap]:
     """Yield why sites stay undetermined, counted, and which erasures say nothing."""
     if not evidence.has_verdicts:
         return
@@ -93,7 +93,7 @@ def _open_sites(pair: str, rows: pd.DataFrame, reasons: Sequence[tuple[str, int]
     return f"Whether {first} and {second} are apart ({pair}), at {n} of {len(rows)} sites: {counted}."
 
 
-def _planted(evidence: Evidence) -> Iterator[Gap]:
+def _planted(evidence: RunEvidence) -> Iterator[Gap]:
     for model in evidence.study.get("models", ()):
         if str(model.get("path", "")).startswith("planted:"):
             yield (
@@ -105,7 +105,7 @@ def _planted(evidence: Evidence) -> Iterator[Gap]:
             )
 
 
-def _sampled(evidence: Evidence) -> Iterator[Gap]:
+def _sampled(evidence: RunEvidence) -> Iterator[Gap]:
     """Yield that single sampled answers are noisy labels, which hide a code as its absence would."""
     source = evidence.study.get("responses")
     source = source if isinstance(source, dict) else {}
@@ -122,7 +122,7 @@ def _sampled(evidence: Evidence) -> Iterator[Gap]:
     )
 
 
-def _served(evidence: Evidence) -> Iterator[Gap]:
+def _served(evidence: RunEvidence) -> Iterator[Gap]:
     """Yield that a server's answers are not all those of the model whose activations were read."""
     for model, part in evidence.models.items():
         if n_differing(part):
@@ -162,13 +162,13 @@ def _caveats(claim: Claim) -> Iterator[Gap]:
             )
 
 
-def _not_studied(evidence: Evidence) -> Iterator[Gap]:
+def _not_studied(evidence: RunEvidence) -> Iterator[Gap]:
     for model, part in evidence.models.items():
         for target, reason in (part.get("not_studied") or {}).items():
             yield model, f"{_upper(evidence.target(target).asks)} ({target}) was not studied: {reason}."
 
 
-def _small_cells(evidence: Evidence) -> Iterator[Gap]:
+def _small_cells(evidence: RunEvidence) -> Iterator[Gap]:
     needed = evidence.min_groups
     for model, part in evidence.models.items():
         cells = part.get("groups_per_cell") or {}
@@ -190,7 +190,7 @@ def _small_cells(evidence: Evidence) -> Iterator[Gap]:
             )
 
 
-def _unlabelled(evidence: Evidence) -> Iterator[Gap]:
+def _unlabelled(evidence: RunEvidence) -> Iterator[Gap]:
     for model, part in evidence.models.items():
         if reasons := part.get("unlabelled"):
             listed = "; ".join(f"{reason}: {n:,}" for reason, n in list(reasons.items())[:LISTED])
@@ -200,7 +200,7 @@ def _unlabelled(evidence: Evidence) -> Iterator[Gap]:
             yield model, f"What the cut answers would have said: {part['cut_answers']}"
 
 
-def _doubts(evidence: Evidence) -> Iterator[Gap]:
+def _doubts(evidence: RunEvidence) -> Iterator[Gap]:
     results = evidence["results"]
     if results.empty:
         yield "the run", "Anything: no probe was fitted."
@@ -217,14 +217,14 @@ def _doubts(evidence: Evidence) -> Iterator[Gap]:
             yield str(model), f"{name}: how often shuffled labels score as high; no permutation was run."
 
 
-def _without_floor(evidence: Evidence) -> Iterator[Gap]:
+def _without_floor(evidence: RunEvidence) -> Iterator[Gap]:
     for row in evidence["held_out"].to_dict("records"):
         if not is_number(row["words"]):
             what = "Detection" if row["target"] == "D" else row["target"]
             yield row["model"], f"{what} on {row['held_out']}, left out: the words have no score there."
 
 
-def _dropped(evidence: Evidence) -> Iterator[Gap]:
+def _dropped(evidence: RunEvidence) -> Iterator[Gap]:
     for model, part in evidence.models.items():
         if dropped := (part.get("extraction") or {}).get("dropped"):
             listed = ", ".join(map(str, dropped[:5])) + (", …" if len(dropped) > 5 else "")
@@ -233,7 +233,7 @@ def _dropped(evidence: Evidence) -> Iterator[Gap]:
             yield model, f"The {len(dropped)} prompts that {why}: {listed}."
 
 
-def _not_had(evidence: Evidence) -> Iterator[Gap]:
+def _not_had(evidence: RunEvidence) -> Iterator[Gap]:
     for model, part in evidence.models.items():
         for words in ((part.get("extraction") or {}).get("not_had") or {}).values():
             yield model, _upper(str(words))

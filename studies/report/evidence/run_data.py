@@ -34,7 +34,7 @@ class ReportError(UnsinterError, ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class RunEvidence:
     """Everything a report is written from; a table that the run did not write is empty."""
 
     folder: Path
@@ -86,7 +86,7 @@ class Evidence:
         return {name: by_name[name] for name in [*named, *by_name] if name in by_name}
 
 
-def read_evidence(folder: Path) -> Evidence:
+def read_evidence(folder: Path) -> RunEvidence:
     """Read a finished run.
 
     Raises
@@ -106,7 +106,7 @@ def read_evidence(folder: Path) -> Evidence:
     return gather_evidence(reader, summary)
 
 
-def gather_evidence(reader: RunReader, summary: dict[str, Any]) -> Evidence:
+def gather_evidence(reader: RunReader, summary: dict[str, Any]) -> RunEvidence:
     """Return the evidence of a run whose tables are written and whose summary is at hand.
 
     Raises
@@ -123,7 +123,7 @@ def gather_evidence(reader: RunReader, summary: dict[str, Any]) -> Evidence:
     tables["results"] = _with_a_control(tables["results"])
     if (unknown := unknown_verdict(tables["verdicts"])) is not None:
         raise ReportError(f"{folder / 'verdicts.parquet'} {unknown}")
-    return Evidence(
+    return RunEvidence(
         folder=folder, summary=summary, study=reader.study(), study_text=reader.study_text(), tables=tables
     )
 

@@ -15,7 +15,7 @@ from unsinter.studies.figures.causal import (
 )
 from unsinter.studies.figures.transfer_compact import transfer_heat
 from unsinter.studies.report.evidence.numbers import NOTHING, is_number
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.blocks import Block, Cell, Grid, Key, Note, Panels
 from unsinter.studies.report.sections.figures import page_figure, variable
 
@@ -26,7 +26,7 @@ _LEGEND = (
 )
 
 
-def causal_blocks(evidence: Evidence) -> list[Block]:
+def causal_blocks(evidence: RunEvidence) -> list[Block]:
     """Return what was changed and what it did, model by model; nothing where no check was made."""
     causal = evidence["causal"]
     blocks: list[Block] = []

@@ -20,7 +20,7 @@ from unsinter.studies.report.evidence.numbers import (
     score_text,
     with_interval,
 )
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.blocks import Block, Cell, Grid, Key, Panels
 from unsinter.studies.report.sections.figures import PageFigure, page_figure
 
@@ -38,7 +38,7 @@ DOTS = (
 )
 
 
-def transfer_blocks(evidence: Evidence) -> list[Block]:
+def transfer_blocks(evidence: RunEvidence) -> list[Block]:
     """Return the matrices of each model, target and kind at the site chosen for it, and every cell as a
     table."""
     blocks: list[Block] = []
@@ -194,7 +194,7 @@ def _cells(matrix: _Matrix, probe: pd.DataFrame) -> Grid:
     return Grid(title=f"Every cell: {matrix.title}", header=header, rows=rows, folded=True)
 
 
-def held_out_blocks(evidence: Evidence) -> list[Block]:
+def held_out_blocks(evidence: RunEvidence) -> list[Block]:
     """Return, for each target, dots per left-out source or category, beside what the words score there."""
     blocks: list[Block] = []
     for target in evidence.targets:
@@ -207,7 +207,7 @@ def held_out_blocks(evidence: Evidence) -> list[Block]:
     return blocks
 
 
-def _held_out_figures(evidence: Evidence, target: str) -> Iterator[PageFigure]:
+def _held_out_figures(evidence: RunEvidence, target: str) -> Iterator[PageFigure]:
     palette = colours(evidence.models)
     about, own = ("", "") if target == "D" else (f"{target}, ", f"-{target}")
     for model, kind in product(evidence.models, ("source", "category")):
@@ -235,7 +235,7 @@ def _held_out_caption(target: str) -> str:
     )
 
 
-def _controls(evidence: Evidence, models: Collection[str], target: str = "D") -> str:
+def _controls(evidence: RunEvidence, models: Collection[str], target: str = "D") -> str:
     rows = evidence.of("results", target=target, selected=True)
     values = [
         f"{row['model']} {control_text(row)}" for row in rows.to_dict("records") if row["model"] in models

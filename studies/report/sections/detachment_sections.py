@@ -3,14 +3,14 @@
 from typing import Any
 
 from unsinter.studies.report.evidence.numbers import NOTHING, is_number, score_text, with_interval
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.evidence.verdict_sentences import across_rows
 from unsinter.studies.report.sections.blocks import Block, Cell, Grid, Note
 
 _TONES = {"detached": "good", "sintered": "bad"}
 
 
-def across_blocks(evidence: Evidence) -> list[Block]:
+def across_blocks(evidence: RunEvidence) -> list[Block]:
     """Return the decision per model and the contrast behind it; nothing where the table was not made."""
     across = evidence["across_categories"]
     if across.empty:

@@ -9,7 +9,7 @@ from unsinter.studies.figures.scores import two_axes
 from unsinter.studies.figures.style import CELLS, colours
 from unsinter.studies.report.answers.answer import judge
 from unsinter.studies.report.evidence.numbers import control_text, floor_phrase, score_of, score_text, site_of
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.blocks import Block, Drawn, Key, Note, Panels
 from unsinter.studies.report.sections.figures import PageFigure, page_figure, variable
 from unsinter.studies.study.targets import in_order
@@ -21,7 +21,7 @@ MOST_CELLS = 40_000
 """Scores of single prompts that a page shows; of more prompts it names the command that shows them."""
 
 
-def layer_blocks(evidence: Evidence) -> list[Block]:
+def layer_blocks(evidence: RunEvidence) -> list[Block]:
     """Return the curves of each model: one panel per question."""
     blocks: list[Block] = []
     for model in evidence.models:
@@ -35,7 +35,7 @@ def layer_blocks(evidence: Evidence) -> list[Block]:
     return blocks
 
 
-def first_curve(evidence: Evidence) -> tuple[PageFigure, list[Key]] | None:
+def first_curve(evidence: RunEvidence) -> tuple[PageFigure, list[Key]] | None:
     """Return the curve of the first question of the first model, and its keys; None where none is shown."""
     for model in evidence.models:
         for target in _shown(evidence, model):
@@ -45,7 +45,7 @@ def first_curve(evidence: Evidence) -> tuple[PageFigure, list[Key]] | None:
     return None
 
 
-def _shown(evidence: Evidence, model: str) -> list[str]:
+def _shown(evidence: RunEvidence, model: str) -> list[str]:
     """Return a model's questions whose chosen scores have floor and control: others are not drawn."""
     rows = evidence.of("results", model=model)
     if rows.empty:
@@ -58,7 +58,7 @@ def _shown(evidence: Evidence, model: str) -> list[str]:
     return targets
 
 
-def _curve(evidence: Evidence, model: str, target: str, *, name: str) -> PageFigure:
+def _curve(evidence: RunEvidence, model: str, target: str, *, name: str) -> PageFigure:
     rows = evidence.of("results", model=model, target=target)
     floors = evidence.of("floors", model=model, target=target)
     figure = partial(layer_panel, rows, floors, title=evidence.target(target).title)
@@ -102,7 +102,7 @@ def _curve_legend(rows: pd.DataFrame) -> list[Key]:
     return keys
 
 
-def axes_blocks(evidence: Evidence) -> list[Block]:
+def axes_blocks(evidence: RunEvidence) -> list[Block]:
     """Return one picture per model: detection score against refusal score at the site chosen for D."""
     figures, counts = [], []
     for model in evidence.models:
@@ -130,7 +130,7 @@ def axes_blocks(evidence: Evidence) -> list[Block]:
     return [Panels(figures=figures, legend=legend, caption=caption)]
 
 
-def axis_points(evidence: Evidence, model: str) -> pd.DataFrame:
+def axis_points(evidence: RunEvidence, model: str) -> pd.DataFrame:
     """Return a model's held-out prompts with both scores at the site chosen for D, and their true cell."""
     chosen = evidence.of("results", model=model, target="D", selected=True)
     scores = evidence.of("predictions", model=model)
@@ -147,7 +147,7 @@ def axis_points(evidence: Evidence, model: str) -> pd.DataFrame:
     return sides["D"].join(sides["R"], how="inner")
 
 
-def prompt_blocks(evidence: Evidence) -> list[Block]:
+def prompt_blocks(evidence: RunEvidence) -> list[Block]:
     """Return the prompts that were read token by token, folded, as many as a page can hold."""
     shown = evidence["shown_prompts"]
     if shown.empty:

@@ -12,11 +12,11 @@ from unsinter.studies.report.evidence.numbers import (
     score_text,
     with_interval,
 )
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.blocks import Block, Cell, Grid
 
 
-def cross_model_blocks(evidence: Evidence) -> list[Block]:
+def cross_model_blocks(evidence: RunEvidence) -> list[Block]:
     """Return the table of probes carried from one model to another, beside floor and control there."""
     table = evidence["cross_model"]
     if table.empty:
@@ -34,7 +34,7 @@ def cross_model_blocks(evidence: Evidence) -> list[Block]:
     ]
 
 
-def _cross_row(evidence: Evidence, row: dict[str, Any]) -> list[str | Cell]:
+def _cross_row(evidence: RunEvidence, row: dict[str, Any]) -> list[str | Cell]:
     beside = _rivals(evidence, row["to_model"], row["target"])
     sides = [f"{row[f'{side}_model']}, layer {row[f'{side}_layer']}" for side in ("from", "to")]
     if not beside:
@@ -55,14 +55,14 @@ def _cross_row(evidence: Evidence, row: dict[str, Any]) -> list[str | Cell]:
 _HIDDEN = Cell(text="not shown: no floor or control", tone="quiet")
 
 
-def _rivals(evidence: Evidence, model: object, target: object) -> dict[str, Any]:
+def _rivals(evidence: RunEvidence, model: object, target: object) -> dict[str, Any]:
     """Return the row of a target's chosen probe with its floor and control; empty where one is missing."""
     there = evidence.of("results", model=model, target=target, selected=True)
     beside = there.iloc[0].to_dict() if len(there) else {}
     return beside if is_number(beside.get("floor")) and is_number(beside.get("control")) else {}
 
 
-def difference_blocks(evidence: Evidence) -> list[Block]:
+def difference_blocks(evidence: RunEvidence) -> list[Block]:
     """Return the table of models side by side: scores with their paired difference, and their verdicts."""
     table = evidence["model_differences"]
     rows = table[table["sites"] == "chosen"].to_dict("records") if len(table) else []
@@ -91,7 +91,7 @@ def difference_blocks(evidence: Evidence) -> list[Block]:
     return blocks + _verdict_counts(evidence)
 
 
-def _difference_row(evidence: Evidence, row: dict[str, Any]) -> list[str | Cell]:
+def _difference_row(evidence: RunEvidence, row: dict[str, Any]) -> list[str | Cell]:
     sides = [f"{row[f'{side}_model']}, layer {row[f'{side}_layer']}" for side in ("first", "second")]
     beside = [_rivals(evidence, row[f"{side}_model"], row["target"]) for side in ("first", "second")]
     if not all(beside):
@@ -113,7 +113,7 @@ def _difference_row(evidence: Evidence, row: dict[str, Any]) -> list[str | Cell]
     ]
 
 
-def _verdict_counts(evidence: Evidence) -> list[Block]:
+def _verdict_counts(evidence: RunEvidence) -> list[Block]:
     """Return at how many sites each model got which verdict, where two models were judged on a pair."""
     if not evidence.has_verdicts:
         return []

@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.evidence.served import served_lines
 from unsinter.studies.report.sections.blocks import Block, Command, Items, Note
 
 
-def reproduce_blocks(evidence: Evidence) -> list[Block]:
+def reproduce_blocks(evidence: RunEvidence) -> list[Block]:
     """Return commands, study file, what the numbers rest on, and the libraries."""
     summary, name = evidence.summary, evidence.folder.resolve().name
     run = f"unsinter run {shlex.quote(f'{name}/study.yaml')} --out {shlex.quote(f'{name}-again')}"

@@ -23,7 +23,7 @@ from unsinter.studies.report.evidence.numbers import (
     site_of,
     with_interval,
 )
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.blocks import Block, Cell, Grid, Key, Panels
 from unsinter.studies.report.sections.figures import page_figure
 from unsinter.studies.tables.columns import RESULTS
@@ -33,7 +33,7 @@ MEASURES = tuple(name for name, column in RESULTS.items() if column.title)
 """Columns of results in the folded table, under their titles."""
 
 
-def score_blocks(evidence: Evidence, claims: Sequence[Claim]) -> list[Block]:
+def score_blocks(evidence: RunEvidence, claims: Sequence[Claim]) -> list[Block]:
     """Return the picture and the table of all chosen probes, with floors and further measures folded."""
     blocks: list[Block] = []
     shown = [claim for claim in claims if claim.shown]
@@ -47,7 +47,7 @@ def score_blocks(evidence: Evidence, claims: Sequence[Claim]) -> list[Block]:
     return blocks
 
 
-def score_grids(evidence: Evidence, column: str, *, suffix: str = "") -> list[Block]:
+def score_grids(evidence: RunEvidence, column: str, *, suffix: str = "") -> list[Block]:
     """Return a table per model of the probes that are ``selected``, or of those that are ``tuned``."""
     rows = _chosen_rows(evidence, column)
     return [
@@ -64,7 +64,7 @@ def score_grids(evidence: Evidence, column: str, *, suffix: str = "") -> list[Bl
     ]
 
 
-def _chosen_rows(evidence: Evidence, column: str) -> list[dict[str, Any]]:
+def _chosen_rows(evidence: RunEvidence, column: str) -> list[dict[str, Any]]:
     results = evidence["results"]
     if results.empty:
         return []
@@ -74,7 +74,7 @@ def _chosen_rows(evidence: Evidence, column: str) -> list[dict[str, Any]]:
     )
 
 
-def _overview(evidence: Evidence, claims: Sequence[Claim]) -> Panels:
+def _overview(evidence: RunEvidence, claims: Sequence[Claim]) -> Panels:
     figures = []
     for model in dict.fromkeys(claim.model for claim in claims):
         mine = [claim for claim in claims if claim.model == model]

@@ -11,7 +11,7 @@ from unsinter.studies.figures.style import SERIES, colours
 from unsinter.studies.figures.tuning import tuning_history
 from unsinter.studies.figures.wordings import wording_bars
 from unsinter.studies.report.evidence.numbers import NOTHING, score_text
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.blocks import Block, Cell, Command, Grid, Key, Panels
 from unsinter.studies.report.sections.figures import page_figure, variable
 from unsinter.studies.report.sections.score_sections import score_grids
@@ -21,7 +21,7 @@ from unsinter.studies.study.cells import ANSWER_WORDS, OFF_DIAGONAL
 _KINDS = (*ANSWER_WORDS, "unlabelled")
 
 
-def cell_blocks(evidence: Evidence) -> list[Block]:
+def cell_blocks(evidence: RunEvidence) -> list[Block]:
     """Return independent groups per cell of D x R, a row per model."""
     counted = {name: model.get("groups_per_cell") or {} for name, model in evidence.models.items()}
     counted = {name: cells for name, cells in counted.items() if cells}
@@ -49,7 +49,7 @@ def _count(groups: int, cell: str, needed: int) -> str | Cell:
     return Cell(text=f"{groups:,} (too few)", tone="bad") if small else f"{groups:,}"
 
 
-def wording_blocks(evidence: Evidence) -> list[Block]:
+def wording_blocks(evidence: RunEvidence) -> list[Block]:
     """Return stacked bars of wordings per category, a panel per model, one palette for all."""
     counted = {name: model.get("wording_by_category") or {} for name, model in evidence.models.items()}
     totals = pd.Series(
@@ -102,7 +102,7 @@ def _largest(wordings: dict[str, int]) -> str:
     return f"{name} {100 * wordings[name] / total:.0f} % of {total}" if total else "none"
 
 
-def tuning_blocks(evidence: Evidence) -> list[Block]:
+def tuning_blocks(evidence: RunEvidence) -> list[Block]:
     """Return the history of every tuning study, its budget, and every trial as a table."""
     trials = evidence["trials"]
     if trials.empty:
@@ -170,7 +170,7 @@ def _parameters(text: Any) -> str:
     )
 
 
-def answer_blocks(evidence: Evidence) -> list[Block]:
+def answer_blocks(evidence: RunEvidence) -> list[Block]:
     """Return refusal rates, prompts by source, and a rendered prompt per model; nothing of earlier runs."""
     blocks: list[Block] = []
     if rows := [
@@ -233,7 +233,7 @@ def _source(name: str, own: Mapping[str, Any]) -> list[str | Cell]:
     return [name or "unknown", *(f"{_number(own.get(harm)):,}" for harm in (*HARM.values(), "unknown"))]
 
 
-def _rendered(evidence: Evidence) -> Iterator[Command]:
+def _rendered(evidence: RunEvidence) -> Iterator[Command]:
     for model, part in evidence.models.items():
         text = part.get("rendered")
         if isinstance(text, str) and text:

@@ -18,7 +18,7 @@ from unsinter.studies.figures.verdict_text import (
 )
 from unsinter.studies.figures.verdicts import CURVES, evidence_panel, verdict_panel
 from unsinter.studies.report.evidence.numbers import site_of, with_interval
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.evidence.verdict_numbers import evidence_texts
 from unsinter.studies.report.sections.blocks import Block, Cell, Grid, Key, Panels
 from unsinter.studies.report.sections.figures import PageFigure, page_figure, variable, verdict_variable
@@ -29,7 +29,7 @@ TONES = {"separable": "good", "shared": "bad"}
 _SHORT = {"a": "A", "b": "B", "o_first": "O first", "o_second": "O second"}
 
 
-def verdict_blocks(evidence: Evidence) -> list[Block]:
+def verdict_blocks(evidence: RunEvidence) -> list[Block]:
     """Return maps, rule and evidence of every model and pair; nothing where no verdict was made."""
     if not evidence.has_verdicts:
         return []
@@ -52,7 +52,7 @@ def verdict_blocks(evidence: Evidence) -> list[Block]:
     return blocks
 
 
-def _pairs(evidence: Evidence, model: str) -> list[tuple[str, pd.DataFrame]]:
+def _pairs(evidence: RunEvidence, model: str) -> list[tuple[str, pd.DataFrame]]:
     rows = summary_rows(evidence.of("verdicts", model=model))
     return [(str(pair), part) for pair, part in rows.groupby("pair", sort=False)]
 
@@ -77,7 +77,7 @@ def _unmeasured(model: str, parts: list[tuple[str, pd.DataFrame]]) -> Grid:
     )
 
 
-def _results(evidence: Evidence) -> pd.DataFrame | None:
+def _results(evidence: RunEvidence) -> pd.DataFrame | None:
     return None if evidence["results"].empty else evidence["results"]
 
 
@@ -86,7 +86,7 @@ def _title(pair: str, rows: pd.DataFrame) -> str:
     return f"{pair}: {first} and {second}"
 
 
-def _maps(evidence: Evidence, model: str, parts: list[tuple[str, pd.DataFrame]]) -> Panels:
+def _maps(evidence: RunEvidence, model: str, parts: list[tuple[str, pd.DataFrame]]) -> Panels:
     figures = []
     for pair, rows in parts:
         row, _ = chosen_site(rows, _results(evidence))
@@ -181,7 +181,7 @@ def _every_site(model: str, pair: str, rows: pd.DataFrame) -> Grid:
     )
 
 
-def _contrasts(evidence: Evidence, model: str, pair: str) -> Iterator[Grid]:
+def _contrasts(evidence: RunEvidence, model: str, pair: str) -> Iterator[Grid]:
     """Yield the contrasts that a summary is made of, at the chosen site: which class pairs drive it."""
     rows = evidence.of("verdicts", model=model, pair=pair)
     single = rows[~rows["is_summary"].astype(bool)]

@@ -18,7 +18,7 @@ from unsinter.studies.separation.inputs.column_units import in_float32_range
 from unsinter.studies.separation.inputs.folds import codes_by_occurrence
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.site.fit_rows import RowFamily
-from unsinter.studies.separation.site.site_fit import SiteFit
+from unsinter.studies.separation.site.site_fit import FamilyFit
 from unsinter.studies.separation.verdict.rule import Factor
 from unsinter.studies.separation.verdict.site_verdict import Evidence
 
@@ -26,7 +26,7 @@ from unsinter.studies.separation.verdict.site_verdict import Evidence
 def tested_absence(
     X: FloatArray,
     family: RowFamily,
-    used: SiteFit,
+    used: FamilyFit,
     absences: Sequence[tuple[int, Evidence, tuple[Factor, ...]]],
     rule: Rule,
 ) -> list[Evidence]:
@@ -71,7 +71,7 @@ def tested_absence(
 
 def _hidden(
     sites: Coordinates,
-    used: SiteFit,
+    used: FamilyFit,
     contrast: Contrast,
     blocks: NDArray[np.intp],
     rule: Rule,
@@ -90,7 +90,7 @@ def _hidden(
 
 
 def _nonlinear(
-    sites: Coordinates, used: SiteFit, contrast: Contrast, rule: Rule, *, second: bool
+    sites: Coordinates, used: FamilyFit, contrast: Contrast, rule: Rule, *, second: bool
 ) -> Estimate:
     order = used.order
     labels, other = (contrast.w, contrast.z) if second else (contrast.z, contrast.w)

@@ -15,7 +15,7 @@ from unsinter.studies.separation.effects.gram import Effects
 from unsinter.studies.separation.effects.statistics import effect_statistics
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.site.clumps import clumps
-from unsinter.studies.separation.site.site_fit import SiteFit
+from unsinter.studies.separation.site.site_fit import FamilyFit
 from unsinter.studies.separation.verdict.site_verdict import Evidence
 
 Bands = dict[str, list[Estimate]]
@@ -23,7 +23,7 @@ Bands = dict[str, list[Estimate]]
 
 
 def site_evidence_bands(
-    here: Sequence[SiteFit],
+    here: Sequence[FamilyFit],
     place: int,
     contrast: Contrast,
     text: FloatArray | None,
@@ -70,7 +70,7 @@ def _auroc_bands(
     fits: Sequence[CrossFit],
     contrast: Contrast,
     text: FloatArray | None,
-    used: SiteFit,
+    used: FamilyFit,
     rule: Rule,
     level: float,
 ) -> Bands:

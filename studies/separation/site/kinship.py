@@ -27,7 +27,8 @@ exceed."""
 FEWEST_DIMENSIONS = 16
 """Dimensions below which the nearest row is near for what the labels do to it, and likeness tells nothing."""
 
-_BLOCK = 1024
+_BLOCK_PRODUCTS = 2**27
+"""Products of rows that stand in memory at once."""
 
 _N_SHUFFLES = 200
 
@@ -69,8 +70,9 @@ def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) ->
     white = metric.apart(white)
     own = csr_array((np.ones(len(groups)), (groups, np.arange(len(groups)))))
     nearest, pairs = torch.empty(len(white), dtype=torch.long), []
-    for start in range(0, len(white), _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    block = max(1, min(1024, _BLOCK_PRODUCTS // len(white)))
+    for start in range(0, len(white), block):
+        rows = slice(start, start + block)
         likeness = white[rows] @ white.T
         likeness[own[groups[rows]].nonzero()] = -torch.inf
         most, nearest[rows] = likeness.max(dim=1)

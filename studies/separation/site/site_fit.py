@@ -31,7 +31,7 @@ NO_INVERSE = (np.linalg.LinAlgError, torch.linalg.LinAlgError)  # type: ignore[a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiteFit:
+class FamilyFit:
     """What one site gives a family.
 
     Attributes
@@ -53,7 +53,7 @@ class SiteFit:
     share_merged: float = 0.0
 
 
-def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
+def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> FamilyFit:
     """Fit every contrast of a family to activations X (n, d) of its rows.
 
     Where many rows are near copies of rows in other groups, such groups are put together first: a probe
@@ -70,7 +70,7 @@ def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
         return _nothing(family, [Reason("no-inverse")] * n_contrasts)
 
 
-def _fitted(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
+def _fitted(X: FloatArray, family: RowFamily, rule: Rule) -> FamilyFit:
     """Return what activations X (n, d), float32, give; raises one of ``NO_INVERSE``."""
     n_contrasts = len(family.contrasts)
     sites = coordinates(X)
@@ -96,7 +96,7 @@ def _fitted(X: FloatArray, family: RowFamily, rule: Rule) -> SiteFit:
         )
     fitted = iter(zip(fits, effects, leaks, strict=True))
     results = [(None, None, obstacle) if obstacle else next(fitted) for obstacle in obstacles]
-    return SiteFit(
+    return FamilyFit(
         fits=[None if leak else fit for fit, _, leak in results],
         effects=[None if leak else effect for _, effect, leak in results],
         obstacles=[leak for _, _, leak in results],
@@ -122,10 +122,10 @@ def row_order(X: FloatArray) -> NDArray[np.intp] | None:
     return np.argsort(Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
 
 
-def _nothing(family: RowFamily, obstacles: list[Reason]) -> SiteFit:
+def _nothing(family: RowFamily, obstacles: list[Reason]) -> FamilyFit:
     nothing = [None] * len(obstacles)
     n = len(family.rows)
-    return SiteFit(
+    return FamilyFit(
         fits=nothing,
         effects=nothing,
         obstacles=obstacles,

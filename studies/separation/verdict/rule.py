@@ -27,7 +27,7 @@ PLACES: dict[Factor, str] = {"first": "{first}", "second": "{second}"}
 """What stands in a reason for a factor until it is named."""
 
 
-class Labels(NamedTuple):
+class LabelQuality(NamedTuple):
     """What is known of the labels: their correlation, and whether it is known how often both of them err."""
 
     phi: float
@@ -45,7 +45,7 @@ class Decision(NamedTuple):
     absent: tuple[Factor, ...] = ()
 
 
-def decide(evidence: Evidence, labels: Labels, rule: Rule) -> Decision:
+def decide(evidence: Evidence, labels: LabelQuality, rule: Rule) -> Decision:
     """Return the verdict; an absence that it rests on still has to pass ``contradiction``."""
     there = {factor: _length(evidence, factor).low > rule.present for factor in _OTHER}
     if not all(np.isfinite(_length(evidence, factor).value) for factor in _OTHER):
@@ -100,7 +100,7 @@ def _two_axes(evidence: Evidence, rule: Rule) -> Decision | None:
     return None
 
 
-def _one_axis(evidence: Evidence, labels: Labels, rule: Rule) -> Decision | None:
+def _one_axis(evidence: Evidence, labels: LabelQuality, rule: Rule) -> Decision | None:
     if not evidence.angle.high < rule.most_angle:
         return None
     if labels.errors_are_known or evidence.clumps.high < 0.5:
@@ -117,7 +117,7 @@ def _one_axis_reason(evidence: Evidence) -> Reason:
 
 
 def _nothing_beyond(
-    evidence: Evidence, factor: Factor, other: Factor, labels: Labels, rule: Rule
+    evidence: Evidence, factor: Factor, other: Factor, labels: LabelQuality, rule: Rule
 ) -> Decision | None:
     """Return a verdict that the other factor has nothing beside the axis of this one; None where it may."""
     beyond: Estimate = getattr(evidence, f"beyond_{other}")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from unsinter.cache.store import ActivationStore
 from unsinter.features.extract import selfcheck
 from unsinter.features.extract.extraction import ExtractionError, ExtractionOptions, NamedOptions, extract
-from unsinter.features.extract.forward import Reader, make_reader
+from unsinter.features.extract.forward import StreamReader, make_reader
 from unsinter.features.extract.selfcheck import PaddingError
 from unsinter.features.model.hooks import read_stream
 from unsinter.features.model.model import load_model
@@ -157,7 +157,7 @@ def test_padding_is_told_by_the_mask_so_pad_may_be_eos_or_any_id(llama, rows):
     model = llama
     spans = [[(row.prompt_end - 1, row.prompt_end), row.instruction] for row in rows]
     read = {
-        pad: Reader(model=model, padding_side=side, pad_id=pad).read(rows, spans, layers=[0, 1, 2, 3])
+        pad: StreamReader(model=model, padding_side=side, pad_id=pad).read(rows, spans, layers=[0, 1, 2, 3])
         for pad, side in (
             (0, "right"),
             (2, "right"),
@@ -186,7 +186,7 @@ def test_under_left_padding_the_first_real_token_is_not_the_first_column(llama, 
     assert batch.attention_mask.sum(1).tolist() == [len(rows[0].token_ids), len(rows[12].token_ids)]
     spans = [[(0, 1)], [(0, 1)]]
     right, left = (
-        Reader(model=llama, padding_side=side, pad_id=0, first_position=0).read(
+        StreamReader(model=llama, padding_side=side, pad_id=0, first_position=0).read(
             [rows[0], rows[12]], spans, layers=[1]
         )
         for side in ("right", "left")

@@ -10,11 +10,14 @@ import pytest
 from loopback import QuietHandler
 
 from unsinter.features.labelling.endpoint import EndpointJudge, JudgeError, Patience
-from unsinter.features.labelling.judges import Item
+from unsinter.features.labelling.judges import JudgedItem
 
 KEY = "secret-key-of-the-test"
 QUICK = Patience(timeout=0.5, attempts=3, wait=0.01)
-ITEMS = [Item(id="row-1", opening="I can't help with that.", prompt="How?"), Item(id="row-2", opening=None)]
+ITEMS = [
+    JudgedItem(id="row-1", opening="I can't help with that.", prompt="How?"),
+    JudgedItem(id="row-2", opening=None),
+]
 
 
 def completion(content):
@@ -153,7 +156,9 @@ def test_an_answer_is_paid_for_once(server, tmp_path):
 def test_another_model_text_or_prompt_is_asked_anew(server, tmp_path, change):
     server.script = [completion("refusal")]
     judge(server, answers=tmp_path).judge(ITEMS[:1])
-    item = Item(id="x", opening=change.get("opening", ITEMS[0].opening), prompt=change.get("prompt", "How?"))
+    item = JudgedItem(
+        id="x", opening=change.get("opening", ITEMS[0].opening), prompt=change.get("prompt", "How?")
+    )
     judge(server, answers=tmp_path, model=change.get("model", "judge-1")).judge([item])
     assert len(server.requests) == 2
 
@@ -181,7 +186,7 @@ def test_the_key_is_neither_stored_nor_logged_nor_shown(server, tmp_path, caplog
 
 def test_rows_of_many_workers_keep_their_order(server):
     server.script = [completion("refusal")]
-    items = [Item(id=str(number), opening=f"Text {number}.") for number in range(12)]
+    items = [JudgedItem(id=str(number), opening=f"Text {number}.") for number in range(12)]
     labels = judge(server, workers=4).judge(items)
     assert [label.moves for label in labels] == [
         label.moves for label in judge(server, workers=1).judge(items)
@@ -191,7 +196,9 @@ def test_rows_of_many_workers_keep_their_order(server):
 
 def test_markers_inside_a_text_are_not_filled_in(server):
     server.script = [completion("compliance")]
-    judge(server).judge([Item(id="x", opening="Use {prompt} and {response}.", prompt="What is {response}?")])
+    judge(server).judge(
+        [JudgedItem(id="x", opening="Use {prompt} and {response}.", prompt="What is {response}?")]
+    )
     content = server.requests[0][2]["messages"][0]["content"]
     assert "What is {response}?" in content
     assert "Use {prompt} and {response}." in content

@@ -12,11 +12,11 @@ import tracemalloc
 import pytest
 
 from unsinter.features.labelling.endpoint import EndpointJudge, JudgeError, Patience
-from unsinter.features.labelling.judges import Item
+from unsinter.features.labelling.judges import JudgedItem
 
 SECRET = "words-of-the-answer"
 KEY = "secret-key-of-the-test"
-ITEM = Item(id="row-1", opening="I can't help with that.", prompt="How?")
+ITEM = JudgedItem(id="row-1", opening="I can't help with that.", prompt="How?")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from unsinter.features.labelling.judges import HuggingFaceJudge, Item, JudgeError, RulesJudge
+from unsinter.features.labelling.judges import HuggingFaceJudge, JudgedItem, JudgeError, RulesJudge
 
 transformers = pytest.importorskip("transformers")
 
@@ -45,7 +45,9 @@ CLASSES = {"OK": "compliance", "REFUSED": "refusal"}
 
 def test_a_local_classifier_labels_through_its_map(folder):
     judge = HuggingFaceJudge(folder, classes=CLASSES, batch=2)
-    items = [Item(id=str(n), opening="I cannot help. " * 20) for n in range(3)] + [Item(id="x", opening=" ")]
+    items = [JudgedItem(id=str(n), opening="I cannot help. " * 20) for n in range(3)] + [
+        JudgedItem(id="x", opening=" ")
+    ]
     labels = judge.judge(items)
     assert [label.refusal for label in labels] == ["refusal"] * 3 + [None]
     assert labels[0].scores["refusal"] == pytest.approx(0.880797, abs=1e-5)  # 1 / (1 + exp(-2))
@@ -66,7 +68,7 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
 
 
 def test_the_rules_judge_is_the_labeller():
-    [label] = RulesJudge().judge([Item(id="1", opening="I can't help with that.")])
+    [label] = RulesJudge().judge([JudgedItem(id="1", opening="I can't help with that.")])
     assert label.provenance["labeller"] == "rules"
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as functional
 from unsinter.probes.mlp.batch import fit_mlps, train_networks
 from unsinter.probes.mlp.inputs import reduced_inputs
 from unsinter.probes.mlp.job import Job, MLPSettings
-from unsinter.probes.mlp.step import Stack
+from unsinter.probes.mlp.step import NetworkStack
 from unsinter.probes.mlp.validation import validation_rows
 from unsinter.probes.tasks import Task
 
@@ -97,7 +97,7 @@ def test_the_gradient_step_is_torchs_adamw(n_outputs):
     task = Task(codes=codes, n_classes=max(2, n_outputs), weights=np.linspace(0.5, 2, len(codes)))
     job = Job(task=task, validation=np.zeros(len(codes), dtype=bool))
     inputs = reduced_inputs(X[0], task.trains, task.trains, None)
-    stack = Stack([job], [inputs], [20, 7, 7, n_outputs], settings)
+    stack = NetworkStack([job], [inputs], [20, 7, 7, n_outputs], settings)
     pairs = [(w.clone(), b.clone()) for w, b in stack._views(stack.flat)]
     weights, biases = ([p[k].requires_grad_() for p in pairs] for k in (0, 1))
     theirs = torch.optim.AdamW(

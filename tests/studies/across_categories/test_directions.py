@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unsinter.studies.across_categories.contrast import Contrast, make_contrast
+from unsinter.studies.across_categories.contrast import CategoryContrast, make_contrast
 from unsinter.studies.across_categories.data import make_data
 from unsinter.studies.across_categories.directions import (
     common_share,
@@ -29,7 +29,7 @@ def make_world():
             shift = strength * (np.sqrt(share) * axes[0] + np.sqrt(1 - share) * axes[1 + number])
             X += [twin + rng.normal(size=(m, d)) * scale + side * shift for side in (1, 0)]
         starts = np.arange(K) * 2 * m
-        contrast = Contrast(
+        contrast = CategoryContrast(
             names=tuple("abcdef"),
             positive=tuple(s + np.arange(m) for s in starts),
             negative=tuple(s + m + np.arange(m) for s in starts),
@@ -117,7 +117,7 @@ def test_opposite_directions_share_an_axis_and_not_a_direction():
     X[:60, 0] += 2
     X[120:180, 0] -= 2  # the second category's direction is the first's, turned round
     sides = [np.arange(start, start + 60) for start in (0, 60, 120, 180)]
-    contrast = Contrast(names=("a", "b"), positive=tuple(sides[::2]), negative=tuple(sides[1::2]))
+    contrast = CategoryContrast(names=("a", "b"), positive=tuple(sides[::2]), negative=tuple(sides[1::2]))
     result = evidence((X, contrast, np.arange(240)))
     assert result.share.value < -0.9
     assert result.rank_one_axis.low < result.rank < result.rank_one_axis.high
@@ -125,7 +125,7 @@ def test_opposite_directions_share_an_axis_and_not_a_direction():
 
 def test_activations_that_never_vary_have_no_direction_and_no_p():
     sides = [np.arange(start, start + 60) for start in (0, 60, 120, 180)]
-    contrast = Contrast(names=("a", "b"), positive=tuple(sides[::2]), negative=tuple(sides[1::2]))
+    contrast = CategoryContrast(names=("a", "b"), positive=tuple(sides[::2]), negative=tuple(sides[1::2]))
     result = evidence((np.ones((240, 5)), contrast, np.arange(240)))
     assert np.isnan([result.rank, result.p_one_axis, *result.share, *result.rank_no_axis]).all()
 

@@ -8,13 +8,19 @@ import pytest
 import torch
 
 from unsinter.studies.causal.analysis import _directions
-from unsinter.studies.causal.directions import Contrast, apart_from, hold_fixed, random_directions, scaled
+from unsinter.studies.causal.directions import (
+    CausalContrast,
+    apart_from,
+    hold_fixed,
+    random_directions,
+    scaled,
+)
 from unsinter.studies.causal.effects import Draws
 from unsinter.studies.causal.matrix import rank_correlation
 from unsinter.studies.causal.openings import find_openings, opening_odds
 from unsinter.studies.causal.places import Places
-from unsinter.studies.causal.rule import Finding, decide
-from unsinter.studies.causal.stream_changes import Addition, Removal, Where
+from unsinter.studies.causal.rule import CausalFinding, decide
+from unsinter.studies.causal.stream_changes import Addition, ChangePlace, Removal
 from unsinter.studies.causal.used import with_used
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.estimate import Estimate, from_draws_together
@@ -31,7 +37,7 @@ def test_a_coordinate_taken_out_is_that_of_the_mean_at_its_place_and_nothing_els
     means = {2: rng.normal(size=(places.n, 5))}
     direction = rng.normal(size=5)
     unit = direction / np.linalg.norm(direction)
-    where = Where(layers=(2,))
+    where = ChangePlace(layers=(2,))
     after = Removal(direction=direction, where=where, places=places, means=means).change(2, stream, [ROW])
     wanted = means[2][places.index(ROW)] @ unit
     np.testing.assert_allclose(after[0].numpy() @ unit, wanted, atol=1e-5)
@@ -43,7 +49,7 @@ def test_a_coordinate_taken_out_is_that_of_the_mean_at_its_place_and_nothing_els
 
 def test_a_position_alone_is_changed_where_it_is_named():
     stream = torch.zeros(1, 8, 5)
-    added = Addition(vector=np.arange(5.0), where=Where(layers=(1,), position="template_end"))
+    added = Addition(vector=np.arange(5.0), where=ChangePlace(layers=(1,), position="template_end"))
     after = added.change(1, stream, [ROW])
     assert after[0].abs().sum(dim=-1).nonzero()[:, 0].tolist() == [6]
 
@@ -97,7 +103,7 @@ def test_a_direction_is_the_difference_of_means_or_of_cells_with_the_other_facto
     other = rng.random(n) < 0.5
     inside = rng.random(n) < np.where(other, 0.9, 0.1)
     X = np.c_[inside * 2.0, other * 3.0, rng.normal(size=n)]
-    contrast = Contrast(factor="D", name="harmful", rows=np.arange(n), inside=inside)
+    contrast = CausalContrast(factor="D", name="harmful", rows=np.arange(n), inside=inside)
     assert contrast.direction(X)[1] > 2  # the other factor is in it
     fixed = hold_fixed(contrast, other, "R", np.arange(n))
     assert fixed.fixed_factor == "R"
@@ -151,7 +157,7 @@ def test_yes_needs_an_interval_off_zero_beyond_all_nulls_and_no_needs_a_bound(ch
         "effect": Estimate(-2.0, -2.5, -1.5), "nulls": 1.0, "margin": 1.0, "covered": 0.9, "n_groups": 40,
         "other": -0.5, "apart": -1.8,
     }  # fmt: skip
-    assert decide(Finding(**base | change))[0] == used
+    assert decide(CausalFinding(**base | change))[0] == used
 
 
 def test_the_rank_correlation_is_spearmans_with_an_interval_over_draws():
@@ -197,8 +203,8 @@ def test_every_null_of_a_site_is_as_long_as_the_longest_direction_there():
     rows = np.arange(60)
     contrasts = {
         "C": [
-            Contrast(factor="C", name="near", rows=rows, inside=near),
-            Contrast(factor="C", name="far", rows=rows, inside=far),
+            CausalContrast(factor="C", name="near", rows=rows, inside=near),
+            CausalContrast(factor="C", name="far", rows=rows, inside=far),
         ]
     }
     inputs = SimpleNamespace(

@@ -9,7 +9,7 @@ from unsinter.features.worlds import WORLDS, cells
 from unsinter.studies.reasons.reason import Reason, as_written
 from unsinter.studies.separation.power import (
     PLANNED,
-    Plan,
+    PowerPlan,
     _commonest,
     _row,
     binomial_share,
@@ -26,18 +26,18 @@ def test_intervals_are_the_exact_ones(count, total):
 
 @pytest.mark.parametrize("name", PLANNED)
 def test_worlds_have_exactly_the_planned_cells(name):
-    assert list(cells(Plan(cells=(90, 12, 13, 85)).draw(name, 3)).values()) == [90, 12, 13, 85]
+    assert list(cells(PowerPlan(cells=(90, 12, 13, 85)).draw(name, 3)).values()) == [90, 12, 13, 85]
 
 
 def test_a_plan_by_number_and_correlation_draws_those():
-    world = Plan(n=5000, phi=0.5, d=20).draw("shared", 1)
+    world = PowerPlan(n=5000, phi=0.5, d=20).draw("shared", 1)
     assert len(world.X) == 5000
     assert np.corrcoef(world.z, world.w)[0, 1] == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("auc", [0.6, 0.8, 0.99])
 def test_a_factor_is_planted_at_the_planned_auc(auc):
-    world = Plan(n=40_000, phi=0.0, d=20, auc=auc).draw("first_only", 0)
+    world = PowerPlan(n=40_000, phi=0.0, d=20, auc=auc).draw("first_only", 0)
     assert roc_auc_score(world.z, world.X @ world.u_z) == pytest.approx(auc, abs=0.01)
 
 
@@ -52,7 +52,7 @@ def test_the_kinds_of_a_plan_plant_every_verdict_but_silence():
 
 
 def test_too_few_prompts_are_foreseen_to_settle_nothing_and_the_reason_is_given():
-    rows = plan_table(Plan(cells=(150, 8, 8, 150), d=24, n_worlds=2))
+    rows = plan_table(PowerPlan(cells=(150, 8, 8, 150), d=24, n_worlds=2))
     assert [row.world for row in rows] == list(PLANNED)
     assert all(row.undetermined.value == 1 and row.wrong.times == row.right.times == 0 for row in rows)
     assert all("; 10 are needed" in row.reason for row in rows)  # independent groups of a cell
@@ -61,7 +61,7 @@ def test_too_few_prompts_are_foreseen_to_settle_nothing_and_the_reason_is_given(
 @pytest.fixture(scope="module")
 def ample():
     """A plan of ample size, and the record of it."""
-    plan = Plan(cells=(400, 250, 250, 400), d=24, n_worlds=3, n_categories=1, auc=0.97)
+    plan = PowerPlan(cells=(400, 250, 250, 400), d=24, n_worlds=3, n_categories=1, auc=0.97)
     return plan, plan_table(plan)
 
 
@@ -80,7 +80,7 @@ def test_two_jobs_foresee_what_one_does(ample):
 
 
 def test_the_seed_decides_the_worlds(ample):
-    plan = Plan(n=200, phi=0.3, seed=4)
+    plan = PowerPlan(n=200, phi=0.3, seed=4)
     seeds = [np.random.SeedSequence(seed).generate_state(2) for seed in (4, 5)]
     assert not set(seeds[0]) & set(seeds[1])
     assert plan.draw("shared", 1).X.tobytes() == plan.draw("shared", 1).X.tobytes()
@@ -116,12 +116,12 @@ def test_cells_are_read_from_text():
 )
 def test_a_plan_that_cannot_be_is_refused_in_words(settings, words):
     with pytest.raises(ValueError, match=words):
-        Plan(**settings)
+        PowerPlan(**settings)
 
 
 def test_a_size_that_no_world_can_have_is_refused_before_it_is_judged():
     with pytest.raises(ValueError, match="both values of z and of w"):
-        plan_table(Plan(cells=(50, 0, 50, 0), n_worlds=1))
+        plan_table(PowerPlan(cells=(50, 0, 50, 0), n_worlds=1))
 
 
 def test_right_false_and_open_calls_are_counted_apart():
@@ -149,5 +149,5 @@ def test_not_apart_is_right_where_unknown_errors_of_correlated_labels_may_feign_
         world = ample[0].draw(name, 0)
         is_one = world.truth in ("first-only", "second-only")
         assert world.right == ({world.truth, "not-apart"} if is_one else {world.truth})
-        balanced = Plan(cells=(50, 50, 50, 50)).draw(name, 0)
+        balanced = PowerPlan(cells=(50, 50, 50, 50)).draw(name, 0)
         assert balanced.right == {balanced.truth}

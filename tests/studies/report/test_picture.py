@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-from unsinter.studies.figures.answer_map import MOST_MODELS, Answer, answer_map
+from unsinter.studies.figures.answer_map import MOST_MODELS, MappedAnswer, answer_map
 from unsinter.studies.figures.verdict_text import LOOKS, summary_rows
 from unsinter.studies.report.evidence.run_data import read_evidence
 from unsinter.studies.report.picture import first_picture
@@ -35,7 +35,7 @@ def cells(figure):
 
 def test_each_cell_has_the_colour_and_the_mark_of_its_verdict():
     verdicts = list(LOOKS)
-    answer = Answer(verdict="shared", site=(1, "template_end"), rows=rows_of(*verdicts))
+    answer = MappedAnswer(verdict="shared", site=(1, "template_end"), rows=rows_of(*verdicts))
     figure = answer_map({"Is a apart from b?": {"m": answer}}, ["m"])
     wanted = [("none" if name == "undetermined" else look.colour, look.mark) for name, look in LOOKS.items()]
     assert cells(figure) == wanted
@@ -46,14 +46,14 @@ def test_each_cell_has_the_colour_and_the_mark_of_its_verdict():
 
 
 def test_a_model_that_was_not_judged_is_named_as_that():
-    answers = {"a": Answer(verdict="neither", site=(0, "template_end"), rows=rows_of("neither"))}
-    figure = answer_map({"q": answers | {"b": Answer(verdict="undetermined")}}, ["a", "b"])
+    answers = {"a": MappedAnswer(verdict="neither", site=(0, "template_end"), rows=rows_of("neither"))}
+    figure = answer_map({"q": answers | {"b": MappedAnswer(verdict="undetermined")}}, ["a", "b"])
     assert [text.get_text() for text in figure.axes[0].texts].count("not judged") == 1
 
 
 def test_many_positions_leave_the_one_that_speaks_and_the_picture_stays_low():
     parts = [rows_of("neither", "shared", position=f"template_{n}") for n in range(12)]
-    answer = Answer(verdict="shared", site=(1, "template_7"), rows=pd.concat(parts))
+    answer = MappedAnswer(verdict="shared", site=(1, "template_7"), rows=pd.concat(parts))
     questions = {f"q{n}": {"m": answer} for n in range(4)}
     figure = answer_map(questions, ["m"])
     assert len(cells(figure)) == 8
@@ -65,7 +65,7 @@ def test_many_models_are_rows_of_the_verdicts_that_speak():
     models = [f"m{n}" for n in range(30)]
     verdicts = [name for name in LOOKS if name != "undetermined"]
     answers = {
-        model: Answer(verdict=verdicts[n % 6], site=(0, "p"), rows=rows_of("neither"))
+        model: MappedAnswer(verdict=verdicts[n % 6], site=(0, "p"), rows=rows_of("neither"))
         for n, model in enumerate(models)
     }
     figure = answer_map({"q": answers}, models)
@@ -107,7 +107,7 @@ def test_a_run_without_verdicts_opens_with_a_curve_and_one_without_scores_with_n
 def test_columns_and_rows_stay_inside_the_figure(n_models):
     models = [f"a-model-with-a-long-name-{n}" for n in range(n_models)]
     answers = {
-        model: Answer(verdict="shared", site=(3, "template_end"), rows=rows_of(*["shared"] * 43))
+        model: MappedAnswer(verdict="shared", site=(3, "template_end"), rows=rows_of(*["shared"] * 43))
         for model in models
     }
     (axis,) = answer_map({"q": answers}, models).axes

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unsinter.studies.report.evidence.run_data import Evidence
+from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.tracking.run_facts import chosen_scores, layer_scores, study_settings, verdict_facts
 
 ROW = {
@@ -61,7 +61,7 @@ def test_settings_are_numbers_and_names_and_no_text_or_path():
 def test_verdicts_are_counted_by_site_and_one_site_speaks(verdicts, tmp_path):
     empty = pd.DataFrame()
     tables = {"verdicts": verdicts, "results": empty}
-    evidence = Evidence(folder=tmp_path, summary={}, study={}, study_text="", tables=tables)
+    evidence = RunEvidence(folder=tmp_path, summary={}, study={}, study_text="", tables=tables)
     counts, words = verdict_facts(evidence)
     rows = verdicts[verdicts["is_summary"]]
     for (model, pair), part in rows.groupby(["model", "pair"]):

@@ -19,7 +19,13 @@ from unsinter.studies.reasons.reason import Reason, as_written
 from unsinter.studies.report.answers.answer_lines import LIMIT, answer_lines
 from unsinter.studies.report.answers.answer_words import SENTENCES
 from unsinter.studies.report.answers.findings import find_answers
-from unsinter.studies.report.evidence.run_data import READABLE, TABLES, Evidence, ReportError, read_evidence
+from unsinter.studies.report.evidence.run_data import (
+    READABLE,
+    TABLES,
+    ReportError,
+    RunEvidence,
+    read_evidence,
+)
 from unsinter.studies.report.evidence.verdict_sentences import LEADS, SHORT
 from unsinter.studies.separation.verdict.site_verdict import Verdict
 from unsinter.studies.tables.columns import VERDICTS
@@ -53,7 +59,7 @@ def evidence_of(rows, *, models=None, across=(), summary=None, study=None):
     tables = dict.fromkeys(TABLES, pd.DataFrame()) | {"across_categories": pd.DataFrame(across)}
     if rows:
         tables["verdicts"] = pd.DataFrame(rows)
-    return Evidence(
+    return RunEvidence(
         folder=Path("run"),
         summary={"models": parts},
         study={"models": [{"name": name} for name in names]} | (study or {}),

@@ -4,7 +4,7 @@ import pytest
 
 from unsinter.studies.data.estimate import UNKNOWN, Estimate
 from unsinter.studies.separation.inputs.thresholds import Rule, squared_length
-from unsinter.studies.separation.verdict.rule import Labels, contradiction, decide
+from unsinter.studies.separation.verdict.rule import LabelQuality, contradiction, decide
 from unsinter.studies.separation.verdict.site_verdict import Evidence
 
 RULE = Rule()
@@ -17,7 +17,7 @@ STILL = Estimate(0.0, -0.2, 0.2)
 APART, ONE, EITHER = Estimate(0.9, 0.7, 1.0), Estimate(0.01, -0.02, 0.05), Estimate(0.2, 0.01, 0.4)
 CLUMPED, SMOOTH = Estimate(1.0, 0.7, 1.3), Estimate(0.0, -0.3, 0.3)
 BITS, NO_BITS = Estimate(0.2, 0.1, 0.3), Estimate(0.0, -0.01, 0.01)
-KNOWN, UNSURE, BALANCED = Labels(0.6, True), Labels(0.6, False), Labels(0.1, False)
+KNOWN, UNSURE, BALANCED = LabelQuality(0.6, True), LabelQuality(0.6, False), LabelQuality(0.1, False)
 
 TWO_AXES = Evidence(
     distance_first=STRONG, distance_second=STRONG, angle=APART, beyond_first=STRONG, beyond_second=STRONG,
@@ -93,7 +93,7 @@ def test_one_factor_alone_needs_known_errors_or_labels_that_hardly_go_together(e
     assert verdict(evidence, BALANCED) == called
     assert verdict(evidence, BALANCED._replace(phi=-0.1)) == called
     for phi in (0.6, -0.6, RULE.small_phi + 0.01, float("nan")):
-        assert verdict(evidence, Labels(phi, False)) == "not-apart"
+        assert verdict(evidence, LabelQuality(phi, False)) == "not-apart"
 
 
 def test_a_factor_that_moves_the_others_axis_a_little_is_not_called_absent():
