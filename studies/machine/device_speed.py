@@ -11,8 +11,8 @@ from unsinter.features.records.text_floor import PENALTY, floor_scores
 from unsinter.studies.planted.corpus import demo_prompts
 
 _N_TEXTS = 400
-_N_FITS = 20
-_FITS_OF_WORDS = 0.052
+_N_FITS = 60  # three seconds: a core is faster for a moment than for long
+_FITS_OF_WORDS = 0.049
 """Seconds of both fits of `measure_pace` on one core of the AMD EPYC of `step_seconds`."""
 
 
