@@ -18,7 +18,7 @@ from unsinter.studies.run.transfer_step import comparison_parts
 from unsinter.studies.store.step_store import StepStore
 from unsinter.studies.study.built_in_targets import HARM
 from unsinter.studies.study.file import Study
-from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.run_options import Settings, counted
 
 
 def answer_across(
@@ -78,10 +78,9 @@ def _table(
     outcome: ModelOutcome, sites: Sequence[Site], plan: AcrossPlan, settings: Settings
 ) -> pd.DataFrame:
     results = {}
-    for done, site in enumerate(sites):
+    for site in counted(sites, settings.progress, f"{outcome.name}: across categories", len(sites)):
         X = outcome.reading.activations(*site)[outcome.reading.is_present]
         results[outcome.name, *site] = across_site(X, plan)
-        settings.progress(f"{outcome.name}: across categories", done + 1, len(sites))
     return across_table(results)
 
 

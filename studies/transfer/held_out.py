@@ -12,6 +12,7 @@ from unsinter.probes.metrics import auroc, percentile_interval
 from unsinter.probes.tasks import Task
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.sites import Site
+from unsinter.studies.study.run_options import counted
 from unsinter.studies.tables.transfer_columns import LEFT_OUT
 from unsinter.studies.transfer.fits import linear_scores
 from unsinter.studies.transfer.held_out_splits import HeldOut, hold_outs
@@ -55,9 +56,9 @@ def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap:
         shared=(splits, penalties),
         n_jobs=source.n_jobs,
     )
-    for number, scores in enumerate(fitted):
+    step = f"{source.model}: sources and categories held out{of}"
+    for number, scores in enumerate(counted(fitted, source.progress, step, len(sites))):
         inner[:, number] = scores
-        source.progress(f"{source.model}: sources and categories held out{of}", number + 1, len(sites))
     picks = [divmod(int(np.argmax(scores)), len(penalties)) for scores in inner]
     reader = WordReader([prompt.prompt for prompt in dataset.prompts])
     rows = []

@@ -9,6 +9,7 @@ import pandas as pd
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.sites import Site
+from unsinter.studies.study.run_options import Count
 from unsinter.studies.tables.transfer_columns import MATRIX
 from unsinter.studies.transfer.cell_scores import Board, intervals
 from unsinter.studies.transfer.fits import linear_scores, side_task
@@ -51,7 +52,14 @@ def transfer_tables(
     )
     boards = [Board(plan, dataset.groups, n_draws=bootstrap.n_draws, seed=bootstrap.seed) for plan in plans]
     texts = WordReader([prompt.prompt for prompt in dataset.prompts])
-    words = Reader(name="words", scores=[_word_scores(texts, board) for board in boards])
+    of = f" of {settings.target.name}" if settings.target else ""
+    step = f"{source.model}: transfer{of}"
+    count = Count(progress=source.progress, step=step, total=len(boards) + len(source.sites))
+    scores = []
+    for board in boards:
+        scores.append(_word_scores(texts, board))
+        count.one()
+    words = Reader(name="words", scores=scores)
     parts = matrix_tables(boards, words, floor=None)
     fitted = spread_sites(
         _site_tables,
@@ -60,10 +68,10 @@ def transfer_tables(
         shared=(settings.penalty, boards, words),
         n_jobs=source.n_jobs,
     )
-    of = f" of {settings.target.name}" if settings.target else ""
-    for done, tables in enumerate(fitted, start=1):
+    for tables in fitted:
         parts += tables
-        source.progress(f"{source.model}: transfer{of}", done, len(source.sites))
+        count.one()
+    count.end()
     if not parts:
         return pd.DataFrame(columns=list(MATRIX))
     table = pd.concat(parts, ignore_index=True).assign(model=source.model)
