@@ -24,7 +24,7 @@ from unsinter.studies.separation.verdict.rule import (
 )
 from unsinter.studies.separation.verdict.settles import settled_by
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
-from unsinter.studies.study.run_options import Count, Progress, silent
+from unsinter.studies.study.run_options import Count, Progress, counted, silent
 from unsinter.studies.workers.spread import spread_sites
 
 
@@ -70,16 +70,12 @@ def judge_pairs(
     ------
     ValueError : activations of another length than the pairs, not a matrix, or with NaN or inf.
     """
-    sites_fitted = Count(progress=progress, step="verdicts", total=len(sites))
+    progress("verdicts", 0, len(sites))
     obstacles = [find_obstacle(pair, rule) for pair in pairs]
     families = _ordered(read, sites, make_families(pairs, obstacles, rule), rule)
     shared = (len(pairs[0].z), families, rule)
     jobs = spread_sites(_fit_site, read, ([site] for site in sites), shared=shared, n_jobs=n_jobs)
-    fitted = []
-    for job in jobs:
-        fitted.append(job)
-        sites_fitted.one()
-    sites_fitted.end()
+    fitted = list(counted(jobs, progress, "verdicts", len(sites)))
     # A pair without an obstacle is in a family, and gets its verdicts there.
     verdicts = [
         [_undetermined(pair, site, obstacle) for site in sites] if obstacle else []

@@ -32,9 +32,9 @@ from unsinter.studies.study.sections import (
     ReportText,
     ResponseSource,
     SavedActivations,
-    Section,
     Separation,
     ShownPrompts,
+    StudySection,
     SweepFamily,
     Tuning,
     inherit_min_groups,
@@ -50,7 +50,7 @@ class StudyError(UnsinterError, ValueError):
     """A study file, or the data it names, cannot be run as asked."""
 
 
-class Study(Section):
+class Study(StudySection):
     """One study: data, models, sites, targets, split."""
 
     may_repeat: ClassVar[frozenset[str]] = frozenset({"layers", "models"})

@@ -1,7 +1,10 @@
 """A family of probes that the package does not have: the nearest class mean, pulled towards the overall."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
+from unsinter.probes.families import registry
 from unsinter.probes.families.family import Family, Range
 from unsinter.probes.families.linear import EstimatorSolver
 
@@ -42,3 +45,15 @@ NEAREST_CENTROID = Family(
     own_weighting="weighs classes alike already",
     formats=("safetensors", "sklearn"),
 )
+
+
+@contextmanager
+def registered(family):
+    """Let this process know a family for the length of a block."""
+    before = dict(registry._families)
+    registry.register(family)
+    try:
+        yield family
+    finally:
+        registry._families.clear()
+        registry._families.update(before)

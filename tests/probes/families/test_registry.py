@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from nearest_centroid import NEAREST_CENTROID
-from registered import registered
+from nearest_centroid import NEAREST_CENTROID, registered
 from sklearn.neighbors import NearestCentroid
 
 from unsinter.probes import Task

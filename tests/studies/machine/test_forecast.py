@@ -22,8 +22,8 @@ from unsinter.studies.machine.forecast import (
 )
 from unsinter.studies.machine.study_forecast import prompt_size, weight_bytes
 from unsinter.studies.planted import model_folder
-from unsinter.studies.study.file import load_study, parse_study
-from unsinter.studies.study.sections import ModelSource, ResponseSource
+from unsinter.studies.study.file import Study, load_study
+from unsinter.studies.study.sections import ModelSource
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks" / "results"
 
@@ -208,17 +208,16 @@ def test_a_slower_machine_takes_longer_by_its_pace_and_by_its_products():
 
 def measured_runs():
     figures = json.loads((BENCHMARKS / "growth.json").read_text(encoding="utf-8"))
-    study = parse_study(figures["study"], origin=Path("study.yaml"))
-    return [
-        (study.model_copy(update={"responses": ResponseSource(path=("r.jsonl",), model="tiny")}), run)
-        for run in figures["runs"]
-    ]
+    answers = {"responses": {"path": ["responses.jsonl"], "model": "tiny"}}
+    study = Study.model_validate(figures["study"] | answers)
+    return [pytest.param(study, run, id=str(run["prompts"])) for run in figures["runs"]]
 
 
-@pytest.mark.parametrize(("study", "run"), measured_runs(), ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(("study", "run"), measured_runs())
 def test_runs_that_were_measured_are_predicted_within_thirty_percent(study, run):
     """Whole runs with the machine's speed measured before each (benchmarks/growth.py), by this code."""
     known = run["predicted_from"]
+    assert run["predicted_seconds"]["together"] > 0
     result = forecast(
         study,
         ModelShape(**known["shape"]),

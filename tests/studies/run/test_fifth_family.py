@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from nearest_centroid import NEAREST_CENTROID
-from registered import registered
+from nearest_centroid import NEAREST_CENTROID, registered
 from tuning_world import SIGNAL, SITES, World
 
 from unsinter.probes.families.family import Range
