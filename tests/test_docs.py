@@ -5,9 +5,10 @@ import re
 import pytest
 
 from unsinter.probes.files.measured import MEASURED, measured_words
-from unsinter.studies.study.file import parse_study
+from unsinter.studies.study.file import Study, parse_study
 from unsinter.studies.study.model_source import ModelSource
 from unsinter.studies.study.prompt_sections import NearCopies, PromptFile, PromptSource
+from unsinter.studies.study.sections import Controls, Separation, Tuning
 from unsinter.studies.study.unique_keys import load_yaml
 from unsinter.studies.tables.columns import RESULTS
 from unsinter.studies.tables.page import END, START, main
@@ -72,6 +73,19 @@ def test_every_key_of_the_prompts_of_a_study_is_documented(repository):
         assert all(name in section for name in part.model_fields)
     (example,) = re.findall(r"```yaml\n(.*?)```", section, flags=re.DOTALL)
     PromptSource.model_validate(load_yaml(example)["prompts"])
+
+
+def test_every_key_of_a_study_is_documented(repository):
+    page = (repository / "docs" / "study-file.md").read_text(encoding="utf-8")
+    own, *parts = page.split("## The other keys")[1].split("\n## ")[0].split("| key of ")
+    keys = [keys_of_rows(part) for part in (own, *parts)]
+    assert keys[0] | set(re.findall(r"^## `(\w+)`", page, re.M)) == set(Study.model_fields)
+    assert keys[1:] == [set(part.model_fields) for part in (Controls, Tuning, Separation)]
+
+
+def keys_of_rows(table):
+    firsts = re.findall(r"^\| (`[^|]+) \|", table, flags=re.MULTILINE)
+    return {key for first in firsts for key in re.findall(r"`(\w+)`", first)}
 
 
 def test_the_example_of_the_readme_runs(repository, private_cache, tmp_path, monkeypatch, capsys):
