@@ -64,6 +64,8 @@ def refused(error: OSError, path: Path, *, n_bytes: int | None = None) -> CacheE
             "raise the limit (`ulimit -f`) or use fewer rows per shard, then run again: finished shards "
             "are kept."
         )
+    if error.errno == 0:  # not the system's: a setting of ours
+        return CacheError(f"{path}: {error.strerror}.")
     return CacheError(
         f"{path}: the file could not be written ({error.strerror}); repair the disk or set UNSINTER_CACHE "
         "to another folder, then run again: finished shards are kept."

@@ -153,7 +153,7 @@ def floor_scores(
     if len(classes) < 2:
         raise ValueError(f"The training rows hold one class only ({classes}); a floor needs two.")
     codes = {label: code for code, label in enumerate(classes)}
-    if kind == "length":
+    if kind not in get_args(NGramKind):
         model: Pipeline | LogisticRegression = text_floor(kind, penalty=penalty)
         known, held_out = ([texts[row] for row in rows] for rows in (train, test))
     else:

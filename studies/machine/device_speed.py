@@ -1,4 +1,4 @@
-"""What a device does per second, measured in a fraction of one."""
+"""What a device does per second, measured in a fraction of one, and the pace of a core, in three."""
 
 import time
 from collections.abc import Callable

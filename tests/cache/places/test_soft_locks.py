@@ -232,6 +232,7 @@ def test_an_unknown_kind_of_lock_is_refused_in_one_line(lock, monkeypatch):
     with pytest.raises(CacheError, match=r"UNSINTER_LOCKS is 'hard'; set it to one of") as refusal:
         fill(ActivationStore.open(lock.parent, IDENTITY), row_keys(4))
     assert "\n" not in str(refusal.value)
+    assert "disk" not in str(refusal.value)
 
 
 def test_an_unfinished_file_of_another_container_of_the_same_host_name_stays(tmp_path):
