@@ -6,8 +6,12 @@ import socket
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PROCESSES = Path("/proc/self/ns/pid")
+_START_FIELD = 19
+"""Of `/proc/PID/stat`, counted behind the name of the program."""
 
 
 def bare_host() -> str:
@@ -18,6 +22,29 @@ def bare_host() -> str:
 def marked_host() -> str:
     """Return the host name, behind it a mark that differs between kernels and between containers of one."""
     return f"{bare_host()}+{_mark(os.getpid())}"
+
+
+def named_process(process: int) -> str | None:
+    """Return a process of this machine as no other is called that another one sees; None where there is none.
+
+    Its start is counted from that of the kernel: a clock that is set leaves it as it is.
+    """
+    ticks = start_ticks(process)
+    if ticks is not None:
+        return f"{marked_host()} {process} {ticks}"
+    try:
+        return f"{marked_host()} {process} {psutil.Process(process).create_time():.2f}"
+    except psutil.NoSuchProcess:
+        return None
+
+
+def start_ticks(process: int) -> int | None:
+    """Return the clock ticks from the kernel's start to a process's; None where it cannot be seen."""
+    try:
+        data = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return None
+    return int(data[data.rfind(b")") + 1 :].split()[_START_FIELD])
 
 
 @cache

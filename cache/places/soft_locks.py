@@ -23,6 +23,7 @@ from pathlib import Path
 
 from filelock import SoftFileLockProtocolError, StrictSoftFileClaim, StrictSoftFileLock, Timeout
 
+from unsinter.cache.places.namespaces import start_ticks
 from unsinter.cache.places.unfinished import make_folder
 
 logger = logging.getLogger(__name__)
@@ -39,8 +40,6 @@ _MOST_GONE = 40
 _SUFFIX = ".soft"
 _BOOT_BITS = 64
 """A start of filelock's is the boot's id, and in its last 64 bits the clock ticks since then."""
-_START_FIELD = 19
-"""Of `/proc/PID/stat`, counted behind the name of the program."""
 
 
 def soft_path(lock: Path) -> Path:
@@ -113,7 +112,7 @@ def has_ended(claim: StrictSoftFileClaim) -> bool:
     boot = own.start >> _BOOT_BITS
     if boot == 0 or claim.start >> _BOOT_BITS != boot:
         return False
-    ticks = _start_ticks(claim.pid)
+    ticks = start_ticks(claim.pid)
     return not _exists(claim.pid) if ticks is None else ticks != claim.start % 2**_BOOT_BITS
 
 
@@ -213,12 +212,3 @@ def _own_claim() -> StrictSoftFileClaim:
         strict = StrictSoftFileLock(Path(folder) / "own")
         with strict:
             return strict.claims[0]
-
-
-def _start_ticks(process: int) -> int | None:
-    """Return the clock ticks from the kernel's start to a process's; None where it cannot be seen."""
-    try:
-        data = Path(f"/proc/{process}/stat").read_bytes()
-    except OSError:
-        return None
-    return int(data[data.rfind(b")") + 1 :].split()[_START_FIELD])

@@ -96,10 +96,10 @@ class CompletionReader:
         raise CompletionError(f"holds a text that is not that of its {len(ids):,} token_ids")
 
     def _check_length(self, n_tokens: int, counted: float | None) -> None:
-        """Refuse a text of more tokens than were asked for: as the server counts, else by its length."""
+        """Refuse a text of more tokens than were asked for: as the server counts, and by its length."""
         wanted = self.max_new_tokens
-        if counted is None and n_tokens > _LONGEST_READ_AGAIN * wanted:
-            counted = n_tokens
+        if n_tokens > _LONGEST_READ_AGAIN * wanted:  # whatever the server counts
+            counted = max(n_tokens, counted or 0)
         if counted is not None and counted > wanted:
             raise CompletionError(f"has {counted:,} tokens where {wanted:,} at most were asked for")
 

@@ -97,13 +97,16 @@ def generate_responses(
     with alone_with(path):
         stored = ResponseFile.open(path, settings=plan.digest)
         wanted = wanted_records(rendered, settings, stored)
+        n_stored = len(wanted.keys() & stored.records.keys())
         for batch in plan.batches(rendered):
             names = [record_id(row, k, settings) for row in batch for k in range(settings.samples)]
             if not all(name in stored.records for name in names):
                 made = _generate_batch(plan, batch)
-                stored.append([record for record in made if record["id"] not in stored.records])
+                new = [record for record in made if record["id"] not in stored.records]
+                stored.append(new)
+                n_stored += len(new)
             if progress is not None:
-                progress(sum(name in stored.records for name in wanted), len(wanted))
+                progress(n_stored, len(wanted))
         return [stored.records[name] for name in wanted]
 
 

@@ -34,7 +34,7 @@ class Device:
 def measure_device(dtype: torch.dtype, *, device: str | None = None, size: int | None = None) -> Device:
     """Time matrix products and copies for a fraction of a second."""
     name = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    size = size or (8192 if name == "cuda" else 1024)
+    size = size or (1024 if name == "cpu" else 8192)
     a = torch.randn(size, size, device=name, dtype=dtype)
     seconds = _best_of(lambda: a @ a, name)
     copied = _best_of(lambda: a.clone(), name)
@@ -68,11 +68,17 @@ def _sample() -> tuple[list[str], list[int]]:
 def _best_of(work: Callable[[], object], device: str, *, times: int = 4) -> float:
     taken = []
     for _ in range(times):
-        if device == "cuda":
-            torch.cuda.synchronize()
+        _finish(device)
         started = time.perf_counter()
         work()
-        if device == "cuda":
-            torch.cuda.synchronize()
+        _finish(device)
         taken.append(time.perf_counter() - started)
     return min(taken)
+
+
+def _finish(device: str) -> None:
+    """Wait for what was begun on a device, which a GPU does beside us."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    elif device == "mps":
+        torch.mps.synchronize()

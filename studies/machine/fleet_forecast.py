@@ -47,10 +47,13 @@ def fleet_lines(
         *(
             [("answering them", duration_text(prediction.answering_seconds / copies))]
             if prediction.answering_seconds
+            else [("answering them", prediction.answers)]
+            if prediction.answers
             else []
         ),
         ("cache", size_text(prediction.cache)),
         ("one site in memory", size_text(site)),
+        ("records and labels", f"{duration_text(prediction.record_seconds)} of a machine like this one"),
         (
             "fits, verdicts, transfer",
             f"{duration_text(rest)} of a machine like this one, over {n_sites:,} sites",

@@ -59,6 +59,9 @@ class Forecast:
     """Of reading, what the random-weight control takes."""
 
     answering_seconds: float
+    answers: str
+    """Where answers come from that take the model no time; empty where there are none."""
+
     probing_seconds: float
     judging_seconds: float
     transfer_seconds: float
@@ -77,15 +80,17 @@ class Forecast:
                 if self.random_seconds
                 else []
             ),
-            (
-                "answering them",
-                duration_text(self.answering_seconds) if self.answering_seconds else "recorded",
-            ),
+            *([("answering them", self.answering)] if self.answering else []),
             ("probes, floors and controls", duration_text(self.probing_seconds)),
             *([("verdicts", duration_text(self.judging_seconds))] if self.judging_seconds else []),
             *([("transfer", duration_text(self.transfer_seconds))] if self.transfer_seconds else []),
             ("together", duration_text(self.seconds)),
         ]
+
+    @property
+    def answering(self) -> str:
+        """What the answers take, in words."""
+        return duration_text(self.answering_seconds) if self.answering_seconds else self.answers
 
     @property
     def seconds(self) -> float:
@@ -155,6 +160,7 @@ def forecast(
         reading_seconds=passes * reading,
         random_seconds=(passes - 1) * reading,
         answering_seconds=_answering(study, shape, memory, device, size),
+        answers=_answers_from(study),
         probing_seconds=probing_seconds(work, cpu),
         judging_seconds=judging_seconds(work, cpu),
         transfer_seconds=transfer_seconds(work, cpu),
@@ -176,7 +182,7 @@ def work_of(study: Study, shape: ModelShape, size: PromptSize) -> Work:
         n_targets=len(study.targets),
         n_contrasts=sum(contrasts),
         n_erased=sum(min(n, study.separation.erased_contrasts) for n in contrasts),
-        has_transfer={"D", "C"} <= set(study.target_names),
+        has_transfer=bool(study.transfer) and "D" in study.target_names and size.n_topics > 1,
     )
 
 
@@ -186,6 +192,12 @@ def _contrasts(study: Study, size: PromptSize) -> list[int]:
     classes = {"D": 1, "R": 1, "C": size.n_topics, "topic": size.n_topics}
     pairs = [pair.split("-", 1) for pair in study.separation.pairs]
     return [classes.get(z, _CLASSES) * classes.get(w, _CLASSES) for z, w in pairs if names.issuperset((z, w))]
+
+
+def _answers_from(study: Study) -> str:
+    if study.responses is None:
+        return ""
+    return "by the server, whose time is not counted" if study.responses.endpoint else "recorded"
 
 
 def _answering(

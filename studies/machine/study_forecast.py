@@ -8,6 +8,8 @@ import torch
 from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig
 
+from unsinter.features.model.devices import check_device
+from unsinter.features.model.folder import ModelError
 from unsinter.features.model.memory import MemoryEstimate, batch_bytes
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.load import find_model, read_study_prompts
@@ -59,7 +61,7 @@ def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[M
         config = _config(source)
         dtype = _dtype(source, config)
         shape = shape_of(config)
-        device = measure_device(getattr(torch, dtype))
+        device = measure_device(getattr(torch, dtype), device=_device_of(source))
         memory = MemoryEstimate(
             n_parameters=shape.n_parameters,
             weights=weight_bytes(source, shape, dtype),
@@ -129,6 +131,16 @@ def prompt_size(source: ModelSource, texts: Sequence[str]) -> PromptSize:
         n_template_tokens=max(template[1] - n_sentinel, 0),
         n_shared_tokens=template[0] if before == other.partition(_SENTINELS[1])[0] else 0,
     )
+
+
+def _device_of(source: ModelSource) -> str | None:
+    """Return the device that a study names for a model; None where it names none of this machine."""
+    if source.device == "auto":
+        return None
+    try:
+        return str(check_device(source.device))
+    except ModelError:  # said beside the forecast, which is then of the device that there is
+        return None
 
 
 def _config(source: ModelSource) -> PreTrainedConfig:

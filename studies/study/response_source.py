@@ -11,6 +11,9 @@ from unsinter.studies.study.section import StudySection
 SERVER_FIELDS = frozenset({"key_variable", "parallel", "timeout", "attempts"})
 """What says how a server is asked, and changes no answer of it."""
 
+MOST_SAMPLES = 10_000
+"""More answers per prompt than anybody waits for are a slip of the pen."""
+
 
 class ResponseSource(StudySection):
     """Where the responses come from: a file, a server, or generation."""
@@ -46,7 +49,7 @@ class ResponseSource(StudySection):
     until: Literal["end", "answer"] = "end"
     """``answer`` ends each at the first sentence after which our rules are sure of its label."""
 
-    samples: int = Field(default=1, ge=1)
+    samples: int = Field(default=1, ge=1, le=MOST_SAMPLES)
     """Answers per prompt; its label is that of most of them, and the share that refused is kept."""
 
     @field_validator("endpoint")

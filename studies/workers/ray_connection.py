@@ -67,20 +67,27 @@ def _library() -> Any:
 
 def _refuse_no_answer(address: str | None) -> None:
     """Raise WorkersError unless an address is host:port and somebody listens there; Ray would try long."""
-    if address in (None, "auto", "local"):
+    named = address if address not in (None, "auto") else os.environ.get("RAY_ADDRESS") or None
+    if named in (None, "auto", "local"):
         return
-    host, _, port = str(address).rpartition(":")
+    host, _, port = str(named).rpartition(":")
     if not host or "//" in host or not port.isdecimal():
         raise WorkersError(
-            f"--address of a Ray cluster is host:port of its head, as 10.0.0.1:6379, got {address!r}; run on "
-            "a machine of the cluster."
+            f"{_source_of(address)} of a Ray cluster is host:port of its head, as 10.0.0.1:6379, got "
+            f"{str(named)[:80]!r}; run on a machine of the cluster."
         )
     try:
         socket.create_connection((host, int(port)), timeout=_REACH).close()
     except (OSError, OverflowError) as error:
         raise WorkersError(
-            f"no Ray cluster answers at {address} ({one_line(error)}); start one with `ray start --head`."
+            f"no Ray cluster answers at {named}, which {_source_of(address)} names ({one_line(error)}); "
+            "start one with `ray start --head`."
         ) from error
+
+
+def _source_of(address: str | None) -> str:
+    """Return what names the cluster: the option, or the variable that Ray reads without one."""
+    return "--address" if address not in (None, "auto") else "RAY_ADDRESS"
 
 
 def _not_connected(address: str | None, error: Exception) -> str:

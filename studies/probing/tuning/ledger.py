@@ -1,18 +1,17 @@
 """One tuning study in a storage: which place of the budget is free, taken, finished."""
 
 import os
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import psutil
 from optuna import create_study
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from unsinter.cache.places.namespaces import marked_host, named_process
 from unsinter.studies.probing.tuning.space import FINISHED
 
 PATIENCE = 60.0
@@ -118,15 +117,10 @@ def seconds_of(trial: FrozenTrial) -> float:
 
 
 def _this_worker() -> str:
-    return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time():.2f}"
+    return str(named_process(os.getpid()))
 
 
 def _is_dead(worker: str) -> bool:
-    """Whether a process of this machine has ended; of another machine nobody can say."""
-    host, pid, started = worker.rsplit(" ", 2)
-    if host != socket.gethostname():
-        return False
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" != started
-    except psutil.NoSuchProcess:
-        return True
+    """Whether a process that this one could see has ended; of other machines and containers none can say."""
+    host, process, _ = worker.rsplit(" ", 2)
+    return host == marked_host() and named_process(int(process)) != worker

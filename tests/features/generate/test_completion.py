@@ -86,6 +86,8 @@ def test_a_text_of_more_tokens_than_were_asked_for_is_refused():
     with pytest.raises(CompletionError, match="has 10 tokens where 9 at most were asked for"):
         read("Bread.", usage={"completion_tokens": 10})
     assert read("Bread.", usage={"completion_tokens": 9}).text == "Bread."
+    with pytest.raises(CompletionError, match="tokens where 9 at most were asked for"):
+        read("Bread. " * 500, usage={"completion_tokens": 1})
     with pytest.raises(CompletionError, match="has 28 tokens where 9 at most were asked for"):
         read("a " * 28)
     assert read("a " * 27, reason="length").n_tokens == 27  # none counted: it may have been nine

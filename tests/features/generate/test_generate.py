@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -276,3 +277,31 @@ def test_what_cannot_be_generated_is_refused_before_anything_is_written(zoo, lla
 def test_settings_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(GenerationError, match=message):
         GenerationSettings(**changes)
+
+
+def test_the_count_of_what_is_stored_costs_each_answer_once(llama, rows, tmp_path):
+    """Steps of the interpreter on a whole file, in which every prompt is a batch of its own."""
+    alone = replace(GREEDY, token_budget=1)
+    (made,) = generate_responses(llama, rows[:1], tmp_path / "one.jsonl", settings=alone)
+
+    def steps(n):
+        path = tmp_path / f"{n}.jsonl"
+        same = [replace(rows[0], id=f"p{k}") for k in range(n)]
+        records = [made | {"id": row.id, "prompt_id": row.id} for row in same]
+        ResponseFile(path=path, records={}).append(records)
+        seen, taken = [], [0]
+
+        def count(frame, event, argument):
+            taken[0] += frame.f_code.co_filename == generate_module.__file__ and event == "call"
+
+        sys.setprofile(count)
+        try:
+            done = generate_responses(
+                llama, same, path, settings=alone, progress=lambda *report: seen.append(report)
+            )
+        finally:
+            sys.setprofile(None)
+        assert (len(done), set(seen)) == (n, {(n, n)})
+        return taken[0]
+
+    assert steps(200) < 3 * steps(100)

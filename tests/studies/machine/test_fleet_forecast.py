@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import yaml
 from transformers import Gemma2Config
 
 from unsinter.features.model.memory import MemoryEstimate
@@ -13,6 +14,7 @@ from unsinter.studies.machine.device_speed import Device
 from unsinter.studies.machine.fleet_forecast import fleet_lines
 from unsinter.studies.machine.forecast import PromptSize, forecast, shape_of
 from unsinter.studies.study.file import StudyError, load_study
+from unsinter.studies.study.sections import ResponseSource
 
 GEMMA_2_9B = Gemma2Config(
     hidden_size=3584, intermediate_size=14336, num_hidden_layers=42, num_attention_heads=16,
@@ -69,9 +71,38 @@ def test_verdicts_and_transfer_are_counted_where_the_study_has_them():
     without, _, _ = predict("H100", n_prompts=2000, **{"separation.pairs": "[]"})
     assert with_both.judging_seconds > 0 == without.judging_seconds
     assert with_both.transfer_seconds > 0
-    alone, _, _ = predict("H100", n_prompts=2000, targets="[D]", **{"separation.pairs": "[]"})
+    # Matrices are of D, by the categories of the prompts: a study without C has them too.
+    bare = {"targets": "[D]", "separation.pairs": "[]"}
+    assert predict("H100", n_prompts=2000, **bare)[0].transfer_seconds > 0
+    alone, _, _ = predict("H100", n_prompts=2000, transfer="[]", **bare)
     assert alone.transfer_seconds == 0
     assert not {"verdicts", "transfer"} & {what for what, _ in alone.lines()}
+
+
+@pytest.mark.parametrize(
+    ("responses", "said"),
+    [
+        ("{endpoint: 'http://127.0.0.1:9/v1', model: m}", "by the server, whose time is not counted"),
+        ("{path: [r.jsonl], model: m}", "recorded"),
+        ("null", None),
+    ],
+)
+def test_answers_that_the_model_does_not_give_are_called_what_they_are(responses, said, tmp_path):
+    study = load_study(demo_study_file(), overrides=["targets=[D]", "separation.pairs=[]"])
+    asked = yaml.safe_load(responses)
+    study = study.model_copy(update={"responses": asked and ResponseSource.model_validate(asked)})
+    shape, fleet = shape_of(GEMMA_2_9B), read_fleet("H100")
+    memory = MemoryEstimate(n_parameters=shape.n_parameters, weights=2 * shape.n_parameters, batch=0)
+    size = PromptSize(n_prompts=1000, n_characters=400_000)
+    prediction = forecast(study, shape, memory, device=fleet.device, cpu=CPU, size=size)
+    there = fleet_lines(study, shape, memory, prediction, fleet=fleet, n_prompts=1000)
+    assert dict(prediction.lines()).get("answering them") == dict(there).get("answering them") == said
+
+
+def test_what_the_processor_does_before_the_fits_is_said_for_other_devices_too():
+    prediction, lines, _ = predict("64xH100")
+    hours = f"{prediction.record_seconds / 3600:.1f} h"
+    assert dict(lines)["records and labels"] == f"about {hours} of a machine like this one"
 
 
 def test_prompts_beyond_those_of_the_study_are_as_long_as_its_own():

@@ -1,6 +1,7 @@
 """Work that is spread: results in order, rows read by whoever works on them, and lost workers in one line."""
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +12,27 @@ from unsinter.studies.workers.errors import WorkersError
 from unsinter.studies.workers.jobs import in_order
 from unsinter.studies.workers.ray_cluster import Lack
 from unsinter.studies.workers.spread import n_workers, spread, spread_sites
+
+
+@pytest.mark.parametrize("address", [None, "auto"])
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        (
+            "127.0.0.1:1",
+            r"^no Ray cluster answers at 127\.0\.0\.1:1, which RAY_ADDRESS names \(.*\); start one",
+        ),
+        ("ray://127.0.0.1:10001", r"^RAY_ADDRESS of a Ray cluster is host:port of its head"),
+    ],
+)
+def test_a_cluster_of_the_environment_that_does_not_answer_is_refused_at_once(
+    monkeypatch, address, named, words
+):
+    monkeypatch.setenv("RAY_ADDRESS", named)
+    started = time.monotonic()
+    with pytest.raises(WorkersError, match=words), Backend(name="ray", address=address).working():
+        pass
+    assert time.monotonic() - started < 30  # Ray itself tries for more than a minute
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from unsinter.cache.places.namespaces import marked_host
 from unsinter.studies.probing.tuning.ledger import Ledger
 from unsinter.studies.probing.tuning.space import pruning_bars
 from unsinter.studies.probing.tuning.storage import TuningError, open_storage
@@ -264,7 +265,15 @@ def test_trials_survive_parquet(unbroken, tmp_path):
     assert_frame_equal(pd.read_parquet(tmp_path / "trials.parquet"), unbroken.trials)
 
 
-@pytest.mark.parametrize(("host", "is_free"), [(socket.gethostname(), True), ("another-machine", False)])
+@pytest.mark.parametrize(
+    ("host", "is_free"),
+    [
+        (marked_host(), True),
+        ("another-machine", False),
+        (socket.gethostname(), False),  # containers share host names, and see no process of each other
+        (f"{socket.gethostname()}+0123abcd", False),
+    ],
+)
 def test_a_trial_of_an_ended_process_is_taken_over_at_once_and_one_of_another_machine_is_not(host, is_free):
     storage = InMemoryStorage()
     ours = Ledger.open(storage, "one")
