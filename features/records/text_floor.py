@@ -153,12 +153,13 @@ def floor_scores(
     if len(classes) < 2:
         raise ValueError(f"The training rows hold one class only ({classes}); a floor needs two.")
     codes = {label: code for code, label in enumerate(classes)}
-    if kind not in get_args(NGramKind):
-        model: Pipeline | LogisticRegression = text_floor(kind, penalty=penalty)
-        known, held_out = ([texts[row] for row in rows] for rows in (train, test))
-    else:
+    model: Pipeline | LogisticRegression
+    if kind == "words" or kind == "characters":
         model = floor_model(penalty=penalty)
         known, held_out = ngram_features(texts, kind, train=train, test=test)
+    else:
+        model = text_floor(kind, penalty=penalty)
+        known, held_out = ([texts[row] for row in rows] for rows in (train, test))
     model.fit(known, [codes[y[row]] for row in train])
     return FloorScores(
         classes=classes,

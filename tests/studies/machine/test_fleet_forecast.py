@@ -80,23 +80,23 @@ def test_verdicts_and_transfer_are_counted_where_the_study_has_them():
 
 
 @pytest.mark.parametrize(
-    ("responses", "said"),
+    ("responses", "state"),
     [
         ("{endpoint: 'http://127.0.0.1:9/v1', model: m}", "by the server, whose time is not counted"),
         ("{path: [r.jsonl], model: m}", "recorded"),
         ("null", None),
     ],
 )
-def test_answers_that_the_model_does_not_give_are_called_what_they_are(responses, said, tmp_path):
+def test_answers_that_the_model_does_not_give_are_called_what_they_are(responses, state, tmp_path):
     study = load_study(demo_study_file(), overrides=["targets=[D]", "separation.pairs=[]"])
-    asked = yaml.safe_load(responses)
-    study = study.model_copy(update={"responses": asked and ResponseSource.model_validate(asked)})
+    section = yaml.safe_load(responses)
+    study = study.model_copy(update={"responses": section and ResponseSource.model_validate(section)})
     shape, fleet = shape_of(GEMMA_2_9B), read_fleet("H100")
     memory = MemoryEstimate(n_parameters=shape.n_parameters, weights=2 * shape.n_parameters, batch=0)
     size = PromptSize(n_prompts=1000, n_characters=400_000)
     prediction = forecast(study, shape, memory, device=fleet.device, cpu=CPU, size=size)
     there = fleet_lines(study, shape, memory, prediction, fleet=fleet, n_prompts=1000)
-    assert dict(prediction.lines()).get("answering them") == dict(there).get("answering them") == said
+    assert dict(prediction.lines()).get("answering them") == dict(there).get("answering them") == state
 
 
 def test_what_the_processor_does_before_the_fits_is_said_for_other_devices_too():

@@ -136,24 +136,24 @@ def test_pairs_judged_together_get_what_each_gets_alone():
 
 
 @pytest.mark.parametrize(
-    ("given", "parts"),
+    ("text", "parts"),
     [({}, {"verdicts": 2, "absences": 2}), ({"text": ["one word", "two"] * 500}, {"texts of pairs": 10})],
     ids=["features", "texts by words and characters, outside five folds"],
 )
-def test_progress_counts_from_none_to_all_of_the_sites_the_fits_of_texts_and_the_absences(given, parts):
+def test_progress_counts_from_none_to_all_of_the_sites_the_fits_of_texts_and_the_absences(text, parts):
     world = make_world("first_only", n=1000, d=64, phi=0.6, effect=3.3, seed=0)
     steps = []
     judge_pairs(
         lambda layer, _: world.X * (1 + layer),
         [(0, "a"), (1, "a")],
-        [pair_of(world, **SURE, **given)],
+        [pair_of(world, **SURE, **text)],
         Rule(),
         progress=lambda *step: steps.append(step),
     )
     for name, total in parts.items():
         assert {of for step, _, of in steps if step == name} == {total}
         assert list(dict.fromkeys(n for step, n, _ in steps if step == name)) == list(range(total + 1))
-    assert ("texts of pairs" in dict.fromkeys(name for name, _, _ in steps)) == bool(given)
+    assert ("texts of pairs" in dict.fromkeys(name for name, _, _ in steps)) == bool(text)
 
 
 def test_labels_that_err_count_for_what_they_are_expected_to_be():
