@@ -60,7 +60,7 @@ def test_a_column_may_be_read_backwards_where_the_map_says_so():
         ({"field": "x", "true": ["a"]}, "give both lists"),
         ({"field": "x", "true": ["a"], "false": ["A "]}, "'a' stands among true and false"),
         ({"field": "x", "tru": ["a"]}, r"columns\.harmful\.tru: Extra inputs"),
-        ({"true": ["a"], "false": ["b"]}, r"columns\.harmful\.field: is missing; write it"),
+        ({"true": ["a"], "false": ["b"]}, r"columns\.harmful\.field: Field required"),
     ],
 )
 def test_a_map_that_cannot_be_used_is_named(column, message):
