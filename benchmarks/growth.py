@@ -29,6 +29,7 @@ from typing import Any
 import yaml
 from machine import describe
 
+from unsinter.studies.machine.device_speed import measure_pace
 from unsinter.studies.machine.study_forecast import model_forecasts
 from unsinter.studies.planted.corpus import demo_prompts, planted_style
 from unsinter.studies.planted.styles import compliance, refusal
@@ -98,6 +99,7 @@ def measure(folder: Path, n: int, *, generate: bool) -> dict[str, Any]:
     study = write_study(folder, n, generate=generate)
     environment = dict(os.environ, UNSINTER_CACHE=str(folder / "cache"))
 
+    measure_pace.cache_clear()
     (predicted,) = model_forecasts(load_study(study))
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = [*UNSINTER, "run", "study.yaml", "--out", "run", "--jobs", "1"]

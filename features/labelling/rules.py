@@ -56,7 +56,6 @@ class Move:
     end: int
 
 
-@lru_cache(maxsize=8)  # the same answer is searched for its decision, its evidence and its label
 def find_moves(opening: str, *, language: str = "en") -> tuple[Move, ...]:
     """Return every move of a response opening, ordered by start; spans count characters of the text as given.
 
@@ -66,6 +65,11 @@ def find_moves(opening: str, *, language: str = "en") -> tuple[Move, ...]:
     ------
     KeyError : it is another one.
     """
+    return _moves(opening, language)
+
+
+@lru_cache(maxsize=8)  # the same answer is searched for its decision, its evidence and its label
+def _moves(opening: str, language: str) -> tuple[Move, ...]:
     normalised = normalise(opening)
     spoken, places = squeeze(prose(normalised))
     if language != "en":

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -41,8 +42,12 @@ def measure_device(dtype: torch.dtype, *, device: str | None = None, size: int |
     return Device(name=name, flops=2 * size**3 / seconds, bytes_per_second=2 * a.nbytes / copied)
 
 
+@cache
 def measure_pace() -> float:
-    """Return how many times as long as on the machine of `step_seconds` one core takes for fits of words."""
+    """Return how many times as long as on the machine of `step_seconds` one core takes for fits of words.
+
+    Measured once by a process.
+    """
     texts, codes = _sample()
     rows = np.arange(len(texts))
     train, test = rows[: 3 * len(rows) // 4], rows[3 * len(rows) // 4 :]

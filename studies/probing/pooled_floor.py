@@ -1,6 +1,6 @@
 """The floor ``words+model``: the words of the prompt and which model answered, learned from every model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from unsinter.studies.data.site_readers import FloatArray
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.floors import Floor, best_on_inner_folds
+from unsinter.studies.study.run_options import nothing
 
 NAME = "words+model"
 
@@ -55,7 +56,19 @@ class RecordedAnswers:
     held_out: NDArray[np.bool_]
 
 
-def pooled_floor(target: Target, texts: Sequence[str], rows: Rows, answers: RecordedAnswers) -> Floor | None:
+def n_pooled_fits(rows: Rows) -> int:
+    """Return how many fits the pooled floor takes where there is one."""
+    return 1 + 2 * len(PENALTIES) * len(np.unique(rows.inner))
+
+
+def pooled_floor(
+    target: Target,
+    texts: Sequence[str],
+    rows: Rows,
+    answers: RecordedAnswers,
+    *,
+    on_fit: Callable[[], None] = nothing,
+) -> Floor | None:
     """Return the floor of prompt words plus which model answered, or None where one model's answers exist.
 
     It learns how models answer from the training prompts' answers of all of them, those included that the
@@ -66,6 +79,7 @@ def pooled_floor(target: Target, texts: Sequence[str], rows: Rows, answers: Reco
     Parameters
     ----------
     texts : (n_prompts,).
+    on_fit : called after each of ``n_pooled_fits(rows)`` fits.
     """
     pool, groups = _pool(target, texts, rows, answers), answers.groups
     if len(np.unique(pool.answering)) < 2:
@@ -77,8 +91,10 @@ def pooled_floor(target: Target, texts: Sequence[str], rows: Rows, answers: Reco
         kept = ~np.isin(groups[pool.prompt], groups[test])
         return _scores(pool, target, kept, test, option)
 
-    best = best_on_inner_folds(target, rows, options, scores)
-    return Floor(name=NAME, kind="text", scores=scores(rows.train, rows.test, best))
+    best = best_on_inner_folds(target, rows, options, scores, on_fit=on_fit)
+    floor = Floor(name=NAME, kind="text", scores=scores(rows.train, rows.test, best))
+    on_fit()
+    return floor
 
 
 def _pool(target: Target, texts: Sequence[str], rows: Rows, answers: RecordedAnswers) -> _Pool:

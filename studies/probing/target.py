@@ -19,14 +19,14 @@ from unsinter.studies.data.sites import NAN, Rows, Site
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.controls import control_task, shuffled_codes
 from unsinter.studies.probing.floors import Floor, label_floor, n_text_fits, text_floors
-from unsinter.studies.probing.pooled_floor import RecordedAnswers, pooled_floor
+from unsinter.studies.probing.pooled_floor import RecordedAnswers, n_pooled_fits, pooled_floor
 from unsinter.studies.probing.result_tables import Question
 from unsinter.studies.probing.sweep import SitePlan, fit_sites
 from unsinter.studies.probing.types import SiteFit, chosen
 from unsinter.studies.store.site_weights import SiteWeights
 from unsinter.studies.study.built_in_targets import BUILT_IN
 from unsinter.studies.study.file import Study
-from unsinter.studies.study.run_options import Count, Progress, Settings, silent
+from unsinter.studies.study.run_options import Progress, Settings, StepCount, silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def make_plan(inputs: TargetInput, study: Study, dataset: Dataset, *, with_contr
 def fit_target(inputs: TargetInput, study: Study, dataset: Dataset, settings: Settings) -> list[SiteFit]:
     """Fit every site and report progress in sites."""
     step = f"{inputs.model}: probes for {inputs.target.name}"
-    count = Count(progress=settings.progress, step=step, total=len(inputs.sites))
+    count = StepCount(progress=settings.progress, step=step, total=len(inputs.sites))
     plan = make_plan(inputs, study, dataset)
     fits = fit_sites(inputs.read, inputs.sites, plan, n_jobs=settings.n_jobs, on_site=count.one)
     count.end()
@@ -101,21 +101,16 @@ def make_floors(
     """
     target, rows = inputs.target, inputs.rows
     texts = [prompt.prompt for prompt in dataset.prompts]
-    count = Count(
+    answers = _recorded_answers(inputs, study, dataset)
+    count = StepCount(
         progress=progress,
         step=f"{inputs.model}: floors and activation controls for {target.name}",
-        total=n_text_fits(rows) + 1 + len(inputs.sites),
+        total=n_text_fits(rows) + (0 if answers is None else n_pooled_fits(rows)) + 1 + len(inputs.sites),
     )
     floors = text_floors(target, texts, rows, on_fit=count.one)
     floors += [label_floor(name, target, own, rows) for name, own in _labels_beside(target, dataset).items()]
-    if inputs.answers and study.responses is not None and study.responses.model:
-        answers = RecordedAnswers(
-            labels=inputs.answers,
-            studied=study.responses.model,
-            groups=dataset.groups,
-            held_out=dataset.is_test,
-        )
-        pooled = pooled_floor(target, texts, rows, answers)
+    if answers is not None:
+        pooled = pooled_floor(target, texts, rows, answers, on_fit=count.one)
         floors += [pooled] if pooled else []
     plan = make_plan(inputs, study, dataset, with_controls=False)
     if study.controls.layer0_mean and inputs.read_layer0 is not None:
@@ -124,6 +119,18 @@ def make_floors(
         floors.append(_best_floor("random_model", inputs.read_random, inputs.sites, plan, count.one))
     count.end()
     return floors
+
+
+def _recorded_answers(inputs: TargetInput, study: Study, dataset: Dataset) -> RecordedAnswers | None:
+    """Return what every model answered, where answers were recorded."""
+    if not inputs.answers or study.responses is None or not study.responses.model:
+        return None
+    return RecordedAnswers(
+        labels=inputs.answers,
+        studied=study.responses.model,
+        groups=dataset.groups,
+        held_out=dataset.is_test,
+    )
 
 
 def _labels_beside(target: Target, dataset: Dataset) -> dict[str, NDArray[np.str_]]:

@@ -26,7 +26,7 @@ from unsinter.studies.store.run_folder import RunFolder
 from unsinter.studies.store.step_log import StepLog
 from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.file import SCHEMA_VERSION, Study
-from unsinter.studies.study.run_options import Count, Progress, Settings
+from unsinter.studies.study.run_options import Progress, Settings, StepCount
 from unsinter.studies.tables.transfer_columns import with_target
 
 
@@ -58,7 +58,7 @@ def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprin
     tables |= {"prompts": prompt_table(dataset, study.own_targets), "rows": row_table(outcomes, dataset)}
     summary = summarise(study, dataset, outcomes, tables)
     summary |= {"seconds": round(time.monotonic() - started, 1), "fingerprint": fingerprint}
-    drawing = Count(progress=progress, step="figures and report", total=1)
+    drawing = StepCount(progress=progress, step="figures and report", total=1)
     with folder.finishing():
         summary = write_outputs(folder, outcomes, tables, summary)
         drawing.end()
@@ -68,7 +68,7 @@ def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprin
 
 
 def _read_dataset(study: Study, progress: Progress) -> Dataset:
-    reading = Count(progress=progress, step="prompts", total=1)
+    reading = StepCount(progress=progress, step="prompts", total=1)
     prompts = read_study_prompts(study.prompts, seed=study.seed)
     dataset = make_dataset(prompts, study, progress=progress)
     reading.end()

@@ -25,7 +25,7 @@ from unsinter.studies.store.site_weights import write_weights
 from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.families import spaces_of_their_own
 from unsinter.studies.study.file import Study
-from unsinter.studies.study.run_options import Count, Settings
+from unsinter.studies.study.run_options import Settings, StepCount
 from unsinter.studies.tables.columns import TRIALS
 
 
@@ -81,7 +81,7 @@ def _make(
     tuned, trials = tune_target(inputs, study, dataset, settings)
     everything = [*fits, *([tuned] if tuned else [])]
     step = f"{inputs.model}: scores and intervals for {inputs.target.name}"
-    count = Count(progress=settings.progress, step=step, total=1)
+    count = StepCount(progress=settings.progress, step=step, total=1)
     p_values = permutation_p_values(question, everything, study)
     best = chosen(fits)
     tables = {

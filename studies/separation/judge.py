@@ -24,7 +24,7 @@ from unsinter.studies.separation.verdict.rule import (
 )
 from unsinter.studies.separation.verdict.settles import settled_by
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
-from unsinter.studies.study.run_options import Count, Progress, counted, silent
+from unsinter.studies.study.run_options import Progress, StepCount, counted, silent
 from unsinter.studies.workers.spread import spread_sites
 
 
@@ -88,7 +88,7 @@ def judge_pairs(
         for family, here, text in zip(families, judged, texts, strict=True)
     ]
     n_absent = sum(len(absences_of(cases)) for cases in known)
-    absences = Count(progress=progress, step="absences", total=n_absent)
+    absences = StepCount(progress=progress, step="absences", total=n_absent)
     for family, here, cases in zip(families, judged, known, strict=True):
         own = JudgedSites(read=read, sites=sites, here=here)
         for _ in settle_absences(own, family, cases, rule, n_jobs=n_jobs):
@@ -138,7 +138,7 @@ def _fit_site(
 
 def _texts_of(families: Sequence[RowFamily], progress: Progress) -> list[list[FloatArray] | None]:
     """Return what readers of the text say of each family's contrasts; see `family_text`."""
-    count = Count(progress=progress, step="texts of pairs", total=sum(map(n_text_fits, families)))
+    count = StepCount(progress=progress, step="texts of pairs", total=sum(map(n_text_fits, families)))
     texts = [family_text(family, on_fit=count.one) for family in families]
     count.end()
     return texts

@@ -24,7 +24,7 @@ def nothing() -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Count:
+class StepCount:
     """How much of a step is done: reported when it begins, with each part, and when it ends.
 
     A step of no parts is not reported at all.
@@ -55,7 +55,7 @@ class Count:
 
 def counted(items: Iterable[T], progress: Progress, step: str, total: int) -> Iterator[T]:
     """Yield the items of a step, and report each when the next one is asked for."""
-    count = Count(progress=progress, step=step, total=total)
+    count = StepCount(progress=progress, step=step, total=total)
     for item in items:
         yield item
         count.one()

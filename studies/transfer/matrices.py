@@ -9,7 +9,7 @@ import pandas as pd
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.sites import Site
-from unsinter.studies.study.run_options import Count
+from unsinter.studies.study.run_options import StepCount
 from unsinter.studies.tables.transfer_columns import MATRIX
 from unsinter.studies.transfer.cell_scores import Board, intervals
 from unsinter.studies.transfer.fits import linear_scores, side_task
@@ -54,7 +54,7 @@ def transfer_tables(
     texts = WordReader([prompt.prompt for prompt in dataset.prompts])
     of = f" of {settings.target.name}" if settings.target else ""
     step = f"{source.model}: transfer{of}"
-    count = Count(progress=source.progress, step=step, total=len(boards) + len(source.sites))
+    count = StepCount(progress=source.progress, step=step, total=len(boards) + len(source.sites))
     scores = []
     for board in boards:
         scores.append(_word_scores(texts, board))

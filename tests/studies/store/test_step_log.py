@@ -4,7 +4,7 @@ import json
 import time
 
 from unsinter.studies.store.step_log import StepLog
-from unsinter.studies.study.run_options import Count, counted, silent
+from unsinter.studies.study.run_options import StepCount, counted, silent
 
 
 def lines(log):
@@ -53,7 +53,7 @@ def test_a_count_reports_its_begin_each_part_and_its_end_once():
 def test_a_step_ends_where_it_ends_with_fewer_parts_or_more_than_were_counted():
     for parts in (1, 3, 5):
         reports = []
-        count = Count(progress=lambda *report, to=reports: to.append(report[1:]), step="fits", total=3)
+        count = StepCount(progress=lambda *report, to=reports: to.append(report[1:]), step="fits", total=3)
         for _ in range(parts):
             count.one()
         count.end()
@@ -64,3 +64,25 @@ def test_a_step_of_no_parts_is_not_reported():
     reports = []
     list(counted("", lambda *report: reports.append(report), "letters", 0))
     assert reports == []
+
+
+def test_the_log_of_a_run_holds_every_step_from_its_prompts_to_its_report_begun_and_ended(shown_run):
+    events = [json.loads(line) for line in (shown_run / "log.jsonl").read_text().splitlines()]
+    began = [event["step"] for event in events if event["event"] == "step"]
+    ended = {event["step"]: event for event in events if event["event"] == "step done"}
+    assert began[0] == "prompts"
+    assert began[-1] == "figures and report"
+    assert {
+        "tiny: activations",
+        "tiny: answers",
+        "tiny: probes for D",
+        "tiny: scores and intervals for R",
+    } <= {*began}
+    assert len(set(began)) == len(began)
+    assert set(ended) == set(began)
+    times = [event["time"] for event in events]
+    assert times == sorted(times)
+    for event in events:
+        if event["event"] == "step":
+            seconds = ended[event["step"]]["time"] - event["time"]
+            assert abs(seconds - ended[event["step"]]["seconds"]) < 0.1
