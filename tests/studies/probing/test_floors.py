@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 from sklearn.metrics import f1_score, roc_auc_score
 
+from unsinter.features.records.text_floor import PENALTIES
+from unsinter.studies import Settings, load_study, run_study
 from unsinter.studies.data.sites import Rows
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.floors import label_floor, text_floors
@@ -81,3 +85,15 @@ def test_the_penalty_of_a_floor_is_chosen_without_the_test_rows():
         strict=True,
     ):
         np.testing.assert_array_equal(one.scores, other.scores)
+
+
+def test_floors_of_a_run_are_counted_by_their_fits(write_study, tmp_path):
+    reports = []
+    study = load_study(write_study(targets=["D"]))
+    settings = Settings(folder=tmp_path / "run", cache_root=tmp_path / "cache")
+    run_study(study, replace(settings, progress=lambda *report: reports.append(report)))
+    name = "tiny: floors and activation controls for D"
+    floors = [(done, total) for step, done, total in reports if step == name]
+    n_fits = 3 + 2 * len(PENALTIES) * study.inner_folds  # length has no penalty to choose
+    total = n_fits + 1 + 2  # mean embeddings, and an untrained model's sites, which this study leaves out
+    assert floors == [*((done, total) for done in range(n_fits + 1)), (total, total)]

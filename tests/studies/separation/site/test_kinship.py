@@ -8,6 +8,7 @@ import pytest
 from unsinter.studies.separation import Pair, Rule, judge_arrays
 from unsinter.studies.separation.effects.residual_metric import coordinates
 from unsinter.studies.separation.inputs.text_copies import text_copies
+from unsinter.studies.separation.site import kinship
 from unsinter.studies.separation.site.fit_rows import make_families
 from unsinter.studies.separation.site.kinship import equal_rows, excess_agreement, find_kin, joined_groups
 from unsinter.studies.separation.site.site_fit import fit_family
@@ -212,3 +213,26 @@ def test_groups_whose_texts_are_copies_are_put_together_though_activations_diffe
     result = judge_arrays(X, replace(pair, text=texts), QUICK)
     assert "near copies in other groups" in result.reason
     assert sum(result.groups_per_cell.values()) < 210
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 400])
+def test_kin_are_the_same_however_many_rows_are_compared_at_once(noise, monkeypatch, n_rows):
+    rng, n = np.random.default_rng(0), 400
+    X = noise(n, 120, rng)
+    first = np.arange(205, 215)
+    X[first + 100] = X[first] + 1e-4 * noise(10, 120, rng)
+    monkeypatch.setattr(kinship, "_BLOCK_PRODUCTS", n_rows * n)
+    kin = find_kin(coordinates(X), np.ones((n, 1)), np.arange(n) // 2)
+    pairs = np.stack([first, first + 100], axis=1)
+    assert {tuple(pair) for pair in kin.copies.tolist()} == {*map(tuple, [*pairs, *pairs[:, ::-1]])}
+    assert (kin.nearest[first] == first + 100).all()
+    assert (kin.nearest[first + 100] == first).all()
+    assert (kin.nearest // 2 != np.arange(n) // 2).all()
+
+
+def test_labels_are_shuffled_within_their_blocks_alone():
+    """Of two ones and two zeros in a block one in three others is alike: shuffles within it agree by -1/3."""
+    labels = np.tile([1, 1, 0, 0], 200)
+    blocks, groups = np.repeat(np.arange(200), 4), np.arange(800)
+    nearest = groups + np.tile([1, -1, 1, -1], 200)
+    assert excess_agreement(labels, blocks, groups, nearest, seed=0) == pytest.approx(4 / 3, abs=0.02)
