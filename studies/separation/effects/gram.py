@@ -31,8 +31,11 @@ FORMS = ("first", "second", "inner", "mixed", "like", "interaction")
 """The numbers of one design: squared lengths of both effects and their inner product, squared distances of
 the cells where exactly one label is 1 and of those where the labels are alike, and of the interaction."""
 
-_VECTORS = ((0, 0), (1, 1), (0, 1), (2, 2), (3, 3), (4, 4))
+_ONE, _OTHER = [0, 1, 0, 2, 3, 4], [0, 1, 1, 2, 3, 4]
 """Which two contrasts of ``EffectDesign`` each form multiplies."""
+
+_INNER = FORMS.index("inner")
+"""The form of two different contrasts."""
 
 _LEAST = 0.05
 """Of one minus a leverage: no row's residual is blown up further than this allows."""
@@ -177,27 +180,23 @@ class _OneFold:
         V_test, V_train = self.metric.solve(D_test), self.metric.solve(D_train)
         along_test, along_train = (self.unseen @ V_train.T).numpy(), (self.seen @ V_test.T).numpy()
         products = torch.einsum("jp,kp->jk", D_test, V_train).numpy()
-        promised = (V_train * D_train).sum(dim=1).numpy()
-        monomials = []
-        for place, (effects, design, (p_test, p_train)) in enumerate(zip(results, designs, P, strict=True)):
+        root = self._root(along_test, (V_train * D_train).sum(dim=1).numpy())
+        unseen, kept = (torch.as_tensor(root)[:, None] * part for part in weights)
+        for place, (effects, design) in enumerate(zip(results, designs, strict=True)):
             own = slice(5 * place, 5 * place + 5)
-            root = self._root(along_test[:, own], promised[own])
-            unseen, kept = root[:, None] * p_test, root[:, None] * p_train
             self._add_forms(
                 effects,
-                share * np.outer(root, root) * products[own, own],
-                (share * unseen, share * kept),
-                (along_test[:, own] * root, along_train[:, own] * root),
-            )
-            monomials.append(
-                (self._monomials(unseen, self.unit_test), self._monomials(kept, self.unit_train))
+                share * np.outer(root[own], root[own]) * products[own, own],
+                (share * unseen[own].numpy(), share * kept[own].numpy()),
+                (root[own, None] * along_test.T[own], root[own, None] * along_train.T[own]),
             )
             if with_axis:
                 effects.axes[:, test] = self._axes(design, V_train[own])
+        monomials = self._monomials(unseen, self.unit_test), self._monomials(kept, self.unit_train)
         self._add_pairs(results, share**2 * n_splits, monomials)
 
     def _root(self, along: FloatArray, promised: FloatArray) -> FloatArray:
-        """Return (5,) the root by which the metric misjudges held-out variance along each contrast."""
+        """Return (5 k,) the root by which the metric misjudges held-out variance along each contrast."""
         variance = np.maximum((along**2).mean(axis=0), 1e-12)
         return np.asarray(np.sqrt(np.maximum(promised, 0) / variance))
 
@@ -208,26 +207,26 @@ class _OneFold:
         weights: tuple[FloatArray, FloatArray],
         along: tuple[FloatArray, FloatArray],
     ) -> None:
-        for place, (i, j) in enumerate(_VECTORS):
-            effects.values[place] += (forms[i, j] + forms[j, i]) / 2
-            for rows, p, x in zip((self.test, self.train), weights, along, strict=True):
-                effects.influence[place, rows.numpy()] += (p[i] * x[:, j] + p[j] * x[:, i]) / 2
+        effects.values += (forms[_ONE, _OTHER] + forms[_OTHER, _ONE]) / 2
+        for rows, p, x in zip((self.test, self.train), weights, along, strict=True):
+            parts = p[_ONE] * x[_OTHER]
+            parts[_INNER] = (p[0] * x[1] + p[1] * x[0]) / 2
+            effects.influence[:, rows.numpy()] += parts
 
     def _add_pairs(
-        self, results: Sequence[Effects], factor: float, monomials: Sequence[tuple[Tensor, Tensor]]
+        self, results: Sequence[Effects], factor: float, monomials: tuple[Tensor, Tensor]
     ) -> None:
-        unseen, kept = (torch.stack(side) for side in zip(*monomials, strict=True))
-        sums = factor * square_sums(self.white_test, self.white_train, unseen, kept).numpy()
+        sums = factor * square_sums(self.white_test, self.white_train, *monomials).numpy()
         for effects, own in zip(results, sums, strict=True):
             effects.pairs += own[:3, :3]
             effects.pairs_alone += np.diag(own)[3:]
 
-    def _monomials(self, p: FloatArray, unit: Tensor) -> Tensor:
-        """Return products of weights (6, n_units): zz, zw, ww and the squares of the last three."""
+    def _monomials(self, p: Tensor, unit: Tensor) -> Tensor:
+        """Return products of weights (k, 6, n_units) by design: zz, zw, ww, squares of the last three."""
         n_units = int(unit.max()) + 1
-        mean = _summed(torch.as_tensor(p).T, unit, n_units) / torch.bincount(unit, minlength=n_units)[:, None]
-        z, w, *alone = mean.T
-        return torch.stack([z * z, z * w, w * w, *(x * x for x in alone)]).float()
+        mean = _summed(p.T, unit, n_units) / torch.bincount(unit, minlength=n_units)[:, None]
+        z, w, *alone = mean.T.reshape(-1, 5, n_units).unbind(dim=1)
+        return torch.stack([z * z, z * w, w * w, *(x * x for x in alone)], dim=1).float()
 
     def _axes(self, design: EffectDesign, V: Tensor) -> FloatArray:
         """Return held-out places (2, n_test) along the sum of both effects, and along their difference."""

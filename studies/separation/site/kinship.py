@@ -6,6 +6,8 @@ fixed leave of the activations, whitened by a metric that has seen neither of th
 of the labels and no direction of large variance makes rows alike.
 """
 
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +33,9 @@ _BLOCK_PRODUCTS = 2**27
 """Products of rows that stand in memory at once."""
 
 _N_SHUFFLES = 200
+
+_KEPT_ROWS = 2**19
+"""Rows of all shuffles of one set of blocks that are kept rather than drawn anew at every site."""
 
 _LEAST_EXCESS, _LEAST_DEVIATIONS = 0.15, 4.0
 """Excess of a label's agreement among nearest rows, in shares of full agreement and in deviations of
@@ -127,14 +132,37 @@ def excess_agreement(
     spread = float((r[first] ** 2).mean())
     if spread == 0:
         return None
-    rng = np.random.default_rng(seed)
-    order = np.argsort(blocks, kind="stable")
     value = float((r[first] * r[nearest[first]]).mean()) / spread
-    shuffled = np.empty(_N_SHUFFLES)
-    for draw in range(_N_SHUFFLES):
-        moved = np.empty_like(r)
-        moved[order] = r[np.argsort(blocks + rng.random(len(r)))]
-        shuffled[draw] = (moved[first] * moved[nearest[first]]).mean() / spread
+    shuffled = np.array(
+        [
+            (r[rows[first]] * r[rows[nearest[first]]]).mean() / spread
+            for rows in shuffles_within(blocks, seed=seed)
+        ]
+    )
     excess = value - float(shuffled.mean())
     is_chance = excess < max(_LEAST_EXCESS, _LEAST_DEVIATIONS * float(shuffled.std()))
     return None if is_chance else excess
+
+
+def shuffles_within(blocks: NDArray[np.intp], *, seed: int) -> Iterable[NDArray[np.integer]]:
+    """Return shuffles (n,) of the rows within blocks: where each row's label comes from.
+
+    They are the same at every site, so those of few rows are kept.
+    """
+    if _N_SHUFFLES * len(blocks) > _KEPT_ROWS:
+        return _shuffles(blocks, seed)
+    return _kept_shuffles(blocks.tobytes(), seed)
+
+
+@lru_cache(maxsize=128)
+def _kept_shuffles(blocks: bytes, seed: int) -> list[NDArray[np.int16]]:
+    return [rows.astype(np.int16) for rows in _shuffles(np.frombuffer(blocks, dtype=np.intp), seed)]
+
+
+def _shuffles(blocks: NDArray[np.intp], seed: int) -> Iterator[NDArray[np.intp]]:
+    rng = np.random.default_rng(seed)
+    order = np.argsort(blocks, kind="stable")
+    for _ in range(_N_SHUFFLES):
+        rows = np.empty(len(blocks), dtype=np.intp)
+        rows[order] = np.argsort(blocks + rng.random(len(blocks)))
+        yield rows
