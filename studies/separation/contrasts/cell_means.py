@@ -1,5 +1,6 @@
 """The algebra of one fold: directions of both factors from adjusted cell means and one factored metric."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -89,30 +90,37 @@ class CellMeans:
         """The middle of the four cells at the mean stratum (d,)."""
         return self.means[:4].mean(dim=0) + self.H[:, 4:].mean(dim=0) @ self.means[4:]
 
-    def direction(self, probe: Probe) -> Direction:
-        """Return the direction of a probe: its contrast times the inverse of the probe's metric.
+    def directions(self) -> list[Direction]:
+        """Return the direction of each of ``PROBES``: its contrast times the inverse of the probe's metric.
 
         That metric is G - (1 - shrinkage) explained + across, a change of low rank within the span of the
         means (Woodbury), so that no further matrix of size d is factored.
         """
-        contrast = self._padded([probe.contrast])[0]
-        across = self._padded(probe.across)
-        P = torch.cat([self.explained, across])
-        weight = torch.full((len(P),), 1.0, dtype=torch.float64)
+        return [*self._directions(PROBES[:2]), *self._directions(PROBES[2:])]
+
+    def _directions(self, probes: Sequence[Probe]) -> list[Direction]:
+        """Return the directions of probes with equally many conditions across, worked out together."""
+        contrast = self._padded([probe.contrast for probe in probes])
+        across = torch.stack([self._padded(probe.across) for probe in probes])
+        P = torch.cat([self.explained.expand(len(probes), -1, -1), across], dim=1)
+        weight = torch.full((P.shape[1],), 1.0, dtype=torch.float64)
         weight[: len(self.explained)] = -1 / (1 - self.shrinkage)
-        change = P.T @ torch.linalg.solve(torch.diag(weight) + P @ self.products @ P.T, P)
-        raw = contrast - contrast @ self.products @ change
-        spread = across @ self.products @ raw
-        square = raw @ self.products @ contrast - spread @ spread
-        length = float(square.clamp_min(1e-12).sqrt())
-        back = (contrast - spread @ across) / length
-        return Direction(
-            v=raw @ self.solved / length,
-            length=length,
-            back=(back - back @ self.products @ change) @ self.solved,
-            leverage=self.H @ (self.inverse @ contrast),
-            change=change,
-        )
+        change = P.mT @ torch.linalg.solve(torch.diag(weight) + P @ self.products @ P.mT, P)
+        raw = contrast - _times(contrast @ self.products, change)
+        along = raw @ self.products
+        spread = (across @ along[:, :, None])[:, :, 0]
+        square = (along * contrast).sum(dim=1) - spread.square().sum(dim=1)
+        length = square.clamp_min(1e-12).sqrt()[:, None]
+        back = (contrast - _times(spread, across)) / length
+        back = back - _times(back @ self.products, change)
+        leverage = self.H @ (self.inverse @ contrast.T)
+        v, turn = (raw / length) @ self.solved, back @ self.solved
+        return [
+            Direction(
+                v=v[i], length=float(length[i]), back=turn[i], leverage=leverage[:, i], change=change[i]
+            )
+            for i in range(len(probes))
+        ]
 
     def turned(self, direction: Direction, difference: Tensor, solved: Tensor) -> Tensor:
         """Return (d,): its product with a training row's residual, by leverage, is the row's pull.
@@ -130,9 +138,14 @@ class CellMeans:
         residual = along - (self.H @ (self.means @ turned)).float()
         return residual * (direction.leverage / direction.length).float()
 
-    def _padded(self, rows: tuple[tuple[float, ...], ...] | list[tuple[float, ...]]) -> Tensor:
+    def _padded(self, rows: Sequence[tuple[float, ...]]) -> Tensor:
         """Return weights of cells (m, 4) as weights of all means (m, k)."""
         padded = torch.zeros((len(rows), len(self.means)), dtype=torch.float64)
         if len(rows):
             padded[:, :4] = torch.tensor(rows, dtype=torch.float64)
         return padded
+
+
+def _times(rows: Tensor, matrices: Tensor) -> Tensor:
+    """Return each row (b, k) times its own matrix (b, k, m)."""
+    return (rows[:, None, :] @ matrices)[:, 0]

@@ -94,7 +94,7 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
         fitted = _fit(metric, [design.indicators(kept) for design in designs], seen, differences)
         turned, wanted = [], []
         for design, fit, (means, difference, solved) in zip(designs, fits, fitted, strict=True):
-            directions = [means.direction(probe) for probe in PROBES]
+            directions = means.directions()
             V = torch.stack([direction.v for direction in directions])
             fit.scores[:, held_out] = (unseen @ V.T.float() - (V @ means.centre).float()).T.numpy()
             for place, comparison in enumerate(design.comparisons):

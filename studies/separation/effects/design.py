@@ -42,11 +42,17 @@ class EffectDesign:
 
         The effect of z, of w, then the differences between cells of ``_CELLS`` with all else held fixed.
         """
-        z, w, fixed = self.z[rows, None], self.w[rows, None], self.fixed_columns[rows]
-        first = _solved(np.hstack([z, w, fixed, self.fixed_first[rows]]))[:1]
-        second = _solved(np.hstack([w, z, fixed, self.fixed_second[rows]]))[:1]
-        means = _solved(np.hstack([np.eye(4)[self.cells[rows]], fixed[:, 1:]]))[:4]
-        return np.concatenate([first, second, _CELLS @ means])
+        fixed = self.fixed_columns[rows]
+        means = _solved(np.hstack([np.eye(4)[self.cells[rows]], fixed[:, 1:]]), 4)
+        return np.concatenate([*self._both_effects(rows, fixed), _CELLS @ means])
+
+    def _both_effects(self, rows: NDArray[np.intp], fixed: FloatArray) -> list[FloatArray]:
+        """Return weights of the effect of z and of w: of one fit, where both hold the same fixed."""
+        z, w = self.z[rows, None], self.w[rows, None]
+        if not self.fixed_first.shape[1] and not self.fixed_second.shape[1]:
+            return [_solved(np.hstack([z, w, fixed]), 2)]
+        first = _solved(np.hstack([z, w, fixed, self.fixed_first[rows]]), 1)
+        return [first, _solved(np.hstack([w, z, fixed, self.fixed_second[rows]]), 1)]
 
     def without_held(self, rows: NDArray[np.intp], values: FloatArray) -> FloatArray:
         """Return values (n_rows,) less what is held fixed explains, cells adjusted for."""
@@ -97,9 +103,10 @@ class SplitWeights:
         return [(design.weights(test), design.weights(train)) for design in self.designs]
 
 
-def _solved(H: FloatArray) -> FloatArray:
-    """Return the pseudo-inverse (q, n) of columns H (n, q)."""
-    return np.asarray(np.linalg.pinv(H.T @ H, rcond=1e-10, hermitian=True) @ H.T)
+def _solved(H: FloatArray, n_rows: int | None = None) -> FloatArray:
+    """Return the pseudo-inverse (q, n) of columns H (n, q), or its first rows."""
+    inverse = np.linalg.pinv(H.T @ H, rcond=1e-10, hermitian=True)
+    return np.asarray(inverse[:n_rows] @ H.T)
 
 
 def _left(y: FloatArray, H: FloatArray) -> float:

@@ -213,9 +213,7 @@ class _OneFold:
             parts[_INNER] = (p[0] * x[1] + p[1] * x[0]) / 2
             effects.influence[:, rows.numpy()] += parts
 
-    def _add_pairs(
-        self, results: Sequence[Effects], factor: float, monomials: tuple[Tensor, Tensor]
-    ) -> None:
+    def _add_pairs(self, results: Sequence[Effects], factor: float, monomials: tuple[Tensor, Tensor]) -> None:
         sums = factor * square_sums(self.white_test, self.white_train, *monomials).numpy()
         for effects, own in zip(results, sums, strict=True):
             effects.pairs += own[:3, :3]
