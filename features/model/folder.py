@@ -3,10 +3,6 @@
 import os
 from pathlib import Path
 
-from huggingface_hub import try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils._validators import validate_repo_id
-
 from unsinter.cache.errors import UnsinterError
 from unsinter.cache.json_text import read_json
 from unsinter.cache.location import expand_home, is_folder
@@ -80,6 +76,10 @@ def model_files(name: str, revision: str | None) -> Path | None:
 
 def local_snapshot(model_id: str, revision: str | None) -> str | None:
     """Return the folder of the hub's local snapshot, named after the commit; None where there is none."""
+    # Imported where a hub's name is met: most commands name folders, and it takes half a second.
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
     try:
         path = try_to_load_from_cache(model_id, "config.json", revision=revision)
     except HFValidationError:
@@ -88,6 +88,9 @@ def local_snapshot(model_id: str, revision: str | None) -> str | None:
 
 
 def _check_hub_id(name: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils._validators import validate_repo_id
+
     try:
         validate_repo_id(name)
     except HFValidationError:

@@ -21,7 +21,7 @@ from unsinter.studies.activations.answers import Answers, answers_of
 from unsinter.studies.activations.spread_extraction import Wanted, extract_wanted
 from unsinter.studies.activations.stored_sites import StoredSites, spread_rows
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.data.load import find_model
+from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.data.site_readers import FloatArray
 from unsinter.studies.data.targets import Response
 from unsinter.studies.reasons.reason import Reason

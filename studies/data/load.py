@@ -1,52 +1,18 @@
 """What a study names, found and read: models, prompts, recorded responses."""
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from unsinter.cache.location import expand_home
 from unsinter.features.labelling.recorded import recorded_label
 from unsinter.features.records.readers import read_prompts, read_responses
 from unsinter.features.records.record import PromptRecord, RecordError, ResponseRecord, abbreviate
-from unsinter.studies.bundled import folder as bundled
 from unsinter.studies.data.record_fields import Where, record_fields
 from unsinter.studies.data.spellings import unify_prompts
 from unsinter.studies.data.targets import Response
-from unsinter.studies.planted import MODELS, demo_prompts, model_folder
+from unsinter.studies.planted import demo_prompts
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.study.run_options import Progress, counted, silent
-from unsinter.studies.study.sections import ModelSource, PromptSource, ResponseSource
-
-
-def find_model(source: ModelSource) -> str:
-    """Return a folder or hub id: ``planted:``, ``bundled:NAME`` and ``package:MODULE/FOLDER`` become folders.
-
-    A bundled model's folder is made where it is not there yet.
-
-    Raises
-    ------
-    ModelError : that cannot be.
-    """
-    scheme, colon, rest = source.path.partition(":")
-    if colon and scheme == "bundled":
-        return str(bundled.model_folder(rest))
-    if colon and scheme == "planted":
-        if rest not in MODELS:
-            raise StudyError(f"model {source.name!r}: planted models are {', '.join(MODELS)}; got {rest!r}.")
-        return str(model_folder(rest))
-    if colon and scheme == "package":
-        module, _, inner = rest.partition("/")
-        try:
-            spec = importlib.util.find_spec(module)
-        except (ImportError, ValueError):  # the parent of a dotted name is absent, or the name is no name
-            spec = None
-        if spec is None or not spec.submodule_search_locations:
-            raise StudyError(
-                f"model {source.name!r}: the package {module!r} is not installed; install the extra that "
-                "carries it (see README) or name a model folder."
-            )
-        return str(Path(spec.submodule_search_locations[0]) / inner)
-    return str(expand_home(source.path)) if source.path.startswith("~") else source.path
+from unsinter.studies.study.sections import PromptSource, ResponseSource
 
 
 def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]:

@@ -12,7 +12,8 @@ from unsinter.features.model.devices import check_device
 from unsinter.features.model.folder import ModelError
 from unsinter.features.model.memory import MemoryEstimate, batch_bytes
 from unsinter.features.records.record import PromptRecord
-from unsinter.studies.data.load import find_model, read_study_prompts
+from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.machine.device_speed import Device, measure_device, measure_pace
 from unsinter.studies.machine.forecast import Forecast, ModelShape, PromptSize, forecast, shape_of
 from unsinter.studies.study.built_in_targets import topic_of

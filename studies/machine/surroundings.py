@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unsinter.cache.errors import UnsinterError, one_line
-from unsinter.studies.data.load import find_model
+from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.tables.columns import Table
 

@@ -9,7 +9,7 @@ from typing import Any
 from unsinter.cache.location import expand_home
 from unsinter.features.model.digest_notes import file_stamps
 from unsinter.features.model.folder import local_snapshot
-from unsinter.studies.data.load import find_model
+from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.machine.environment import package_versions
 from unsinter.studies.run.step_kinds import KINDS
 from unsinter.studies.store.step_store import VERSION

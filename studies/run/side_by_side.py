@@ -22,7 +22,7 @@ from unsinter.cache.errors import UnsinterError, one_line
 from unsinter.features.model.folder import local_snapshot
 from unsinter.features.model.memory import estimate_memory
 from unsinter.studies.data.dataset import Dataset
-from unsinter.studies.data.load import find_model
+from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.machine.free_memory import free_memory
 from unsinter.studies.run.across_categories_step import answer_across
 from unsinter.studies.run.causal_step import check_causes

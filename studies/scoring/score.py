@@ -22,7 +22,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
 from unsinter.studies.activations.saved_reading import SAVED
-from unsinter.studies.data.load import find_model
+from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.scoring.inputs import InputText, input_texts
 from unsinter.studies.study.model_source import PromptContext, context_of
 from unsinter.studies.study.run_options import Progress, silent

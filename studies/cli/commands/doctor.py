@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unsinter.cache import default_root
 from unsinter.studies.cli.commands.forecast import forecast_study
-from unsinter.studies.data.load import find_model
+from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.machine.doctor import examine_machine, examine_model, memory_needed
 from unsinter.studies.machine.loading import loading_problems, read_on
 from unsinter.studies.machine.surroundings import examine_surroundings

@@ -10,7 +10,8 @@ import yaml
 from unsinter.features.records.record import PromptRecord, RecordError
 from unsinter.studies.data.check import check_data
 from unsinter.studies.data.dataset import make_dataset, prompt_target
-from unsinter.studies.data.load import find_model, read_study_prompts
+from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.data.targets import Response
 from unsinter.studies.run.steps import split_table
 from unsinter.studies.separation.inputs.study_pairs import study_pairs

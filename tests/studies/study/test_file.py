@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from unsinter.studies.cli.commands.run import demo_study_file
-from unsinter.studies.data.load import find_model
+from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.figures.verdict_text import model_in_words
 from unsinter.studies.planted.corpus import SHOWN_AS
 from unsinter.studies.study.file import StudyError, load_study
