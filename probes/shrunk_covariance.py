@@ -1,5 +1,6 @@
 """Covariances shrunk towards the identity, factored once for many directions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -93,19 +94,20 @@ class ShrunkCovariance:
         return 1 - self.identity / weight * torch.cholesky_inverse(self.factor).diagonal()
 
 
-def fold_covariances(X: Tensor, folds: LabelArray) -> list[ShrunkCovariance]:
-    """Return one per fold, fitted on the rows (n, d) outside it; sums over rows are made once."""
+def fold_covariances(X: Tensor, folds: LabelArray) -> Iterator[ShrunkCovariance]:
+    """Yield one per fold, fitted on the rows (n, d) outside it; sums over rows are made once."""
     n_folds, d = int(folds.max()) + 1, X.shape[1]
     if d > 2 * len(X):
-        return [_from_rows(X[torch.as_tensor(folds != fold)]) for fold in range(n_folds)]
+        yield from (_from_rows(X[torch.as_tensor(folds != fold)]) for fold in range(n_folds))
+        return
     # One scale for the arithmetic only: it cancels when each fold is standardised by its own rows.
     shift, size = X.mean(dim=0), _positive(X.std(dim=0, correction=0))
     Z = (X - shift) / size
     parts = [Z[torch.as_tensor(folds == fold)] for fold in range(n_folds)]
     moments = [(part.T @ part).double() for part in parts]
     sums, squares = [p.double().sum(dim=0) for p in parts], sum(moments)
+    del parts
     total = sum(sums)
-    metrics = []
     for fold in range(n_folds):
         kept = torch.as_tensor(folds != fold)
         n = int(kept.sum())
@@ -114,16 +116,9 @@ def fold_covariances(X: Tensor, folds: LabelArray) -> list[ShrunkCovariance]:
         scale = _positive(S.diagonal().clamp_min(0).sqrt())
         S /= torch.outer(scale, scale)
         rows = (Z[kept] - mean.to(Z)) / scale.to(Z)
-        metrics.append(
-            ShrunkCovariance.of_moments(
-                S,
-                rows,
-                mean=shift + size * mean.to(Z),
-                scale=size * scale.to(Z),
-                least=LEAST_SHRINKAGE,
-            )
+        yield ShrunkCovariance.of_moments(
+            S, rows, mean=shift + size * mean.to(Z), scale=size * scale.to(Z), least=LEAST_SHRINKAGE
         )
-    return metrics
 
 
 def _from_rows(X: Tensor) -> ShrunkCovariance:

@@ -138,14 +138,16 @@ class _OneFold:
         units: Tensor,
     ) -> "_OneFold":
         Y = sites.Y
-        residual, leverage = least_squares(kinds[train], Y[train])
+        kept = Y[train]
+        residual, leverage = least_squares(kinds[train], kept)
         # The held-out rows are few: their moments less than those of all rows cost a fraction.
-        seen_moments = residual_moments(kinds[train], Y[train], moments - Y[test].T @ Y[test])
+        seen_moments = residual_moments(kinds[train], kept, moments - Y[test].T @ Y[test])
+        del kept
         metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions, moments=seen_moments)
         # A training row is part of the metric that stretches it: without that, d near n makes errors too
         # small.
         damping = (1 - metric.leverage(residual)).clamp_min(_LEAST) * (1 - leverage).clamp_min(_LEAST).sqrt()
-        seen = residual / damping[:, None]
+        seen = residual.div_(damping[:, None])
         unseen, leverage = least_squares(kinds[test], Y[test])
         unseen = unseen / (1 - leverage).clamp_min(_LEAST).sqrt()[:, None]
         unit_test, place_test = torch.unique(units[test], return_inverse=True)

@@ -13,6 +13,9 @@ from unsinter.probes.shrunk_covariance import LEAST_SHRINKAGE, shrink
 _RIDGE = 1e-9
 """Of the mean square: keeps the factor of dependent rows finite."""
 
+_BLOCK_ROWS = 4096
+"""Rows that are whitened at once, beside which nothing of their size stands in memory."""
+
 
 class Coordinates(NamedTuple):
     """Rows in coordinates Y (n, p), float64, and the dimensions d that they had before."""
@@ -27,10 +30,10 @@ def coordinates(X: FloatArray) -> Coordinates:
     Every inner product of rows is kept, and so is every distance. The scale of a column is its deviation
     over all rows: a choice of units, which no label enters.
     """
-    rows = torch.as_tensor(np.asarray(X, dtype=np.float64))
-    rows = rows - rows.mean(dim=0)
+    rows = torch.as_tensor(np.array(X, dtype=np.float64))
+    rows -= rows.mean(dim=0)
     spread = rows.std(dim=0, correction=0)
-    rows = rows / torch.where(spread > 0, spread, torch.ones_like(spread))
+    rows /= torch.where(spread > 0, spread, torch.ones_like(spread))
     n, d = rows.shape
     if d <= n:
         return Coordinates(rows, d)
@@ -48,7 +51,7 @@ def residual_moments(H: Tensor, Y: Tensor, moments: Tensor) -> Tensor:
 def least_squares(H: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
     """Return residuals (n, p) of Y fitted by the columns of H (n, q), and each row's leverage (n,)."""
     inverse = torch.linalg.pinv(H.T @ H, hermitian=True)
-    residual = Y - H @ (inverse @ (H.T @ Y))
+    residual = (H @ (inverse @ (H.T @ Y))).neg_().add_(Y)
     return residual, ((H @ inverse) * H).sum(dim=1)
 
 
@@ -81,7 +84,14 @@ class ResidualMetric:
 
     def whiten(self, B: Tensor) -> Tensor:
         """Return rows (k, p) whose inner products are those of B in the inverse of G, float32."""
-        return torch.linalg.solve_triangular(self.factor.float(), B.T.float(), upper=False).T
+        factor = self.factor.float()
+        if len(B) <= _BLOCK_ROWS:
+            return torch.linalg.solve_triangular(factor, B.T.float(), upper=False).T
+        white = torch.empty(B.shape, dtype=torch.float32)
+        for start in range(0, len(B), _BLOCK_ROWS):
+            rows = slice(start, start + _BLOCK_ROWS)
+            white[rows] = torch.linalg.solve_triangular(factor, B[rows].T.float(), upper=False).T
+        return white
 
     def apart(self, white: Tensor) -> Tensor:
         """Return whitened rows (n, p) scaled so that two have the product of a metric fitted without them.
@@ -93,4 +103,5 @@ class ResidualMetric:
 
     def leverage(self, residual: Tensor) -> Tensor:
         """Return the share (n,) that each fitted row has in its own length."""
-        return self.weight * self.whiten(residual).square().sum(dim=1).double()
+        white = [self.whiten(rows).square().sum(dim=1) for rows in torch.split(residual, _BLOCK_ROWS)]
+        return self.weight * torch.cat(white).double()
