@@ -1,7 +1,7 @@
 // Elements of the page. Text always goes in as text: a name of the run's is never read as HTML.
 const byId = id => document.getElementById(id);
 
-function fill(node, attributes, children) {
+function fill(node, attributes, children = []) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value);

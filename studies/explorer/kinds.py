@@ -46,7 +46,7 @@ KINDS = (
         sheets=verdict_sheets,
     ),
     CellKind(
-        name="across",
+        name="categories",
         title="Detached or sintered, over all categories",
         pick="Question",
         caption=f"A cell is a layer. {_OPENS} Outlined: the site chosen in training.",

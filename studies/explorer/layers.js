@@ -3,13 +3,9 @@ const CURVE = {left: 56, right: 420, top: 12, bottom: 168};
 
 function drawPrompt() {
   const own = model(), prompt = state.chosen;
-  byId("numbers").hidden = prompt < 0;
-  if (prompt < 0) {
-    byId("about").replaceChildren(el("p", {class: "caption"}, own.axes.length
-      ? "None is chosen: point at one and click, go to the picture and use the arrow keys, or find one by its id."
-      : "The run holds no held-out scores of single prompts."));
-    return;
-  }
+  byId("none").hidden = prompt >= 0;
+  byId("about").hidden = byId("numbers").hidden = prompt < 0;
+  if (prompt < 0) return;
   const labels = own.labels.filter(label => label.codes[prompt] >= 0);
   const command = `unsinter show RUN --prompt ${quoted(own.ids[prompt])}`;
   byId("about").replaceChildren(
@@ -59,7 +55,7 @@ function curve(place, line) {
     number(line[0])} to ${number(line.at(-1))} ${unit}`);
   svg.addEventListener("click", event => {
     const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) * 440 / box.width;
-    setLayer(Math.max(0, Math.min(line.length - 1, Math.round((x - left) / (right - left) * (line.length - 1)))));
+    setSite({layer: Math.max(0, Math.min(line.length - 1, Math.round((x - left) / (right - left) * (line.length - 1))))});
   });
   return drawing;
 }

@@ -27,8 +27,8 @@ function scoresAt(axis, layer = state.layer) {
 
 const axisOf = which => model().axes[state[which]];
 const shownAxes = () => [state.across, state.up].filter(place => place >= 0);
-const siteText = (layer, position) => `layer ${layer}, ${position}`;
-const siteHere = () => [model().layers[state.layer], model().positions[state.position]];
+const siteOf = ({layer, position}) => [model().layers[layer], model().positions[position]];
+const siteText = site => `layer ${siteOf(site).join(", ")}`;
 
 // Detection across and refusal up, where the model has them; else its first two targets of two classes.
 function startAxes() {
@@ -44,7 +44,7 @@ function startAxes() {
 function chosenSite() {
   const own = model(), axis = [axisOf("across"), axisOf("up"), ...own.axes].find(one => one?.chosen);
   const [layer, position] = axis ? axis.chosen : [Math.max(own.layers.length - 1, 0), 0];
-  return {layer, position, target: axis?.target};
+  return {site: {layer, position}, target: axis?.target};
 }
 
 // Groups of prompts: 0 both positive, 1 the target across alone, 2 that up alone, 3 neither.

@@ -14,7 +14,7 @@ from unsinter.cache.errors import naming
 from unsinter.studies.explorer.axes import model_axes
 from unsinter.studies.explorer.curves import curves
 from unsinter.studies.explorer.kinds import KINDS
-from unsinter.studies.explorer.payload import KeptPrompts, as_json, model_table, run_table
+from unsinter.studies.explorer.payload import MARKS, KeptPrompts, as_json, model_table, run_table
 from unsinter.studies.figures.page_templates import page_templates
 from unsinter.studies.figures.style import CELLS
 from unsinter.studies.report.evidence.run_data import ReportError, RunEvidence
@@ -66,6 +66,7 @@ def make_explorer(evidence: RunEvidence, kept: KeptPrompts, *, progress: Progres
         models=[Markup(as_json(table)) for table in tables],
         drawings=drawings,
         kinds=KINDS,
+        marks=MARKS,
         version=version("unsinter"),
     )
 

@@ -19,6 +19,14 @@ from unsinter.studies.explorer.sheets import Texts
 from unsinter.studies.explorer.site_scores import beside_of, score_table, site_scores
 from unsinter.studies.report.evidence.run_data import RunEvidence
 
+MARKS = (
+    "m-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z",
+    "m0 -4.4l4.2 7.8h-8.4z",
+    "m-3.3 -3.3h6.6v6.6h-6.6z",
+    "m0 -4.6l4.6 4.6l-4.6 4.6l-4.6 -4.6z",
+)
+"""A disc, a triangle, a square and a diamond around a place: the marks of the groups of prompts."""
+
 _GAP = "\u00a0" * 3
 _MOST_SIGNS = {"target": 12, "side": 16}
 """Signs of a name that stand at an axis."""
@@ -41,6 +49,7 @@ def run_table(evidence: RunEvidence) -> dict[str, Any]:
     return {
         "models": list(evidence.models),
         "kinds": [kind.name for kind in KINDS],
+        "marks": list(MARKS),
     }
 
 

@@ -1,11 +1,5 @@
 // The two-axis picture: one path per group of prompts, however many there are.
 const PLOT = {left: 58, right: 428, top: 10, bottom: 372};
-const MARKS = [
-  (x, y) => `M${x - 3.6} ${y}a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z`,
-  (x, y) => `M${x} ${y - 4.4}l4.2 7.8h-8.4z`,
-  (x, y) => `M${x - 3.3} ${y - 3.3}h6.6v6.6h-6.6z`,
-  (x, y) => `M${x} ${y - 4.6}l4.6 4.6l-4.6 4.6l-4.6 -4.6z`,
-];
 const STEPS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 let points = {x: [], y: [], group: []};
 
@@ -15,23 +9,17 @@ const isShown = prompt => points.group[prompt] >= 0 && !state.hidden.has(points.
 // Ends and marked places of an axis; the last of a position's is that of all its layers.
 const scaleOf = axis => axis.scales[state.position].at(state.fixed ? -1 : state.layer);
 
-function placesOn(axis, from, to) {
-  const [low, high] = scaleOf(axis);
-  return scale(low, high, from, to);
-}
-
 function placePoints(across, up) {
   const n = model().ids.length, xs = scoresAt(across), ys = up ? scoresAt(up) : xs;
-  const toX = placesOn(across, PLOT.left, PLOT.right);
-  const toY = up ? placesOn(up, PLOT.bottom, PLOT.top) : null;
+  const [left, right] = scaleOf(across), toX = scale(left, right, PLOT.left, PLOT.right);
   // Without a second axis prompts stand below each other in the order of the run.
-  const inOrder = scale(-0.5, n - 0.5, PLOT.bottom, PLOT.top);
+  const [low, high] = up ? scaleOf(up) : [-0.5, n - 0.5], toY = scale(low, high, PLOT.bottom, PLOT.top);
   points = {x: new Float32Array(n), y: new Float32Array(n), group: new Int8Array(n).fill(-1)};
   for (let i = 0; i < n; i += 1) {
     if (Number.isNaN(xs[i]) || Number.isNaN(ys[i])) continue;
     points.group[i] = (across.truth[i] === 1 ? 0 : 2) + (up && up.truth[i] !== 1 ? 1 : 0);
     points.x[i] = toX(xs[i]);
-    points.y[i] = toY ? toY(ys[i]) : inOrder(i);
+    points.y[i] = toY(up ? ys[i] : i);
   }
 }
 
@@ -60,27 +48,23 @@ function drawPicture() {
   points.group.forEach((group, i) => {
     if (group < 0) return;
     counts[group] += 1;
-    if (isShown(i)) paths[group] += MARKS[group](rounded(points.x[i]), rounded(points.y[i]));
+    if (isShown(i)) paths[group] += `M${rounded(points.x[i])} ${rounded(points.y[i])}${run.marks[group]}`;
   });
   plot.replaceChildren(...[frame(across, false), up ? frame(up, true) : []].flat(3), ...groups()
     .filter(group => paths[group]).map(group => draw("path", {class: `points g${group}`, d: paths[group]})), draw("g", {id: "ring"}));
-  byId("cells").replaceChildren(...groups().map(group => toggle(group, counts[group])));
-  plot.setAttribute("aria-label", `Held-out prompts at ${siteText(...siteHere())}: ${groups()
+  byId("cells").querySelectorAll("li").forEach((item, group) => {
+    item.hidden = !groups().includes(group);
+    item.querySelector("span").textContent = item.hidden ? "" : `${groupName(group)} (${counts[group].toLocaleString("en")})`;
+  });
+  plot.setAttribute("aria-label", `Held-out prompts at ${siteText(state)}: ${groups()
     .filter(group => counts[group]).map(group => `${groupName(group)} ${counts[group]}`).join("; ") || "no scores here"}.`);
   drawRing();
 }
 
-// A box that shows or hides a group.
-function toggle(group, n) {
-  const box = el("input", {type: "checkbox", onchange: event => {
-    if (event.target.checked) state.hidden.delete(group);
-    else state.hidden.add(group);
-    drawPicture();
-    byId("cells").querySelectorAll("input")[groups().indexOf(group)].focus();
-  }});
-  box.checked = !state.hidden.has(group);
-  return el("li", {}, el("label", {}, box, draw("svg", {class: "mark", viewBox: "0 0 22 14", "aria-hidden": "true"},
-    draw("path", {class: `g${group}`, d: MARKS[group](11, 7)})), `${groupName(group)} (${n.toLocaleString("en")})`));
+// Groups whose box is not ticked are hidden.
+function tick() {
+  [...byId("cells").elements].forEach((box, group) => state.hidden[box.checked ? "delete" : "add"](group));
+  drawPicture();
 }
 
 function drawRing() {
@@ -99,7 +83,13 @@ function least(far, most = Infinity) {
   return best;
 }
 
-const nearest = (x, y, most) => least(i => Math.hypot(points.x[i] - x, points.y[i] - y), most);
+// Units of the picture in a pixel, and the prompt nearest to a pointer, within so many pixels.
+const unitOf = box => 440 / box.width;
+function pointed(event, most) {
+  const box = byId("plot").getBoundingClientRect(), unit = unitOf(box);
+  const x = (event.clientX - box.left) * unit, y = (event.clientY - box.top) * unit;
+  return least(i => Math.hypot(points.x[i] - x, points.y[i] - y), most * unit);
+}
 
 // The nearest prompt in a direction: what lies aside counts double. Of prompts at the very same place the later ones
 // lie ahead, so that each is reached.
@@ -113,14 +103,8 @@ function beyond(from, [dx, dy]) {
   });
 }
 
-// Place of a pointer in the units of the picture, and how many of them a pixel is.
-function inPlot(event) {
-  const box = byId("plot").getBoundingClientRect(), unit = 440 / box.width;
-  return {x: (event.clientX - box.left) * unit, y: (event.clientY - box.top) * unit, unit};
-}
-
 function hover(event) {
-  const {x, y, unit} = inPlot(event), prompt = nearest(x, y, 14 * unit), tip = byId("tip");
+  const prompt = pointed(event, 14), unit = unitOf(byId("plot").getBoundingClientRect()), tip = byId("tip");
   tip.hidden = prompt < 0;
   if (prompt < 0) return;
   const scores = shownAxes().map(place => model().axes[place])

@@ -54,7 +54,7 @@ class SheetCell:
     sign, small : its two lines.
     name : what it is called in words.
     share : how long its bar is, 0 to 1; None without a bar.
-    site : the site that it is about, which the picture can show; None where the model has none of it.
+    site : the site that it is about.
     """
 
     row: int
@@ -64,15 +64,14 @@ class SheetCell:
     small: str
     name: str
     share: float | None = None
-    site: Site | None
+    site: Site
     blocks: Sequence[Block]
 
     def as_table(self) -> dict[str, Any]:
         """Return it as the script reads it."""
-        site = {} if self.site is None else {"site": list(self.site)}
         share = {} if self.share is None else {"share": round(self.share, 4)}
         own = {name: getattr(self, name) for name in ("row", "column", "look", "sign", "small", "name")}
-        return own | site | share | {"blocks": list(self.blocks)}
+        return own | share | {"site": list(self.site), "blocks": list(self.blocks)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
 """Verdicts by site, each with the evidence that it opens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.explorer.sheets import Beside, Block, Layout, Sheet, SheetCell, Texts, site_text
+from unsinter.studies.explorer.sheets import Beside, Block, Layout, Sheet, SheetCell, Site, Texts, site_text
 from unsinter.studies.figures.verdict_text import LOOKS, chosen_site, factors_of, summary_rows
 from unsinter.studies.report.evidence.numbers import is_number, with_interval
 from unsinter.studies.report.evidence.run_data import RunEvidence
@@ -37,14 +37,13 @@ def verdict_sheets(evidence: RunEvidence, model: str, texts: Texts, beside: Besi
     for pair, part in summary_rows(rows).groupby("pair", sort=False):
         first, second = factors_of(part)
         chosen, how = chosen_site(part, results)
-        single = rows[(rows["pair"] == pair) & ~rows["is_summary"].astype(bool)]
+        contrasts = _by_site(rows[(rows["pair"] == pair) & ~rows["is_summary"].astype(bool)])
         positions, layers = sorted(part["position"].unique()), sorted(part["layer"].unique())
         cells = []
         for row in part.sort_values(["position", "layer"], kind="stable").to_dict("records"):
             site = int(row["layer"]), str(row["position"])
             speaks = how if site == (int(chosen["layer"]), str(chosen["position"])) else ""
             scores = beside([str(row["first"]), str(row["second"])], site)
-            classes = single[(single["layer"] == site[0]) & (single["position"] == site[1])]
             look = LOOKS[str(row["verdict"])]
             cells.append(
                 SheetCell(
@@ -60,7 +59,7 @@ def verdict_sheets(evidence: RunEvidence, model: str, texts: Texts, beside: Besi
                         *_blocks(row, texts, speaks),
                         *scores,
                         *_evidence(row, texts),
-                        *_class_by_class(classes, texts),
+                        *_class_by_class(contrasts.get(site, []), texts),
                     ],
                 )
             )
@@ -119,8 +118,15 @@ def _meaning(column: str) -> str:
     )
 
 
-def _class_by_class(rows: pd.DataFrame, texts: Texts) -> list[Block]:
-    if rows.empty:
+def _by_site(rows: pd.DataFrame) -> dict[Site, list[dict[Any, Any]]]:
+    by_site: dict[Site, list[dict[Any, Any]]] = {}
+    for row in rows.to_dict("records"):
+        by_site.setdefault((int(row["layer"]), str(row["position"])), []).append(row)
+    return by_site
+
+
+def _class_by_class(rows: Sequence[dict[Any, Any]], texts: Texts) -> list[Block]:
+    if not rows:
         return []
     lines = [
         [
@@ -129,7 +135,7 @@ def _class_by_class(rows: pd.DataFrame, texts: Texts) -> list[Block]:
             *(with_interval(row, name, f"{name}_low", f"{name}_high") for name in ("a", "b")),
             _words(row, "reason"),
         ]
-        for row in rows.to_dict("records")
+        for row in rows
     ]
     return [
         texts.words("h4", f"Class by class ({len(lines)})"),

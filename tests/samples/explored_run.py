@@ -35,7 +35,7 @@ def write_explored_run(
     table = {
         "results": [row for model in models for row in result_rows(model, layers)],
         "predictions": pd.concat([predictions(model, ids, cells, layers, rng) for model in models]),
-        "prompts": prompt_rows(ids, cells, categories),
+        "prompts": list(prompt_rows(ids, cells, categories)),
         "rows": [row for model in models for row in answer_rows(model, ids, cells)],
         "transfer": [row for model in models for row in transfer_rows(model, categories, rng)],
         "held_out": [row for model in models for row in held_out_rows(model, categories)],

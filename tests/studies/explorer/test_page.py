@@ -335,7 +335,7 @@ def test_a_carried_probe_without_floor_or_control_is_not_shown(explored_run):
 def test_a_cell_over_all_categories_opens_the_sentence_and_every_number_of_its_row(parts, explored_run):
     table = parts.data("model-0")
     rows = pd.read_parquet(explored_run / "across_categories.parquet").query("model == 'detached'")
-    cells = cells_of(table, "across")
+    cells = cells_of(table, "categories")
     assert len(cells) == len(rows) == 2
     for row in rows.to_dict("records"):
         cell = cells[row["position"], str(row["layer"])]

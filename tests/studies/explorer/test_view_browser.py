@@ -322,7 +322,7 @@ def test_the_pointer_names_the_prompt_below_it_and_a_click_chooses_it(browser, e
     browser.execute_script("document.getElementById('plot').focus()")
     place = ring.rect
     press(browser, Keys.ESCAPE)
-    assert "None is chosen" in one(browser, "#about").text
+    assert "None is chosen" in one(browser, "#none").text
     box = one(browser, "#plot").rect
     webdriver.ActionChains(browser).move_to_element_with_offset(
         one(browser, "#plot"),
@@ -369,7 +369,7 @@ def test_every_control_is_reached_with_tab_alone_and_shows_that_it_is(browser, e
         "model", "position", "layer", "across", "up", "chosen", "cells", "plot", "fixed", "find", "numbers",
         "verdicts-pick",
         "verdicts-map", "verdicts-evidence", "transfer-pick", "transfer-map", "transfer-evidence",
-        "across-map", "left-out-map", "carried-map",
+        "categories-map", "left-out-map", "carried-map",
     }  # fmt: skip
 
 
@@ -456,11 +456,18 @@ def test_transfer_cells_open_their_evidence_and_follow_the_site(browser, explore
     ("kind", "words"),
     [
         (
-            "across",
+            "categories",
             ("Over all categories, layer 5, template_end: detached", "Read at layer 5", ".900 [.850, .950]"),
         ),
         ("left-out", ("which took no part", ".700 [.650, .750]", "held-out rows of the others")),
-        ("carried", ("read in activations of sintered", ".800 [.750, .850]", ".512 [.450, .570], 90 groups")),
+        (
+            "carried",
+            (
+                "read in activations of \u2068sintered\u2069",
+                ".800 [.750, .850]",
+                ".512 [.450, .570], 90 groups",
+            ),
+        ),
     ],
 )
 def test_the_other_cells_open_their_evidence_by_keyboard(browser, explorer_page, kind, words):
