@@ -35,6 +35,7 @@ def carried_sheets(evidence: RunEvidence, model: str, texts: Texts, beside: Besi
         corner="rows: target; columns: the model whose activations are mapped",
         rows=targets,
         columns=others,
+        numbered=others,
         layouts=[Layout(cells=cells)],
     )
 

@@ -28,6 +28,7 @@ def left_out_sheets(evidence: RunEvidence, model: str, texts: Texts, beside: Bes
             corner=f"rows: target; columns: the {kind} left out",
             rows=targets,
             columns=names,
+            numbered=names,
             layouts=[Layout(cells=cells)],
         )
 

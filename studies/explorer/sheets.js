@@ -23,16 +23,16 @@ function drawSheet(kind) {
   byId(`${kind}-note`).textContent = layout.note && `${layout.note}${away}.`;
   if (drawn[kind] === layout) return;
   drawn[kind] = layout;
-  const isMatrix = sheet.corner !== "", names = isMatrix ? [...new Set([...sheet.rows, ...sheet.columns])] : [];
   byId(`${kind}-legend`).replaceChildren(...sheet.legend.map(([look, sign, text]) =>
     el("li", {}, el("span", {class: look, "aria-hidden": "true"}, sign), text)));
-  byId(`${kind}-names`).replaceChildren(...names.map(name => el("li", {}, bdi(name))));
-  byId(`${kind}-map`).replaceChildren(cellTable(kind, sheet, layout, name => isMatrix ? names.indexOf(name) + 1 : name));
+  byId(`${kind}-names`).replaceChildren(...sheet.numbered.map(name => el("li", {}, bdi(name))));
+  byId(`${kind}-map`).replaceChildren(cellTable(kind, sheet, layout));
   byId(`${kind}-evidence`).replaceChildren();
 }
 
 // Names of a matrix stand in a numbered list beside it; whoever hears the page is told the name.
-function cellTable(kind, sheet, layout, short) {
+function cellTable(kind, sheet, layout) {
+  const short = name => sheet.numbered.indexOf(name) + 1 || name;
   const body = sheet.rows.map(() => sheet.columns.map(() => ""));
   for (const cell of layout.cells) body[cell.row][cell.column] = cellButton(kind, cell);
   const heads = sheet.columns.map(name => el("th", {scope: "col", title: name}, el("span", {"aria-hidden": "true"}, short(name)),
@@ -42,7 +42,7 @@ function cellTable(kind, sheet, layout, short) {
   return el("table", {"aria-label": sheet.corner || sheet.title, onkeydown: walk},
     el("thead", {}, el("tr", {}, el("td", {}), heads)),
     el("tbody", {}, body.map((row, i) => el("tr", {}, el("th", {scope: "row", title: sheet.rows[i]},
-      el("span", {class: "short"}, short(sheet.rows[i])), el("span", {class: "name"}, bdi(sheet.rows[i]))),
+      sheet.numbered.includes(sheet.rows[i]) ? [short(sheet.rows[i]), el("span", {class: "name"}, bdi(sheet.rows[i]))] : bdi(sheet.rows[i])),
     row.map(cell => el("td", {}, cell))))));
 }
 

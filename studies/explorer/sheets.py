@@ -97,6 +97,7 @@ class Sheet:
     ----------
     title : by which it is picked.
     corner : what its rows and columns are; empty where every cell says so itself.
+    numbered : names that stand in a numbered list, so that a row or column needs their number alone.
     legend : style, sign and meaning of the looks that occur.
     layouts : of several the script shows that of the site that is looked at.
     """
@@ -105,13 +106,14 @@ class Sheet:
     corner: str = ""
     rows: Sequence[str]
     columns: Sequence[str]
+    numbered: Sequence[str] = ()
     legend: Sequence[tuple[str, str, str]] = ()
     layouts: Sequence[Layout]
 
     def as_table(self) -> dict[str, Any]:
         """Return it as the script reads it."""
         own = {name: getattr(self, name) for name in ("title", "corner")}
-        lists = {name: list(getattr(self, name)) for name in ("rows", "columns", "legend")}
+        lists = {name: list(getattr(self, name)) for name in ("rows", "columns", "numbered", "legend")}
         return own | lists | {"layouts": [layout.as_table() for layout in self.layouts]}
 
 

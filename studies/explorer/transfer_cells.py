@@ -48,6 +48,7 @@ def _matrix(rows: pd.DataFrame, title: str, texts: Texts, beside: Beside) -> She
         corner="rows: trained on; columns: tested on",
         rows=trained,
         columns=tested,
+        numbered=list(dict.fromkeys([*trained, *tested])),
         layouts=layouts or [Layout(cells=[], note="The run has the words' own matrix only, no probe's")],
     )
 
