@@ -19,7 +19,7 @@ COUNTS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class CellScore:
     """A score and its floor; without a floor neither is shown.
 
     Attributes

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unsinter.studies.explorer.auroc_cells import Reading, counts_of
+from unsinter.studies.explorer.auroc_cells import CellScore, counts_of
 from unsinter.studies.explorer.sheets import Beside, Layout, Sheet, Texts, isolated, site_text
 from unsinter.studies.figures.style import METRICS
 from unsinter.studies.report.evidence.numbers import (
@@ -40,11 +40,11 @@ def carried_sheets(evidence: RunEvidence, model: str, texts: Texts, beside: Besi
     )
 
 
-def _reading(row: dict[Any, Any], there: Mapping[str, Any]) -> Reading:
+def _reading(row: dict[Any, Any], there: Mapping[str, Any]) -> CellScore:
     target, other = str(row["target"]), str(row["from_model"])
     floor, metric = there.get("floor"), METRICS.get(str(row["metric"]), str(row["metric"]))
     own, theirs = ((int(row[f"{side}_layer"]), str(row[f"{side}_position"])) for side in ("to", "from"))
-    return Reading(
+    return CellScore(
         heading=f"{target}, read in activations of {isolated(other)}",
         about=f"{target}, activations of {other}",
         line=f"Probe of {site_text(own)}; activations of {site_text(theirs)}, mapped there.",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from unsinter.studies.explorer.auroc_cells import Reading, counts_of, is_gain
+from unsinter.studies.explorer.auroc_cells import CellScore, counts_of, is_gain
 from unsinter.studies.explorer.sheets import Beside, Layout, Sheet, Texts, isolated, site_text
 from unsinter.studies.report.evidence.numbers import score_text, with_interval
 from unsinter.studies.report.evidence.run_data import RunEvidence
@@ -33,10 +33,10 @@ def left_out_sheets(evidence: RunEvidence, model: str, texts: Texts, beside: Bes
         )
 
 
-def _reading(row: dict[Any, Any]) -> Reading:
+def _reading(row: dict[Any, Any]) -> CellScore:
     target, kind, name = (str(row[column]) for column in ("target", "kind", "held_out"))
     site = int(row["layer"]), str(row["position"])
-    return Reading(
+    return CellScore(
         heading=f"{target} on the {kind} {isolated(name)}, which took no part",
         about=f"{target}, {kind} {name} left out",
         line=f"Site chosen without it: {site_text(site)}.",

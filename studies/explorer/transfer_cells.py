@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.explorer.auroc_cells import Reading, counts_of, is_gain
+from unsinter.studies.explorer.auroc_cells import CellScore, counts_of, is_gain
 from unsinter.studies.explorer.sheets import Beside, Layout, Sheet, Texts, isolated, site_text
 from unsinter.studies.report.evidence.numbers import score_text, with_interval
 from unsinter.studies.report.evidence.run_data import RunEvidence
@@ -53,9 +53,9 @@ def _matrix(rows: pd.DataFrame, title: str, texts: Texts, beside: Beside) -> She
     )
 
 
-def _reading(row: dict[Any, Any], floor: Mapping[Any, Any]) -> Reading:
+def _reading(row: dict[Any, Any], floor: Mapping[Any, Any]) -> CellScore:
     trained, tested = str(row["trained_on"]), str(row["tested_on"])
-    return Reading(
+    return CellScore(
         heading=f"Trained on {isolated(trained)}, tested on {isolated(tested)}",
         about=f"trained on {trained}, tested on {tested}",
         line=f"{row['target']}, {site_text((int(row['layer']), str(row['position'])))}.",
