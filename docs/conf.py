@@ -29,6 +29,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "public_names",
+    "whole_terms",
     "example_run",
 ]
 GALLERIES = {"gallery": "auto_gallery", "reproductions": "auto_reproductions"}
@@ -45,6 +46,8 @@ suppress_warnings = ["config.cache"]  # the sort key of the gallery is a class, 
 html_theme = "furo"
 html_title = f"unsinter {release}"
 html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

@@ -64,6 +64,11 @@ class ModelAxes:
     n_held_out: int
     axes: Sequence[Axis]
 
+    def title(self, axis: Axis) -> str:
+        """Return what an axis is called: its family too where several read the target."""
+        several = sum(other.target == axis.target for other in self.axes) > 1
+        return axis.title + (f", {axis.family}" if several else "")
+
 
 def model_axes(evidence: RunEvidence, model: str) -> ModelAxes:
     """Return a model's held-out scores; without axes where it has none of a target of two classes.

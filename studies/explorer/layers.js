@@ -1,115 +1,61 @@
-// The chosen prompt: its labels and scores here, and its scores across layers beside its classes' bands.
-const CURVE = {width: 440, height: 210, left: 48, right: 428, top: 12, bottom: 168};
+// The chosen prompt: its labels and scores here, and its scores across layers on the bands of its classes.
+const CURVE = {left: 56, right: 420, top: 12, bottom: 168};
 
 function drawPrompt() {
-  const own = model(), prompt = state.chosen, about = byId("about");
-  byId("numbers").hidden = prompt < 0;
-  if (prompt < 0) {
-    about.replaceChildren(el("p", {class: "caption"}, own.axes.length
-      ? "None is chosen: point at one and click, go to the picture and use the arrow keys, or find one by its id."
-      : "The run holds no held-out scores of single prompts."));
-    return;
-  }
-  const labels = own.labels.filter(label => label.codes[prompt] >= 0)
-    .map(label => [label.name, label.values[label.codes[prompt]]]);
-  about.replaceChildren(
+  const own = model(), prompt = state.chosen;
+  byId("none").hidden = prompt >= 0;
+  byId("about").hidden = byId("numbers").hidden = prompt < 0;
+  if (prompt < 0) return;
+  const labels = own.labels.filter(label => label.codes[prompt] >= 0);
+  const command = `unsinter show RUN --prompt ${quoted(own.ids[prompt])}`;
+  byId("about").replaceChildren(
     el("p", {class: "id"}, bdi(own.ids[prompt])),
-    el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "scores of the chosen prompt"},
-      grid("scores of the chosen prompt", ["target", "true class", "score", "threshold", "called"],
-        own.axes.map(axis => scoreRow(axis, prompt)).filter(Boolean))),
-    pairs(labels),
-    el("p", {class: "caption"}, "Token by token: ", el("code", {}, `unsinter show RUN --prompt ${quoted(own.ids[prompt])}`
-      + (run.models.length > 1 ? ` --model ${quoted(own.name)}` : ""))));
+    table("scores of the chosen prompt", ["target", "true class", "score", "threshold", "called"],
+      own.axes.filter(axis => axis.truth[prompt] >= 0).map(axis => scoreRow(axis, prompt))),
+    terms(labels.map(label => [label.name, label.values[label.codes[prompt]]])),
+    el("p", {class: "caption"}, "Token by token: ",
+      el("code", {}, run.models.length > 1 ? `${command} --model ${quoted(own.name)}` : command)));
 }
 
 const quoted = text => /^[\w.,:@%+=/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\"'\"'")}'`;
 
 function scoreRow(axis, prompt) {
-  if (axis.truth[prompt] < 0) return null;
-  const score = scoresAt(axis, state.position, state.layer)[prompt];
-  const limit = axis.thresholds[state.position][state.layer], side = axis.sides[1 - axis.truth[prompt]];
-  const known = limit !== null && !Number.isNaN(score), called = known ? axis.sides[score > limit ? 0 : 1] : "\u2013";
+  const score = scoresAt(axis)[prompt], side = axis.sides[1 - axis.truth[prompt]];
+  const limit = axis.thresholds[state.position][state.layer] ?? NaN;
+  const called = Number.isNaN(score + limit) ? "\u2013" : axis.sides[score > limit ? 0 : 1];
   return [axis.title, side, `${number(score)}\u00a0${axis.unit}`, number(limit),
-    known && called !== side ? `${called}, wrongly` : called];
+    ["\u2013", side].includes(called) ? called : `${called}, wrongly`];
 }
 
 function drawCurves() {
-  const shown = [...new Set([axisOf("across"), axisOf("up")])].filter(Boolean);
+  const own = model(), shown = shownAxes();
+  const lines = shown.map(place => own.layers.map((_, layer) => scoresAt(own.axes[place], layer)[state.chosen] ?? NaN));
   byId("across-layers").hidden = !shown.length;
-  byId("curves").replaceChildren(...shown.map(curve));
+  byId("curves").replaceChildren(...shown.map((place, i) => curve(place, lines[i])));
   if (state.chosen >= 0) {
-    const rows = model().layers.map((layer, place) => [String(layer),
-      ...shown.map(axis => number(scoresAt(axis, state.position, place)[state.chosen], 3))]);
-    byId("numbers-table").replaceChildren(grid("scores of the chosen prompt by layer",
-      ["layer", ...shown.map(axis => `${axis.target}, ${axis.unit}`)], rows));
+    byId("numbers-table").replaceChildren(table("scores of the chosen prompt by layer",
+      ["layer", ...shown.map(place => `${own.axes[place].target}, ${own.axes[place].unit}`)],
+      own.layers.map((layer, i) => [String(layer), ...lines.map(line => number(line[i], 3))])));
   }
 }
 
-function curve(axis) {
-  const {layers} = model(), bands = axis.bands[state.position];
-  const own = state.chosen < 0 ? [] : layers.map((_, place) => scoresAt(axis, state.position, place)[state.chosen]);
-  const seen = [...bands.flat(2), ...own].filter(value => value !== null && !Number.isNaN(value));
-  const low = Math.min(...seen, 0), high = Math.max(...seen, 0), room = (high - low || 1) * 0.05;
-  const toX = scale(0, Math.max(layers.length - 1, 1), CURVE.left + 8, CURVE.right - 8);
-  const toY = scale(low - room, high + room, CURVE.bottom, CURVE.top);
-  const picture = draw("svg", {viewBox: `0 0 ${CURVE.width} ${CURVE.height}`, role: "img",
-    "aria-label": curveText(axis, own)}, curveFrame(toX, toY, ticks(low - room, high + room, 4)),
-    [0, 1].map(side => band(bands.map(layer => layer[side]), toX, toY, side)),
-    draw("line", {class: "here", x1: toX(state.layer), x2: toX(state.layer), y1: CURVE.top, y2: CURVE.bottom}),
-    line(own, toX, toY));
-  picture.addEventListener("click", event => {
-    const box = picture.getBoundingClientRect();
-    const x = (event.clientX - box.left) * CURVE.width / box.width;
-    const place = layers.map((_, i) => Math.abs(toX(i) - x));
-    setLayer(place.indexOf(Math.min(...place)));
+// The drawing that came with the page, with the layer that is set and the prompt's line in it.
+function curve(place, line) {
+  const drawing = byId(`curves-${state.model}-${place}-${state.position}`).content.firstElementChild.cloneNode(true);
+  const svg = drawing.querySelector("svg[role]"), {left, right, top, bottom} = CURVE, {unit} = model().axes[place];
+  const toX = scale(0, Math.max(line.length - 1, 1), left, right);
+  const toY = scale(Number(svg.dataset.low), Number(svg.dataset.high), bottom, top);
+  const dots = line.map((score, i) => ({x: rounded(toX(i)), y: rounded(toY(score))}));
+  // A line begins anew after a layer that has no score.
+  const path = dots.map(({x, y}, i) => Number.isNaN(y) ? "" : `${Number.isNaN(dots[i - 1]?.y ?? NaN) ? "M" : "L"}${x} ${y}`);
+  const known = dots.filter(({y}) => !Number.isNaN(y));
+  svg.append(draw("path", {class: "here", d: `M${toX(state.layer)} ${top}V${bottom}`}), draw("path", {class: "own", d: path.join("")}),
+    ...known.map(({x, y}) => draw("circle", {class: "dot", cx: x, cy: y, r: 3})));
+  if (known.length) svg.setAttribute("aria-label", `${svg.getAttribute("aria-label")}; the chosen prompt goes from ${
+    number(line[0])} to ${number(line.at(-1))} ${unit}`);
+  svg.addEventListener("click", event => {
+    const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) * 440 / box.width;
+    setSite({layer: Math.max(0, Math.min(line.length - 1, Math.round((x - left) / (right - left) * (line.length - 1))))});
   });
-  const keys = [["--series-1", axis.sides[0]], ["--series-0", axis.sides[1]]].map(([colour, name], place) =>
-    el("li", {}, draw("svg", {class: "mark", viewBox: "0 0 22 14", "aria-hidden": "true"},
-      draw("rect", {x: 1, y: 1, width: 20, height: 12, fill: `var(${colour})`, "fill-opacity": 0.25}),
-      draw("line", {x1: 1, x2: 21, y1: 7, y2: 7, stroke: `var(${colour})`, "stroke-width": 2,
-        "stroke-dasharray": place ? "4 3" : "none"})), name));
-  return el("figure", {}, el("p", {class: "panel-title"}, axis.title), el("ul", {class: "legend"}, keys), picture);
+  return drawing;
 }
-
-function curveText(axis, own) {
-  const ends = own.filter(value => !Number.isNaN(value));
-  return `${axis.title}: score by layer${ends.length ? `; the chosen prompt goes from ${number(own[0])} to ${
-    number(own[own.length - 1])} ${axis.unit}` : ""}.`;
-}
-
-function curveFrame(toX, toY, rows) {
-  const {layers} = model(), every = Math.ceil(layers.length / 12);
-  return [rows.map(([value, text]) => [
-    draw("line", {class: "rule", x1: CURVE.left, x2: CURVE.right, y1: toY(value), y2: toY(value)}),
-    draw("text", {x: CURVE.left - 6, y: toY(value) + 4.5, "text-anchor": "end"}, text)]),
-  layers.map((layer, place) => place % every ? [] : [
-    draw("text", {x: toX(place), y: CURVE.bottom + 18, "text-anchor": "middle"}, String(layer))]),
-  draw("text", {class: "axis", x: (CURVE.left + CURVE.right) / 2, y: CURVE.bottom + 37, "text-anchor": "middle"}, "layer")].flat(3);
-}
-
-// Stretches of places that have a number, so that a gap stays one.
-function stretches(values, has) {
-  const found = [];
-  values.forEach((value, place) => {
-    if (!has(value)) return;
-    const last = found[found.length - 1];
-    if (last && last[last.length - 1] === place - 1) last.push(place);
-    else found.push([place]);
-  });
-  return found;
-}
-
-function band(edges, toX, toY, side) {
-  const colour = `var(--series-${side ? 1 : 0})`;
-  return stretches(edges, own => own[1] !== null).map(places => {
-    const path = which => places.map(place => `${rounded(toX(place))} ${rounded(toY(edges[place][which]))}`);
-    const around = [...path(0), ...path(2).reverse()];
-    return [draw("path", {d: `M${around.join("L")}z`, fill: colour, "fill-opacity": 0.18}),
-      draw("path", {d: `M${path(1).join("L")}`, fill: "none", stroke: colour, "stroke-width": 2,
-        "stroke-dasharray": side ? "none" : "5 4", "stroke-linecap": "round"})];
-  });
-}
-
-const line = (own, toX, toY) => stretches(own, value => !Number.isNaN(value)).map(places => [
-  draw("path", {class: "own", d: `M${places.map(place => `${rounded(toX(place))} ${rounded(toY(own[place]))}`).join("L")}`}),
-  places.map(place => draw("circle", {class: "dot", cx: toX(place), cy: toY(own[place]), r: 3}))]).flat(2);

@@ -13,7 +13,7 @@ def missing_lines(evidence: RunEvidence, table: Mapping[str, Any], has_prompts: 
         *_of_the_picture(table, facts),
         *_of_the_prompts(table, has_prompts),
         *_of_the_verdicts(evidence, table, facts),
-        *([] if table["transfer"] else [_NO_TRANSFER]),
+        *([] if table["sheets"]["transfer"] else [_NO_TRANSFER]),
     ]
 
 
@@ -51,7 +51,7 @@ def _of_the_prompts(table: Mapping[str, Any], has_prompts: bool) -> Iterator[str
 def _of_the_verdicts(
     evidence: RunEvidence, table: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> Iterator[str]:
-    if not table["verdicts"]:
+    if not table["sheets"]["verdicts"]:
         is_old = len(evidence["verdicts"]) > 0 and not evidence.has_verdicts
         yield (
             "Verdicts: this run has them in columns of an earlier version; run the study again."

@@ -11,9 +11,14 @@ from markupsafe import Markup
 
 from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import naming
-from unsinter.studies.explorer.payload import KeptPrompts, as_json, model_table, run_table
+from unsinter.studies.explorer.axes import model_axes
+from unsinter.studies.explorer.curves import curves
+from unsinter.studies.explorer.kinds import KINDS
+from unsinter.studies.explorer.payload import MARKS, KeptPrompts, as_json, model_table, run_table
 from unsinter.studies.figures.page_templates import page_templates
+from unsinter.studies.figures.style import CELLS
 from unsinter.studies.report.evidence.run_data import ReportError, RunEvidence
+from unsinter.studies.report.sections.figures import VARIABLES
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.study.run_options import Progress, silent
 from unsinter.studies.tables.prompt_columns import KEPT_ROWS
@@ -23,7 +28,7 @@ MARK = "<!-- a run to explore: written by unsinter view -->"
 """Stands in the first lines of every such page: only a page that has it is written over."""
 
 _PACKAGE = "unsinter.studies.explorer"
-_SCRIPTS = ("elements.js", "model.js", "picture.js", "layers.js", "cells.js", "explorer.js")
+_SCRIPTS = ("elements.js", "model.js", "picture.js", "layers.js", "sheets.js", "explorer.js")
 """In order: what a later one calls stands in an earlier one."""
 
 
@@ -34,12 +39,14 @@ def make_explorer(evidence: RunEvidence, kept: KeptPrompts, *, progress: Progres
     ------
     ReportError : the run holds nothing that could be explored.
     """
-    models = []
+    tables, drawings = [], []
     for n_done, model in enumerate(evidence.models):
         progress("tables of the page", n_done, len(evidence.models))
-        models.append(model_table(evidence, model, kept))
-    progress("tables of the page", len(models), len(models))
-    if not any(table[part] for table in models for part in ("axes", "verdicts", "transfer")):
+        axes = model_axes(evidence, model)
+        tables.append(model_table(evidence, model, kept, axes))
+        drawings.append([list(curves(axis, axes, axes.title(axis))) for axis in axes.axes])
+    progress("tables of the page", len(tables), len(tables))
+    if not any(table["axes"] or any(table["sheets"].values()) for table in tables):
         raise ReportError(
             f"{evidence.folder} holds no held-out scores of a target of two classes, no verdicts and no "
             "transfer, so there is nothing to explore; its report says what it holds."
@@ -56,7 +63,10 @@ def make_explorer(evidence: RunEvidence, kept: KeptPrompts, *, progress: Progres
         style=Markup(style),
         script=Markup(script),
         run=Markup(as_json(run_table(evidence))),
-        models=[Markup(as_json(table)) for table in models],
+        models=[Markup(as_json(table)) for table in tables],
+        drawings=drawings,
+        kinds=KINDS,
+        marks=MARKS,
         version=version("unsinter"),
     )
 
@@ -96,7 +106,10 @@ def _source(text: str) -> str:
 @cache
 def _style() -> str:
     report = (resources.files("unsinter.studies.report") / "report.css").read_text(encoding="utf-8")
-    return report + (resources.files(_PACKAGE) / "explorer.css").read_text(encoding="utf-8")
+    own = (resources.files(_PACKAGE) / "explorer.css").read_text(encoding="utf-8")
+    # Of the positive class of both axes, of the first alone, of the second alone, of neither.
+    groups = enumerate(VARIABLES[colour] for colour, _, _ in CELLS.values())
+    return report + own + "".join(f".g{place} {{ fill: var({name}); }}\n" for place, name in groups)
 
 
 @cache

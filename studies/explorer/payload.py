@@ -10,20 +10,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from unsinter.studies.explorer.axes import Axis, ModelAxes, model_axes
-from unsinter.studies.explorer.interned import Texts
+from unsinter.studies.explorer.axes import Axis, ModelAxes
+from unsinter.studies.explorer.kinds import KINDS
 from unsinter.studies.explorer.labels import prompt_labels
 from unsinter.studies.explorer.missing import missing_lines
-from unsinter.studies.explorer.site_scores import HEADER, site_scores
-from unsinter.studies.explorer.transfer_cells import transfer_matrices
-from unsinter.studies.explorer.verdict_cells import verdict_maps
-from unsinter.studies.figures.style import CELLS
-from unsinter.studies.figures.verdict_text import LOOKS
+from unsinter.studies.explorer.scales import scale_of
+from unsinter.studies.explorer.sheets import Texts
+from unsinter.studies.explorer.site_scores import beside_of, score_table, site_scores
 from unsinter.studies.report.evidence.run_data import RunEvidence
-from unsinter.studies.report.sections.figures import VARIABLES, verdict_variable
 
-_DIGITS = 5
-"""Significant digits of thresholds and bands; scores keep all of theirs."""
+MARKS = (
+    "m-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z",
+    "m0 -4.4l4.2 7.8h-8.4z",
+    "m-3.3 -3.3h6.6v6.6h-6.6z",
+    "m0 -4.6l4.6 4.6l-4.6 4.6l-4.6 -4.6z",
+)
+"""A disc, a triangle, a square and a diamond around a place: the marks of the groups of prompts."""
+
+_GAP = "\u00a0" * 3
+_MOST_SIGNS = {"target": 12, "side": 16}
+"""Signs of a name that stand at an axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +47,16 @@ class KeptPrompts:
 def run_table(evidence: RunEvidence) -> dict[str, Any]:
     """Return what all models have in common."""
     return {
-        "study": str(evidence.summary.get("study", "")),
         "models": list(evidence.models),
-        "scoresHeader": list(HEADER),
-        "looks": {
-            name: {
-                "mark": look.mark,
-                "plain": look.plain,
-                "meaning": look.meaning,
-                "colour": verdict_variable(name),
-            }
-            for name, look in LOOKS.items()
-        },
-        # Of the positive class of both axes, of the first alone, of the second alone, of neither.
-        "cells": [VARIABLES[colour] for colour, _, _ in CELLS.values()],
+        "kinds": [kind.name for kind in KINDS],
+        "marks": list(MARKS),
     }
 
 
-def model_table(evidence: RunEvidence, model: str, kept: KeptPrompts) -> dict[str, Any]:
+def model_table(evidence: RunEvidence, model: str, kept: KeptPrompts, axes: ModelAxes) -> dict[str, Any]:
     """Return what the page shows of one model."""
-    axes, texts = model_axes(evidence, model), Texts()
+    texts, scores = Texts(), site_scores(evidence, model)
+    scores_there = beside_of(scores, texts)
     table = {
         "name": model,
         "layers": list(axes.layers),
@@ -72,31 +68,49 @@ def model_table(evidence: RunEvidence, model: str, kept: KeptPrompts) -> dict[st
             for label in prompt_labels(axes.ids, kept.prompts, kept.of(model))
         ],
         "axes": [_axis(axis, axes) for axis in axes.axes],
-        "scores": [
-            {"layer": layer, "position": position, "rows": rows}
-            for (layer, position), rows in site_scores(evidence, model).items()
-        ],
-        "verdicts": verdict_maps(evidence, model, texts),
-        "transfer": transfer_matrices(evidence, model, texts),
+        "scores": {
+            f"{layer} {position}": score_table(rows, texts) for (layer, position), rows in scores.items()
+        },
+        "sheets": {
+            kind.name: [sheet.as_table() for sheet in kind.sheets(evidence, model, texts, scores_there)]
+            for kind in KINDS
+        },
     }
     table["missing"] = missing_lines(evidence, table, kept.prompts is not None)
     return table | {"texts": texts.listed()}
 
 
 def _axis(axis: Axis, axes: ModelAxes) -> dict[str, Any]:
-    several = sum(other.target == axis.target for other in axes.axes) > 1
     return {
         "target": axis.target,
         "family": axis.family,
-        "title": axis.title + (f", {axis.family}" if several else ""),
+        "title": axes.title(axis),
+        "label": axis_label(axis),
         "unit": axis.unit,
         "sides": list(axis.sides),
         "truth": axis.truth.tolist(),
         "scores": [_packed(part) for part in axis.scores],
+        "scales": [[_scale(own) for own in (*part, part)] for part in axis.scores],
         "thresholds": [_exact(part) for part in axis.thresholds.tolist()],
-        "bands": _numbers(axis.bands),
         "chosen": None if axis.chosen is None else list(axis.chosen),
     }
+
+
+def axis_label(axis: Axis) -> str:
+    """Return what stands at an axis: the target, its unit, and the classes to which it points."""
+    other, positive = (_cut(axis.sides[side], _MOST_SIGNS["side"]) for side in (1, 0))
+    score = f"{_cut(axis.target, _MOST_SIGNS['target'])} score, {axis.unit}"
+    return f"\u2190 {other}{_GAP}{score}{_GAP}{positive} \u2192"
+
+
+def _cut(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}\u2026"
+
+
+def _scale(scores: NDArray[np.float32]) -> list[Any]:
+    """Return ends and marked places of an axis; the last of a position's is that of all its layers."""
+    scale = scale_of(scores)
+    return [scale.low, scale.high, [list(tick) for tick in scale.ticks]]
 
 
 def _packed(scores: NDArray[np.float32]) -> str:
@@ -107,13 +121,6 @@ def _packed(scores: NDArray[np.float32]) -> str:
 def _exact(values: Sequence[float]) -> list[float | None]:
     """Return numbers with every digit, None where there is none: a call hangs on the last one."""
     return [value if np.isfinite(value) else None for value in values]
-
-
-def _numbers(values: NDArray[np.float64]) -> Any:
-    """Return nested lists of rounded numbers, None where there is none."""
-    if values.ndim > 1:
-        return [_numbers(part) for part in values]
-    return [float(f"{value:.{_DIGITS}g}") if np.isfinite(value) else None for value in values.tolist()]
 
 
 def as_json(table: Mapping[str, Any] | Sequence[Any]) -> str:

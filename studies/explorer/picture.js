@@ -1,193 +1,126 @@
-// The two-axis picture: one path per cell, however many prompts there are.
+// The two-axis picture: one path per group of prompts, however many there are.
 const PLOT = {left: 58, right: 428, top: 10, bottom: 372};
-const MARKS = [
-  (x, y) => `M${x - 3.6} ${y}a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z`,
-  (x, y) => `M${x} ${y - 4.4}l4.2 7.8h-8.4z`,
-  (x, y) => `M${x - 3.3} ${y - 3.3}h6.6v6.6h-6.6z`,
-  (x, y) => `M${x} ${y - 4.6}l4.6 4.6l-4.6 4.6l-4.6 -4.6z`,
-];
-let points = {x: [], y: [], cell: []};
-
-function range(axis, position) {
-  let low = Infinity, high = -Infinity;
-  const layers = state.fixed ? model().layers.map((_, place) => place) : [state.layer];
-  for (const layer of layers) {
-    for (const score of scoresAt(axis, position, layer)) {
-      if (score < low) low = score;
-      if (score > high) high = score;
-    }
-  }
-  if (low > high) return [-1, 1];
-  const room = (high - low || 1) * 0.04;
-  return [low - room, high + room];
-}
-
-function ticks(low, high, n) {
-  const rough = (high - low) / n, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map(k => k * power).find(own => own >= rough) || rough;
-  const found = [];
-  for (let i = Math.ceil(low / step); i * step <= high && found.length < 40; i += 1) found.push(i * step);
-  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return found.map(value => [value, number(value === 0 ? 0 : value, Math.min(digits, 8))]);
-}
+const STEPS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+let points = {x: [], y: [], group: []};
 
 const scale = (low, high, from, to) => value => from + ((value - low) / (high - low)) * (to - from);
 const rounded = value => Math.round(value * 10) / 10;
+const isShown = prompt => points.group[prompt] >= 0 && !state.hidden.has(points.group[prompt]);
+// Ends and marked places of an axis; the last of a position's is that of all its layers.
+const scaleOf = axis => axis.scales[state.position].at(state.fixed ? -1 : state.layer);
 
-function placePoints() {
-  const own = model(), across = axisOf("across"), up = axisOf("up"), n = own.ids.length;
-  points = {x: new Float32Array(n), y: new Float32Array(n), cell: new Int8Array(n).fill(-1), drawn: 0};
-  if (!across) return null;
-  const xs = scoresAt(across, state.position, state.layer);
-  const ys = up ? scoresAt(up, state.position, state.layer) : xs;
-  const [left, right] = range(across, state.position), [low, high] = up ? range(up, state.position) : [0, 1];
-  const toX = scale(left, right, PLOT.left, PLOT.right), toY = scale(low, high, PLOT.bottom, PLOT.top);
+function placePoints(across, up) {
+  const n = model().ids.length, xs = scoresAt(across), ys = up ? scoresAt(up) : xs;
+  const [left, right] = scaleOf(across), toX = scale(left, right, PLOT.left, PLOT.right);
+  // Without a second axis prompts stand below each other in the order of the run.
+  const [low, high] = up ? scaleOf(up) : [-0.5, n - 0.5], toY = scale(low, high, PLOT.bottom, PLOT.top);
+  points = {x: new Float32Array(n), y: new Float32Array(n), group: new Int8Array(n).fill(-1)};
   for (let i = 0; i < n; i += 1) {
-    points.cell[i] = cellOf(i, xs, ys);
-    if (points.cell[i] < 0) continue;
+    if (Number.isNaN(xs[i]) || Number.isNaN(ys[i])) continue;
+    points.group[i] = (across.truth[i] === 1 ? 0 : 2) + (up && up.truth[i] !== 1 ? 1 : 0);
     points.x[i] = toX(xs[i]);
-    // Without a second axis prompts stand below each other in the order of the run.
-    points.y[i] = up ? toY(ys[i]) : PLOT.bottom - ((i + 0.5) / n) * (PLOT.bottom - PLOT.top);
-    points.drawn += 1;
+    points.y[i] = toY(up ? ys[i] : i);
   }
-  return {toX, toY, x: ticks(left, right, 6), y: up ? ticks(low, high, 6) : []};
 }
 
-const isShown = prompt => points.cell[prompt] >= 0 && !state.hidden.has(points.cell[prompt]);
-
-function paths() {
-  const parts = [[], [], [], []];
-  for (let i = 0; i < points.cell.length; i += 1) {
-    if (isShown(i)) parts[points.cell[i]].push(MARKS[points.cell[i]](rounded(points.x[i]), rounded(points.y[i])));
-  }
-  return parts.map((own, cell) => own.length ? draw("path", {class: "points", d: own.join(""), "data-n": own.length,
-    fill: `var(${run.cells[cell]})`}) : null);
-}
-
-function frame(placed) {
-  const {left, right, top, bottom} = PLOT, across = axisOf("across"), up = axisOf("up");
-  const lines = placed.x.map(([value, text]) => [
-    draw("line", {class: "rule", x1: placed.toX(value), x2: placed.toX(value), y1: top, y2: bottom}),
-    draw("text", {x: placed.toX(value), y: bottom + 18, "text-anchor": "middle"}, text)]);
-  const rows = placed.y.map(([value, text]) => [
-    draw("line", {class: "rule", x1: left, x2: right, y1: placed.toY(value), y2: placed.toY(value)}),
-    draw("text", {x: left - 7, y: placed.toY(value) + 4.5, "text-anchor": "end"}, text)]);
-  const middle = (top + bottom) / 2;
-  return [lines, rows, threshold(across, placed.toX, true), up ? threshold(up, placed.toY, false) : [],
-    draw("text", {class: "axis", x: (left + right) / 2, y: bottom + 42, "text-anchor": "middle"}, axisText(across)),
-    up ? draw("text", {class: "axis", x: 13, y: middle, "text-anchor": "middle", transform: `rotate(-90 13 ${middle})`},
-      axisText(up)) : []].flat(3);
-}
-
-const GAP = "\u00a0".repeat(3);
-const cut = (text, length) => text.length <= length ? text : `${text.slice(0, length - 1)}\u2026`;
-const axisText = axis =>
-  `\u2190 ${cut(axis.sides[1], 16)}${GAP}${cut(axis.target, 12)} score, ${axis.unit}${GAP}${cut(axis.sides[0], 16)} \u2192`;
-
-function threshold(axis, to, upright) {
-  const value = axis.thresholds[state.position][state.layer];
-  if (value === null) return [];
-  const at = to(value), {left, right, top, bottom} = PLOT;
-  if (at < (upright ? left : top) || at > (upright ? right : bottom)) return [];
-  return [draw("line", {class: "threshold", ...(upright ? {x1: at, x2: at, y1: top, y2: bottom}
-    : {x1: left, x2: right, y1: at, y2: at})})];
+// What is drawn of one axis: a rule and a number at each marked place, the threshold, and what the axis shows.
+function frame(axis, isUp) {
+  const {left, right, top, bottom} = PLOT, [low, high, ticks] = scaleOf(axis), middle = (top + bottom) / 2;
+  const to = isUp ? scale(low, high, bottom, top) : scale(low, high, left, right);
+  const rule = (at, name) => draw("path", {class: name, d: isUp ? `M${left} ${at}H${right}` : `M${at} ${top}V${bottom}`});
+  const limit = axis.thresholds[state.position][state.layer];
+  return [
+    ticks.map(([value, text]) => [rule(to(value), "rule"), draw("text", isUp
+      ? {x: left - 7, y: to(value) + 4.5, "text-anchor": "end"}
+      : {x: to(value), y: bottom + 18, "text-anchor": "middle"}, text)]),
+    limit !== null && low <= limit && limit <= high ? rule(to(limit), "threshold") : [],
+    draw("text", {class: "axis", "text-anchor": "middle", ...(isUp
+      ? {x: 13, y: middle, transform: `rotate(-90 13 ${middle})`} : {x: (left + right) / 2, y: bottom + 42})}, axis.label),
+  ];
 }
 
 function drawPicture() {
-  const placed = placePoints(), plot = byId("plot");
-  byId("picture").hidden = !placed;
-  if (!placed) return;
-  plot.replaceChildren(...frame(placed), ...paths().filter(Boolean), draw("g", {id: "ring"}));
-  const counts = [0, 0, 0, 0];
-  points.cell.forEach(cell => { if (cell >= 0) counts[cell] += 1; });
-  byId("cells").replaceChildren(...cellToggles(counts));
-  plot.setAttribute("aria-label", `Held-out prompts at ${siteText(model().layers[state.layer],
-    model().positions[state.position])}: ${counts.map((n, cell) => n ? `${cellName(cell)} ${n}` : "")
-    .filter(Boolean).join("; ") || "no scores here"}.`);
+  const across = axisOf("across"), up = axisOf("up"), plot = byId("plot");
+  byId("picture").hidden = !across;
+  if (!across) return;
+  placePoints(across, up);
+  const counts = [0, 0, 0, 0], paths = ["", "", "", ""];
+  points.group.forEach((group, i) => {
+    if (group < 0) return;
+    counts[group] += 1;
+    if (isShown(i)) paths[group] += `M${rounded(points.x[i])} ${rounded(points.y[i])}${run.marks[group]}`;
+  });
+  plot.replaceChildren(...[frame(across, false), up ? frame(up, true) : []].flat(3), ...groups()
+    .filter(group => paths[group]).map(group => draw("path", {class: `points g${group}`, d: paths[group]})), draw("g", {id: "ring"}));
+  byId("cells").querySelectorAll("li").forEach((item, group) => {
+    item.hidden = !groups().includes(group);
+    item.querySelector("span").textContent = item.hidden ? "" : `${groupName(group)} (${counts[group].toLocaleString("en")})`;
+  });
+  plot.setAttribute("aria-label", `Held-out prompts at ${siteText(state)}: ${groups()
+    .filter(group => counts[group]).map(group => `${groupName(group)} ${counts[group]}`).join("; ") || "no scores here"}.`);
   drawRing();
 }
 
-function cellToggles(counts) {
-  const cells = axisOf("up") ? [0, 1, 2, 3] : [0, 2];
-  return cells.map(cell => el("li", {}, el("button", {type: "button", "aria-pressed": String(!state.hidden.has(cell)),
-    onclick: () => toggle(cell)}, mark(cell), el("span", {}, `${cellName(cell)} (${counts[cell].toLocaleString("en")})`))));
-}
-
-const mark = cell => draw("svg", {class: "mark", viewBox: "0 0 22 14", "aria-hidden": "true"},
-  draw("path", {d: MARKS[cell](11, 7), fill: `var(${run.cells[cell]})`}));
-
-function toggle(cell) {
-  if (!state.hidden.delete(cell)) state.hidden.add(cell);
+// Groups whose box is not ticked are hidden.
+function tick() {
+  [...byId("cells").elements].forEach((box, group) => state.hidden[box.checked ? "delete" : "add"](group));
   drawPicture();
-  const cells = axisOf("up") ? [0, 1, 2, 3] : [0, 2];
-  byId("cells").querySelectorAll("button")[cells.indexOf(cell)].focus();
 }
 
 function drawRing() {
-  const ring = byId("ring");
-  if (!ring) return;
-  ring.replaceChildren();
-  if (state.chosen < 0 || points.cell[state.chosen] < 0) return;
-  const at = {cx: points.x[state.chosen], cy: points.y[state.chosen]};
-  ring.append(draw("circle", {class: "ring-back", r: 9, ...at}), draw("circle", {class: "ring", r: 9, ...at}));
+  const prompt = state.chosen, at = {cx: points.x[prompt], cy: points.y[prompt], r: 9};
+  byId("ring")?.replaceChildren(...(points.group[prompt] >= 0
+    ? [draw("circle", {class: "ring-back", ...at}), draw("circle", {class: "ring", ...at})] : []));
 }
 
-// The prompt nearest to a place of the picture, within `most` of its units; -1 where none is.
-function nearest(x, y, most) {
-  let best = -1, least = most * most;
-  for (let i = 0; i < points.cell.length; i += 1) {
-    if (!isShown(i)) continue;
-    const far = (points.x[i] - x) ** 2 + (points.y[i] - y) ** 2;
-    if (far < least) [best, least] = [i, far];
+// The shown prompt for which `far` is least; -1 where it is no number, or `most` or more, for all.
+function least(far, most = Infinity) {
+  let best = -1, shortest = most;
+  for (let i = 0; i < points.group.length; i += 1) {
+    const own = isShown(i) ? far(i) : NaN;
+    if (own < shortest) [best, shortest] = [i, own];
   }
   return best;
 }
 
-// The nearest prompt in a direction: what lies aside counts double.
+// Units of the picture in a pixel, and the prompt nearest to a pointer, within so many pixels.
+const unitOf = box => 440 / box.width;
+function pointed(event, most) {
+  const box = byId("plot").getBoundingClientRect(), unit = unitOf(box);
+  const x = (event.clientX - box.left) * unit, y = (event.clientY - box.top) * unit;
+  return least(i => Math.hypot(points.x[i] - x, points.y[i] - y), most * unit);
+}
+
+// The nearest prompt in a direction: what lies aside counts double. Of prompts at the very same place the later ones
+// lie ahead, so that each is reached.
 function beyond(from, [dx, dy]) {
-  let best = -1, least = Infinity;
-  for (let i = 0; i < points.cell.length; i += 1) {
-    if (i === from || !isShown(i)) continue;
-    const along = (points.x[i] - points.x[from]) * dx + (points.y[i] - points.y[from]) * dy;
-    const aside = Math.abs((points.x[i] - points.x[from]) * dy) + Math.abs((points.y[i] - points.y[from]) * dx);
-    // Of prompts at the very same place the later ones lie ahead, so that each is reached.
-    const same = along === 0 && aside === 0 && (dx + dy > 0 ? i > from : i < from);
-    if (!same && (along <= 0 || aside > along * 2)) continue;
-    const far = same ? 0 : along + 2 * aside;
-    if (far < least || (far === least && dx + dy <= 0 && same)) [best, least] = [i, far];
-  }
-  return best;
-}
-
-function inPlot(event) {
-  const box = byId("plot").getBoundingClientRect(), unit = 440 / box.width;
-  return {x: (event.clientX - box.left) * unit, y: (event.clientY - box.top) * unit, unit};
+  const n = points.group.length, ahead = dx + dy;
+  return least(i => {
+    const x = points.x[i] - points.x[from], y = points.y[i] - points.y[from];
+    const along = x * dx + y * dy, aside = Math.abs(x * dy) + Math.abs(y * dx);
+    if (along === 0 && aside === 0) return (i - from) * ahead > 0 ? ((i - from) * ahead - n) / n : NaN;
+    return along > 0 && aside <= along * 2 ? along + 2 * aside : NaN;
+  });
 }
 
 function hover(event) {
-  const {x, y, unit} = inPlot(event), prompt = nearest(x, y, 14 * unit), tip = byId("tip");
+  const prompt = pointed(event, 14), unit = unitOf(byId("plot").getBoundingClientRect()), tip = byId("tip");
   tip.hidden = prompt < 0;
   if (prompt < 0) return;
-  const stage = byId("plot").getBoundingClientRect();
-  tip.replaceChildren(el("b", {}, bdi(model().ids[prompt])), el("br"), cellName(points.cell[prompt]),
-    ...["across", "up"].filter(axisOf).flatMap(which => [el("br"), scoreText(axisOf(which), prompt)]));
-  const left = points.x[prompt] / unit, top = points.y[prompt] / unit;
-  tip.style.left = `${Math.min(Math.max(left - tip.offsetWidth / 2, 0), stage.width - tip.offsetWidth)}px`;
+  const scores = shownAxes().map(place => model().axes[place])
+    .map(axis => [el("br"), `${axis.target} ${number(scoresAt(axis)[prompt])} ${axis.unit}`]);
+  tip.replaceChildren(el("b", {}, bdi(model().ids[prompt])), el("br"), groupName(points.group[prompt]), ...scores.flat());
+  const left = points.x[prompt] / unit - tip.offsetWidth / 2, top = points.y[prompt] / unit;
+  tip.style.left = `${Math.max(0, Math.min(left, 440 / unit - tip.offsetWidth))}px`;
   tip.style.top = `${top > tip.offsetHeight + 16 ? top - tip.offsetHeight - 12 : top + 14}px`;
 }
 
-const scoreText = (axis, prompt) =>
-  `${axis.target} ${number(scoresAt(axis, state.position, state.layer)[prompt])} ${axis.unit}`;
-
 function plotKey(event) {
-  const steps = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
-  const first = () => points.cell.findIndex((_, i) => isShown(i));
-  if (steps[event.key]) {
-    const from = state.chosen >= 0 && isShown(state.chosen) ? state.chosen : -1;
-    const next = from < 0 ? first() : beyond(from, steps[event.key]);
-    if (next >= 0) choose(next);
-  } else if (event.key === "Home") choose(first());
-  else if (event.key === "Escape") choose(-1);
-  else return;
+  const first = () => points.group.findIndex((_, i) => isShown(i)), step = STEPS[event.key];
+  const next = step ? () => isShown(state.chosen) ? beyond(state.chosen, step) : first()
+    : {Home: first, Escape: () => -1}[event.key];
+  if (!next) return;
   event.preventDefault();
+  const prompt = next();
+  if (prompt >= 0 || !step) choose(prompt);
 }

@@ -1,85 +1,77 @@
 """Transfer matrices by site, each cell with its evidence: interval, words on the same rows, paired gain."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.explorer.interned import Texts
-from unsinter.studies.report.evidence.numbers import NOTHING, is_number, score_text, with_interval
+from unsinter.studies.explorer.auroc_cells import CellScore, counts_of, is_gain
+from unsinter.studies.explorer.sheets import Beside, Layout, Sheet, Texts, isolated, site_text
+from unsinter.studies.report.evidence.numbers import score_text, with_interval
 from unsinter.studies.report.evidence.run_data import RunEvidence
 from unsinter.studies.report.sections.comparison_sections import KINDS
 
-_COUNTS = {
-    "n_train_positive": "trained on, positive",
-    "n_train_negative": "trained on, other",
-    "n_test_positive": "tested on, positive",
-    "n_test_negative": "tested on, other",
-}
 _BORROWS = {"train_borrows": "training rows", "test_borrows": "held-out rows"}
 
 
-def transfer_matrices(evidence: RunEvidence, model: str, texts: Texts) -> list[dict[str, Any]]:
-    """Return a matrix per target and kind of a model, the cells of every site in it."""
+def transfer_sheets(evidence: RunEvidence, model: str, texts: Texts, beside: Beside) -> Iterator[Sheet]:
+    """Yield a matrix per target and kind of a model, a layout per site."""
     table = evidence.of("transfer", model=model)
     if table.empty:
-        return []
+        return
     table = table.dropna(subset=["trained_on", "tested_on"])
-    matrices = []
     for target in evidence.targets:
         for kind, words in KINDS.items():
             rows = table[(table["target"] == target) & (table["kind"] == kind)]
             if len(rows):
-                title = words if target == "D" else f"{target}, {words}"
-                matrices.append({"target": target, "title": title, **_matrix(rows, texts)})
-    return matrices
+                yield _matrix(rows, words if target == "D" else f"{target}, {words}", texts, beside)
 
 
-def _matrix(rows: pd.DataFrame, texts: Texts) -> dict[str, Any]:
-    trained = list(dict.fromkeys(map(str, rows["trained_on"])))
-    tested = list(dict.fromkeys(map(str, rows["tested_on"])))
+def _matrix(rows: pd.DataFrame, title: str, texts: Texts, beside: Beside) -> Sheet:
+    trained, tested = (list(dict.fromkeys(map(str, rows[name]))) for name in ("trained_on", "tested_on"))
     probe, words = (rows[rows["reader"] == reader] for reader in ("probe", "words"))
     floors = {(str(r["trained_on"]), str(r["tested_on"])): r for r in words.to_dict("records")}
-    sites: dict[str, dict[str, Any]] = {}
-    for row in probe.to_dict("records"):
-        layer, position = int(row["layer"]), str(row["position"])
-        site = sites.setdefault(
-            f"{layer} {position}", {"layer": layer, "position": position, "chosen": False, "cells": []}
-        )
-        site["chosen"] = site["chosen"] or row["selected"] is True
-        names = str(row["trained_on"]), str(row["tested_on"])
-        site["cells"].append(
-            [trained.index(names[0]), tested.index(names[1]), *_cell(row, floors.get(names), texts)]
-        )
-    return {"trained": trained, "tested": tested, "sites": list(sites.values())}
+    layouts = []
+    for (layer, position), part in probe.groupby(["layer", "position"], sort=False):
+        site, target = (int(layer), str(position)), str(part["target"].iloc[0])
+        is_chosen, scores = bool(part["selected"].eq(True).any()), beside([target], site)
+        cells = []
+        for row in part.to_dict("records"):
+            names = str(row["trained_on"]), str(row["tested_on"])
+            places = trained.index(names[0]), tested.index(names[1])
+            reading = _reading(row, floors.get(names, {}))
+            cells.append(reading.cell(*places, site=site, texts=texts, beside=scores))
+        note = f"At {site_text(site)}" + (f", the site chosen in training for {target}" if is_chosen else "")
+        layouts.append(Layout(cells=cells, note=note, site=site, is_chosen=is_chosen))
+    return Sheet(
+        title=title,
+        corner="rows: trained on; columns: tested on",
+        rows=trained,
+        columns=tested,
+        numbered=list(dict.fromkeys([*trained, *tested])),
+        layouts=layouts or [Layout(cells=[], note="The run has the words' own matrix only, no probe's")],
+    )
 
 
-def _cell(row: dict[Any, Any], floor: dict[Any, Any] | None, texts: Texts) -> list[Any]:
-    """Return the AUROC, that of the words, whether the gain's interval is above zero, and the evidence.
-
-    Evidence is a list of places in ``texts``: what a number is called, then the number. Without a floor the
-    AUROC is not shown.
-    """
-    words = None if floor is None else _rounded(floor["auroc"])
-    auroc = _rounded(row["auroc"]) if words is not None else None
-    is_above = is_number(row["gain_low"]) and row["gain_low"] > 0
-    return [auroc, words, bool(is_above), [texts.place(t) for pair in _evidence(row, floor) for t in pair]]
-
-
-def _rounded(value: Any) -> float | None:
-    return round(float(value), 4) if is_number(value) else None
+def _reading(row: dict[Any, Any], floor: Mapping[Any, Any]) -> CellScore:
+    trained, tested = str(row["trained_on"]), str(row["tested_on"])
+    return CellScore(
+        heading=f"Trained on {isolated(trained)}, tested on {isolated(tested)}",
+        about=f"trained on {trained}, tested on {tested}",
+        line=f"{row['target']}, {site_text((int(row['layer']), str(row['position'])))}.",
+        score=row["auroc"],
+        floor=floor.get("auroc"),
+        is_above=is_gain(row),
+        terms=list(_evidence(row, floor)),
+    )
 
 
-def _evidence(row: dict[Any, Any], floor: dict[Any, Any] | None) -> Iterable[tuple[str, str]]:
-    if floor is None or not is_number(floor["auroc"]):
-        yield "AUROC", "not shown: the run has no floor for it"
-        return
+def _evidence(row: dict[Any, Any], floor: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
     yield "AUROC of the probe", with_interval(row, "auroc", "low", "high")
     yield "floor: AUROC of the words", with_interval(floor, "auroc", "low", "high")
     yield "gain over the words, paired", with_interval(row, "gain", "gain_low", "gain_high")
     yield "share of the column's own", score_text(row.get("normalised"))
-    for column, name in _COUNTS.items():
-        yield name, f"{row[column]:,.0f}" if is_number(row.get(column)) else NOTHING
+    yield from counts_of(row)
     for column, name in _BORROWS.items():
         borrowed = row.get(column)
         if isinstance(borrowed, str) and borrowed:

@@ -90,6 +90,29 @@ def test_every_public_name_is_on_one_page_of_the_reference(monkeypatch):
         sys.modules.pop("public_names")
 
 
+def test_what_is_said_of_a_term_is_one_line_for_the_reference(monkeypatch):
+    pytest.importorskip("sphinx", reason="the extra docs is not installed: `make docs` does that")
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    terms = importlib.import_module("whole_terms")
+    try:
+        lines = [
+            "Attributes",
+            "----------",
+            "slope : zero or more. Of many it is",
+            "    the inverse.",
+            "n : rows.",
+        ]
+        assert terms.joined(lines) == [
+            *lines[:2],
+            "slope : zero or more. Of many it is the inverse.",
+            "n : rows.",
+        ]
+        plain = ["Words : that begin a text,", "and its next line.", "", "    indented: code"]
+        assert terms.joined(plain) == plain
+    finally:
+        sys.modules.pop("whole_terms")
+
+
 def test_every_command_of_the_benchmarks_names_a_script_and_a_result_that_exist(repository):
     text = (repository / "benchmarks" / "README.md").read_text(encoding="utf-8")
     scripts = set(re.findall(r"python (benchmarks/\w+\.py)", text))

@@ -1,11 +1,13 @@
 """A run folder with planted held-out scores on two axes at every site: what an explorer must repeat."""
 
 import json
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 import yaml
 
+from unsinter.studies.tables.across_columns import ACROSS
 from unsinter.studies.tables.read import SEALED_FROM
 
 CELLS = (
@@ -33,13 +35,16 @@ def write_explored_run(
     table = {
         "results": [row for model in models for row in result_rows(model, layers)],
         "predictions": pd.concat([predictions(model, ids, cells, layers, rng) for model in models]),
-        "prompts": prompt_rows(ids, cells, categories),
+        "prompts": list(prompt_rows(ids, cells, categories)),
         "rows": [row for model in models for row in answer_rows(model, ids, cells)],
         "transfer": [row for model in models for row in transfer_rows(model, categories, rng)],
+        "held_out": [row for model in models for row in held_out_rows(model, categories)],
+        "cross_model": [row for pair in permutations(models, 2) for row in carried_rows(*pair)],
+        "across_categories": [row for model in models for row in across_rows(model)],
     } | dict(tables)
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in table.items():
-        if rows is not None:
+        if rows is not None and len(rows):
             pd.DataFrame(rows).to_parquet(folder / f"{name}.parquet", index=False)
     summary = {
         "schema_version": SEALED_FROM - 1,
@@ -77,7 +82,8 @@ def result_rows(model, layers):
                     "selectivity": score - 0.512,
                     "shuffled": 0.5, "shuffled_sd": 0.03, "threshold": 0.25 if target == "D" else -0.5,
                     "calibration_slope": 1.0, "calibration_intercept": 0.0, "selected": is_chosen,
-                    "tuned": False, "trial": -1, "converged": True, "n_train": 300, "n_test": 80,
+                    "tuned": False, "trial": -1, "converged": True, "n_train": 300,
+            "n_test": 80,
                     "groups_test": 80, "layer0_mean": NAN, "random_model": NAN, "code_bits": NAN,
                     "compression": NAN, "balanced_accuracy": 0.8, "tpr_at_1_fpr": 0.5, "fpr_there": 0.01,
                     "brier": 0.1, "ece": 0.05,
@@ -156,3 +162,38 @@ def transfer_rows(model, categories, rng):
                         "reader": "words", "layer": -1, "position": "", "auroc": words, "low": words - 0.06,
                         "high": words + 0.05, "gain": NAN, "gain_low": NAN, "gain_high": NAN,
                     }  # fmt: skip
+
+
+def held_out_rows(model, categories):
+    for place, category in enumerate(categories):
+        gain = 0.1 * place
+        yield {
+            "model": model, "target": "D", "kind": "category", "held_out": category, "layer": 4,
+            "position": "template_end", "penalty": 0.01, "inner_score": 0.93, "auroc": 0.7 + gain,
+            "low": 0.65 + gain, "high": 0.75 + gain, "words": 0.7, "gain": gain, "gain_low": gain - 0.05,
+            "gain_high": gain + 0.05, "positives": "own", "negatives": "held-out rows of the others",
+            "n_train": 200, "n_test_positive": 25, "n_test_negative": 60, "split_digest": "0" * 64,
+        }  # fmt: skip
+
+
+def carried_rows(source, reader):
+    """D is read above its floor, W is not."""
+    for target, metric, score in (("D", "auroc", 0.8), ("W", "macro_f1", 0.3)):
+        yield {
+            "target": target, "from_model": source, "from_layer": 5, "from_position": "template_end",
+            "to_model": reader, "to_layer": 4, "to_position": "template_end", "metric": metric,
+            "auroc": score, "low": score - 0.05, "high": score + 0.05, "native": 0.9, "shuffled": 0.5,
+            "shuffled_low": 0.4, "shuffled_high": 0.6, "r2": 0.7, "penalty": 0.01, "n_train": 300,
+            "n_test": 80,
+        }  # fmt: skip
+
+
+def across_rows(model):
+    for layer, decision in ((5, "detached"), (3, "cannot tell")):
+        empty = {"text": "", "number": NAN, "whole": 8, "flag": False}
+        yield {name: empty[column.dtype] for name, column in ACROSS.items()} | {
+            "model": model, "layer": layer, "position": "template_end", "selected": layer == 5,
+            "decision": decision, "reason": f"a reason at layer {layer}", "pooled": 0.9, "pooled_low": 0.85,
+            "pooled_high": 0.95, "n_refusals": 300, "headline": "a headline",
+            "statement": f"Read at layer {layer} over all categories.",
+        }  # fmt: skip

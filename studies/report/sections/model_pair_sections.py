@@ -35,7 +35,7 @@ def cross_model_blocks(evidence: RunEvidence) -> list[Block]:
 
 
 def _cross_row(evidence: RunEvidence, row: dict[str, Any]) -> list[str | Cell]:
-    beside = _rivals(evidence, row["to_model"], row["target"])
+    beside = rivals(evidence, row["to_model"], row["target"])
     sides = [f"{row[f'{side}_model']}, layer {row[f'{side}_layer']}" for side in ("from", "to")]
     if not beside:
         return [str(row["target"]), _HIDDEN, *sides, *[NOTHING] * 4]
@@ -55,7 +55,7 @@ def _cross_row(evidence: RunEvidence, row: dict[str, Any]) -> list[str | Cell]:
 _HIDDEN = Cell(text="not shown: no floor or control", tone="quiet")
 
 
-def _rivals(evidence: RunEvidence, model: object, target: object) -> dict[str, Any]:
+def rivals(evidence: RunEvidence, model: object, target: object) -> dict[str, Any]:
     """Return the row of a target's chosen probe with its floor and control; empty where one is missing."""
     there = evidence.of("results", model=model, target=target, selected=True)
     beside = there.iloc[0].to_dict() if len(there) else {}
@@ -93,7 +93,7 @@ def difference_blocks(evidence: RunEvidence) -> list[Block]:
 
 def _difference_row(evidence: RunEvidence, row: dict[str, Any]) -> list[str | Cell]:
     sides = [f"{row[f'{side}_model']}, layer {row[f'{side}_layer']}" for side in ("first", "second")]
-    beside = [_rivals(evidence, row[f"{side}_model"], row["target"]) for side in ("first", "second")]
+    beside = [rivals(evidence, row[f"{side}_model"], row["target"]) for side in ("first", "second")]
     if not all(beside):
         return [str(row["target"]), *sides, _HIDDEN, _HIDDEN, NOTHING, f"{row['groups']:,}"]
     scores = [

@@ -47,7 +47,7 @@ def test_every_score_of_the_page_is_the_one_of_the_table_and_all_others_are_miss
 def test_the_script_gets_these_scores_bit_for_bit(explored_run):
     evidence = read_evidence(explored_run)
     axes = model_axes(evidence, "detached")
-    table = model_table(evidence, "detached", KeptPrompts())
+    table = model_table(evidence, "detached", KeptPrompts(), model_axes(evidence, "detached"))
     for axis, packed in zip(axes.axes, table["axes"], strict=True):
         for scores, text in zip(axis.scores, packed["scores"], strict=True):
             assert np.frombuffer(base64.b64decode(text), "<f4").tobytes() == scores.astype("<f4").tobytes()
@@ -102,7 +102,10 @@ def test_each_family_of_a_sweep_is_an_axis_of_its_own_and_a_tuned_one_is_none(ru
         ("R", "logistic"),
         ("R", "ridge"),
     ]
-    titles = [axis["title"] for axis in model_table(evidence, "detached", KeptPrompts())["axes"]]
+    titles = [
+        axis["title"]
+        for axis in model_table(evidence, "detached", KeptPrompts(), model_axes(evidence, "detached"))["axes"]
+    ]
     assert titles[0] == evidence.target("D").title
     assert titles[2].endswith(", ridge")
     assert axes.axes[2].unit == "score units"
@@ -137,7 +140,7 @@ def test_of_too_many_prompts_some_are_drawn_the_same_ones_each_time(tmp_path, mo
     assert axes.ids == model_axes(evidence, "one").ids
     assert list(axes.ids) == sorted(axes.ids)
     assert list(axes.ids) != [f"p-{place:04d}" for place in range(50)]
-    table = model_table(evidence, "one", KeptPrompts())
+    table = model_table(evidence, "one", KeptPrompts(), model_axes(evidence, "one"))
     assert any("50 of 400 held-out prompts" in line for line in table["missing"])
 
 
@@ -169,7 +172,7 @@ def test_the_page_calls_each_prompt_as_the_run_does_however_close_to_its_thresho
     evidence = change(run, "predictions", beside_their_thresholds)
     table = pd.read_parquet(run / "predictions.parquet")
     axes = model_axes(evidence, "detached")
-    packed = model_table(evidence, "detached", KeptPrompts())["axes"]
+    packed = model_table(evidence, "detached", KeptPrompts(), model_axes(evidence, "detached"))["axes"]
     for axis, own in zip(axes.axes, packed, strict=True):
         mine = table.query("model == 'detached' and target == @axis.target and family == @axis.family")
         scores = mine.drop_duplicates(["layer", "position", "id"]).set_index(["position", "layer", "id"])[

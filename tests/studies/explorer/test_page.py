@@ -77,7 +77,7 @@ def test_hostile_names_stay_names(parts, explored_run):
     hostile = pd.read_parquet(explored_run / "prompts.parquet")["id"].iloc[-1]
     assert "</script>" in hostile
     assert parts.data("model-0")["ids"][-1] == hostile
-    assert parts.data("model-0")["transfer"][0]["trained"][1] == hostile
+    assert parts.data("model-0")["sheets"]["transfer"][0]["rows"][1] == hostile
     assert parts.title == f"{hostile}: explorer"
 
 
@@ -153,34 +153,48 @@ def test_every_score_stands_beside_its_floor_and_control_or_is_not_shown(explore
     results.loc[(results["target"] == "D") & (results["layer"] == 3), "control"] = np.nan
     evidence.tables["results"] = results
     table = Parts(make_explorer(evidence, KeptPrompts())).data("model-0")
-    site = next(s for s in table["scores"] if (s["layer"], s["position"]) == (3, "template_end"))
-    rows = {row[0]: row[1:] for row in site["rows"]}
+    ((kind, _, _, *lines),) = table["scores"]["3 template_end"]
+    rows = {row[0][0]: row for row in ([table["texts"][place] for place in line] for line in lines)}
+    assert kind == "table"
     assert rows["D"][1:] == ["\u2013"] * 4 + ["not shown: no control"]
     assert rows["R"][1] == "AUROC .700 [.670, .730]"
     assert rows["R"][2] == ".550, the words of the prompt"
     assert rows["R"][4] == ".512 [.450, .570], 90 groups"
 
 
+def opened_terms(cell, texts):
+    """What is said of each term in the evidence that a cell opens."""
+    pairs = [pair for kind, *parts in cell["blocks"] if kind == "terms" for pair in parts]
+    return {texts[term]: texts[text] for term, text in pairs}
+
+
 def test_a_verdict_cell_opens_the_row_of_the_table(parts, verdicts):
     table = parts.data("model-0")
-    texts = table["texts"]
-    maps = {own["pair"]: own for own in table["verdicts"]}
+    maps = {own["title"].split(":")[0]: own for own in table["sheets"]["verdicts"]}
     assert list(maps) == ["D-R", "D-W", "C-W"]
     own = verdicts[(verdicts["model"] == "detached") & (verdicts["pair"] == "D-W")]
     summary = own[own["is_summary"]].set_index(["layer", "position"])
-    assert len(maps["D-W"]["cells"]) == len(summary) == 14
-    for layer, position, verdict, reason, settles, evidence in maps["D-W"]["cells"]:
-        row = summary.loc[layer, position]
-        assert verdict == row["verdict"]
-        assert texts[reason] == row["reason"]
-        assert texts[settles] == row["settles"]
-        sentences = dict(
-            zip(map(texts.__getitem__, evidence[::2]), map(texts.__getitem__, evidence[1::2]), strict=True)
+    (layout,) = maps["D-W"]["layouts"]
+    assert len(layout["cells"]) == len(summary) == 14
+    n_contrasts = 0
+    for cell in layout["cells"]:
+        row = summary.loc[tuple(cell["site"])]
+        assert (maps["D-W"]["columns"][cell["column"]], maps["D-W"]["rows"][cell["row"]]) == (
+            str(cell["site"][0]),
+            cell["site"][1],
         )
-        assert sentences["A: first, second held fixed"].startswith(f"{row['a']:.3f}".removeprefix("0"))
-        assert sentences["groups: both, first, second, neither"] == "402, 98, 140, 426"
-    single = own[~own["is_summary"]]
-    assert len(maps["D-W"]["contrasts"]) == len(single)
+        assert row["verdict"] in cell["look"].split()
+        terms = opened_terms(cell, table["texts"])
+        assert terms["reason"] == row["reason"]
+        assert terms.get("what would settle it", "") == row["settles"]
+        assert terms["A: first, second held fixed"].startswith(f"{row['a']:.3f}".removeprefix("0"))
+        assert terms["groups: both, first, second, neither"] == "402, 98, 140, 426"
+        n_contrasts += sum(
+            len(block) - 3
+            for block in cell["blocks"]
+            if block[0] == "table" and table["texts"][block[1]] == "class by class"
+        )
+    assert n_contrasts == (~own["is_summary"]).sum()
 
 
 def test_numbers_of_the_second_factor_are_called_as_those_of_the_first(parts):
@@ -196,29 +210,25 @@ def test_numbers_of_the_second_factor_are_called_as_those_of_the_first(parts):
 
 def test_a_transfer_cell_has_its_floor_and_its_gain(parts, explored_run):
     table = parts.data("model-1")
-    matrix, texts = table["transfer"][0], table["texts"]
+    matrix, texts = table["sheets"]["transfer"][0], table["texts"]
     rows = pd.read_parquet(explored_run / "transfer.parquet").query("model == 'sintered'")
-    assert [(s["layer"], s["position"], s["chosen"]) for s in matrix["sites"]] == [
-        (5, "template_end", True), (3, "instruction_end", False),
+    assert [(own["site"], own["chosen"]) for own in matrix["layouts"]] == [
+        ([5, "template_end"], True), ([3, "instruction_end"], False),
     ]  # fmt: skip
-    for site in matrix["sites"]:
-        assert len(site["cells"]) == 9
-        for i, j, auroc, words, is_above, evidence in site["cells"]:
-            names = (matrix["trained"][i], matrix["tested"][j])
+    for layout in matrix["layouts"]:
+        assert len(layout["cells"]) == 9
+        for cell in layout["cells"]:
+            names = (matrix["rows"][cell["row"]], matrix["columns"][cell["column"]])
             own = rows[(rows["trained_on"] == names[0]) & (rows["tested_on"] == names[1])]
-            probe = own[(own["reader"] == "probe") & (own["layer"] == site["layer"])].iloc[0]
+            probe = own[(own["reader"] == "probe") & (own["layer"] == layout["site"][0])].iloc[0]
             floor = own[own["reader"] == "words"].iloc[0]
-            assert auroc == pytest.approx(probe["auroc"], abs=1e-4)
-            assert words == pytest.approx(floor["auroc"], abs=1e-4)
-            assert is_above == (probe["gain_low"] > 0)
-            sentences = dict(
-                zip(
-                    map(texts.__getitem__, evidence[::2]), map(texts.__getitem__, evidence[1::2]), strict=True
-                )
-            )
-            assert sentences["floor: AUROC of the words"].startswith(
-                f"{floor['auroc']:.3f}".removeprefix("0")
-            )
+            assert float(cell["sign"]) == pytest.approx(probe["auroc"], abs=0.0051)
+            assert float(cell["small"]) == pytest.approx(floor["auroc"], abs=0.0051)
+            assert cell["share"] == pytest.approx(2 * probe["auroc"] - 1, abs=1e-4)
+            assert (cell["look"] == "above") == (probe["gain_low"] > 0)
+            terms = opened_terms(cell, texts)
+            assert terms["AUROC of the probe"].startswith(f"{probe['auroc']:.3f}".removeprefix("0"))
+            assert terms["floor: AUROC of the words"].startswith(f"{floor['auroc']:.3f}".removeprefix("0"))
 
 
 def test_an_auroc_of_transfer_without_a_floor_is_not_shown(explored_run):
@@ -226,8 +236,11 @@ def test_an_auroc_of_transfer_without_a_floor_is_not_shown(explored_run):
     transfer = evidence["transfer"]
     evidence.tables["transfer"] = transfer[transfer["reader"] == "probe"]
     table = Parts(make_explorer(evidence, KeptPrompts())).data("model-0")
-    cells = [cell for site in table["transfer"][0]["sites"] for cell in site["cells"]]
-    assert {(cell[2], cell[3]) for cell in cells} == {(None, None)}
+    cells = [cell for own in table["sheets"]["transfer"][0]["layouts"] for cell in own["cells"]]
+    assert {(cell["sign"], cell["small"], cell.get("share")) for cell in cells} == {
+        ("\u2013", "\u2013", None)
+    }
+    assert {tuple(opened_terms(cell, table["texts"])) for cell in cells} == {("AUROC",)}
     assert "not shown: the run has no floor for it" in table["texts"]
 
 
@@ -265,8 +278,74 @@ def test_runs_of_earlier_versions_are_read(explored_run, verdicts, tmp_path, ver
         results.to_parquet(run / "results.parquet", index=False)
     table = Parts(view_verb(run, out=None).read_text(encoding="utf-8")).data("model-0")
     assert len(table["axes"]) == 2
-    assert len(table["verdicts"]) == 3
+    assert len(table["sheets"]["verdicts"]) == 3
 
 
 def test_the_mark_by_which_a_page_is_known_stands_at_its_beginning(text):
     assert MARK in text[:200]
+
+
+def cells_of(table, kind):
+    """Names of row and column -> cell, of the only layout of a section's first sheet."""
+    sheet = table["sheets"][kind][0]
+    (layout,) = sheet["layouts"]
+    return {(sheet["rows"][cell["row"]], sheet["columns"][cell["column"]]): cell for cell in layout["cells"]}
+
+
+def test_a_left_out_cell_has_its_floor_and_its_gain(parts, explored_run):
+    table = parts.data("model-1")
+    rows = pd.read_parquet(explored_run / "held_out.parquet").query("model == 'sintered'")
+    cells = cells_of(table, "left-out")
+    assert len(cells) == len(rows) == 3
+    for row in rows.to_dict("records"):
+        cell = cells[row["target"], row["held_out"]]
+        terms = opened_terms(cell, table["texts"])
+        assert (cell["site"], cell["look"] == "above") == ([4, "template_end"], row["gain_low"] > 0)
+        assert terms["AUROC of the probe"].startswith(f"{row['auroc']:.3f}".removeprefix("0"))
+        assert terms["floor: AUROC of the words, on the same rows"] == f"{row['words']:.3f}".removeprefix("0")
+        assert terms["negatives"] == "held-out rows of the others"
+        assert terms["tested on, positive"] == "25"
+
+
+def test_a_carried_probe_stands_in_the_model_whose_probe_it_is_beside_floor_and_control(parts):
+    for place, other in ((0, "sintered"), (1, "detached")):
+        table = parts.data(f"model-{place}")
+        cells = cells_of(table, "carried")
+        assert list(cells) == [("D", other), ("W", other)]
+        terms = opened_terms(cells["D", other], table["texts"])
+        assert terms["AUROC on the mapped activations"] == ".800 [.750, .850]"
+        assert terms["best floor there"] == ".550, the words of the prompt"
+        assert terms["control there"] == ".512 [.450, .570], 90 groups"
+        assert terms["maps of rows paired at random"] == ".500 [.400, .600]"
+        assert cells["D", other]["look"] == "above"
+        assert cells["D", other]["share"] == pytest.approx(0.6)
+        assert cells["W", other]["share"] == pytest.approx(0.3)
+        assert (cells["W", other]["sign"], cells["W", other]["look"]) == (".30", "")
+
+
+def test_a_carried_probe_without_floor_or_control_is_not_shown(explored_run):
+    evidence = read_evidence(explored_run)
+    evidence.tables["results"] = evidence["results"].assign(control=np.nan)
+    table = Parts(make_explorer(evidence, KeptPrompts())).data("model-0")
+    for cell in cells_of(table, "carried").values():
+        assert (cell["sign"], cell["small"]) == ("\u2013", "\u2013")
+        assert ".800" not in str(opened_terms(cell, table["texts"]))
+
+
+def test_a_cell_over_all_categories_opens_the_sentence_and_every_number_of_its_row(parts, explored_run):
+    table = parts.data("model-0")
+    rows = pd.read_parquet(explored_run / "across_categories.parquet").query("model == 'detached'")
+    cells = cells_of(table, "categories")
+    assert len(cells) == len(rows) == 2
+    for row in rows.to_dict("records"):
+        cell = cells[row["position"], str(row["layer"])]
+        terms = opened_terms(cell, table["texts"])
+        assert row["statement"] in [table["texts"][block[1]] for block in cell["blocks"] if block[0] == "p"]
+        assert terms["reason"] == row["reason"]
+        assert {"separable": "detached", "undetermined": "cannot tell"}[cell["look"].split()[1]] == (
+            row["decision"]
+        )
+        assert ("chosen" in cell["look"]) == row["selected"]
+        numbers = {term.split(":")[0]: text for term, text in terms.items()}
+        assert numbers["pooled"] == ".900 [.850, .950]"
+        assert numbers["n_refusals"] == "300"

@@ -106,8 +106,8 @@ def open_everything(browser):
     browser.execute_script("document.getElementById('plot').focus()")
     press(browser, Keys.HOME, Keys.ARROW_RIGHT)
     browser.execute_script(
-        "document.querySelector('#map button.chosen')?.click();"
-        "document.querySelector('#cells-table button')?.click();"
+        "for (const map of document.querySelectorAll('[id$=-map]'))"
+        " (map.querySelector('button.chosen') || map.querySelector('button'))?.click();"
         "document.querySelector('#numbers').open = true"
     )
 
@@ -210,7 +210,7 @@ def test_the_picture_has_the_points_of_the_report(browser, explorer_page, explor
     points = axis_points(read_evidence(explored_run), "detached")
     counts = points.groupby(["harm", "answer"]).size()
     names = browser.execute_script(
-        "return [...document.querySelectorAll('#cells button')].map(b => b.textContent)"
+        "return [...document.querySelectorAll('#cells label')].map(b => b.textContent)"
     )
     assert names == [
         f"harmful, refused ({counts['harmful', 'refusal']})",
@@ -322,7 +322,7 @@ def test_the_pointer_names_the_prompt_below_it_and_a_click_chooses_it(browser, e
     browser.execute_script("document.getElementById('plot').focus()")
     place = ring.rect
     press(browser, Keys.ESCAPE)
-    assert "None is chosen" in one(browser, "#about").text
+    assert "None is chosen" in one(browser, "#none").text
     box = one(browser, "#plot").rect
     webdriver.ActionChains(browser).move_to_element_with_offset(
         one(browser, "#plot"),
@@ -334,9 +334,9 @@ def test_the_pointer_names_the_prompt_below_it_and_a_click_chooses_it(browser, e
 
 def test_groups_of_prompts_can_be_hidden_and_axes_changed(browser, explorer_page):
     loaded(browser, explorer_page, width=DESK)
-    one(browser, "#cells button").send_keys(Keys.SPACE)
+    one(browser, "#cells input").send_keys(Keys.SPACE)
     assert len(all_of(browser, ".points")) == 3
-    assert browser.execute_script("return document.activeElement.getAttribute('aria-pressed')") == "false"
+    assert browser.execute_script("return document.activeElement.checked") is False
     title = one(browser, "#across option:nth-child(2)").text
     pick(browser, "#across", title)
     assert len(all_of(browser, ".points")) == 4
@@ -345,7 +345,7 @@ def test_groups_of_prompts_can_be_hidden_and_axes_changed(browser, explorer_page
     )
     assert chosen == ["1", "0"]
     names = browser.execute_script(
-        "return [...document.querySelectorAll('#cells button')].map(b => b.textContent)"
+        "return [...document.querySelectorAll('#cells label')].map(b => b.textContent)"
     )
     assert names[1].startswith("refused, harmless")
 
@@ -367,8 +367,9 @@ def test_every_control_is_reached_with_tab_alone_and_shows_that_it_is(browser, e
     assert unseen == []
     assert reached >= {
         "model", "position", "layer", "across", "up", "chosen", "cells", "plot", "fixed", "find", "numbers",
-        "pair",
-        "map", "verdict-evidence", "matrix", "cells-table", "transfer-evidence",
+        "verdicts-pick",
+        "verdicts-map", "verdicts-evidence", "transfer-pick", "transfer-map", "transfer-evidence",
+        "categories-map", "left-out-map", "carried-map",
     }  # fmt: skip
 
 
@@ -396,18 +397,22 @@ def test_arrow_keys_walk_through_the_picture(browser, explorer_page):
 
 def test_verdict_cells_open_their_evidence_by_keyboard(browser, explorer_page, verdicts):
     loaded(browser, explorer_page, width=DESK)
-    pick(browser, "#pair", next(o.text for o in all_of(browser, "#pair option") if o.text.startswith("D-W")))
-    cells = all_of(browser, "#map button")
+    pick(
+        browser,
+        "#verdicts-pick",
+        next(o.text for o in all_of(browser, "#verdicts-pick option") if o.text.startswith("D-W")),
+    )
+    cells = all_of(browser, "#verdicts-map button")
     assert len(cells) == 14
     assert [cell.get_attribute("tabindex") for cell in cells].count("0") == 1
-    browser.execute_script("document.querySelector('#map [tabindex=\"0\"]').focus()")
+    browser.execute_script("document.querySelector('#verdicts-map button[tabindex=\"0\"]').focus()")
     press(browser, Keys.HOME, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ENTER)
     label = browser.execute_script("return document.activeElement.getAttribute('aria-label')")
     position = label.split(", ")[1].split(":")[0]
     own = verdicts[(verdicts["model"] == "detached") & (verdicts["pair"] == "D-W")]
     here = own[(own["layer"] == 3) & (own["position"] == position)]
     row = here[here["is_summary"]].iloc[0]
-    text = one(browser, "#verdict-evidence").text
+    text = one(browser, "#verdicts-evidence").text
     assert f"D-W, layer 3, {position}" in text
     assert row["reason"] in text
     assert f"{row['a']:.3f}".removeprefix("0") in text
@@ -415,7 +420,7 @@ def test_verdict_cells_open_their_evidence_by_keyboard(browser, explorer_page, v
     assert "control" in text
     assert ".550, the words of the prompt" in text
     assert browser.execute_script("return document.activeElement.getAttribute('aria-pressed')") == "true"
-    one(browser, "#verdict-evidence > button").click()
+    one(browser, "#verdicts-evidence > button").click()
     settle(browser)
     assert f"Layer 3, {position}" in one(browser, "#site").text
 
@@ -424,9 +429,9 @@ def test_transfer_cells_open_their_evidence_and_follow_the_site(browser, explore
     loaded(browser, explorer_page, width=DESK)
     rows = pd.read_parquet(explored_run / "transfer.parquet").query("model == 'detached'")
     assert (
-        "At layer 5, template_end, the site chosen in training for D." in one(browser, "#transfer-site").text
+        "At layer 5, template_end, the site chosen in training for D." in one(browser, "#transfer-note").text
     )
-    browser.execute_script("document.querySelector('#cells-table [tabindex=\"0\"]').focus()")
+    browser.execute_script("document.querySelector('#transfer-map button[tabindex=\"0\"]').focus()")
     press(browser, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.SPACE)
     own = rows[(rows["trained_on"] == "fraud") & (rows["tested_on"] == "weapons and explosives")]
     probe = own[(own["reader"] == "probe") & (own["layer"] == 5)].iloc[0]
@@ -440,11 +445,37 @@ def test_transfer_cells_open_their_evidence_and_follow_the_site(browser, explore
     ):
         assert f"{abs(value):.3f}".removeprefix("0") in text
     pick(browser, "#position", "instruction_end")
-    assert "At layer 5, template_end" in one(browser, "#transfer-site").text
-    assert "the run has no matrix at the site above" in one(browser, "#transfer-site").text
+    assert "At layer 5, template_end" in one(browser, "#transfer-note").text
+    assert "the run has no matrix at the site above" in one(browser, "#transfer-note").text
     one(browser, "#layer").send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
     settle(browser)
-    assert "At layer 3, instruction_end." in one(browser, "#transfer-site").text
+    assert "At layer 3, instruction_end." in one(browser, "#transfer-note").text
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (
+            "categories",
+            ("Over all categories, layer 5, template_end: detached", "Read at layer 5", ".900 [.850, .950]"),
+        ),
+        ("left-out", ("which took no part", ".700 [.650, .750]", "held-out rows of the others")),
+        (
+            "carried",
+            (
+                "read in activations of \u2068sintered\u2069",
+                ".800 [.750, .850]",
+                ".512 [.450, .570], 90 groups",
+            ),
+        ),
+    ],
+)
+def test_the_other_cells_open_their_evidence_by_keyboard(browser, explorer_page, kind, words):
+    loaded(browser, explorer_page, width=DESK)
+    browser.execute_script(f"document.querySelector('#{kind}-map button[tabindex=\"0\"]').focus()")
+    press(browser, Keys.ENTER)
+    text = one(browser, f"#{kind}-evidence").text.replace("\u00a0", " ")
+    assert [word for word in (*words, "best floor", "control") if word not in text] == []
 
 
 def test_motion_is_reduced_where_that_is_asked_for(browser, explorer_page):
@@ -465,7 +496,9 @@ def test_a_run_of_one_target_shows_its_prompts_on_one_axis(browser, tmp_path):
     page = view_verb(run, out=None)
     loaded(browser, page, width=PHONE)
     assert complaints(browser) == []
-    paths = browser.execute_script("return [...document.querySelectorAll('.points')].map(p => +p.dataset.n)")
+    paths = browser.execute_script(
+        "return [...document.querySelectorAll('.points')].map(p => p.getAttribute('d').split('M').length - 1)"
+    )
     assert sum(paths) == 80
     assert "nothing goes up" in one(browser, "#missing").text
 
@@ -479,7 +512,7 @@ def test_a_run_of_verdicts_alone_shows_them(browser, tmp_path, verdicts):
     assert complaints(browser) == []
     assert not one(browser, "#picture").is_displayed()
     assert not one(browser, "#transfer").is_displayed()
-    assert len(all_of(browser, "#map button")) == 14
+    assert len(all_of(browser, "#verdicts-map button")) == 14
     assert len(all_of(browser, "#missing li")) == 2
 
 
@@ -556,13 +589,13 @@ def actions(browser):
         "layer of a prompt": key_of("#layer", Keys.ARROW_LEFT),
         "one scale": key_of("#fixed", Keys.SPACE),
         "layer of one scale": key_of("#layer", Keys.ARROW_LEFT),
-        "group": key_of("#cells button", Keys.SPACE),
+        "group": key_of("#cells input", Keys.SPACE),
         "find": key_of("#find", "p"),
         "match": key_of("#matches button", Keys.ENTER),
         "position": other("#position"),
         "axes": other("#across"),
-        "verdict": key_of('#map [tabindex="0"]', Keys.ENTER),
-        "transfer": key_of('#cells-table [tabindex="0"]', Keys.ENTER),
+        "verdict": key_of('#verdicts-map button[tabindex="0"]', Keys.ENTER),
+        "transfer": key_of('#transfer-map button[tabindex="0"]', Keys.ENTER),
     }
 
 
@@ -574,7 +607,9 @@ def watched(browser, page):
 
 def test_with_5000_prompts_nothing_that_is_done_pauses_the_page(browser, large_page):
     watched(browser, large_page)
-    drawn = browser.execute_script("return [...document.querySelectorAll('.points')].map(p => +p.dataset.n)")
+    drawn = browser.execute_script(
+        "return [...document.querySelectorAll('.points')].map(p => p.getAttribute('d').split('M').length - 1)"
+    )
     assert sum(drawn) == 5000
     pauses = {name: longest_pause(browser, action) for name, action in actions(browser).items()}
     assert {name: pause for name, pause in pauses.items() if pause > 100} == {}
