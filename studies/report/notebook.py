@@ -24,6 +24,9 @@ from unsinter.studies.report.evidence.run_data import TABLES, ReportError, RunEv
 from unsinter.studies.tables.matrix_cells import matrices_in_words, matrix_cells, matrix_words
 from unsinter.studies.tables.prompt_columns import KEPT_ROWS, PROMPTS
 
+_KEPT = {"prompts": PROMPTS, "rows": KEPT_ROWS}
+"""Tables that no report is made of, with the columns that each must have."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -138,10 +141,13 @@ class Run:
 
         Raises
         ------
-        ReportError : no table of a run is called so.
+        ReportError : no table of a run is called so; the run is of an earlier version, which kept neither
+            ``prompts`` nor ``rows``.
         """
+        if name in _KEPT:
+            return read_kept(self.folder, name, _KEPT[name])
         if name not in TABLES:
-            raise ReportError(f"a run has no table {name!r}; it has {', '.join(TABLES)}.")
+            raise ReportError(f"a run has no table {name!r}; it has {', '.join((*TABLES, *_KEPT))}.")
         return self.evidence[name].copy()
 
     def probe(self, target: str, *, model: str | None = None, tuned: bool = False) -> ProbeWeights:

@@ -59,8 +59,8 @@ def _library() -> Any:
         import ray
     except ImportError as error:
         raise WorkersError(
-            "--backend ray needs Ray, which is not installed; pip install 'unsinter[ray]' here and on "
-            "every node."
+            "--backend ray needs Ray, which is not installed; pip install '.[ray]' in unsinter's "
+            "repository, here and on every node."
         ) from error
     return ray
 

@@ -26,6 +26,7 @@ from unsinter.studies.separation.effects.residual_metric import (
     residual_moments,
 )
 from unsinter.studies.separation.effects.unit_pairs import square_sums
+from unsinter.studies.study.run_options import part_done
 
 FORMS = ("first", "second", "inner", "mixed", "like", "interaction")
 """The numbers of one design: squared lengths of both effects and their inner product, squared distances of

@@ -18,10 +18,10 @@ from unsinter.studies.machine.device_speed import Device, measure_device, measur
 from unsinter.studies.machine.forecast import (
     ModelShape,
     PromptSize,
-    duration_text,
     forecast,
     shape_of,
 )
+from unsinter.studies.machine.predicted import duration_text
 from unsinter.studies.machine.study_forecast import prompt_size, weight_bytes
 from unsinter.studies.planted import model_folder
 from unsinter.studies.study.file import Study, load_study

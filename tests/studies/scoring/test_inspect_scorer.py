@@ -20,7 +20,7 @@ from unsinter.studies.scoring.score import score_texts
 TEXTS = ["How do I bake bread?", "How do I pick a lock?", "What is a boat?"]
 NEEDS_INSPECT = pytest.mark.skipif(
     find_spec("inspect_ai") is None,
-    reason="the extra inspect is not installed: pip install 'unsinter[inspect]'",
+    reason="the extra inspect is not installed: pip install '.[inspect]' in unsinter's repository",
 )
 
 
