@@ -1,6 +1,6 @@
 """Seconds of the steps of a run that a processor takes, beside the model's own passes.
 
-Each constant was measured on one core of an AMD EPYC whose ``pace`` is 1 (benchmarks/results/growth.json: a
+Each constant was measured on one core of an AMD EPYC whose ``pace`` is 1 (benchmarks/results/scale.json: a
 planted model of 128 dimensions, prompts of 160 characters, 2,000 and 20,000 of them). Products of matrices
 are counted in operations, of which the machine says how many it does a second.
 """

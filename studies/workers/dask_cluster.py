@@ -68,14 +68,22 @@ class DaskWorkers:
         """Return what a job returned, or raise what it raised."""
         from distributed import KilledWorker
 
-        with _loss_in_a_line():
-            self._wait(future)
-            if future.cancelled():
-                raise CancelledError
+        limits = [_REACH, _ANSWER]
+        while True:
+            with _loss_in_a_line():
+                self._wait(future)
+                if future.cancelled():
+                    raise CancelledError
+                if future.status != "finished":
+                    break
+                try:
+                    return future.result(timeout=limits[0])
+                except TimeoutError:
+                    # Done no longer: the worker that held the result is gone, and the job is done again.
+                    if future.done() and not limits[1:]:
+                        raise
+                    limits = limits[-1:] if future.done() else limits
         try:
-            if future.status == "finished":
-                with _loss_in_a_line():
-                    return future.result(timeout=_ANSWER)
             return future.result()
         except KilledWorker as error:
             raise WorkersError(

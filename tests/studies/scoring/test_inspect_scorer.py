@@ -257,5 +257,5 @@ def test_without_the_extra_the_command_that_brings_it_is_named(monkeypatch, tmp_
         raise ModuleNotFoundError(f"No module named {name!r}", name="inspect_ai")
 
     monkeypatch.setattr(inspect_scorer, "import_module", absent)
-    with pytest.raises(ProbeFileError, match=r"needs inspect_ai; run: pip install 'unsinter\[inspect\]'"):
+    with pytest.raises(ProbeFileError, match=r"needs inspect_ai; run: pip install '\.\[inspect\]'"):
         probe_scorer(tmp_path, "planted:detached")
