@@ -1,12 +1,14 @@
 """A Ray cluster as workers: tasks that are tried again, holders of models that are replaced, where lost."""
 
 import logging
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from unsinter.studies.workers.errors import WorkersError
-from unsinter.studies.workers.jobs import PATIENCE, in_order, run_job
+from unsinter.studies.workers.jobs import KEPT, PATIENCE, in_order, run_job
 from unsinter.studies.workers.ray_words import plain_losses
 from unsinter.studies.workers.versions import library_version
 
@@ -17,6 +19,9 @@ TRIES = 4
 """How often a piece of work is begun anew after its worker was lost."""
 
 _EVERY = 1.0
+
+_HEAD = 20.0
+"""Seconds for which the head of a cluster may be away. After a minute Ray ends this process, in its words."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +36,11 @@ class RayCluster:
     ray: Any
     gpus: int
     is_local: bool = field(default=False, init=False)
+    is_lost: bool = field(default=False, init=False)
+    """Whether the head is gone."""
+
+    seen: float = field(default=0.0, init=False)
+    """When the head answered last."""
 
     def spread(
         self, call: Callable[..., T], jobs: Iterable[Sequence[Any]], *, shared: Sequence[Any], n_jobs: int
@@ -48,22 +58,55 @@ class RayCluster:
             submit=lambda job: task.remote(work, job),
             result=self._result,
             n_workers=lambda: self.n_workers(n_jobs),
-            forget=lambda reference: self.ray.cancel(reference, force=True),
+            forget=self._forget,
         )
 
     def n_workers(self, n_jobs: int) -> int:
         """Return the CPUs of the cluster as it is now."""
+        self.check_head()
         return max(1, int(self.ray.cluster_resources().get("CPU", 0)))
+
+    def _forget(self, reference: Any) -> None:
+        if not self.is_lost:
+            self.ray.cancel(reference, force=True)
 
     def _result(self, reference: Any) -> Any:
         lack = Lack(self, cpus=1, gpus=0)
         with plain_losses("a task"):
             while not self.ray.wait([reference], timeout=_EVERY)[0]:
+                self.check_head()
                 lack.refuse_if_long(_EVERY)
             return self.ray.get(reference)
 
+    def check_head(self) -> None:
+        """Look, once in a while, whether the head still answers: a question to one that is gone never ends.
+
+        Raises
+        ------
+        WorkersError : it does not.
+        """
+        if monotonic() - self.seen < _EVERY:
+            return
+        address = self.ray.get_runtime_context().gcs_address
+        host, _, port = address.rpartition(":")
+        began = monotonic()
+        while True:
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), timeout=_HEAD).close()
+                self.seen = monotonic()
+                return
+            except OSError as error:
+                if monotonic() - began > _HEAD:
+                    self.is_lost = True
+                    raise WorkersError(
+                        f"the head of the Ray cluster at {address} has been gone for {_HEAD:.0f} seconds; "
+                        f"start the cluster anew; {KEPT}."
+                    ) from error
+            sleep(_EVERY)
+
     def nodes(self) -> list[dict[str, Any]]:
         """Return the nodes that are there."""
+        self.check_head()
         return [node for node in self.ray.nodes() if node["Alive"]]
 
 

@@ -42,13 +42,15 @@ def connected(address: str | None, *, gpus: int | None = None) -> Iterator[RayCl
         )
     except Exception as error:
         raise WorkersError(_not_connected(address, error)) from error
+    cluster = None
     try:
         cluster = RayCluster(ray=ray, gpus=0)
         cluster.gpus = _gpus(cluster, gpus)
         _refuse_other_nodes(cluster)
         yield cluster
     finally:
-        ray.shutdown()
+        if cluster is None or not cluster.is_lost:  # of a head that is gone no leave can be taken
+            ray.shutdown()
 
 
 def _library() -> Any:
