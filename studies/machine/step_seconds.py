@@ -52,12 +52,12 @@ _TRANSFER_PRODUCTS = 16.8
 
 _HELD_OUT, _HELD_OUT_TEXT = 7e-5, 6e-7
 """With one source or category left out: of a prompt and site, and of a character of the prompts. This, causal
-checks and maps are coarser than what stands above: from how long these steps took beside the others in one run
-of two planted models with 500 prompts, on a busy machine."""
+checks and maps are coarser than what stands above: from how long these steps took beside the others in one
+run of two planted models with 500 prompts, on a busy machine."""
 
 _ACROSS, _ACROSS_PRODUCTS = 3.3e-4, 60.0
-"""The study over categories at a site: of a prompt, and in products; .3 s for some 900 prompts of 128 dimensions,
-.89 s for 1,500 of 512 (results/across_categories.json)."""
+"""The study over categories at a site: of a prompt, and in products; .3 s for some 900 prompts of 128
+dimensions, .89 s for 1,500 of 512 (results/across_categories.json)."""
 
 HELD_OUT_SHARE = 0.25
 """Share of the prompts that is held out, where effects of a causal check are read."""

@@ -1,10 +1,11 @@
 """A Ray cluster as workers: tasks that are tried again, holders of models that are replaced, where lost."""
 
 import logging
-import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from time import monotonic, sleep
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any, TypeVar
 
 from unsinter.studies.workers.errors import WorkersError
@@ -21,7 +22,7 @@ TRIES = 4
 _EVERY = 1.0
 
 _HEAD = 20.0
-"""Seconds for which the head of a cluster may be away. After a minute Ray ends this process, in its words."""
+"""Seconds in which the head of a cluster answers. After a minute Ray would end this process, in its words."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,9 +39,6 @@ class RayCluster:
     is_local: bool = field(default=False, init=False)
     is_lost: bool = field(default=False, init=False)
     """Whether the head is gone."""
-
-    seen: float = field(default=0.0, init=False)
-    """When the head answered last."""
 
     def spread(
         self, call: Callable[..., T], jobs: Iterable[Sequence[Any]], *, shared: Sequence[Any], n_jobs: int
@@ -63,8 +61,7 @@ class RayCluster:
 
     def n_workers(self, n_jobs: int) -> int:
         """Return the CPUs of the cluster as it is now."""
-        self.check_head()
-        return max(1, int(self.ray.cluster_resources().get("CPU", 0)))
+        return max(1, int(self._answered(self.ray.cluster_resources).get("CPU", 0)))
 
     def _forget(self, reference: Any) -> None:
         if not self.is_lost:
@@ -74,40 +71,39 @@ class RayCluster:
         lack = Lack(self, cpus=1, gpus=0)
         with plain_losses("a task"):
             while not self.ray.wait([reference], timeout=_EVERY)[0]:
-                self.check_head()
                 lack.refuse_if_long(_EVERY)
             return self.ray.get(reference)
 
     def check_head(self) -> None:
-        """Look, once in a while, whether the head still answers: a question to one that is gone never ends.
-
-        Raises
-        ------
-        WorkersError : it does not.
-        """
-        if monotonic() - self.seen < _EVERY:
-            return
-        address = self.ray.get_runtime_context().gcs_address
-        host, _, port = address.rpartition(":")
-        began = monotonic()
-        while True:
-            try:
-                socket.create_connection((host.strip("[]"), int(port)), timeout=_HEAD).close()
-                self.seen = monotonic()
-                return
-            except OSError as error:
-                if monotonic() - began > _HEAD:
-                    self.is_lost = True
-                    raise WorkersError(
-                        f"the head of the Ray cluster at {address} has been gone for {_HEAD:.0f} seconds; "
-                        f"start the cluster anew; {KEPT}."
-                    ) from error
-            sleep(_EVERY)
+        """Raise WorkersError where the head of the cluster does not answer any more."""
+        self.nodes()
 
     def nodes(self) -> list[dict[str, Any]]:
         """Return the nodes that are there."""
-        self.check_head()
-        return [node for node in self.ray.nodes() if node["Alive"]]
+        return [node for node in self._answered(self.ray.nodes) if node["Alive"]]
+
+    def _answered(self, question: Callable[[], T]) -> T:
+        """Return what the head says; one that is gone, or stopped, is waited for in another thread.
+
+        Raises
+        ------
+        WorkersError : it does not answer.
+        """
+        answers: Queue[T] = Queue()
+
+        def ask() -> None:
+            with suppress(Exception):  # Ray gave the head up: no answer either
+                answers.put(question())
+
+        Thread(target=ask, daemon=True).start()
+        try:
+            return answers.get(timeout=_HEAD)
+        except Empty as error:
+            self.is_lost = True
+            raise WorkersError(
+                f"the head of the Ray cluster has not answered for {_HEAD:.0f} seconds: it is gone, stopped "
+                f"or cut off; start the cluster anew; {KEPT}."
+            ) from error
 
 
 @dataclass(slots=True)

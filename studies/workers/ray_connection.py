@@ -1,5 +1,6 @@
 """From an address to a Ray cluster that has what a study needs, or to one line that says what is amiss."""
 
+import atexit
 import os
 import platform
 import socket
@@ -49,7 +50,9 @@ def connected(address: str | None, *, gpus: int | None = None) -> Iterator[RayCl
         _refuse_other_nodes(cluster)
         yield cluster
     finally:
-        if cluster is None or not cluster.is_lost:  # of a head that is gone no leave can be taken
+        if cluster is not None and cluster.is_lost:  # of a head that is gone no leave can be taken
+            atexit.unregister(ray.shutdown)
+        else:
             ray.shutdown()
 
 
