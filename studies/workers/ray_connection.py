@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
+from threading import Thread
 from typing import Any
 
 from unsinter.cache.errors import one_line
@@ -14,8 +15,8 @@ from unsinter.studies.workers.errors import WorkersError
 from unsinter.studies.workers.ray_cluster import TRIES, RayCluster
 from unsinter.studies.workers.versions import described_by_value, library_and_python, other_version
 
-_REACH, _ANSWER = 10.0, 120.0
-"""Seconds for a connection, and for a node to say what it has."""
+_REACH, _ANSWER, _LEAVE = 10.0, 120.0, 10.0
+"""Seconds for a connection, for a node to say what it has, and to take leave of a head that is gone."""
 
 
 @contextmanager
@@ -50,7 +51,10 @@ def connected(address: str | None, *, gpus: int | None = None) -> Iterator[RayCl
         _refuse_other_nodes(cluster)
         yield cluster
     finally:
-        if cluster is not None and cluster.is_lost:  # of a head that is gone no leave can be taken
+        if cluster is not None and cluster.is_lost:  # leave of a head that is gone may never end
+            leaving = Thread(target=ray.shutdown, daemon=True)
+            leaving.start()
+            leaving.join(_LEAVE)
             atexit.unregister(ray.shutdown)
         else:
             ray.shutdown()
