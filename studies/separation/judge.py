@@ -1,6 +1,6 @@
 """The verdict on pairs of factors at every site: fitted once per site, bands over all of them together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -83,12 +83,7 @@ def judge_pairs(
     families = _ordered(read, sites, make_families(pairs, obstacles, rule), rule)
     shared = (len(pairs[0].z), families, rule)
     jobs = spread_sites(_fit_site, read, ([site] for site in sites), shared=shared, n_jobs=n_jobs)
-    fitted: list[list[FamilyFit]] = []
-    with parts_counted(count.one):
-        for at_site in jobs:
-            fitted.append(at_site)
-            count.reach(len(fitted) * n_parts)
-    count.end()
+    fitted = _counted(jobs, count, n_parts)
     # A pair without an obstacle is in a family, and gets its verdicts there.
     verdicts = [
         [_undetermined(pair, site, obstacle) for site in sites] if obstacle else []
@@ -133,6 +128,17 @@ def _ordered(
             if (order := row_order(X[family.rows])) is not None:
                 ordered[number] = waiting.pop(number).ordered(order, rule)
     return [ordered.get(number, family) for number, family in enumerate(families)]
+
+
+def _counted(jobs: Iterator[list[FamilyFit]], count: StepCount, n_parts: int) -> list[list[FamilyFit]]:
+    """Return what each site gives, with its parts counted where they are done here, else when it is there."""
+    fitted = []
+    with parts_counted(count.one):
+        for at_site in jobs:
+            fitted.append(at_site)
+            count.reach(len(fitted) * n_parts)
+    count.end()
+    return fitted
 
 
 def _fit_site(
