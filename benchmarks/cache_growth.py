@@ -1,12 +1,11 @@
 """What a cache costs as it grows: commits, opening, planning and listing at 10 k, 100 k and 1 M rows.
 
-    python benchmarks/cache_growth.py [--rows N,N,...] [--commits N] [--folder DIR] [--out FILE]
-
-A cache of that many rows is laid out with synthetic entries of 512 rows each (no shards behind them), then
-real shards of 512 rows are committed to it, folds included, and the cost of each is told in wall and in
-processor time. Opening, planning a request for every row and `ls` run in processes of their own, which say
-their peak memory. `format 1` is the same index as versions before wrote it. The bar: commits at the largest
-size cost no more than 1.5 times those at the smallest in processor time; opening under 2 s and 1 GiB.
+A part of `benchmarks/scale.py`. A cache of that many rows is laid out with synthetic entries of 512 rows each
+(no shards behind them), then real shards of 512 rows are committed to it, folds included, and the cost of
+each is told in wall and in processor time. Opening, planning a request for every row and `ls` run in
+processes of their own, which say their peak memory. `format 1` is the same index as versions before wrote it.
+The bar: commits at the largest size cost no more than 1.5 times those at the smallest in processor time;
+opening under 2 s and 1 GiB.
 """
 
 import argparse
@@ -16,7 +15,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,34 +139,27 @@ def measure(folder: Path, n_rows: int, n_commits: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", default="10000,100000,1000000")
-    parser.add_argument("--commits", type=int, default=520, help="over 512, so that folds are among them")
-    parser.add_argument("--folder", type=Path, default=None)
-    parser.add_argument("--action", choices=("open", "plan", "list"), help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "cache_growth.json")
-    options = parser.parse_args()
-    sizes = [int(number) for number in options.rows.split(",")]
-    if options.action:
-        print(json.dumps(act(options.action, options.folder, sizes[0])))
-        return
+def measured(sizes: list[int], folder: Path, *, n_commits: int) -> dict[str, Any]:
+    """Return the figures of all sizes, and which bars they meet."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        sizes_measured = {str(n_rows): measure(Path(name), n_rows, options.commits) for n_rows in sizes}
-    rates = [measured["commit"]["commits_per_processor_second"] for measured in sizes_measured.values()]
-    largest = sizes_measured[str(max(sizes))]["open"]
-    bars = {
+    rows = {str(n_rows): measure(folder, n_rows, n_commits) for n_rows in sizes}
+    rates = [own["commit"]["commits_per_processor_second"] for own in rows.values()]
+    largest = rows[str(max(sizes))]["open"]
+    met = {
         "growth": rates[0] / rates[-1] <= BARS["growth"],
         "open_seconds": largest["seconds"] < BARS["open_seconds"],
         "open_bytes": largest["peak_bytes"] < BARS["open_bytes"],
     }
-    result = {"machine": describe(), "bars": BARS, "met": bars, "rows": sizes_measured}
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
-    for n_rows, measured in sizes_measured.items():
-        print(f"{int(n_rows):>9,} rows: {measured['commit']}, open {measured['open']}")
-    print(bars)
+    return {"machine": describe(), "bars": BARS, "met": met, "rows": rows}
+
+
+def main() -> None:
+    """Do what a process of its own is started for, and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("--action", "--folder", "--rows"):
+        parser.add_argument(name, required=True)
+    options = parser.parse_args()
+    print(json.dumps(act(options.action, Path(options.folder), int(options.rows))))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,13 @@
 """Where a run spends its time as prompts become more, and what `doctor --study` had said of it.
 
-    OMP_NUM_THREADS=1 python benchmarks/growth.py [--sizes N,N,...] [--generate] [--keep FOLDER] [--out FILE]
-
-A study of one planted model is run at each size with an empty cache, in a process of its own: planted prompts
-of many seeds, each text once, with recorded answers such as the model was trained on, or with ``--generate``
-with answers of the model itself. Seconds of each step are those that the
+A part of `benchmarks/scale.py`. A study of one planted model is run at each size with an empty cache, in a
+process of its own: planted prompts of many seeds, each text once, with recorded answers such as the model was
+trained on, or with ``--generate`` with answers of the model itself. Seconds of each step are those that the
 run wrote into its log. The exponent of a step is that of its growth between two sizes that follow each other;
-steps of under a second are too short for one. What `doctor --study` predicts is computed
-before each run, on the same machine.
+steps of under a second are too short for one. What `doctor --study` predicts is computed before each run, on
+the same machine.
 """
 
-import argparse
 import json
 import math
 import os
@@ -18,7 +15,6 @@ import random
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -156,29 +152,15 @@ def _exponent(small: dict[str, Any], large: dict[str, Any], name: str) -> float 
     return round(math.log(seconds[1] / seconds[0]) / math.log(large["prompts"] / small["prompts"]), 2)
 
 
-def main() -> None:
-    """Print and store the figures, after each size what is there so far."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", default="2000,20000,100000")
-    parser.add_argument("--generate", action="store_true")
-    parser.add_argument("--keep", type=Path)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "growth.json")
-    options = parser.parse_args()
+def measured(sizes: list[int], folder: Path, *, generate: bool) -> Iterator[dict[str, Any]]:
+    """Yield the figures after each size, of all sizes so far."""
     runs: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.keep or Path(temporary)
-        for n in map(int, options.sizes.split(",")):
-            runs.append(measure(folder / f"n{n}", n, generate=options.generate))
-            table = {
-                "machine": describe(),
-                "study": STUDY,
-                "answers": "generated" if options.generate else "recorded",
-                "runs": runs,
-                "exponents": exponents(runs),
-            }
-            options.out.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
-            print(json.dumps(runs[-1], indent=2), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    for n in sizes:
+        runs.append(measure(folder / f"n{n}", n, generate=generate))
+        yield {
+            "machine": describe(),
+            "study": STUDY,
+            "answers": "generated" if generate else "recorded",
+            "runs": runs,
+            "exponents": exponents(runs),
+        }

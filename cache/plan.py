@@ -42,13 +42,25 @@ class Share:
     def of(self, plans: Sequence[ShardPlan], request: ShardPlan, *, rows_per_shard: int) -> list[ShardPlan]:
         """Return the shards of this share.
 
-        Which share a shard belongs to follows from where its first row stands in the request, so that all
-        processes agree, whatever is stored in between.
+        See `shares_of`.
         """
-        place = {row: number for number, row in enumerate(request.rows)}
-        return [
-            plan for plan in plans if place[plan.rows[0]] // rows_per_shard % self.n_shares == self.number - 1
-        ]
+        dealt = shares_of(plans, request, n_shares=self.n_shares, rows_per_shard=rows_per_shard)
+        return dealt.get(self, [])
+
+
+def shares_of(
+    plans: Sequence[ShardPlan], request: ShardPlan, *, n_shares: int, rows_per_shard: int
+) -> dict[Share, list[ShardPlan]]:
+    """Return the shards of each share that has any, in the order of the shares.
+
+    Which share a shard belongs to follows from where its first row stands in the request, so that all
+    processes agree, whatever is stored in between.
+    """
+    place = {row: number for number, row in enumerate(request.rows)}
+    dealt: dict[int, list[ShardPlan]] = {}
+    for plan in plans:
+        dealt.setdefault(place[plan.rows[0]] // rows_per_shard % n_shares + 1, []).append(plan)
+    return {Share(number=number, n_shares=n_shares): dealt[number] for number in sorted(dealt)}
 
 
 def request_plan(rows: Sequence[str], layers: Iterable[int], positions: Iterable[str]) -> ShardPlan:

@@ -76,6 +76,7 @@ def root_path(rest: str) -> S3Path:
         )
     if find_spec("obstore") is None:
         raise BucketError(
-            f"s3://{rest}: what reads such stores is not installed; run `pip install 'unsinter[s3]'`."
+            f"s3://{rest}: what reads such stores is not installed; run: pip install '.[s3]' in unsinter's "
+            "repository."
         )
     return S3Path("s3:", name, *prefix)

@@ -87,7 +87,7 @@ def _check_package(package: str, field: str) -> None:
     if find_spec(package) is None:
         raise ModelError(
             f"{field} needs the package {package}, which is not installed: "
-            f"pip install 'unsinter[{_EXTRAS[package]}]'."
+            f"pip install '.[{_EXTRAS[package]}]' in unsinter's repository."
         )
 
 

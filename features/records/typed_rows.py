@@ -63,7 +63,10 @@ def folder_mappings(path: Path) -> TypedMappings:
     try:
         import datasets
     except ImportError as error:
-        fault = "is a saved dataset, which needs the `datasets` extra; run: pip install 'unsinter[datasets]'"
+        fault = (
+            "is a saved dataset, which needs the `datasets` extra; run: pip install '.[datasets]' in "
+            "unsinter's repository"
+        )
         raise RecordError.at(path, fault) from error
     if (path / "dataset_dict.json").is_file():
         splits = sorted(entry.name for entry in path.iterdir() if entry.is_dir())

@@ -45,7 +45,7 @@ def onnx_bytes(probe: ProbeWeights, examples: FloatArray) -> bytes:
         import onnxruntime
     except ImportError as error:
         raise ProbeFileError(
-            f"the format onnx needs {error.name}; run: pip install 'unsinter[onnx]'."
+            f"the format onnx needs {error.name}; run: pip install '.[onnx]' in unsinter's repository."
         ) from error
     data = _model(probe, onnx).SerializeToString()
     options = onnxruntime.SessionOptions()

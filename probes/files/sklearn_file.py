@@ -51,7 +51,7 @@ def skops_bytes(probe: ProbeWeights, examples: FloatArray) -> bytes:
         import skops.io
     except ImportError as error:
         raise ProbeFileError(
-            f"the format sklearn needs {error.name}; run: pip install 'unsinter[skops]'."
+            f"the format sklearn needs {error.name}; run: pip install '.[skops]' in unsinter's repository."
         ) from error
     data = same_bytes(skops.io.dumps(as_estimator(probe)))
     X = np.asarray(examples, np.float64)

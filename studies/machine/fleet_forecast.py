@@ -2,7 +2,8 @@
 
 from unsinter.features.model.memory import MemoryEstimate
 from unsinter.studies.machine.accelerators import FREE, Fleet
-from unsinter.studies.machine.forecast import Forecast, ModelShape, count_sites, duration_text
+from unsinter.studies.machine.forecast import ModelShape, count_sites
+from unsinter.studies.machine.predicted import Forecast, duration_text
 from unsinter.studies.machine.sizes import size_text
 from unsinter.studies.study.file import Study
 
@@ -39,7 +40,7 @@ def fleet_lines(
         )
         return [("the model", state)]
     n_sites = count_sites(study, shape)
-    rest = prediction.probing_seconds + prediction.judging_seconds + prediction.transfer_seconds
+    rest = prediction.fit_seconds
     site = n_prompts * shape.d_model * _FLOAT32
     return [
         ("copies of the model", f"{copies:,}" + (f", each on {per_copy} devices" if per_copy > 1 else "")),
@@ -49,6 +50,11 @@ def fleet_lines(
             if prediction.answering_seconds
             else [("answering them", prediction.answers)]
             if prediction.answers
+            else []
+        ),
+        *(
+            [("causal check", f"{duration_text(prediction.causal_seconds)} of one copy")]
+            if prediction.causal_seconds
             else []
         ),
         ("cache", size_text(prediction.cache)),

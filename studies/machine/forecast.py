@@ -7,10 +7,15 @@ import torch
 
 from unsinter.features.model.memory import MemoryEstimate
 from unsinter.studies.machine.device_speed import Device
-from unsinter.studies.machine.sizes import size_text
+from unsinter.studies.machine.predicted import Forecast
 from unsinter.studies.machine.step_seconds import (
+    READING,
     START,
     Work,
+    across_seconds,
+    causal_passes,
+    comparing_seconds,
+    held_out_seconds,
     judging_seconds,
     probing_seconds,
     record_seconds,
@@ -46,60 +51,6 @@ class ModelShape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """Bytes and seconds: a guide, not a promise; on devices that are not here within a factor of three."""
-
-    weights: int
-    batch: int
-    cache: int
-    start_seconds: float
-    record_seconds: float
-    reading_seconds: float
-    random_seconds: float
-    """Of reading, what the random-weight control takes."""
-
-    answering_seconds: float
-    answers: str
-    """Where answers come from that take the model no time; empty where there are none."""
-
-    probing_seconds: float
-    judging_seconds: float
-    transfer_seconds: float
-
-    def lines(self) -> list[tuple[str, str]]:
-        """Return (what, state) for a screen."""
-        return [
-            ("weights in memory", size_text(self.weights)),
-            ("a batch in memory", f"about {size_text(self.batch)}"),
-            ("cache on disk", size_text(self.cache)),
-            ("start, figures, report", duration_text(self.start_seconds)),
-            ("records and labels", duration_text(self.record_seconds)),
-            ("reading the prompts", duration_text(self.reading_seconds)),
-            *(
-                [("of that, the random-weight control", duration_text(self.random_seconds))]
-                if self.random_seconds
-                else []
-            ),
-            *([("answering them", self.answering)] if self.answering else []),
-            ("probes, floors and controls", duration_text(self.probing_seconds)),
-            *([("verdicts", duration_text(self.judging_seconds))] if self.judging_seconds else []),
-            *([("transfer", duration_text(self.transfer_seconds))] if self.transfer_seconds else []),
-            ("together", duration_text(self.seconds)),
-        ]
-
-    @property
-    def answering(self) -> str:
-        """What the answers take, in words."""
-        return duration_text(self.answering_seconds) if self.answering_seconds else self.answers
-
-    @property
-    def seconds(self) -> float:
-        """All of a run with this model alone."""
-        own = (self.start_seconds, self.record_seconds, self.reading_seconds, self.answering_seconds)
-        return sum(own) + self.probing_seconds + self.judging_seconds + self.transfer_seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSize:
     """How many prompts a study has, and how long they are.
 
@@ -109,7 +60,8 @@ class PromptSize:
     n_text_tokens : the same in tokens; None where no tokenizer is at hand.
     n_template_tokens : what the chat template adds to each.
     n_shared_tokens : of these, what stands before every prompt alike: read once for the answers.
-    n_topics : topics, or categories of harm, that have as many prompts as the study asks for.
+    n_topics, n_sources : topics, or categories of harm, and sources that have as many prompts as the study
+        asks for.
     """
 
     n_prompts: int
@@ -118,6 +70,7 @@ class PromptSize:
     n_template_tokens: int = _TEMPLATE_TOKENS
     n_shared_tokens: int = 0
     n_topics: int = _CLASSES
+    n_sources: int = 1
 
     @property
     def n_tokens(self) -> float:
@@ -146,7 +99,8 @@ def forecast(
 
     Reading counts two operations per block parameter and token, twice where the random-weight control is on;
     answering reads the prompts once more, but for what they share, computes every new token, and reads the
-    weights once per step of a batch; the rest is the processor's (`step_seconds`). Tuning is not counted.
+    weights once per step of a batch; the rest is the processor's (`step_seconds`); a causal check is
+    read again under every change. Tuning is not counted.
     """
     passes = 2 if study.controls.random_model else 1
     reading = 2 * shape.n_block_parameters * size.n_tokens / (_SHARE_OF_PRODUCT * device.flops)
@@ -163,13 +117,17 @@ def forecast(
         answers=_answers_from(study),
         probing_seconds=probing_seconds(work, cpu),
         judging_seconds=judging_seconds(work, cpu),
+        across_seconds=across_seconds(work, cpu),
         transfer_seconds=transfer_seconds(work, cpu),
+        held_out_seconds=held_out_seconds(work, cpu),
+        causal_seconds=causal_passes(work) * (reading + cpu.pace * READING * size.n_prompts),
+        comparing_seconds=comparing_seconds(work, cpu),
     )
 
 
 def work_of(study: Study, shape: ModelShape, size: PromptSize) -> Work:
     """Return how much the processor has to do for one model of a study."""
-    contrasts = _contrasts(study, size)
+    contrasts, names = _contrasts(study, size), set(study.target_names)
     responses = study.responses
     n_answers = 0 if responses is None else size.n_prompts * (1 if responses.path else responses.samples)
     return Work(
@@ -183,7 +141,30 @@ def work_of(study: Study, shape: ModelShape, size: PromptSize) -> Work:
         n_contrasts=sum(contrasts),
         n_erased=sum(min(n, study.separation.erased_contrasts) for n in contrasts),
         has_transfer=bool(study.transfer) and "D" in study.target_names and size.n_topics > 1,
+        has_across=bool(study.separation.pairs) and {"D", "W"} <= names,
+        n_held_out=sum({"category": size.n_topics, "source": size.n_sources}[kind] for kind in study.hold_out)
+        if "D" in names
+        else 0,
+        n_changes=_changes(study, size),
+        n_other_models=len(study.models) - 1,
     )
+
+
+def _changes(study: Study, size: PromptSize) -> int:
+    """Return in how many ways each held-out prompt is read by the causal check: unchanged, and under every
+    direction at its own site, and once for each category's."""
+    if study.causal is None or not {"D", "R"} & set(study.target_names):
+        return 0
+    factors = [name for name in ("D", "R", "C") if name in study.target_names]
+    contrasts = {"C": size.n_topics}
+    per_site = [
+        1
+        + 3 * contrasts.get(name, 1)
+        + max(study.causal.permuted, contrasts.get(name, 1))
+        + study.causal.random
+        for name in factors
+    ]
+    return sum(per_site) + 1 + size.n_topics
 
 
 def _contrasts(study: Study, size: PromptSize) -> list[int]:
@@ -232,15 +213,6 @@ def shape_of(config: Any) -> ModelShape:
         n_layers=text.num_hidden_layers,
         d_model=text.hidden_size,
     )
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration as a person would say it."""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"
 
 
 def count_sites(study: Study, shape: ModelShape) -> int:

@@ -1,6 +1,6 @@
 """Seconds of the steps of a run that a processor takes, beside the model's own passes.
 
-Each constant was measured on one core of an AMD EPYC whose ``pace`` is 1 (benchmarks/results/growth.json: a
+Each constant was measured on one core of an AMD EPYC whose ``pace`` is 1 (benchmarks/results/scale.json: a
 planted model of 128 dimensions, prompts of 160 characters, 2,000 and 20,000 of them). Products of matrices
 are counted in operations, of which the machine says how many it does a second.
 """
@@ -12,7 +12,7 @@ from unsinter.studies.machine.device_speed import Device
 START = 26.0
 """Imports, the figures and the report: as long for a small study as for a large one."""
 
-_RECORD, _PASS = 1.1e-3, 0.7e-3
+_RECORD, READING = 1.1e-3, 0.7e-3
 """Of a prompt: read, grouped, rendered; and of a pass of it, what a model's arithmetic does not count."""
 
 _LABEL = 1.2e-3
@@ -50,6 +50,26 @@ _TRANSFER_PRODUCTS = 16.8
 """The same of a transfer matrix: .14 s at n = 2,000, d = 512, ten categories (results/transfer.json)."""
 
 
+_HELD_OUT, _HELD_OUT_TEXT = 7e-5, 6e-7
+"""With one source or category left out: of a prompt and site, and of a character of the prompts. This, causal
+checks and maps are coarser than what stands above: from how long these steps took beside the others in one
+run of two planted models with 500 prompts, on a busy machine."""
+
+_ACROSS, _ACROSS_PRODUCTS = 3.3e-4, 60.0
+"""The study over categories at a site: of a prompt, and in products; .3 s for some 900 prompts of 128
+dimensions, .89 s for 1,500 of 512 (results/across_categories.json)."""
+
+HELD_OUT_SHARE = 0.25
+"""Share of the prompts that is held out, where effects of a causal check are read."""
+
+_CHAINS = 1.0
+"""Passes of a causal check over a prompt and change, more where openings differ after a few tokens only."""
+
+_MAP, _MAP_ROW, _MAP_PRODUCTS = 0.02, 3e-4, 60.0
+"""A map from one model's activations to another's with its shuffled pairings: of itself, of a prompt, in
+products."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """How much a study asks of the processor.
@@ -61,6 +81,9 @@ class Work:
     n_answers : that are labelled.
     n_sites, n_targets, n_contrasts : layers and positions, targets, and pairs of classes that get a verdict.
     n_erased : contrasts that erasure is tried on.
+    n_held_out : sources and categories that are left out in turn.
+    n_changes : in how many ways a causal check reads each held-out prompt.
+    n_other_models : that read the same prompts.
     """
 
     n_prompts: int
@@ -73,23 +96,31 @@ class Work:
     n_contrasts: int
     n_erased: int
     has_transfer: bool
+    has_across: bool = False
+    n_held_out: int = 0
+    n_changes: int = 0
+    n_other_models: int = 0
 
     @property
     def product(self) -> float:
         """Operations of one product of all rows with as many as span them."""
         return float(min(self.n_prompts, self.d_model)) * self.n_prompts * self.d_model
 
+    def grid_products(self, n_targets: int) -> float:
+        """Return operations of logistic fits with every penalty at one site: Gram matrix, its eigenvectors,
+        and some tens of products with the reduced rows per target."""
+        rows, width = min(self.n_prompts, self.d_model), max(self.n_prompts, self.d_model)
+        return float(2 * rows**2 * width + 10 * rows**3 + n_targets * 4000 * rows * self.n_prompts)
+
 
 def record_seconds(work: Work, cpu: Device) -> float:
     """Return what prompts and answers take, read, rendered and labelled."""
-    return cpu.pace * (work.n_prompts * (_RECORD + work.n_passes * _PASS) + work.n_answers * _LABEL)
+    return cpu.pace * (work.n_prompts * (_RECORD + work.n_passes * READING) + work.n_answers * _LABEL)
 
 
 def probing_seconds(work: Work, cpu: Device) -> float:
     """Return what floors, probes, controls and intervals of all targets take; tuning is not counted."""
-    rows, width = min(work.n_prompts, work.d_model), max(work.n_prompts, work.d_model)
-    # Gram matrix, its eigenvectors, and some tens of products with the reduced rows per target.
-    per_site = 2 * rows**2 * width + 10 * rows**3 + work.n_targets * 4000 * rows * work.n_prompts
+    per_site = work.grid_products(work.n_targets)
     probes = work.n_sites * (1 + (work.n_passes - 1) * _BARE_PROBE)
     paced = _TARGET + work.n_characters * _FLOOR + work.n_prompts * probes * _PROBE
     return work.n_passes * work.n_sites * per_site / cpu.flops + cpu.pace * work.n_targets * paced
@@ -116,3 +147,28 @@ def transfer_seconds(work: Work, cpu: Device) -> float:
         return 0.0
     paced = work.n_sites * work.n_prompts * _MATRIX
     return work.n_sites * _TRANSFER_PRODUCTS * work.product / cpu.flops + cpu.pace * paced
+
+
+def held_out_seconds(work: Work, cpu: Device) -> float:
+    """Return what probes and words take with each source and category left out in turn."""
+    paced = work.n_sites * work.n_prompts * _HELD_OUT + work.n_characters * _HELD_OUT_TEXT
+    operations = work.n_sites * work.grid_products(1)
+    return work.n_held_out * (operations / cpu.flops + cpu.pace * paced)
+
+
+def across_seconds(work: Work, cpu: Device) -> float:
+    """Return what the study over categories takes, at the two sites that it reads."""
+    if not work.has_across:
+        return 0.0
+    return 2 * (_ACROSS_PRODUCTS * work.product / cpu.flops + cpu.pace * work.n_prompts * _ACROSS)
+
+
+def causal_passes(work: Work) -> float:
+    """Return how often a causal check reads as many tokens as the study has."""
+    return HELD_OUT_SHARE * _CHAINS * work.n_changes
+
+
+def comparing_seconds(work: Work, cpu: Device) -> float:
+    """Return what the maps from this model's activations to those of the others take, of every target."""
+    n_maps = work.n_other_models * work.n_targets
+    return n_maps * (_MAP_PRODUCTS * work.product / cpu.flops + cpu.pace * (_MAP + work.n_prompts * _MAP_ROW))

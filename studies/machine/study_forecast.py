@@ -1,7 +1,7 @@
 """What each model of a study would take here, from its config alone: no weights are read."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +15,8 @@ from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.load import read_study_prompts
 from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.machine.device_speed import Device, measure_device, measure_pace
-from unsinter.studies.machine.forecast import Forecast, ModelShape, PromptSize, forecast, shape_of
+from unsinter.studies.machine.forecast import ModelShape, PromptSize, forecast, shape_of
+from unsinter.studies.machine.predicted import Forecast
 from unsinter.studies.study.built_in_targets import topic_of
 from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.sections import ModelSource
@@ -56,6 +57,7 @@ def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[M
     prompts = read_study_prompts(study.prompts, seed=study.seed)
     cpu = replace(measure_device(torch.float32, device="cpu"), pace=measure_pace())
     n_topics = count_topics(prompts, study.min_groups)
+    n_sources = _n_frequent((prompt.source for prompt in prompts), study.min_groups)
     for source in study.models:
         if source.activations is not None:
             continue
@@ -69,7 +71,8 @@ def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[M
             batch=batch_bytes(config.get_text_config().to_dict(), item=_ITEM[dtype]),
             activation=_ITEM[dtype],
         )
-        size = replace(prompt_size(source, [prompt.prompt for prompt in prompts]), n_topics=n_topics)
+        own = prompt_size(source, [prompt.prompt for prompt in prompts])
+        size = replace(own, n_topics=n_topics, n_sources=n_sources)
         if n_prompts is not None:
             size = size.scaled_to(n_prompts)
         yield ModelForecast(
@@ -85,7 +88,12 @@ def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[M
 
 def count_topics(prompts: Sequence[PromptRecord], least: int) -> int:
     """Return how many topics have as many prompts as a class needs groups."""
-    return sum(n >= least for topic, n in Counter(map(topic_of, prompts)).items() if topic)
+    return _n_frequent(map(topic_of, prompts), least)
+
+
+def _n_frequent(values: Iterable[str | None], least: int) -> int:
+    """Return how many values stand at least so many times; what has no name does not count."""
+    return sum(n >= least for value, n in Counter(values).items() if value)
 
 
 def weight_bytes(source: ModelSource, shape: ModelShape, dtype: str) -> int:

@@ -19,10 +19,9 @@ from unsinter.studies.figures.transfer_matrix import transfer_maps
 from unsinter.studies.figures.verdict_text import chosen_site, summary_rows
 from unsinter.studies.figures.verdicts import verdict_maps
 from unsinter.studies.report.answers.answer_lines import answer_lines
-from unsinter.studies.report.evidence.cached_activations import Activations, read_cached, read_kept
+from unsinter.studies.report.evidence.cached_activations import KEPT, Activations, read_cached, read_kept
 from unsinter.studies.report.evidence.run_data import TABLES, ReportError, RunEvidence, read_evidence
 from unsinter.studies.tables.matrix_cells import matrices_in_words, matrix_cells, matrix_words
-from unsinter.studies.tables.prompt_columns import KEPT_ROWS, PROMPTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +98,9 @@ class Run:
         ------
         ReportError : the run is of an earlier version, which kept no prompts, or a file is damaged.
         """
-        prompts = read_kept(self.folder, "prompts", PROMPTS)
-        labels = read_kept(self.folder, "rows", KEPT_ROWS).drop(columns="row")
-        table = labels.merge(prompts, on="id", how="left", validate="many_to_one")
-        first = ["model", *PROMPTS]
+        prompts, labels = (read_kept(self.folder, name) for name in KEPT)
+        table = labels.drop(columns="row").merge(prompts, on="id", how="left", validate="many_to_one")
+        first = ["model", *KEPT["prompts"]]
         return table[[*first, *(name for name in table if name not in first)]]
 
     def transfer(
@@ -138,10 +136,12 @@ class Run:
 
         Raises
         ------
-        ReportError : no table of a run is called so.
+        ReportError : no table of a run is called so, or an earlier version of the run did not keep it.
         """
+        if name in KEPT:
+            return read_kept(self.folder, name)
         if name not in TABLES:
-            raise ReportError(f"a run has no table {name!r}; it has {', '.join(TABLES)}.")
+            raise ReportError(f"a run has no table {name!r}; it has {', '.join((*TABLES, *KEPT))}.")
         return self.evidence[name].copy()
 
     def probe(self, target: str, *, model: str | None = None, tuned: bool = False) -> ProbeWeights:
@@ -183,7 +183,7 @@ class Run:
         CacheError : a file of the cache is damaged or cannot be read.
         """
         name = self._one_model(model)
-        rows = read_kept(self.folder, "rows", KEPT_ROWS)
+        rows = read_kept(self.folder, "rows")
         return read_cached(
             self.folder,
             rows[rows["model"] == name],

@@ -16,11 +16,11 @@ from unsinter.studies.separation.inputs.study_pairs import PairContrast, study_p
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.judge import judge_pairs
 from unsinter.studies.separation.site.obstacles import find_obstacle
-from unsinter.studies.separation.supporting.site_evidence import SiteEvidence, site_evidence
+from unsinter.studies.separation.supporting.site_evidence import EVIDENCE_PARTS, SiteEvidence, site_evidence
 from unsinter.studies.separation.verdict_rows import verdict_rows
 from unsinter.studies.store.step_store import StepStore
 from unsinter.studies.study.file import Study
-from unsinter.studies.study.run_options import Settings, counted
+from unsinter.studies.study.run_options import Settings, StepCount, parts_counted
 
 
 def separate_factors(
@@ -94,11 +94,16 @@ def _table(
     more: dict[tuple[int, int, str], SiteEvidence] = {}
     looked_at = _looked_at(contrasts, rule, study.separation.erased_contrasts)
     erased = looked_at if chosen else []
-    for place in counted(erased, settings.progress, f"{outcome.name}: erasure", len(erased)):
+    step = f"{outcome.name}: erasure"
+    count = StepCount(progress=settings.progress, step=step, total=len(erased) * EVIDENCE_PARTS)
+    for number, place in enumerate(erased):
+        count.reach(number * EVIDENCE_PARTS)
         site = chosen[contrasts[place].letters[0]]
         other = next((p for p in study.positions if p != site[1]), None)
         elsewhere = None if other is None else read(site[0], other)
-        more[place, *site] = site_evidence(read(*site), elsewhere, pairs[place], rule)
+        with parts_counted(count.one):
+            more[place, *site] = site_evidence(read(*site), elsewhere, pairs[place], rule)
+    count.end()
     rows: list[dict[str, Any]] = verdict_rows(contrasts, verdicts, more)
     return pd.DataFrame([{"model": outcome.name, **row} for row in rows])
 

@@ -47,7 +47,8 @@ def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprin
     for outcome in outcomes:
         if server := outcome.answers.get("server"):
             folder.log("answers of a server", of=outcome.name, **server)
-    crossed = compare_models(outcomes, study, dataset, StepStore(folder=settings.folder / "steps"))
+    store = StepStore(folder=settings.folder / "steps")
+    crossed = compare_models(outcomes, study, dataset, store, progress=progress)
     tables = collect_tables(outcomes, crossed)
     if "verdicts" in tables:
         tables["verdicts"] = with_used(tables["verdicts"], tables.get("causal"))

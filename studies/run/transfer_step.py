@@ -17,7 +17,7 @@ from unsinter.studies.run.step_kinds import CROSS_MODEL, HELD_OUT, TRANSFER
 from unsinter.studies.store.site_weights import read_weights
 from unsinter.studies.store.step_store import Step, StepKind, StepStore
 from unsinter.studies.study.file import Study
-from unsinter.studies.study.run_options import Settings
+from unsinter.studies.study.run_options import Progress, Settings, StepCount, parts_counted, silent
 from unsinter.studies.transfer import (
     HoldOutSettings,
     Kind,
@@ -143,7 +143,12 @@ def _hold_out(
 
 
 def compare_models(
-    outcomes: Sequence[ModelOutcome], study: Study, dataset: Dataset, store: StepStore
+    outcomes: Sequence[ModelOutcome],
+    study: Study,
+    dataset: Dataset,
+    store: StepStore,
+    *,
+    progress: Progress = silent,
 ) -> Step | None:
     """Return the step of probes read across models; None where fewer than two models share a target."""
     shared = {name for name in study.target_names if sum(name in o.steps for o in outcomes) > 1}
@@ -164,13 +169,24 @@ def compare_models(
         CROSS_MODEL,
         "cross-model",
         parts,
-        lambda: cross_model_table(
+        lambda: _crossed(pairs, study, dataset, progress),
+    )
+
+
+def _crossed(
+    pairs: Sequence[tuple[ModelOutcome, str]], study: Study, dataset: Dataset, progress: Progress
+) -> pd.DataFrame:
+    n_maps = sum(o.name != other.name and name == its for o, name in pairs for other, its in pairs)
+    count = StepCount(progress=progress, step="probes across models", total=n_maps)
+    with parts_counted(count.one):
+        table = cross_model_table(
             [_side(o, name) for o, name in pairs],
             SplitPrompts(ids=dataset.ids, groups=dataset.groups, is_test=dataset.is_test),
             bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
             inner_folds=study.inner_folds,
-        ),
-    )
+        )
+    count.end()
+    return table
 
 
 def _side(outcome: ModelOutcome, name: str) -> ModelSide:

@@ -161,5 +161,6 @@ def _inspect() -> Any:
         return import_module("inspect_ai.scorer")
     except ImportError as error:
         raise ProbeFileError(
-            f"a scorer for Inspect needs {error.name}; run: pip install 'unsinter[inspect]'."
+            f"a scorer for Inspect needs {error.name}; run: pip install '.[inspect]' in unsinter's "
+            "repository."
         ) from error

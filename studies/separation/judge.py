@@ -1,6 +1,6 @@
 """The verdict on pairs of factors at every site: fitted once per site, bands over all of them together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,9 +14,15 @@ from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.pair_inputs import activation_matrix
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.site.evidence import site_evidence_bands
-from unsinter.studies.separation.site.fit_rows import RowFamily, family_text, make_families, n_text_fits
+from unsinter.studies.separation.site.fit_rows import (
+    RowFamily,
+    by_rows,
+    family_text,
+    make_families,
+    n_text_fits,
+)
 from unsinter.studies.separation.site.obstacles import find_obstacle
-from unsinter.studies.separation.site.site_fit import FamilyFit, fit_family, row_order
+from unsinter.studies.separation.site.site_fit import FamilyFit, fit_family, n_fit_parts, row_order
 from unsinter.studies.separation.verdict.rule import (
     PLACES,
     LabelQuality,
@@ -24,7 +30,7 @@ from unsinter.studies.separation.verdict.rule import (
 )
 from unsinter.studies.separation.verdict.settles import settled_by
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
-from unsinter.studies.study.run_options import Progress, StepCount, counted, silent
+from unsinter.studies.study.run_options import Progress, StepCount, parts_counted, silent
 from unsinter.studies.workers.spread import spread_sites
 
 
@@ -63,19 +69,21 @@ def judge_pairs(
     Parameters
     ----------
     read : layer and position to X (n, d), rows as in the pairs.
-    progress : of the sites that are fitted ("verdicts"), of the fits of texts ("texts of pairs"), and of the
-        sites whose absences are tested ("absences").
+    progress : of the parts of the sites' fits ("verdicts"; a site's at once where other processes fit), of
+        the fits of texts ("texts of pairs"), and of the sites whose absences are tested ("absences").
 
     Raises
     ------
     ValueError : activations of another length than the pairs, not a matrix, or with NaN or inf.
     """
-    progress("verdicts", 0, len(sites))
     obstacles = [find_obstacle(pair, rule) for pair in pairs]
+    # A site of many rows takes minutes, so that the parts of its fits are counted.
+    n_parts = max(len(by_rows(pairs, obstacles)), 1) * n_fit_parts(rule)
+    count = StepCount(progress=progress, step="verdicts", total=len(sites) * n_parts)
     families = _ordered(read, sites, make_families(pairs, obstacles, rule), rule)
     shared = (len(pairs[0].z), families, rule)
     jobs = spread_sites(_fit_site, read, ([site] for site in sites), shared=shared, n_jobs=n_jobs)
-    fitted = list(counted(jobs, progress, "verdicts", len(sites)))
+    fitted = _counted(jobs, count, n_parts)
     # A pair without an obstacle is in a family, and gets its verdicts there.
     verdicts = [
         [_undetermined(pair, site, obstacle) for site in sites] if obstacle else []
@@ -120,6 +128,17 @@ def _ordered(
             if (order := row_order(X[family.rows])) is not None:
                 ordered[number] = waiting.pop(number).ordered(order, rule)
     return [ordered.get(number, family) for number, family in enumerate(families)]
+
+
+def _counted(jobs: Iterator[list[FamilyFit]], count: StepCount, n_parts: int) -> list[list[FamilyFit]]:
+    """Return what each site gives, with its parts counted where they are done here, else when it is there."""
+    fitted = []
+    with parts_counted(count.one):
+        for at_site in jobs:
+            fitted.append(at_site)
+            count.reach(len(fitted) * n_parts)
+    count.end()
+    return fitted
 
 
 def _fit_site(

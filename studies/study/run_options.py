@@ -1,6 +1,8 @@
 """What a run is told that cannot change a number."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -44,6 +46,12 @@ class StepCount:
         if self.done < self.total:
             self._report(self.done)
 
+    def reach(self, done: int) -> None:
+        """Note that so many parts are done, where it is more than were noted."""
+        if self.done < done < self.total:
+            self.done = done
+            self._report(done)
+
     def end(self) -> None:
         """Note that the step is over, however many parts it had."""
         self._report(self.total)
@@ -60,6 +68,24 @@ def counted(items: Iterable[T], progress: Progress, step: str, total: int) -> It
         yield item
         count.one()
     count.end()
+
+
+_COUNT: ContextVar[Callable[[], None]] = ContextVar("count", default=nothing)
+
+
+@contextmanager
+def parts_counted(count: Callable[[], None]) -> Iterator[None]:
+    """Let ``count`` be called for each part that work inside the block has done, in this process."""
+    token = _COUNT.set(count)
+    try:
+        yield
+    finally:
+        _COUNT.reset(token)
+
+
+def part_done() -> None:
+    """Note, from deep inside long work, that a part of it is done; nothing happens where nobody counts."""
+    _COUNT.get()()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,12 +33,12 @@ def check_tracker(name: str, folder: Path) -> None:
             import_module(TRACKERS[name])
     except ModuleNotFoundError as error:
         raise StudyError(
-            f"--track {name} needs {error.name}; run: pip install 'unsinter[{name}]'."
+            f"--track {name} needs {error.name}; run: pip install '.[{name}]' in unsinter's repository."
         ) from error
     except Exception as error:  # packages fail at import in every way
         raise StudyError(
             f"--track {name}: its package cannot be imported ({type(error).__name__}: {one_line(error)}); "
-            f"run: pip install --upgrade 'unsinter[{name}]'."
+            f"run: pip install --upgrade '.[{name}]' in unsinter's repository."
         ) from error
     if (place := _local_folder(name)) is not None and _is_inside(place, folder):
         raise StudyError(

@@ -18,6 +18,7 @@ from unsinter.studies.data.sites import Site
 from unsinter.studies.data.splits import outer_split
 from unsinter.studies.data.targets import Target
 from unsinter.studies.probing.types import score
+from unsinter.studies.study.run_options import part_done
 from unsinter.studies.tables.transfer_columns import CROSS_MODEL
 from unsinter.studies.transfer.plans import Labels, RowIndex
 
@@ -95,6 +96,7 @@ def cross_model_table(
             | {"r2": pairs.r2(start.X[test], end.X[test]), "penalty": pairs.penalty}
             | {"n_train": len(train), "n_test": len(test)}
         )
+        part_done()
     return pd.DataFrame(rows, columns=list(CROSS_MODEL))
 
 

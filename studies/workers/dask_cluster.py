@@ -1,9 +1,9 @@
 """The workers of a Dask scheduler: jobs are done anew where a worker was lost, and errors are one line."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, TypeVar
@@ -22,6 +22,12 @@ T = TypeVar("T")
 
 _REACH, _EVERY = 10.0, 1.0
 """Seconds for a connection, and between two looks at the workers."""
+
+_ANSWER = 60.0
+"""Seconds in which a scheduler or a worker answers: one that is stopped, or cut off, never does."""
+
+_LEAVE = 5.0
+"""Seconds for taking leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class DaskWorkers:
     def n_workers(self, n_jobs: int) -> int:
         """Return how many workers the scheduler has now."""
         with _loss_in_a_line():
-            return max(1, len(self.client.nthreads()))
+            return max(1, len(_threads(self.client)))
 
     def _submit(self, *call: Any) -> Any:
         with _loss_in_a_line():
@@ -62,10 +68,21 @@ class DaskWorkers:
         """Return what a job returned, or raise what it raised."""
         from distributed import KilledWorker
 
-        with _loss_in_a_line():
-            self._wait(future)
-            if future.cancelled():
-                raise CancelledError
+        limits = [_REACH, _ANSWER]
+        while True:
+            with _loss_in_a_line():
+                self._wait(future)
+                if future.cancelled():
+                    raise CancelledError
+                if future.status != "finished":
+                    break
+                try:
+                    return future.result(timeout=limits[0])
+                except TimeoutError:
+                    # Done no longer: the worker that held the result is gone, and the job is done again.
+                    if future.done() and not limits[1:]:
+                        raise
+                    limits = limits[-1:] if future.done() else limits
         try:
             return future.result()
         except KilledWorker as error:
@@ -83,7 +100,7 @@ class DaskWorkers:
             try:
                 wait(future, timeout=_EVERY)  # type: ignore[no-untyped-call, unused-ignore]
             except TimeoutError:
-                latest = monotonic() if self.client.nthreads() else latest
+                latest = monotonic() if _threads(self.client) else latest
                 if monotonic() - latest > PATIENCE:
                     raise WorkersError(
                         f"the scheduler of Dask has had no worker for {PATIENCE:.0f} seconds; start some "
@@ -105,8 +122,8 @@ def dask_workers(address: str) -> Iterator[DaskWorkers]:
         from distributed import Client
     except ImportError as error:
         raise WorkersError(
-            "--backend dask needs distributed, which is not installed; pip install 'unsinter[dask]' here and "
-            "on every node."
+            "--backend dask needs distributed, which is not installed; pip install '.[dask]' in unsinter's "
+            "repository, here and on every node."
         ) from error
     # It speaks of lost connections with tracebacks, and of matrices in jobs; the first ends here in a line.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
@@ -118,14 +135,24 @@ def dask_workers(address: str) -> Iterator[DaskWorkers]:
                 f"no scheduler of Dask answers at {address} ({one_line(error)[:200]}); start one there with "
                 "`dask scheduler`."
             ) from error
-        with client:
-            _refuse_other_workers(client, address)
+        try:
+            with _loss_in_a_line():
+                _refuse_other_workers(client, address)
             yield DaskWorkers(client)
+        finally:
+            with suppress(OSError, RuntimeError):  # gone, or it does not answer: there is no leave to take
+                client.close(timeout=_LEAVE)
+
+
+def _threads(client: Any) -> Mapping[str, int]:
+    """Return the threads of each worker, by address; TimeoutError where the scheduler does not answer."""
+    threads: Mapping[str, int] = client.nthreads(callback_timeout=_ANSWER)
+    return threads
 
 
 def _refuse_other_workers(client: Any, address: str) -> None:
     """Ask every worker for its versions and threads; one that does not fit is refused by its address."""
-    threads = client.nthreads()
+    threads = _threads(client)
     if not threads:
         raise WorkersError(
             f"the scheduler of Dask at {address} has no worker; start some with `dask worker {address} "
@@ -138,11 +165,27 @@ def _refuse_other_workers(client: Any, address: str) -> None:
                 f"start workers with one each: `dask worker {address} --nthreads 1 --nworkers {number}`."
             )
     ours = library_and_python()
-    for node, theirs in client.run(described_by_value(), on_error="return").items():
-        if isinstance(theirs, BaseException):
-            raise WorkersError(f"worker {node} of Dask cannot run unsinter: {one_line(theirs)[-300:]}")
+    for node in threads:
+        theirs = _description(client, node)
         if theirs != ours:
             raise WorkersError(other_version(node, theirs, ours))
+
+
+def _description(client: Any, node: str) -> str:
+    """Return both versions of a worker, which it says between its jobs and beside them."""
+    # As `client.run`, which has no limit of time.
+    question = client._run, described_by_value()
+    try:
+        answers = client.sync(*question, workers=[node], on_error="return", callback_timeout=_ANSWER)
+    except TimeoutError as error:
+        raise WorkersError(
+            f"worker {node} of Dask has not answered for {_ANSWER:.0f} seconds: it is stopped or cut off; "
+            "end it, and run again."
+        ) from error
+    answer = answers.get(node, "it is gone")
+    if isinstance(answer, BaseException):
+        raise WorkersError(f"worker {node} of Dask cannot run unsinter: {one_line(answer)[-300:]}")
+    return str(answer)
 
 
 def _same(work: Work) -> Work:
@@ -154,6 +197,11 @@ def _loss_in_a_line() -> Iterator[None]:
     """Raise WorkersError where the scheduler does not answer any more; no code of a job runs in the block."""
     try:
         yield
+    except TimeoutError as error:
+        raise WorkersError(
+            f"the scheduler of Dask has not answered for {_ANSWER:.0f} seconds, or a worker that holds a "
+            f"result: it is stopped, cut off or out of memory; start it and its workers anew; {KEPT}."
+        ) from error
     except (CancelledError, OSError, RuntimeError) as error:
         raise WorkersError(
             f"the scheduler of Dask is gone, or the connection to it; start it and its workers; {KEPT}."

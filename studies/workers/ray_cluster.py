@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any, TypeVar
 
 from unsinter.studies.workers.errors import WorkersError
-from unsinter.studies.workers.jobs import PATIENCE, in_order, run_job
+from unsinter.studies.workers.jobs import KEPT, PATIENCE, in_order, run_job
 from unsinter.studies.workers.ray_words import plain_losses
 from unsinter.studies.workers.versions import library_version
 
@@ -17,6 +20,9 @@ TRIES = 4
 """How often a piece of work is begun anew after its worker was lost."""
 
 _EVERY = 1.0
+
+_HEAD = 20.0
+"""Seconds in which the head of a cluster answers. After a minute Ray would end this process, in its words."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +37,8 @@ class RayCluster:
     ray: Any
     gpus: int
     is_local: bool = field(default=False, init=False)
+    is_lost: bool = field(default=False, init=False)
+    """Whether the head is gone."""
 
     def spread(
         self, call: Callable[..., T], jobs: Iterable[Sequence[Any]], *, shared: Sequence[Any], n_jobs: int
@@ -48,12 +56,16 @@ class RayCluster:
             submit=lambda job: task.remote(work, job),
             result=self._result,
             n_workers=lambda: self.n_workers(n_jobs),
-            forget=lambda reference: self.ray.cancel(reference, force=True),
+            forget=self._forget,
         )
 
     def n_workers(self, n_jobs: int) -> int:
         """Return the CPUs of the cluster as it is now."""
-        return max(1, int(self.ray.cluster_resources().get("CPU", 0)))
+        return max(1, int(self._answered(self.ray.cluster_resources).get("CPU", 0)))
+
+    def _forget(self, reference: Any) -> None:
+        if not self.is_lost:
+            self.ray.cancel(reference, force=True)
 
     def _result(self, reference: Any) -> Any:
         lack = Lack(self, cpus=1, gpus=0)
@@ -62,9 +74,36 @@ class RayCluster:
                 lack.refuse_if_long(_EVERY)
             return self.ray.get(reference)
 
+    def check_head(self) -> None:
+        """Raise WorkersError where the head of the cluster does not answer any more."""
+        self.nodes()
+
     def nodes(self) -> list[dict[str, Any]]:
         """Return the nodes that are there."""
-        return [node for node in self.ray.nodes() if node["Alive"]]
+        return [node for node in self._answered(self.ray.nodes) if node["Alive"]]
+
+    def _answered(self, question: Callable[[], T]) -> T:
+        """Return what the head says; one that is gone, or stopped, is waited for in another thread.
+
+        Raises
+        ------
+        WorkersError : it does not answer.
+        """
+        answers: Queue[T] = Queue()
+
+        def ask() -> None:
+            with suppress(Exception):  # Ray gave the head up: no answer either
+                answers.put(question())
+
+        Thread(target=ask, daemon=True).start()
+        try:
+            return answers.get(timeout=_HEAD)
+        except Empty as error:
+            self.is_lost = True
+            raise WorkersError(
+                f"the head of the Ray cluster has not answered for {_HEAD:.0f} seconds: it is gone, stopped "
+                f"or cut off; start the cluster anew; {KEPT}."
+            ) from error
 
 
 @dataclass(slots=True)

@@ -1,11 +1,13 @@
 """From an address to a Ray cluster that has what a study needs, or to one line that says what is amiss."""
 
+import atexit
 import os
 import platform
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
+from threading import Thread
 from typing import Any
 
 from unsinter.cache.errors import one_line
@@ -13,8 +15,8 @@ from unsinter.studies.workers.errors import WorkersError
 from unsinter.studies.workers.ray_cluster import TRIES, RayCluster
 from unsinter.studies.workers.versions import described_by_value, library_and_python, other_version
 
-_REACH, _ANSWER = 10.0, 120.0
-"""Seconds for a connection, and for a node to say what it has."""
+_REACH, _ANSWER, _LEAVE = 10.0, 120.0, 10.0
+"""Seconds for a connection, for a node to say what it has, and to take leave of a head that is gone."""
 
 
 @contextmanager
@@ -42,13 +44,20 @@ def connected(address: str | None, *, gpus: int | None = None) -> Iterator[RayCl
         )
     except Exception as error:
         raise WorkersError(_not_connected(address, error)) from error
+    cluster = None
     try:
         cluster = RayCluster(ray=ray, gpus=0)
         cluster.gpus = _gpus(cluster, gpus)
         _refuse_other_nodes(cluster)
         yield cluster
     finally:
-        ray.shutdown()
+        if cluster is not None and cluster.is_lost:  # leave of a head that is gone may never end
+            leaving = Thread(target=ray.shutdown, daemon=True)
+            leaving.start()
+            leaving.join(_LEAVE)
+            atexit.unregister(ray.shutdown)
+        else:
+            ray.shutdown()
 
 
 def _library() -> Any:
@@ -59,8 +68,8 @@ def _library() -> Any:
         import ray
     except ImportError as error:
         raise WorkersError(
-            "--backend ray needs Ray, which is not installed; pip install 'unsinter[ray]' here and on "
-            "every node."
+            "--backend ray needs Ray, which is not installed; pip install '.[ray]' in unsinter's "
+            "repository, here and on every node."
         ) from error
     return ray
 

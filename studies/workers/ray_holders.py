@@ -81,6 +81,7 @@ class Holders:
                     holder = idle.pop()
                     self.working[holder.work.remote(parts[place])] = holder, place
                 done, _ = ray.wait([*self.working, *self.starting], num_returns=1, timeout=_EVERY)
+                self.cluster.check_head()
                 if not self.working:
                     passed = 0.0 if done else _EVERY
                     lack.refuse_if_long(passed)
@@ -91,7 +92,8 @@ class Holders:
                     else:
                         yield from self._finished(reference, waiting, idle, work)
         finally:
-            for holder in (*idle, *self.starting.values(), *(holder for holder, _ in self.working.values())):
+            left = (*idle, *self.starting.values(), *(holder for holder, _ in self.working.values()))
+            for holder in () if self.cluster.is_lost else left:
                 ray.kill(holder)
 
     def _start(self, work: Any) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from unsinter.studies.machine.accelerators import REACHED, read_fleet
 from unsinter.studies.machine.fleet_forecast import fleet_lines
 from unsinter.studies.machine.forecast import forecast
+from unsinter.studies.machine.sizes import count_text
 from unsinter.studies.machine.study_forecast import model_forecasts
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.sections import ModelSource
@@ -26,12 +27,19 @@ def forecast_study(
 
     Raises
     ------
-    StudyError : the study cannot be read, a model's config cannot, or devices are not known.
+    StudyError : the study cannot be read, a model's config cannot, devices are not known, or ``n_prompts``
+        are named for saved activations.
     """
     fleet = None if devices is None else read_fleet(devices)
     if n_prompts is not None and not 1 <= n_prompts <= _MOST_PROMPTS:
         raise StudyError(f"--prompts must be from 1 to {_MOST_PROMPTS:,}, got {n_prompts:,}.")
     study = load_study(path, overrides=overrides)
+    saved = [source.name for source in study.models if source.activations is not None]
+    if n_prompts is not None and saved:
+        raise StudyError(
+            f"--prompts {n_prompts:,} cannot be predicted for {', '.join(saved)}: saved activations have the "
+            "rows that their files hold; leave it out, or name a study whose models are loaded."
+        )
     models = model_forecasts(study, n_prompts=n_prompts)
     tables: list[Table] = []
     for source in study.models:
@@ -41,7 +49,7 @@ def forecast_study(
         model = next(models)
         n, name = model.size.n_prompts, f"{study.name} on {source.name}"
         title = (
-            f"{name}: {model.shape.n_parameters / 1e9:.2f} B parameters in {_format(source, model.dtype)}, "
+            f"{name}: {count_text(model.shape.n_parameters)} parameters in {_format(source, model.dtype)}, "
             f"{n:,} prompts; {model.device.name} measured at {model.device.flops / 1e12:.2g} TFLOP/s"
         )
         tables.append((title, _COLUMNS, model.forecast.lines()))

@@ -201,7 +201,8 @@ def _proxy(url: str) -> BaseStorage:
         return open_grpc(url)
     except ImportError as error:
         raise TuningError(
-            f"--storage {shown_url(url)} needs grpcio, which is not installed: pip install 'unsinter[grpc]'."
+            f"--storage {shown_url(url)} needs grpcio, which is not installed: pip install '.[grpc]' in "
+            "unsinter's repository."
         ) from error
     except ConnectionError as error:
         raise TuningError(
@@ -220,7 +221,7 @@ def _database(url: str) -> BaseStorage:
         except ImportError as error:
             raise TuningError(
                 f"--storage {shown_url(url)} needs a database driver that is not installed "
-                f"({one_line(error)}); for PostgreSQL: pip install 'unsinter[postgres]'."
+                f"({one_line(error)}); for PostgreSQL: pip install '.[postgres]' in unsinter's repository."
             ) from error
         except (SQLAlchemyError, ValueError, RuntimeError) as error:
             # Processes that open an empty database at once make its tables twice: all but one are told so.

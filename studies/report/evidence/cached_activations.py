@@ -1,6 +1,5 @@
 """What a run keeps of its prompts, and the activations that it left in the cache: no model is loaded."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from unsinter.cache.lookup import find_store
 from unsinter.studies.report.evidence.run_data import ReportError
+from unsinter.studies.tables.prompt_columns import KEPT_ROWS, PROMPTS
 from unsinter.studies.tables.read import RunReader
 
 
@@ -23,14 +23,18 @@ class Activations(NamedTuple):
     """(n_prompts, d_model) the residual stream, in the model's own units."""
 
 
-def read_kept(run: Path, name: str, columns: Collection[str]) -> pd.DataFrame:
+KEPT = {"prompts": PROMPTS, "rows": KEPT_ROWS}
+"""Tables that no report is made of, with the columns that each must have."""
+
+
+def read_kept(run: Path, name: str) -> pd.DataFrame:
     """Return a table of a run that its report does without, such as ``prompts``.
 
     Raises
     ------
     ReportError : the run is of a version that did not write it, or the file is damaged.
     """
-    table = RunReader.open(run, error=ReportError).table(name, columns=columns)
+    table = RunReader.open(run, error=ReportError).table(name, columns=KEPT[name])
     if table is None:
         raise ReportError(
             f"{run} has no {name}.parquet (an earlier version wrote the run); run its study again."

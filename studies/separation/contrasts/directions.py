@@ -14,6 +14,7 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.probes.shrunk_covariance import ShrunkCovariance, fold_covariances
 from unsinter.studies.separation.contrasts.cell_means import PROBES, CellMeans
 from unsinter.studies.separation.contrasts.comparison import Comparison
+from unsinter.studies.study.run_options import part_done
 
 _LEAST = 0.05
 """Of one minus a leverage: no row's pull is blown up further than this allows."""
@@ -67,7 +68,7 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
     strata add up), so that what category alone explains is in neither means nor metric. A score is in
     standard deviations within a cell, measured from the middle of the four cells.
 
-    A site costs one factorisation per fold; all designs are solved together.
+    A site costs one factorisation per fold; all designs are solved together. Each fold is noted as a part.
 
     Parameters
     ----------
@@ -109,6 +110,7 @@ def cross_fitted(X: FloatArray, designs: Sequence[Design], folds: NDArray[np.int
             for column, (fit, place, means, direction) in enumerate(wanted):
                 pull = means.pull(direction, along[:, column], turned[column]) / damping
                 fit.pull[place, kept] += pull.numpy()
+        part_done()
     return fits
 
 

@@ -26,6 +26,7 @@ from unsinter.studies.separation.effects.residual_metric import (
     residual_moments,
 )
 from unsinter.studies.separation.effects.unit_pairs import square_sums
+from unsinter.studies.study.run_options import part_done
 
 FORMS = ("first", "second", "inner", "mixed", "like", "interaction")
 """The numbers of one design: squared lengths of both effects and their inner product, squared distances of
@@ -36,6 +37,9 @@ _ONE, _OTHER = [0, 1, 0, 2, 3, 4], [0, 1, 1, 2, 3, 4]
 
 _INNER = FORMS.index("inner")
 """The form of two different contrasts."""
+
+PARTS_PER_FOLD = 2
+"""Parts of a fold: its metric, and its sums."""
 
 _LEAST = 0.05
 """Of one minus a leverage: no row's residual is blown up further than this allows."""
@@ -74,7 +78,7 @@ def cross_validated_effects(
     splits: SplitWeights,
     units: NDArray[np.intp],
 ) -> list[Effects]:
-    """Return the forms of every design at one site.
+    """Return the forms of every design at one site; each fold is noted in ``PARTS_PER_FOLD`` parts.
 
     Parameters
     ----------
@@ -100,9 +104,11 @@ def cross_validated_effects(
         for fold in range(n_folds):
             train, test = (torch.as_tensor(np.flatnonzero(part)) for part in (split != fold, split == fold))
             one = _OneFold.of(sites, moments, K, train, test, torch.as_tensor(units))
+            part_done()
             share = 1.0 / (n_folds * len(folds))
             weights = splits.of(number, fold)
             one.add(results, designs, weights, share=share, n_splits=len(folds), with_axis=number == 0)
+            part_done()
     # A pair of rows counts where a split parts it: in most splits, so that averaging evens its weight out.
     n_folds = int(folds.max()) + 1
     evened = (1 + 1 / ((n_folds - 1) * len(folds))) * (n_folds - 1) / n_folds

@@ -85,14 +85,19 @@ class RowFamily:
 
 def make_families(pairs: Sequence[Pair], obstacles: Sequence[str | None], rule: Rule) -> list[RowFamily]:
     """Return the pairs without an obstacle, by the rows they are asked of, with folds dealt."""
-    by_rows: dict[bytes, list[int]] = {}
-    for place, (pair, obstacle) in enumerate(zip(pairs, obstacles, strict=True)):
-        if obstacle is None:
-            by_rows.setdefault(pair.rows.tobytes(), []).append(place)
     return [
         _family(places, [make_contrast(pairs[place]) for place in places], rule)
-        for places in by_rows.values()
+        for places in by_rows(pairs, obstacles)
     ]
+
+
+def by_rows(pairs: Sequence[Pair], obstacles: Sequence[str | None]) -> list[list[int]]:
+    """Return the places of pairs without an obstacle, of each family."""
+    places: dict[bytes, list[int]] = {}
+    for place, (pair, obstacle) in enumerate(zip(pairs, obstacles, strict=True)):
+        if obstacle is None:
+            places.setdefault(pair.rows.tobytes(), []).append(place)
+    return list(places.values())
 
 
 def _family(places: list[int], contrasts: list[Contrast], rule: Rule) -> RowFamily:

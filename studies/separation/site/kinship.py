@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.separation.effects.residual_metric import Coordinates, ResidualMetric, least_squares
+from unsinter.studies.study.run_options import part_done
 
 _COPY = 0.75
 """Cosine of two rows' residuals from which they count as copies of one text."""
@@ -31,6 +32,9 @@ FEWEST_DIMENSIONS = 16
 
 _BLOCK_PRODUCTS = 2**27
 """Products of rows that stand in memory at once."""
+
+N_PARTS = 10
+"""Parts of a search for kin: it notes each when it is done."""
 
 _N_SHUFFLES = 200
 
@@ -84,6 +88,9 @@ def find_kin(sites: Coordinates, kinds: FloatArray, groups: NDArray[np.intp]) ->
         some = torch.nonzero(most > least)[:, 0]  # hardly a row has copies
         alike = torch.nonzero(likeness[some] > least)
         pairs.append(torch.stack([some[alike[:, 0]] + start, alike[:, 1]], dim=1))
+        end = min(start + block, len(white))
+        for _ in range(N_PARTS * start // len(white), N_PARTS * end // len(white)):
+            part_done()
     return Kinship(nearest.numpy(), torch.cat(pairs).numpy(), n_dimensions)
 
 

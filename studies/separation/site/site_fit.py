@@ -12,13 +12,14 @@ from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.contrasts.contrast import Contrast
 from unsinter.studies.separation.contrasts.directions import CrossFit, cross_fitted
 from unsinter.studies.separation.effects.design import SplitWeights
-from unsinter.studies.separation.effects.gram import Effects, cross_validated_effects
+from unsinter.studies.separation.effects.gram import PARTS_PER_FOLD, Effects, cross_validated_effects
 from unsinter.studies.separation.effects.residual_metric import Coordinates, coordinates
 from unsinter.studies.separation.inputs.column_units import in_float32_range
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.site.fit_rows import RowFamily
 from unsinter.studies.separation.site.kinship import (
     FEWEST_DIMENSIONS,
+    N_PARTS,
     equal_rows,
     find_kin,
     joined_groups,
@@ -51,6 +52,12 @@ class FamilyFit:
     order: NDArray[np.intp]
     folds: NDArray[np.intp]
     share_merged: float = 0.0
+
+
+def n_fit_parts(rule: Rule) -> int:
+    """Return how many parts a fit has at most: two searches for kin, directions, effects, and effects with
+    relatives on one side. Which of them are needed, the rows decide."""
+    return 2 * N_PARTS + rule.n_folds + PARTS_PER_FOLD * rule.n_folds * (rule.n_splits + 1)
 
 
 def fit_family(X: FloatArray, family: RowFamily, rule: Rule) -> FamilyFit:

@@ -14,6 +14,7 @@ from unsinter.probes.ridge import RidgeProbe
 from unsinter.studies.data.estimate import Estimate, from_draws
 from unsinter.studies.data.row_weights import equal_sums
 from unsinter.studies.data.splits import outer_split
+from unsinter.studies.study.run_options import part_done
 
 _SPLITS = 3
 _PENALTY = 1.0
@@ -28,6 +29,9 @@ _READS = {
     "second_permuted": ("first",),
 }
 """Which factors a fresh probe reads, by what was erased before."""
+
+ERASURE_PARTS = _SPLITS * len(_READS)
+"""Parts of the work: what was erased, in each split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +168,7 @@ def _scores(
             for factor in read:
                 ridge = RidgeProbe(penalty=_PENALTY).fit(seen, codes[factor][probe], sample_weight=weights)
                 scores[erased, factor][scored] = ridge.decision_function(unseen)
+            part_done()
     return scores
 
 

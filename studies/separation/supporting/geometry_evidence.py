@@ -17,6 +17,7 @@ from unsinter.probes.geometry.geometry import (
 from unsinter.probes.metrics import observed_and_drawn, percentile_interval
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate, from_draws
 from unsinter.studies.separation.supporting.erasure_evidence import known_rows
+from unsinter.studies.study.run_options import part_done
 
 _SPLITS = 20
 """Divisions into halves behind reliability and disattenuated cosine."""
@@ -26,6 +27,11 @@ _SPLITS_OF_A_DRAW = 3
 
 _BLOCK = 64
 """Draws whose directions are held at once."""
+
+_N_DRAWS = 500
+
+GEOMETRY_PARTS = 2 + -(-_N_DRAWS // _BLOCK)
+"""Parts of the work: directions, blocks of draws, and the null."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,7 @@ def geometry_evidence(
     *,
     groups: LabelArray,
     seed: int = 0,
-    n_draws: int = 500,
+    n_draws: int = _N_DRAWS,
 ) -> GeometryEvidence:
     """Return the whitened cosine of the two factors' directions, its interval, reliability and null.
 
@@ -95,14 +101,17 @@ def geometry_evidence(
     whitened = metric.whiten(X - X.mean(axis=0)).astype(np.float32)
     weights = observed_and_drawn(groups, n_draws=n_draws, seed=seed)
     draws = _directions(contrast_rows(z, w, weights=weights), whitened)
+    part_done()
     halves = half_weights(groups, n_splits=_SPLITS, seed=seed)
     reliability = split_half_reliability(_halved(weights[:1], halves, z, w, whitened)[0])
+    null = _null(whitened, z, w, groups=groups, seed=seed)
+    part_done()
     return GeometryEvidence(
         cosine=_around_value(cosine(draws[:, 0], draws[:, 1])),
         disattenuated=_disattenuated(weights, halves, z, w, whitened),
         reliability_first=float(reliability[0]),
         reliability_second=float(reliability[1]),
-        null=_null(whitened, z, w, groups=groups, seed=seed),
+        null=null,
     )
 
 
@@ -126,12 +135,11 @@ def _disattenuated(
     weights: FloatArray, halves: FloatArray, z: LabelArray, w: LabelArray, whitened: FloatArray
 ) -> Estimate:
     value = disattenuated_cosine(_halved(weights[:1], halves, z, w, whitened))
-    blocks = [
-        disattenuated_cosine(
-            _halved(weights[start : start + _BLOCK], halves[:_SPLITS_OF_A_DRAW], z, w, whitened)
-        )
-        for start in range(1, len(weights), _BLOCK)
-    ]
+    blocks = []
+    for start in range(1, len(weights), _BLOCK):
+        own = weights[start : start + _BLOCK]
+        blocks.append(disattenuated_cosine(_halved(own, halves[:_SPLITS_OF_A_DRAW], z, w, whitened)))
+        part_done()
     estimate = from_draws(np.concatenate([value, *blocks]))
     n_noise = int(np.isnan(np.concatenate(blocks)).sum())
     return Estimate(estimate.value) if n_noise > 0.05 * (len(weights) - 1) else estimate

@@ -9,8 +9,12 @@ from unsinter.studies.separation.inputs.column_units import in_float32_range
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.supporting.category_transfer import category_transfer
-from unsinter.studies.separation.supporting.erasure_evidence import erasure_evidence
-from unsinter.studies.separation.supporting.geometry_evidence import geometry_evidence
+from unsinter.studies.separation.supporting.erasure_evidence import ERASURE_PARTS, erasure_evidence
+from unsinter.studies.separation.supporting.geometry_evidence import GEOMETRY_PARTS, geometry_evidence
+from unsinter.studies.study.run_options import nothing, parts_counted
+
+EVIDENCE_PARTS = ERASURE_PARTS + GEOMETRY_PARTS
+"""Parts of a pair's evidence, noted as they are done; fewer where there is nothing to measure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +64,10 @@ def site_evidence(X: FloatArray, elsewhere: FloatArray | None, pair: Pair, rule:
         return SiteEvidence()
     erased = erasure_evidence(X, pair.z, pair.w, groups=pair.groups, seed=rule.seed)
     angle = geometry_evidence(X, pair.z, pair.w, groups=pair.groups, seed=rule.seed)
+    with parts_counted(nothing):  # quick, and its folds are as many as there are categories
+        unseen = category_transfer(X, pair, rule)
     return SiteEvidence(
-        transfer_category=category_transfer(X, pair, rule),
+        transfer_category=unseen,
         cosine=Estimate(*angle.cosine),
         cosine_noise_free=angle.disattenuated.value,
         cosine_null_low=angle.null[0],

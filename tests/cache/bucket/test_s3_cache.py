@@ -233,7 +233,7 @@ def test_keys_in_front_of_a_bucket_are_not_repeated():
 
 def test_without_obstore_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "obstore", None)
-    with pytest.raises(BucketError, match=r"pip install 'unsinter\[s3\]'"):
+    with pytest.raises(BucketError, match=r"pip install '\.\[s3\]'"):
         ActivationStore.open("s3://bucket/x", IDENTITY)
 
 

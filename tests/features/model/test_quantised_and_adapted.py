@@ -139,7 +139,7 @@ def test_a_missing_extra_is_named(package, monkeypatch):
     monkeypatch.setattr(
         "unsinter.features.model.devices.find_spec", lambda name: None if name == package else True
     )
-    with pytest.raises(ModelError, match=rf"needs the package {package}, .*pip install 'unsinter\["):
+    with pytest.raises(ModelError, match=rf"needs the package {package}, .*pip install '\.\["):
         load(**field.get(package, {"adapter": "anywhere"}))
 
 

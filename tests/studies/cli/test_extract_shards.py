@@ -84,11 +84,20 @@ def test_the_array_script_of_the_docs_fills_the_cache(study, tmp_path, repositor
     assert "name a folder that all nodes see" in refused.stderr
 
 
-@pytest.mark.parametrize("text", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3", "1/3/5", "", "/", "1.0/3", "²/3"])
+@pytest.mark.parametrize("text", ["0/3", "3", "a/b", "1/0", "-1/3", "1/3/5", "", "/", "1.0/3", "²/3"])
 def test_what_is_no_part_is_refused_in_one_sentence(text):
     with pytest.raises(StudyError, match=r"--shard takes i/n, i from 1 to n, as in 3/8.*got") as caught:
         read_share(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["4/3", "3/1", "9" * 50 + "/1"])
+def test_a_part_beyond_the_last_is_refused_with_what_slurm_may_have_counted(text):
+    with pytest.raises(
+        StudyError, match=r"there is no part \d+ of [13]; i/n takes i from 1 to n.*SLURM_ARRAY_TASK_COUNT"
+    ) as caught:
+        read_share(text)
+    assert len(str(caught.value)) < 300
 
 
 def test_a_part_is_what_its_text_says():
@@ -96,4 +105,4 @@ def test_a_part_is_what_its_text_says():
 
 
 def test_no_part_that_is_none_reaches_a_model(study, refused):
-    refused("extract", study, "--shard", "9/8", parts=("--shard takes i/n", "9/8"))
+    refused("extract", study, "--shard", "9/8", parts=("there is no part 9 of 8", "i from 1 to n"))

@@ -18,12 +18,14 @@ from unsinter.studies.machine.device_speed import Device, measure_device, measur
 from unsinter.studies.machine.forecast import (
     ModelShape,
     PromptSize,
-    duration_text,
     forecast,
     shape_of,
 )
+from unsinter.studies.machine.predicted import duration_text
+from unsinter.studies.machine.sizes import count_text
 from unsinter.studies.machine.study_forecast import prompt_size, weight_bytes
 from unsinter.studies.planted import model_folder
+from unsinter.studies.study.causal import Causal
 from unsinter.studies.study.file import Study, load_study
 from unsinter.studies.study.sections import ModelSource
 
@@ -165,6 +167,38 @@ def test_a_measured_device_has_a_plausible_speed():
     assert 1e7 < result.bytes_per_second < 1e13
 
 
+def test_sources_causes_categories_and_other_models_are_counted_where_the_study_has_them():
+    study, shape = load_study(demo_study_file()), shape_of(SMOL)
+    bare = study.model_copy(
+        update={"hold_out": (), "causal": None, "models": study.models[:1], "targets": ("D", "R")}
+    )
+    fields = ("held_out_seconds", "causal_seconds", "comparing_seconds", "across_seconds")
+    assert {getattr(predict(bare, shape), name) for name in fields} == {0.0}
+    for name, changes in {
+        "held_out_seconds": {"hold_out": ("category",)},
+        "causal_seconds": {"causal": Causal()},
+        "comparing_seconds": {"models": (study.models[0],) * 2},
+        "across_seconds": {"targets": ("D", "R", "W")},
+    }.items():
+        own = bare.model_copy(update=changes)
+        result = predict(own, shape)
+        assert getattr(result, name) > 0, name
+        assert all(getattr(result, other) == 0 for other in fields if other != name)
+        twice = predict(own, shape, n_prompts=2000)
+        assert 1.5 < getattr(twice, name) / getattr(result, name) <= 2.1, name
+        assert result.seconds > predict(bare, shape).seconds
+        assert len(result.lines()) == len(predict(bare, shape).lines()) + 1
+
+
+def test_large_numbers_are_said_in_three_digits_and_a_word():
+    shown = [
+        count_text(n) for n in (999, 1_246_848, 9_241_705_984, 999_600, 70_553_706_496, 12_300, 2 * 10**12)
+    ]
+    assert shown == [
+        "999", "1.25 million", "9.24 billion", "1 million", "70.6 billion", "12.3 thousand", "2,000 billion",
+    ]  # fmt: skip
+
+
 def test_durations_are_said_in_words():
     assert [duration_text(s) for s in (0.2, 75, 600, 9000)] == [
         "about 1 s", "about 75 s", "about 10 min", "about 2.5 h",
@@ -209,7 +243,7 @@ def test_a_slower_machine_takes_longer_by_its_pace_and_by_its_products():
 
 
 def measured_runs():
-    figures = json.loads((BENCHMARKS / "growth.json").read_text(encoding="utf-8"))
+    figures = json.loads((BENCHMARKS / "scale.json").read_text(encoding="utf-8"))["runs"]
     answers = {"responses": {"path": ["responses.jsonl"], "model": "tiny"}}
     study = Study.model_validate(figures["study"] | answers)
     return [pytest.param(study, run, id=str(run["prompts"])) for run in figures["runs"]]
@@ -217,7 +251,7 @@ def measured_runs():
 
 @pytest.mark.parametrize(("study", "run"), measured_runs())
 def test_runs_that_were_measured_are_predicted_within_thirty_percent(study, run):
-    """Whole runs with the machine's speed measured before each (benchmarks/growth.py), by this code."""
+    """Whole runs with the machine's speed measured before each (benchmarks/scale.py), by this code."""
     known = run["predicted_from"]
     result = forecast(
         study,

@@ -17,6 +17,7 @@ from unsinter.studies.report.answers.answer_lines import answer_lines
 from unsinter.studies.report.evidence.run_data import ReportError, read_evidence
 from unsinter.studies.store.site_weights import read_weights, weights_file
 from unsinter.studies.tables.prompt_columns import PROMPTS
+from unsinter.studies.tables.run_tables import RUN_TABLES
 
 
 def test_tables_and_answer_are_those_of_the_folder(full_run):
@@ -27,8 +28,18 @@ def test_tables_and_answer_are_those_of_the_folder(full_run):
     results = run.results
     results["score"] = 0.0  # a copy: nothing that is done to it stays
     assert (run.results["score"] != 0).any()
-    with pytest.raises(ReportError, match="a run has no table 'result'; it has results, floors"):
+    with pytest.raises(
+        ReportError, match=r"a run has no table 'result'; it has results, floors.*, prompts, rows"
+    ):
         run.table("result")
+
+
+def test_every_table_that_the_page_of_columns_lists_is_read_by_its_name(full_run):
+    run = Run.open(full_run)
+    for name in RUN_TABLES:
+        path = full_run / f"{name}.parquet"
+        assert len(run.table(name)) == (len(pd.read_parquet(path)) if path.exists() else 0), name
+    assert len(run.table("prompts")) > 0
 
 
 def test_it_is_shown_with_its_answer_and_nothing_in_it_is_markup(full_run):

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from unsinter.studies import Run, Settings, load_study, run_study
 from unsinter.studies.activations.saved_arrays import open_arrays
+from unsinter.studies.cli.commands.forecast import forecast_study
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.file import StudyError
 
@@ -279,3 +280,10 @@ def test_tensors_of_one_safetensors_file_are_read_bit_for_bit(small, tmp_path, f
     run = Run.open(tmp_path / "saved")
     for layer, value in values.items():
         np.testing.assert_array_equal(run.activations(layer, POSITION).values, value.float().numpy())
+
+
+def test_a_number_of_prompts_is_not_predicted_for_activations_that_have_their_own(tmp_path, small):
+    study = with_arrays(tmp_path / "study.yaml")
+    with pytest.raises(StudyError, match=r"^--prompts 5,000 cannot be predicted for tiny: saved activations"):
+        forecast_study(study, n_prompts=5000)
+    assert len(forecast_study(study)) == 1

@@ -20,7 +20,7 @@ from unsinter.studies.scoring.score import score_texts
 TEXTS = ["How do I bake bread?", "How do I pick a lock?", "What is a boat?"]
 NEEDS_INSPECT = pytest.mark.skipif(
     find_spec("inspect_ai") is None,
-    reason="the extra inspect is not installed: pip install 'unsinter[inspect]'",
+    reason="the extra inspect is not installed: pip install '.[inspect]' in unsinter's repository",
 )
 
 
@@ -257,5 +257,5 @@ def test_without_the_extra_the_command_that_brings_it_is_named(monkeypatch, tmp_
         raise ModuleNotFoundError(f"No module named {name!r}", name="inspect_ai")
 
     monkeypatch.setattr(inspect_scorer, "import_module", absent)
-    with pytest.raises(ProbeFileError, match=r"needs inspect_ai; run: pip install 'unsinter\[inspect\]'"):
+    with pytest.raises(ProbeFileError, match=r"needs inspect_ai; run: pip install '\.\[inspect\]'"):
         probe_scorer(tmp_path, "planted:detached")

@@ -137,10 +137,10 @@ def test_pairs_judged_together_get_what_each_gets_alone():
 
 @pytest.mark.parametrize(
     ("text", "parts"),
-    [({}, {"verdicts": 2, "absences": 2}), ({"text": ["one word", "two"] * 500}, {"texts of pairs": 10})],
+    [({}, {"absences": 2}), ({"text": ["one word", "two"] * 500}, {"texts of pairs": 10})],
     ids=["features", "texts by words and characters, outside five folds"],
 )
-def test_progress_counts_from_none_to_all_of_the_sites_the_fits_of_texts_and_the_absences(text, parts):
+def test_progress_counts_from_none_to_all_of_the_fits_of_texts_and_the_absences(text, parts):
     world = make_world("first_only", n=1000, d=64, phi=0.6, effect=3.3, seed=0)
     steps = []
     judge_pairs(
@@ -154,6 +154,43 @@ def test_progress_counts_from_none_to_all_of_the_sites_the_fits_of_texts_and_the
         assert {of for step, _, of in steps if step == name} == {total}
         assert list(dict.fromkeys(n for step, n, _ in steps if step == name)) == list(range(total + 1))
     assert ("texts of pairs" in dict.fromkeys(name for name, _, _ in steps)) == bool(text)
+
+
+@pytest.mark.parametrize(("share_copied", "searches"), [(0.0, 1), (0.1, 2)], ids=["no copies", "copies"])
+def test_the_bar_of_verdicts_moves_inside_each_site_by_every_search_and_every_fold(share_copied, searches):
+    """Counted here: two sites, of 10 parts a search for kin, 5 folds of directions, and 4 splits of 5 folds
+    twice; copies in other groups need a second search, and only likeness one more split."""
+    world = make_world("orthogonal", n=400, d=32, phi=0.3, seed=0)
+    X, n_copied = world.X.copy(), int(200 * share_copied)
+    X[200 : 200 + n_copied] = X[:n_copied]
+    reports = []
+    judge_pairs(
+        lambda layer, _: X * (1 + layer),
+        [(0, "a"), (1, "a")],
+        [pair_of(world, **SURE)],
+        Rule(),
+        progress=lambda step, *counts: reports.append(counts) if step == "verdicts" else None,
+    )
+    least = 10 * searches + 5 + 4 * 5 * 2
+    total = 2 * (10 + 10 + 5 + 4 * 5 * 2 + 5 * 2)
+    assert {of for _, of in reports} == {total}
+    done = list(dict.fromkeys(n for n, _ in reports))
+    assert done == [*range(least + 1), *range(total // 2, total // 2 + least + 1), total]
+
+
+def test_the_bar_of_verdicts_moves_a_site_at_a_time_where_other_processes_fit():
+    world = make_world("orthogonal", n=300, phi=0.3, seed=0)
+    reports = []
+    judge_pairs(
+        lambda layer, _: world.X * (1 + layer),
+        [(0, "a"), (1, "a"), (2, "a")],
+        [pair_of(world)],
+        Rule(n_splits=1),
+        n_jobs=2,
+        progress=lambda step, *counts: reports.append(counts) if step == "verdicts" else None,
+    )
+    (total,) = {of for _, of in reports}
+    assert [n for n, _ in reports] == [0, total // 3, 2 * total // 3, total]
 
 
 def test_labels_that_err_count_for_what_they_are_expected_to_be():

@@ -285,7 +285,7 @@ def test_an_unknown_tracker_and_one_that_is_not_installed_are_refused_before_any
     monkeypatch.setattr(opening, "import_module", absent)
     for name in opening.TRACKERS:
         with pytest.raises(
-            StudyError, match=rf"^--track {name} needs {name}; run: pip install 'unsinter\[{name}\]'"
+            StudyError, match=rf"^--track {name} needs {name}; run: pip install '\.\[{name}\]'"
         ):
             run(name)
     assert not (tmp_path / "new").exists()

@@ -3,15 +3,18 @@
 import os
 import platform
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cloudpickle
 import numpy as np
 import pytest
 import worker_jobs
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 from unsinter.studies.workers import dask_cluster
 from unsinter.studies.workers.backend import Backend
@@ -89,9 +92,53 @@ def test_a_scheduler_that_goes_ends_the_work_with_one_line():
                 list(results)
 
 
+@pytest.fixture
+def two_processes():
+    """A scheduler and a worker in processes of their own: address, scheduler, worker."""
+    environment = dict(os.environ, PYTHONPATH=str(Path(worker_jobs.__file__).parent))
+    dask, quiet = Path(sys.executable).with_name("dask"), {"stderr": subprocess.DEVNULL, "env": environment}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    of_scheduler = [dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    of_worker = [dask, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    with subprocess.Popen(of_scheduler, **quiet) as scheduler, subprocess.Popen(of_worker, **quiet) as worker:
+        try:
+            with Client(address, timeout=60) as client:
+                client.wait_for_workers(1, timeout=60)
+            yield address, scheduler, worker
+        finally:
+            for process in (scheduler, worker):
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+
+
+def test_a_scheduler_that_is_stopped_in_the_middle_ends_the_work_with_one_line(two_processes, monkeypatch):
+    """It keeps its connections open, so that no error ever comes."""
+    monkeypatch.setattr(dask_cluster, "_ANSWER", 3.0)
+    address, scheduler, _ = two_processes
+    with Backend(name="dask", address=address).working():
+        results = spread(worker_jobs.slow_square, ([n] for n in range(500)))
+        assert next(results) == 0
+        scheduler.send_signal(signal.SIGSTOP)
+        begin = time.monotonic()
+        with pytest.raises(WorkersError, match=r"has not answered for 3 seconds.*stopped.*run again"):
+            list(results)
+    assert time.monotonic() - begin < 60
+
+
+def test_a_worker_that_is_stopped_is_refused_by_its_address(two_processes, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "_ANSWER", 3.0)
+    address, _, worker = two_processes
+    worker.send_signal(signal.SIGSTOP)
+    message = r"worker tcp://.* of Dask has not answered for 3 seconds: it is stopped"
+    with pytest.raises(WorkersError, match=message), Backend(name="dask", address=address).working():
+        pass
+
+
 SCHEDULER_AND_WORKER = """
 import time
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 options = {"processes": False, "protocol": "tcp", "dashboard_address": ":0"}
 with LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
     print(cluster.scheduler_address, flush=True)

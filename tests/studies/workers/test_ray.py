@@ -1,5 +1,9 @@
 """Tasks on a Ray cluster: as here, again where a worker is killed, in one line where they cannot be."""
 
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import worker_jobs
@@ -54,3 +58,31 @@ def test_a_node_with_another_version_is_refused_by_its_name(ray_cluster, tmp_pat
     with pytest.raises(WorkersError, match=words) as refusal, backend.working():
         pass
     assert "\n" not in str(refusal.value)
+
+
+DRIVER = """
+import sys
+
+import worker_jobs
+from unsinter.studies.workers.backend import Backend
+from unsinter.studies.workers.errors import WorkersError
+from unsinter.studies.workers.spread import spread
+
+try:
+    with Backend(name="ray", address=sys.argv[1]).working():
+        for done in spread(worker_jobs.slow_square, ([n] for n in range(100_000))):
+            print(done, flush=True)
+except WorkersError as error:
+    print(error, flush=True)
+"""
+
+
+def test_a_head_that_is_killed_ends_the_work_with_one_line(ray_cluster):
+    """In a process of its own: without a head Ray ends a process after a minute, in words of its own."""
+    command = [sys.executable, "-c", DRIVER, ray_cluster.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout.readline() == "0\n"
+        ray_cluster.head_node.kill_gcs_server()
+        shown, _ = driver.communicate(timeout=200)
+    last = shown.splitlines()[-1]
+    assert re.match(r"the head of the Ray cluster has not answered for 20 seconds.*run again", last)

@@ -89,7 +89,7 @@ def test_where_no_proxy_answers_that_is_said_in_one_sentence(tmp_path, monkeypat
 def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "grpc", None)
     with (
-        pytest.raises(TuningError, match=r"pip install 'unsinter\[grpc\]'"),
+        pytest.raises(TuningError, match=r"pip install '\.\[grpc\]'"),
         open_storage("grpc://a:1", tmp_path),
     ):
         pass

@@ -5,7 +5,8 @@ import pytest
 
 from unsinter.studies.separation import Pair
 from unsinter.studies.separation.inputs.thresholds import Rule
-from unsinter.studies.separation.supporting.site_evidence import SiteEvidence, site_evidence
+from unsinter.studies.separation.supporting.site_evidence import EVIDENCE_PARTS, SiteEvidence, site_evidence
+from unsinter.studies.study.run_options import parts_counted
 
 N = 240
 RNG = np.random.default_rng(0)
@@ -40,3 +41,11 @@ def test_rows_that_differ_between_cells_alone_have_no_angle():
     result = site_evidence(X, REPEATED[:, :2], PAIR, Rule())
     assert np.isnan([result.cosine.value, result.cosine_null_low, result.cosine_position]).all()
     assert result.check_first <= 0.6
+
+
+def test_evidence_of_one_pair_notes_each_erasure_in_each_split_and_the_blocks_of_draws():
+    """Counted here: 6 things erased in 3 splits; directions, 500 draws by 64, and the null."""
+    noted = []
+    with parts_counted(lambda: noted.append(1)):
+        site_evidence(RNG.normal(size=(N, 8)).astype(np.float32), None, PAIR, Rule())
+    assert len(noted) == EVIDENCE_PARTS == 6 * 3 + 1 + 8 + 1
