@@ -108,6 +108,7 @@ def cross_validated_effects(
             share = 1.0 / (n_folds * len(folds))
             weights = splits.of(number, fold)
             one.add(results, designs, weights, share=share, n_splits=len(folds), with_axis=number == 0)
+            del one  # the next fold needs its room
             part_done()
     # A pair of rows counts where a split parts it: in most splits, so that averaging evens its weight out.
     n_folds = int(folds.max()) + 1
