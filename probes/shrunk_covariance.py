@@ -16,6 +16,9 @@ LEAST_SHRINKAGE = 1e-3
 _RIDGE = {torch.float32: 1e-6, torch.float64: 1e-10}
 """Added to the shrinkage, by the type that sums were made in: so little that it changes no digit shown."""
 
+_BLOCK_ROWS = 4096
+"""Rows that are worked on at once where a second copy of them all would stand in memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShrunkCovariance:
@@ -68,7 +71,7 @@ class ShrunkCovariance:
 
     def standardise(self, X: Tensor) -> Tensor:
         """Return X (n, d) in the units of the metric."""
-        return (X - self.mean) / self.scale
+        return (X - self.mean).div_(self.scale)
 
     def whiten(self, V: FloatArray) -> FloatArray:
         """Return V (k, d), in activation units, in coordinates whose dot product is that of G inverse."""
@@ -89,8 +92,12 @@ class ShrunkCovariance:
         """Return the share (n,) of each fitted row, standardised (n, d), in its own length by this metric."""
         weight = (1 - self.shrinkage) / len(seen)
         if self.rows is None:
-            white = torch.linalg.solve_triangular(self.factor.float(), seen.T.float(), upper=False)
-            return weight * white.square().sum(dim=0).double()
+            factor = self.factor.float()
+            lengths = [
+                torch.linalg.solve_triangular(factor, rows.T.float(), upper=False).square_().sum(dim=0)
+                for rows in torch.split(seen, _BLOCK_ROWS)
+            ]
+            return weight * torch.cat(lengths).double()
         return 1 - self.identity / weight * torch.cholesky_inverse(self.factor).diagonal()
 
 
@@ -104,21 +111,23 @@ def fold_covariances(X: Tensor, folds: LabelArray) -> Iterator[ShrunkCovariance]
     shift, size = X.mean(dim=0), _positive(X.std(dim=0, correction=0))
     Z = (X - shift) / size
     parts = [Z[torch.as_tensor(folds == fold)] for fold in range(n_folds)]
-    moments = [(part.T @ part).double() for part in parts]
-    sums, squares = [p.double().sum(dim=0) for p in parts], sum(moments)
+    moments = [part.T @ part for part in parts]
+    sums = [part.sum(dim=0, dtype=torch.float64) for part in parts]
     del parts
-    total = sum(sums)
+    total, squares = sum(sums), sum(moment.double() for moment in moments)
     for fold in range(n_folds):
         kept = torch.as_tensor(folds != fold)
         n = int(kept.sum())
         mean = (total - sums[fold]) / n
-        S = (squares - moments[fold]) / n - torch.outer(mean, mean)
+        S = (squares - moments[fold].double()) / n - torch.outer(mean, mean)
         scale = _positive(S.diagonal().clamp_min(0).sqrt())
         S /= torch.outer(scale, scale)
-        rows = (Z[kept] - mean.to(Z)) / scale.to(Z)
-        yield ShrunkCovariance.of_moments(
+        rows = Z[kept].sub_(mean.to(Z)).div_(scale.to(Z))
+        metric = ShrunkCovariance.of_moments(
             S, rows, mean=shift + size * mean.to(Z), scale=size * scale.to(Z), least=LEAST_SHRINKAGE
         )
+        del S, rows
+        yield metric
 
 
 def _from_rows(X: Tensor) -> ShrunkCovariance:
@@ -179,7 +188,8 @@ def ledoit_wolf(
     """
     n, d = len(rows), n_dimensions or rows.shape[1]
     spread = square - trace**2 / d
-    lengths = (rows * rows).sum(dim=1, dtype=torch.float64)
+    parts = torch.split(rows, _BLOCK_ROWS)
+    lengths = torch.cat([(part * part).sum(dim=1, dtype=torch.float64) for part in parts])
     noise = (float((lengths**2).sum()) / n - square) / n
     share = noise / spread if spread > 0 else 1.0
     return float(np.clip(share, least, 1 - least))
