@@ -106,7 +106,7 @@ def saved(folder: Path, rows: int, layers: int, width: int) -> Path:
         latent = rng.normal(size=(rows, width)).astype(np.float32)
         for code in codes:
             latent[:, 5:45] += 0.15 * rng.normal(size=(code.max() + 1, 40)).astype(np.float32)[code]
-        np.save(folder / f"{layer}-{position}.npy", latent @ mix)
+        np.save(folder / f"{layer}-{position}.npy", (latent @ mix).astype(np.float32))
     return folder
 
 
