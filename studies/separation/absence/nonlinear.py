@@ -12,10 +12,14 @@ from unsinter.probes.arrays import FloatArray
 from unsinter.probes.weighted_auroc import auroc
 from unsinter.studies.data.estimate import UNKNOWN, Estimate
 from unsinter.studies.separation.effects.residual_metric import Coordinates, ResidualMetric, least_squares
+from unsinter.studies.separation.inputs.folds import codes_by_occurrence
 
 _LEAST_COMPONENTS = 40
 _ROWS_PER_COMPONENT = 20
 """Rows per whitened component that a kernel is made of."""
+
+_MOST_ROWS = 4000
+"""Rows, of whole groups, that a kernel is made of; more add little and cost their square, or their cube."""
 
 _RIDGE = 0.05
 
@@ -41,6 +45,10 @@ class FactorRows:
     fixed_columns: FloatArray
     axis: FloatArray
 
+    def of(self, chosen: NDArray[np.intp]) -> "FactorRows":
+        """Return the same of some rows."""
+        return FactorRows(**{name: getattr(self, name)[chosen] for name in self.__slots__})
+
 
 def nonlinear_auroc(sites: Coordinates, rows: FactorRows, *, level: float) -> Estimate:
     """Return the AUROC of a factor within strata and values of the other one, by the better of two kernel
@@ -49,9 +57,11 @@ def nonlinear_auroc(sites: Coordinates, rows: FactorRows, *, level: float) -> Es
     One has straight terms, which may differ by stratum and by the other factor: it reads exclusive-or,
     products and codes that are reversed between categories. The other one has a Gaussian and a squared
     term: it reads radii. Targets are centred within blocks on the training rows; folds are those of whole
-    groups.
+    groups. Of many rows the groups of some are drawn.
     """
-    P = _components(sites, rows.fixed_columns, torch.as_tensor(rows.axis) @ sites.Y)
+    chosen = _drawn(rows.groups)
+    P = _components(sites, rows.fixed_columns, torch.as_tensor(rows.axis) @ sites.Y, chosen)
+    rows = rows.of(chosen)
     blocks = np.unique(np.stack([rows.other, rows.strata], axis=1), axis=0, return_inverse=True)[1]
     readings = [
         _auroc_within(
@@ -81,14 +91,27 @@ def _scores(
     return scores
 
 
-def _components(sites: Coordinates, columns: FloatArray, effect: Tensor) -> Tensor:
-    """Return leading whitened components (n, p) of what ``columns`` leaves, across an effect."""
+def _drawn(groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the rows of whole groups, drawn until there are ``_MOST_ROWS``; all rows where they are fewer.
+
+    Groups are drawn by their place, so that no name of a group decides.
+    """
+    if len(groups) <= _MOST_ROWS:
+        return np.arange(len(groups))
+    codes = codes_by_occurrence(groups)
+    turn = np.random.default_rng(0).permutation(int(codes.max()) + 1)
+    sizes = np.bincount(codes)[np.argsort(turn)]  # of the groups in their turn
+    before = np.cumsum(sizes) - sizes
+    return np.flatnonzero(before[turn[codes]] < _MOST_ROWS)
+
+
+def _components(sites: Coordinates, columns: FloatArray, effect: Tensor, chosen: NDArray[np.intp]) -> Tensor:
+    """Return leading whitened components (n_chosen, p) of what ``columns`` leaves, across an effect."""
     residual, _ = least_squares(torch.as_tensor(columns), sites.Y)
     metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
-    n, p = residual.shape
-    kept = min(p, max(_LEAST_COMPONENTS, n // _ROWS_PER_COMPONENT))
+    kept = min(residual.shape[1], max(_LEAST_COMPONENTS, len(chosen) // _ROWS_PER_COMPONENT))
     _, vectors = torch.linalg.eigh(metric.factor @ metric.factor.T)
-    P = residual @ vectors[:, -kept:]
+    P = residual[torch.as_tensor(chosen)] @ vectors[:, -kept:]
     spread = P.std(dim=0, correction=0).clamp_min(1e-12)
     P, along = P / spread, effect @ vectors[:, -kept:] / spread
     return P - torch.outer(P @ along, along) / along.square().sum().clamp_min(1e-12)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from unsinter.studies.separation import judge_arrays
+from unsinter.studies.separation.absence import nonlinear
 from unsinter.studies.separation.absence.nonlinear import FactorRows, nonlinear_auroc
 from unsinter.studies.separation.contrasts.contrast import make_contrast
 from unsinter.studies.separation.effects.design import EffectDesign
@@ -130,3 +131,24 @@ def test_without_two_values_inside_a_block_nothing_is_known(noise):
         level=0.95,
     )
     assert np.isnan(result.value)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5000])
+def test_of_many_rows_whole_groups_are_drawn_whatever_their_names(size):
+    groups = np.repeat(np.arange(12_000 // size + 1), size)
+    chosen = nonlinear._drawn(groups)
+    assert nonlinear._MOST_ROWS <= len(chosen) < nonlinear._MOST_ROWS + size
+    assert np.isin(groups[chosen], np.setdiff1d(groups, groups[chosen])).sum() == 0
+    assert len(np.unique(groups[chosen])) * size == len(chosen)
+    renamed = (7 * groups + 3) % (len(groups) + 1)  # other names, in another order
+    np.testing.assert_array_equal(nonlinear._drawn(renamed), chosen)
+    np.testing.assert_array_equal(nonlinear._drawn(groups[:4000]), np.arange(4000))
+
+
+def test_a_code_is_still_read_of_the_rows_that_are_drawn_of_many():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(4500), 2)
+    z, w = rng.integers(0, 2, (2, 4500))[:, groups]
+    X = np.column_stack([code("exclusive or", w, z, None, rng), rng.standard_normal((9000, 20))])
+    assert read_second(X, z, w, groups=groups).low > 0.8
+    assert read_second(X, z, rng.integers(0, 2, 4500)[groups], groups=groups).low < 0.52
