@@ -48,7 +48,7 @@ def counted_and_logged(study, folder):
     return {name for name in COUNTED if getattr(first, name) > 0}, {field_of(step) for step in steps}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_of_everything_logs_the_steps_that_its_forecast_counts(write_study, tmp_path):
     records = demo_prompts(pairs=60, wrapped=24, wrapped_twins=12, over_refused=12)
     prompts = [record | {"source": ("even", "odd")[i % 4 // 2]} for i, record in enumerate(records)]
