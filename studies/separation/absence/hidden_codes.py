@@ -46,9 +46,9 @@ def rows_beyond(
     residual, _ = least_squares(torch.as_tensor(kinds), sites.Y)
     metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
     axis = metric.whiten(torch.as_tensor(effect)[None] @ sites.Y)[0]
-    white = metric.whiten(residual)
+    white = metric.whiten(residual[torch.as_tensor(representatives)])
     white = white - torch.outer(white @ axis, axis) / axis.square().sum().clamp_min(1e-12)
-    return metric.apart(white)[representatives]
+    return metric.apart(white)
 
 
 def hidden_code(

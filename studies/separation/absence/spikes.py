@@ -43,12 +43,17 @@ class Absence:
 
 
 class MetricFold(NamedTuple):
-    """One fold's metric, which all factors share, and the residuals of the rows that it has not seen."""
+    """One fold's metric, which all factors share, and the columns of the rows that it has not seen."""
 
     train: NDArray[np.intp]
     test: NDArray[np.intp]
     metric: ResidualMetric
-    unseen: Tensor
+    kinds: Tensor
+
+    def unseen(self, Y: Tensor) -> Tensor:
+        """Return the residuals of the rows that the metric has not seen, from all rows Y (n, p)."""
+        residual, leverage = least_squares(self.kinds, Y[self.test])
+        return residual.div_((1 - leverage).clamp_min(0.05).sqrt()[:, None])
 
 
 def metric_folds(sites: Coordinates, kinds: FloatArray, folds: NDArray[np.intp]) -> list[MetricFold]:
@@ -58,8 +63,7 @@ def metric_folds(sites: Coordinates, kinds: FloatArray, folds: NDArray[np.intp])
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         residual, _ = least_squares(torch.as_tensor(kinds[train]), sites.Y[train])
         metric = ResidualMetric.fit(residual, n_dimensions=sites.n_dimensions)
-        unseen, leverage = least_squares(torch.as_tensor(kinds[test]), sites.Y[test])
-        made.append(MetricFold(train, test, metric, unseen / (1 - leverage).clamp_min(0.05).sqrt()[:, None]))
+        made.append(MetricFold(train, test, metric, torch.as_tensor(kinds[test])))
     return made
 
 
@@ -100,12 +104,13 @@ def noticed_from(spiked: Spiked, *, pairs: float, absence: Absence, seed: int) -
     labels = shuffles_within(design.w if second else design.z, spiked.blocks, n=N_SPIKES, rng=rng)
     axes = _axes(Y, design, second, rng)
     sizes = torch.zeros((3, N_SPIKES), dtype=torch.float64)
-    for train, test, metric, unseen in spiked.folds:
+    for fold in spiked.folds:
+        train, test, metric, _ = fold
         D_test, D_train = (_effects(design, labels, rows, Y, second) for rows in (test, train))
         solved = metric.solve(torch.cat([D_train, axes]))
         V, A = solved[:N_SPIKES], solved[N_SPIKES:]
         length = (A * axes).sum(dim=1)
-        truth = length / (unseen @ A.T).square().mean(dim=0)
+        truth = length / (fold.unseen(Y) @ A.T).square().mean(dim=0)
         for place, part in enumerate(
             ((D_test * V).sum(dim=1), (D_test * A).sum(dim=1) + (axes * V).sum(dim=1), length)
         ):
