@@ -105,10 +105,9 @@ def cross_validated_effects(
             train, test = (torch.as_tensor(np.flatnonzero(part)) for part in (split != fold, split == fold))
             one = _OneFold.of(sites, moments, K, train, test, torch.as_tensor(units))
             part_done()
-            share = 1.0 / (n_folds * len(folds))
-            weights = splits.of(number, fold)
+            weights, share = splits.of(number, fold), 1.0 / (n_folds * len(folds))
             one.add(results, designs, weights, share=share, n_splits=len(folds), with_axis=number == 0)
-            del one  # the next fold needs its room
+            del one  # room for the next fold
             part_done()
     # A pair of rows counts where a split parts it: in most splits, so that averaging evens its weight out.
     n_folds = int(folds.max()) + 1
