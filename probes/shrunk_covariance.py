@@ -16,7 +16,7 @@ LEAST_SHRINKAGE = 1e-3
 _RIDGE = {torch.float32: 1e-6, torch.float64: 1e-10}
 """Added to the shrinkage, by the type that sums were made in: so little that it changes no digit shown."""
 
-_BLOCK_ROWS = 4096
+BLOCK_ROWS = 4096
 """Rows that are worked on at once where a second copy of them all would stand in memory."""
 
 
@@ -95,7 +95,7 @@ class ShrunkCovariance:
             factor = self.factor.float()
             lengths = [
                 torch.linalg.solve_triangular(factor, rows.T.float(), upper=False).square_().sum(dim=0)
-                for rows in torch.split(seen, _BLOCK_ROWS)
+                for rows in torch.split(seen, BLOCK_ROWS)
             ]
             return weight * torch.cat(lengths).double()
         return 1 - self.identity / weight * torch.cholesky_inverse(self.factor).diagonal()
@@ -188,7 +188,7 @@ def ledoit_wolf(
     """
     n, d = len(rows), n_dimensions or rows.shape[1]
     spread = square - trace**2 / d
-    parts = torch.split(rows, _BLOCK_ROWS)
+    parts = torch.split(rows, BLOCK_ROWS)
     lengths = torch.cat([(part * part).sum(dim=1, dtype=torch.float64) for part in parts])
     noise = (float((lengths**2).sum()) / n - square) / n
     share = noise / spread if spread > 0 else 1.0

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unsinter.studies.explorer.sheets import Beside, Layout, Sheet, SheetCell, Texts, site_text
+from unsinter.studies.explorer.sheets import Beside, Layout, Sheet, SheetCell, Texts, site_text, words_of
 from unsinter.studies.figures.verdict_text import LOOKS
 from unsinter.studies.report.evidence.numbers import is_number, with_interval
 from unsinter.studies.report.evidence.run_data import RunEvidence
@@ -39,7 +39,7 @@ def across_sheets(evidence: RunEvidence, model: str, texts: Texts, beside: Besid
                 blocks=[
                     texts.words("h3", f"Over all categories, {site_text(site)}: {decision}"),
                     texts.words("p", str(row["statement"])),
-                    texts.terms([("reason", _words(row, "reason"))]),
+                    texts.terms([("reason", words_of(row, "reason"))]),
                     *beside(_TARGETS, site),
                     texts.words("h4", "Numbers behind it"),
                     texts.terms(_numbers(row)),
@@ -61,10 +61,6 @@ def _legend(decision: str) -> tuple[str, str, str]:
     return f"look {look}", LOOKS[look].mark, decision
 
 
-def _words(row: Mapping[Any, Any], column: str) -> str:
-    return row[column] if isinstance(row.get(column), str) else ""
-
-
 def _numbers(row: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
     """Yield what each number of the row means and its value with its interval, those that were measured."""
     for column, declared in ACROSS.items():
@@ -74,4 +70,4 @@ def _numbers(row: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
         is_count = declared.dtype == "whole"
         text = with_interval(row, column, f"{column}_low", f"{column}_high")
         yield f"{column}: {declared.meaning}", f"{row[column]:,.0f}" if is_count else text
-    yield "why detection was not compared", _words(row, "detection_reason")
+    yield "why detection was not compared", words_of(row, "detection_reason")

@@ -1,6 +1,6 @@
 """Sheets of cells, and as blocks of text the evidence that a cell opens: the script only selects."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -115,6 +115,12 @@ class Sheet:
         own = {name: getattr(self, name) for name in ("title", "corner")}
         lists = {name: list(getattr(self, name)) for name in ("rows", "columns", "numbered", "legend")}
         return own | lists | {"layouts": [layout.as_table() for layout in self.layouts]}
+
+
+def words_of(row: Mapping[Any, Any], column: str) -> str:
+    """Return a text of a table's row; empty where it holds none."""
+    value = row.get(column)
+    return value if isinstance(value, str) else ""
 
 
 def isolated(name: str) -> str:

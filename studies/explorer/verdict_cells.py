@@ -5,7 +5,17 @@ from typing import Any
 
 import pandas as pd
 
-from unsinter.studies.explorer.sheets import Beside, Block, Layout, Sheet, SheetCell, Site, Texts, site_text
+from unsinter.studies.explorer.sheets import (
+    Beside,
+    Block,
+    Layout,
+    Sheet,
+    SheetCell,
+    Site,
+    Texts,
+    site_text,
+    words_of,
+)
 from unsinter.studies.figures.verdict_text import LOOKS, chosen_site, factors_of, summary_rows
 from unsinter.studies.report.evidence.numbers import is_number, with_interval
 from unsinter.studies.report.evidence.run_data import RunEvidence
@@ -83,12 +93,9 @@ def _blocks(row: dict[Any, Any], texts: Texts, speaks: str) -> Iterator[Block]:
     yield texts.words("h3", f"{row['pair']}, {site_text(site)}: {look.plain}")
     also = f" This site speaks for the pair: {speaks}." if speaks else ""
     yield texts.words("p", f"{look.meaning[0].upper()}{look.meaning[1:]}.{also}")
-    yield texts.terms([("reason", _words(row, "reason")), ("what would settle it", _words(row, "settles"))])
-
-
-def _words(row: dict[Any, Any], column: str) -> str:
-    value = row.get(column)
-    return "" if value is None or pd.isna(value) else str(value)
+    yield texts.terms(
+        [("reason", words_of(row, "reason")), ("what would settle it", words_of(row, "settles"))]
+    )
 
 
 def _evidence(row: dict[Any, Any], texts: Texts) -> Iterator[Block]:
@@ -105,7 +112,7 @@ def _statistics(row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
         if is_number(row.get(column)):
             text = with_interval(row, column, f"{column}_low", f"{column}_high")
             yield _meaning(column), text
-    yield "used by the model", _words(row, "used")
+    yield "used by the model", words_of(row, "used")
 
 
 def _meaning(column: str) -> str:
@@ -133,7 +140,7 @@ def _class_by_class(rows: Sequence[dict[Any, Any]], texts: Texts) -> list[Block]
             f"{row['first_class']} / {row['second_class']}",
             LOOKS[str(row["verdict"])].plain,
             *(with_interval(row, name, f"{name}_low", f"{name}_high") for name in ("a", "b")),
-            _words(row, "reason"),
+            words_of(row, "reason"),
         ]
         for row in rows
     ]

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import UnsinterError, naming
 from unsinter.cache.json_text import read_json
 from unsinter.cache.location import expand_home
-from unsinter.features.labelling.agreement import Agreement
-from unsinter.features.labelling.apply import LabelReport
 from unsinter.studies.study.cells import POSITIVE
+
+if TYPE_CHECKING:  # every study file is read through here, and few are of label rates
+    from unsinter.features.labelling.agreement import Agreement
+    from unsinter.features.labelling.apply import LabelReport
 
 SCHEMA_VERSION = 1
 _LONGEST = 1_000_000
@@ -22,7 +24,7 @@ class LabelRatesError(UnsinterError, ValueError):
     """How often labels are right cannot be told, or not be read."""
 
 
-def write_label_rates(report: LabelReport, path: Path) -> None:
+def write_label_rates(report: "LabelReport", path: Path) -> None:
     """Write the rates of R as JSON: ``sure`` for a study, and the counts that they are made of.
 
     A rate is the share of right labels among rows that we label alike, (right + 1/2) / (rows + 1), so that
@@ -82,7 +84,7 @@ def read_label_rates(path: Path) -> dict[str, tuple[float, float]]:
     return sure
 
 
-def _counts(agreement: Agreement) -> dict[str, dict[str, int]]:
+def _counts(agreement: "Agreement") -> dict[str, dict[str, int]]:
     """Return our label -> gold label -> rows, of the two sides of R."""
     sides = (_POSITIVE, _NEGATIVE)
     return {

@@ -3,6 +3,7 @@ import pytest
 import torch
 from sklearn.covariance import ledoit_wolf
 
+from unsinter.probes import shrunk_covariance
 from unsinter.probes.shrunk_covariance import fold_covariances
 
 
@@ -38,3 +39,15 @@ def test_a_column_that_never_varies_and_a_huge_one_do_no_harm():
     solved = metric.solve(torch.eye(12)).numpy()
     assert np.isfinite(solved).all()
     assert np.linalg.eigvalsh(solved).min() > 0
+
+
+def test_rows_worked_on_in_blocks_give_the_shrinkage_and_the_leverage_of_all_of_them(monkeypatch):
+    monkeypatch.setattr(shrunk_covariance, "BLOCK_ROWS", 7)
+    X = np.random.default_rng(2).normal(size=(90, 12)).astype(np.float32)
+    X[:, 1:6] += 2 * X[:, :1]
+    folds = np.arange(90) % 3
+    for fold, metric in enumerate(fold_covariances(torch.as_tensor(X), folds)):
+        assert metric.shrinkage == pytest.approx(by_library(X[folds != fold], np.eye(12))[0], rel=1e-3)
+        seen = metric.standardise(torch.as_tensor(X[folds != fold]))
+        own = (metric.solve(seen) * seen).sum(dim=1) * (1 - metric.shrinkage) / 60
+        np.testing.assert_allclose(metric.leverage(seen), own, rtol=1e-4)

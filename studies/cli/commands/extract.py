@@ -90,20 +90,19 @@ def read_share(text: str) -> Share:
     try:
         if not (slash and number.isdecimal() and n_shares.isdecimal()):
             raise ValueError("numbers")
-        if int(number) > int(n_shares) > 0:
-            raise StudyError(
-                f"--shard {number:.12}/{n_shares:.12}: there is no part {number:.12} of {n_shares:.12}; i/n "
-                "takes i from 1 to n, as in 3/8 for the third of eight. Write the number of all parts for n: "
-                "where one task of a Slurm array is sent off again, SLURM_ARRAY_TASK_COUNT counts it alone."
-            )
-        return Share(number=int(number), n_shares=int(n_shares))
-    except StudyError:
-        raise
+        share = int(number), int(n_shares)
+        if not share[0] > share[1] > 0:
+            return Share(number=share[0], n_shares=share[1])
     except (ValueError, CacheError) as error:
         raise StudyError(
             f"--shard takes i/n, i from 1 to n, as in 3/8 for the third of eight; got {text!r} (a Slurm "
             "array counts from 1 with --array=1-8)."
         ) from error
+    raise StudyError(
+        f"--shard {number:.12}/{n_shares:.12}: there is no part {number:.12} of {n_shares:.12}; i/n takes i "
+        "from 1 to n, as in 3/8 for the third of eight. Write the number of all parts for n: where one task "
+        "of a Slurm array is sent off again, SLURM_ARRAY_TASK_COUNT counts it alone."
+    )
 
 
 def _share_line(model: str, shard: str | None, n_missing: int) -> str:

@@ -105,9 +105,8 @@ def noticed_from(spiked: Spiked, *, pairs: float, absence: Absence, seed: int) -
     axes = _axes(Y, design, second, rng)
     sizes = torch.zeros((3, N_SPIKES), dtype=torch.float64)
     for fold in spiked.folds:
-        train, test, metric, _ = fold
-        D_test, D_train = (_effects(design, labels, rows, Y, second) for rows in (test, train))
-        solved = metric.solve(torch.cat([D_train, axes]))
+        D_test, D_train = (_effects(design, labels, rows, Y, second) for rows in (fold.test, fold.train))
+        solved = fold.metric.solve(torch.cat([D_train, axes]))
         V, A = solved[:N_SPIKES], solved[N_SPIKES:]
         length = (A * axes).sum(dim=1)
         truth = length / (fold.unseen(Y) @ A.T).square().mean(dim=0)

@@ -8,13 +8,10 @@ import torch
 from torch import Tensor
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.probes.shrunk_covariance import LEAST_SHRINKAGE, shrink
+from unsinter.probes.shrunk_covariance import BLOCK_ROWS, LEAST_SHRINKAGE, shrink
 
 _RIDGE = 1e-9
 """Of the mean square: keeps the factor of dependent rows finite."""
-
-_BLOCK_ROWS = 4096
-"""Rows that are whitened at once, beside which nothing of their size stands in memory."""
 
 
 class Coordinates(NamedTuple):
@@ -85,11 +82,11 @@ class ResidualMetric:
     def whiten(self, B: Tensor) -> Tensor:
         """Return rows (k, p) whose inner products are those of B in the inverse of G, float32."""
         factor = self.factor.float()
-        if len(B) <= _BLOCK_ROWS:
+        if len(B) <= BLOCK_ROWS:
             return torch.linalg.solve_triangular(factor, B.T.float(), upper=False).T
         white = torch.empty(B.shape, dtype=torch.float32)
-        for start in range(0, len(B), _BLOCK_ROWS):
-            rows = slice(start, start + _BLOCK_ROWS)
+        for start in range(0, len(B), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
             white[rows] = torch.linalg.solve_triangular(factor, B[rows].T.float(), upper=False).T
         return white
 
@@ -103,5 +100,5 @@ class ResidualMetric:
 
     def leverage(self, residual: Tensor) -> Tensor:
         """Return the share (n,) that each fitted row has in its own length."""
-        white = [self.whiten(rows).square().sum(dim=1) for rows in torch.split(residual, _BLOCK_ROWS)]
+        white = [self.whiten(rows).square().sum(dim=1) for rows in torch.split(residual, BLOCK_ROWS)]
         return self.weight * torch.cat(white).double()

@@ -17,6 +17,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from unsinter.probes.arrays import FloatArray
+from unsinter.probes.permutation import shuffles_within
 from unsinter.studies.separation.effects.residual_metric import Coordinates, ResidualMetric, least_squares
 from unsinter.studies.study.run_options import part_done
 
@@ -141,35 +142,29 @@ def excess_agreement(
         return None
     value = float((r[first] * r[nearest[first]]).mean()) / spread
     shuffled = np.array(
-        [
-            (r[rows[first]] * r[rows[nearest[first]]]).mean() / spread
-            for rows in shuffles_within(blocks, seed=seed)
-        ]
+        [(r[rows[first]] * r[rows[nearest[first]]]).mean() / spread for rows in _shuffled_rows(blocks, seed)]
     )
     excess = value - float(shuffled.mean())
     is_chance = excess < max(_LEAST_EXCESS, _LEAST_DEVIATIONS * float(shuffled.std()))
     return None if is_chance else excess
 
 
-def shuffles_within(blocks: NDArray[np.intp], *, seed: int) -> Iterable[NDArray[np.integer]]:
-    """Return shuffles (n,) of the rows within blocks: where each row's label comes from.
+def _shuffled_rows(blocks: NDArray[np.intp], seed: int) -> Iterable[NDArray[np.integer]]:
+    """Return the rows (n,) shuffled within blocks: where each row's label comes from, in every draw.
 
     They are the same at every site, so those of few rows are kept.
     """
     if _N_SHUFFLES * len(blocks) > _KEPT_ROWS:
-        return _shuffles(blocks, seed)
-    return _kept_shuffles(blocks.tobytes(), seed)
+        return _drawn_rows(blocks, seed)
+    return _kept_rows(blocks.tobytes(), seed)
 
 
 @lru_cache(maxsize=128)
-def _kept_shuffles(blocks: bytes, seed: int) -> list[NDArray[np.int16]]:
-    return [rows.astype(np.int16) for rows in _shuffles(np.frombuffer(blocks, dtype=np.intp), seed)]
+def _kept_rows(blocks: bytes, seed: int) -> list[NDArray[np.int16]]:
+    return [rows.astype(np.int16) for rows in _drawn_rows(np.frombuffer(blocks, dtype=np.intp), seed)]
 
 
-def _shuffles(blocks: NDArray[np.intp], seed: int) -> Iterator[NDArray[np.intp]]:
-    rng = np.random.default_rng(seed)
-    order = np.argsort(blocks, kind="stable")
+def _drawn_rows(blocks: NDArray[np.intp], seed: int) -> Iterator[NDArray[np.intp]]:
+    rng, rows = np.random.default_rng(seed), np.arange(len(blocks), dtype=np.float64)
     for _ in range(_N_SHUFFLES):
-        rows = np.empty(len(blocks), dtype=np.intp)
-        rows[order] = np.argsort(blocks + rng.random(len(blocks)))
-        yield rows
+        yield shuffles_within(rows, blocks, n=1, rng=rng)[0].astype(np.intp)

@@ -50,6 +50,7 @@ import sys
 from unsinter.studies.cli import app
 app(["run", sys.argv[1], "--out", sys.argv[2]], standalone_mode=False)
 heavy = {"torch", "transformers", "sklearn", "scipy", "optuna", "matplotlib", "seaborn"}
+heavy |= {"huggingface_hub", "unsinter.features.labelling.patterns"}
 print("loaded:", sorted(heavy & set(sys.modules)))
 """
 

@@ -236,3 +236,14 @@ def test_labels_are_shuffled_within_their_blocks_alone():
     blocks, groups = np.repeat(np.arange(200), 4), np.arange(800)
     nearest = groups + np.tile([1, -1, 1, -1], 200)
     assert excess_agreement(labels, blocks, groups, nearest, seed=0) == pytest.approx(4 / 3, abs=0.02)
+
+
+def test_shuffles_that_are_kept_are_those_that_are_drawn_and_stay_in_their_blocks(monkeypatch):
+    blocks = np.array([2, 0, 1, 0, 2, 2, 1, 0, 0, 2])
+    kept = [rows.tolist() for rows in kinship._shuffled_rows(blocks, 3)]
+    monkeypatch.setattr(kinship, "_KEPT_ROWS", 0)
+    assert kept == [rows.tolist() for rows in kinship._shuffled_rows(blocks, 3)]
+    assert all(sorted(rows) == list(range(10)) for rows in kept)
+    assert all((blocks[rows] == blocks).all() for rows in kept)
+    assert kept != [rows.tolist() for rows in kinship._shuffled_rows(blocks, 4)]
+    assert len({tuple(rows) for rows in kept}) > 100
