@@ -1,7 +1,8 @@
-"""Labels of responses: refusal (R) and its wording (W), each with its provenance."""
+"""Labels of responses: refusal (R) and its wording (W), each with its provenance.
 
-from unsinter.features.labelling.label import ResponseLabel, label_response, label_responses
-from unsinter.features.labelling.patterns import RULES_VERSION
-from unsinter.features.labelling.rules import Move, find_moves
+Names are imported when they are first asked for: study files need its words, not its patterns.
+"""
 
-__all__ = ["Move", "ResponseLabel", "RULES_VERSION", "find_moves", "label_response", "label_responses"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
