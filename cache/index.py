@@ -58,25 +58,35 @@ class RowTable:
 class Index(Mapping[str, ShardEntry]):
     """What a folder lists by now: the folded shards, and behind them those of single entries.
 
+    Entries are added while other threads read it; nothing that it holds is ever taken out.
+
     Attributes
     ----------
     folded : number of the first entry that `index.bin` does not hold.
     loose : number -> (name, entry) of every entry read since.
     earlier : what a manifest.json of format 1 lists.
     kinds : type and width of stored values -> a shard that holds such.
-    version : grows with every change.
+    version : grows with every change, and from one index of a folder to the next.
     """
 
-    def __init__(self) -> None:
-        self.folded = 0
-        self.version = 0
-        self.earlier: Entries = {}
+    def __init__(
+        self,
+        folded: Entries | None = None,
+        *,
+        earlier: Entries | None = None,
+        number: int = 0,
+        version: int = 0,
+    ) -> None:
+        self.folded, self.version = number, version
+        self.earlier: Entries = earlier or {}
         self.loose: dict[int, tuple[str, ShardEntry]] = {}
         self.kinds: dict[tuple[str, int], str] = {}
-        self._entries: dict[str, ShardEntry] = {}
-        self._base: dict[str, ShardEntry] = {}
+        self._base: dict[str, ShardEntry] = {**self.earlier, **(folded or {})}
+        self._entries = dict(self._base)
         self._base_rows: tuple[RowTable, np.ndarray] | None = None
         self._loose_rows: dict[bytes, list[int]] = {}
+        for name, entry in self._base.items():
+            self.kinds.setdefault((entry.dtype, entry.d_model), name)
 
     def __getitem__(self, name: str) -> ShardEntry:
         return self._entries[name]
@@ -100,16 +110,12 @@ class Index(Mapping[str, ShardEntry]):
         """The number of the next entry."""
         return max([self.folded, *(number + 1 for number in list(self.loose))])
 
-    def start(self, folded: Entries, *, earlier: Entries, number: int) -> None:
-        """Forget everything and begin with what was folded before entry ``number``."""
-        self.folded, self.earlier, self.loose = number, earlier, {}
-        self._base = {**earlier, **folded}
-        self._entries = dict(self._base)
-        self._base_rows, self._loose_rows = None, {}
-        self.kinds = {}
-        for name, entry in self._base.items():
-            self.kinds.setdefault((entry.dtype, entry.d_model), name)
-        self.version += 1
+    def after_fold(self, folded: Entries, *, earlier: Entries, number: int) -> "Index":
+        """Return the index that begins with what was folded before entry ``number``.
+
+        It is another object: a thread that reads this one goes on with what it knows.
+        """
+        return Index(folded, earlier=earlier, number=number, version=self.version + 1)
 
     def add(self, number: int, name: str, entry: ShardEntry) -> None:
         """Add one entry; of two with the name of one shard, the first counts."""

@@ -163,7 +163,7 @@ class Folder:
         with _GUARD:
             status = self._status()
             if status[0] == self._written and self.seen is not None and status[1] == self.seen[1]:
-                self._read.start(folded, earlier=self._read.earlier, number=number)
+                self._read = self._read.after_fold(folded, earlier=self._read.earlier, number=number)
                 self.seen = status
 
     def _status(self) -> Statuses:
@@ -185,7 +185,7 @@ class Folder:
             raise unreadable(error, path) from error
         if status == (None, None) or (folded.has_earlier and status[1] is None):
             self._check_not_lost(self.index if status[0] is None else self.manifest, status)
-        self._read.start(folded.entries, earlier=earlier, number=folded.next)
+        self._read = self._read.after_fold(folded.entries, earlier=earlier, number=folded.next)
         self.seen = status
 
     def _check_not_lost(self, path: Path, status: Statuses) -> None:

@@ -102,9 +102,10 @@ class RowIndexes:
 
     def of(self, index: Index, layer: int, position: str) -> RowIndex:
         """Return where the index has rows at a site."""
-        if self._known[0] != index.version:
-            self._known = (index.version, {}, {})
-        _, names_at, indexes = self._known  # which another thread may replace
+        known = self._known  # which another thread may replace, by that of another index too
+        if known[0] != index.version:
+            known = self._known = (index.version, {}, {})
+        _, names_at, indexes = known
         if (names := names_at.get((layer, position))) is None:
             at = (name for name, e in index.items() if layer in e.layers and position in e.positions)
             names = names_at[layer, position] = tuple(sorted(at))

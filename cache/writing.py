@@ -115,8 +115,12 @@ def list_shard(folder: Folder, name: str, entry: ShardEntry) -> bool:
     try:
         beside = folder.entries / f"{Path(name).stem}.entry"
         with naming_once(beside, chunks, guard=folder.guard) as name_it:
-            while name not in (index := folder.load()) and _is_new(index, entry):
-                target = folder.entry(number := index.next)
+            while True:
+                index = folder.load()
+                number = index.next  # before the entries are looked at, to which another thread may add
+                if name in index or not _is_new(index, entry):
+                    return False
+                target = folder.entry(number)
                 if not name_it(target):
                     _read_taken(folder, number)
                 elif folder.load().folded <= number:
@@ -125,7 +129,6 @@ def list_shard(folder: Folder, name: str, entry: ShardEntry) -> bool:
                     target.unlink(missing_ok=True)
     except OSError as error:
         raise refused(error, target, n_bytes=sum(map(len, chunks))) from error
-    return False
 
 
 def _is_new(index: Index, entry: ShardEntry) -> bool:

@@ -23,12 +23,13 @@ from cache_source import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unsinter.cache import ActivationStore, CacheError, gc, verify
+from unsinter.cache import ActivationStore, CacheError, gc, verify, writing
 from unsinter.cache.entries import IndexFile, ShardEntry, encode_earlier
 from unsinter.cache.folding import fold, migrate
 from unsinter.cache.index import Index, RowTable, as_keys
 from unsinter.cache.key import identity_key, pack
 from unsinter.cache.manifest import Folder
+from unsinter.cache.reading import RowIndexes
 from unsinter.cache.shard import ShardPlan
 from unsinter.cache.writing import list_shard
 
@@ -397,9 +398,8 @@ cells = st.tuples(
 @quiet
 @given(folded=st.lists(cells, max_size=5), loose=st.lists(cells, max_size=5), sites=cells)
 def test_what_the_index_says_of_rows_is_what_a_look_at_every_shard_says(folded, loose, sites):
-    index = Index()
     made = [entry_of(rows, layers=sorted(la), positions=sorted(po)) for rows, la, po in folded]
-    index.start(dict(made), earlier={}, number=3)
+    index = Index(dict(made), number=3)
     for number, (rows, layers, positions) in enumerate(loose, 3):
         index.add(number, *entry_of(rows, layers=sorted(layers), positions=sorted(positions)))
     rows, layers, positions = sites
@@ -446,6 +446,45 @@ def test_what_is_open_already_sees_a_flip_in_the_index_too(folder):
     folder.index.write_bytes(raw)
     with pytest.raises(CacheError, match=r"index\.bin"):
         folder.load()
+
+
+def test_an_index_that_a_thread_reads_stays_whole_while_another_one_folds_it(folder):
+    list_shard(folder, *entry_of(ROWS[:4]))
+    request = ShardPlan(rows=tuple(ROWS[:12]), layers=(0,), positions=("a",))
+    held = folder.load()
+    names = held.names_holding(request)
+    fold(folder)
+    later = entry_of(ROWS[4:8])
+    list_shard(folder, *later)
+    assert held.names_holding(request) == names
+    assert held.rows_not_held(request) == list(range(4, 12))
+    assert folder.load().names_holding(request) == {*names, later[0]}
+    assert folder.load().version > held.version
+
+
+def test_rows_that_another_thread_lists_just_before_are_not_listed_twice(folder, monkeypatch):
+    ours, theirs = entry_of(ROWS[:4]), entry_of(ROWS[2:6])
+    look = writing._is_new
+
+    def look_and_be_overtaken(index, entry):
+        is_new = look(index, entry)
+        monkeypatch.setattr(writing, "_is_new", look)
+        assert list_shard(folder, *theirs)
+        return is_new
+
+    monkeypatch.setattr(writing, "_is_new", look_and_be_overtaken)
+    assert not list_shard(folder, *ours)
+    assert set(folder.load()) == {theirs[0]}
+
+
+def test_where_rows_stand_is_looked_up_in_the_index_that_was_asked(folder):
+    list_shard(folder, *entry_of(ROWS[:4]))
+    first, known = folder.load(), RowIndexes()
+    fold(folder)
+    list_shard(folder, *entry_of(ROWS[4:8]))
+    second = folder.load()
+    for index, n_shards in ((first, 1), (second, 2), (first, 1)):
+        assert len(known.of(index, 0, "a").names) == n_shards
 
 
 def test_threads_that_fill_and_read_one_store_lose_no_shard(tmp_path, monkeypatch):
