@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from unsinter.features.extract.places import BatchPlaces, Spans
 from unsinter.features.model.hooks import read_stream
 from unsinter.features.model.load_options import quantization_of
 from unsinter.features.model.model import ChatModel
 from unsinter.features.model.rope_lengths import RopeLengths, forget_lengths, rope_lengths
 from unsinter.features.rendering.batches import make_batch
 from unsinter.features.rendering.rendering import RenderedPrompt
-
-Spans = Sequence[Sequence[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,26 +34,39 @@ class StreamReader:
     rope: RopeLengths = field(default_factory=RopeLengths)
     """Rows for which the model makes other position tables never share a batch."""
 
-    def read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
+    def read(
+        self,
+        rows: Sequence[RenderedPrompt],
+        spans: Spans,
+        *,
+        layers: Sequence[int],
+        windows: Sequence[int] = (),
+    ) -> Tensor:
         """Return (n_layers, n_rows, n_positions, d_model) on the CPU, in the model's own dtype.
 
         ``spans`` holds, per row, the token span of each position; spans of several tokens are averaged in
-        float32. Layers come in the order asked.
+        float32, or pooled by windows where ``windows`` has a size for the position (`window_of`). Layers come
+        in the order asked.
         """
         each = [[place] for place in range(len(rows))]
         parts = each if self.alone else self.rope.parts([len(row.token_ids) for row in rows])
         if len(parts) == 1:
-            return self._read(rows, spans, layers=layers)
+            return self._read(rows, spans, layers=layers, windows=windows)
         read = [
-            self._read([rows[i] for i in part], [spans[i] for i in part], layers=layers) for part in parts
+            self._read([rows[i] for i in part], [spans[i] for i in part], layers=layers, windows=windows)
+            for part in parts
         ]
         return torch.cat(read, dim=1)[:, torch.tensor([i for part in parts for i in part]).argsort()]
 
-    def _read(self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]) -> Tensor:
+    def _read(
+        self, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int], windows: Sequence[int]
+    ) -> Tensor:
         """Read rows in one forward pass."""
         batch = make_batch(rows, pad_id=self.pad_id, padding_side=self.padding_side)
         device = self.model.device
-        places = _Places.of(spans, batch.starts, batch.input_ids.shape[1], device)
+        places = BatchPlaces.of(
+            spans, batch.starts, n_tokens=batch.input_ids.shape[1], device=device, windows=windows
+        )
         mask = batch.attention_mask.to(device)
         inputs = {"input_ids": batch.input_ids.to(device), "attention_mask": mask}
         if self.first_position is not None:
@@ -70,40 +82,6 @@ class StreamReader:
             self.model.backbone(**inputs, **self.model.options)
         # Blocks may be on several devices: each layer's few vectors come from its own.
         return torch.stack([kept[layer].cpu() for layer in layers])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Places:
-    """Where to look in a padded batch: one token per row and position, or the tokens of a span to average."""
-
-    last: Tensor
-    """(n_rows, n_positions) index of the token, or of the last token of the span."""
-
-    averaged: tuple[int, ...]
-    """Positions that some row averages over several tokens."""
-
-    spans: Tensor
-    """(n_rows, n_averaged, n_tokens) true inside the span of each averaged position."""
-
-    @classmethod
-    def of(cls, spans: Spans, starts: Sequence[int], n_tokens: int, device: torch.device) -> "_Places":
-        bounds = torch.tensor(spans) + torch.tensor(starts)[:, None, None]
-        first, past = bounds[..., 0], bounds[..., 1]
-        averaged = tuple(((past - first) > 1).any(dim=0).nonzero()[:, 0].tolist())
-        tokens = torch.arange(n_tokens)
-        inside = (tokens >= first[:, averaged, None]) & (tokens < past[:, averaged, None])
-        return cls(last=(past - 1).to(device), averaged=averaged, spans=inside.to(device))
-
-    def gather(self, stream: Tensor) -> Tensor:
-        """Copy (n_rows, n_positions, d_model) out of the whole stream, so that the batch can be freed."""
-        last = self.last.to(stream.device)
-        taken = stream[torch.arange(len(last), device=stream.device)[:, None], last]
-        for column, position in enumerate(self.averaged):
-            inside = self.spans[:, column].to(stream.device)
-            # Padding is masked out rather than weighted by zero: it may hold NaN.
-            total = stream.float().masked_fill(~inside[..., None], 0).sum(dim=1)
-            taken[:, position] = (total / inside.sum(dim=1, keepdim=True)).to(taken.dtype)
-        return taken
 
 
 def make_reader(model: ChatModel, *, padding_side: str) -> StreamReader:
@@ -138,3 +116,6 @@ def n_embeddings(model: ChatModel) -> int:
     """Return how many token ids the model has vectors for."""
     table = getattr(model.backbone.get_input_embeddings(), "num_embeddings", None)
     return int(table or model.backbone.config.get_text_config().vocab_size)
+
+
+__all__ = ["Spans", "StreamReader", "make_reader", "n_embeddings", "pad_id", "rows_change_mates"]

@@ -14,6 +14,7 @@ from unsinter.cache.errors import UnsinterError
 from unsinter.features.extract.forward import StreamReader
 from unsinter.features.extract.selfcheck import Deviation, self_check
 from unsinter.features.rendering.batches import plan_batches
+from unsinter.features.rendering.position_names import window_of
 from unsinter.features.rendering.positions import resolve_position
 from unsinter.features.rendering.rendering import RenderedPrompt
 
@@ -72,7 +73,9 @@ class ShardProducer:
         while self.deviation is None:
             spans = [[resolve_position(name, row) for name in positions] for row in rows]
             try:
-                self.reader, self.deviation = self_check(self.reader, rows, spans, layers=layers)
+                self.reader, self.deviation = self_check(
+                    self.reader, rows, spans, layers=layers, windows=[window_of(name) for name in positions]
+                )
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -89,7 +92,8 @@ class ShardProducer:
     ) -> torch.Tensor | None:
         """Read one batch and check it; None, with the budget halved, where memory ran out."""
         try:
-            part = self.reader.read(rows, spans, layers=layers)
+            windows = [window_of(name) for name in positions]
+            part = self.reader.read(rows, spans, layers=layers, windows=windows)
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise

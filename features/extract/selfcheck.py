@@ -41,7 +41,12 @@ class Deviation:
 
 
 def self_check(
-    reader: StreamReader, rows: Sequence[RenderedPrompt], spans: Spans, *, layers: Sequence[int]
+    reader: StreamReader,
+    rows: Sequence[RenderedPrompt],
+    spans: Spans,
+    *,
+    layers: Sequence[int],
+    windows: Sequence[int] = (),
 ) -> tuple[StreamReader, Deviation]:
     """Compare a few rows of different lengths, and settle who counts positions under left padding.
 
@@ -55,9 +60,9 @@ def self_check(
     picked = _spread(rows)
     some_rows, some_spans = [rows[i] for i in picked], [spans[i] for i in picked]
     plain = replace(reader, padding_side="right", first_position=None)
+    pooled = {"layers": layers, "windows": windows}
     alone = torch.cat(
-        [plain.read([row], [span], layers=layers) for row, span in zip(some_rows, some_spans, strict=True)],
-        dim=1,
+        [plain.read([row], [span], **pooled) for row, span in zip(some_rows, some_spans, strict=True)], dim=1
     )
     readers = [reader]
     if reader.padding_side == "left":
@@ -65,7 +70,7 @@ def self_check(
     best: tuple[StreamReader, Deviation] | None = None
     for candidate in readers:
         try:
-            together = candidate.read(some_rows, some_spans, layers=layers)
+            together = candidate.read(some_rows, some_spans, **pooled)
         except TypeError:
             continue  # this model's forward takes no position ids
         difference = _deviation(alone, together, dtype=reader.model.dtype)
@@ -83,13 +88,8 @@ def self_check(
     )
     if reader.padding_side == "left":
         raise PaddingError(f"{message}; use padding_side='right'.")
-    unpadded = torch.cat(
-        [
-            plain.read([row, row], [span, span], layers=layers)[:, :1]
-            for row, span in zip(some_rows, some_spans, strict=True)
-        ],
-        dim=1,
-    )
+    pairs = zip(some_rows, some_spans, strict=True)
+    unpadded = torch.cat([plain.read([r, r], [span, span], **pooled)[:, :1] for r, span in pairs], dim=1)
     difference = _deviation(alone, unpadded, dtype=reader.model.dtype)
     if difference.is_within:
         logger.warning("%s; only rows of equal length will share a batch", message)

@@ -7,13 +7,17 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from unsinter.features.records.components import Components, group_labels
+from unsinter.features.records.components import Components, Pair, group_labels, same_values, twin_pairs
 from unsinter.features.records.likeness_views import likeness_views
 from unsinter.features.records.record import PromptRecord
 from unsinter.features.records.similar_sets import similar_pairs
-from unsinter.features.records.templates import shared_templates
-from unsinter.features.records.twins import Pair, same_values, twin_pairs
-from unsinter.features.records.wrappers import FEWEST_PROMPTS, Wrapper, shared_wrappers, without_wrappers
+from unsinter.features.records.wrappers import (
+    FEWEST_PROMPTS,
+    Wrapper,
+    shared_templates,
+    shared_wrappers,
+    without_wrappers,
+)
 
 _NO_LETTERS = re.compile(r"[\W_]+")
 
@@ -138,7 +142,7 @@ def group_prompts(
     RecordError : a pair_id that can be read as a name and as an id.
     ValueError : a threshold not in (0, 1].
     """
-    texts = [normalise(record.prompt) for record in records]
+    texts = [normalise(record.whole_text) for record in records]
     wrappers = shared_wrappers(texts)
     likeness = _Likeness(threshold=threshold, word_threshold=word_threshold)
     if strip_wrapper:

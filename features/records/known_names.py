@@ -40,7 +40,8 @@ def check_columns(table: FileRows, columns: Mapping[str, Column], fields: Mappin
             raise RecordError.at(table.name, fault + near_name(column.field, table.columns), field=name)
     _refuse_look_alikes(table, columns, fields)
     for name, info in fields.items():
-        if info.is_required() and name not in table.columns and name not in columns:
+        has_messages = name == "prompt" and "messages" in (*table.columns, *columns)
+        if info.is_required() and name not in (*table.columns, *columns) and not has_messages:
             fault = f"no row has this field; map one of {listing(table.columns)} with columns {name}=COLUMN"
             raise RecordError.at(table.name, fault, field=name)
 

@@ -101,7 +101,7 @@ def detect_kind(source: Source, *, columns: ColumnMap = NO_COLUMNS) -> Kind:
     names = set(rows.columns) | {name for name, column in mapped if column.field in rows.columns}
     if "prompt_id" in names or {"response_opening", "model"} <= names:
         return "responses"
-    if "prompt" in names:
+    if names & {"prompt", "messages"}:
         return "prompts"
     if "response_opening" in names:
         return "openings"

@@ -1,20 +1,26 @@
 """Records: prompts, responses and openings, validated and frozen, with the fields we do not know kept."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from unsinter.cache.errors import UnsinterError as UnsinterError
-from unsinter.features.records.names import clean_name, is_missing_word, is_nan
+from unsinter.features.records.conversation import Conversation, spread_messages
+from unsinter.features.records.field_types import (
+    EarlierTurns,
+    Key,
+    KeyName,
+    Name,
+    Opening,
+    OptionalText,
+    Text,
+    Truth,
+)
+from unsinter.features.records.names import clean_name, is_missing_word
 
 LONGEST_SHOWN = 60
 """Characters of a bad value that an error repeats."""
-
-LONGEST_TEXT = 1_000_000
-"""Characters of one text; a longer one is almost always a whole file in one field."""
-
 
 NO_CATEGORY = frozenset({"none", "uncategorised", "uncategorized", "unlabelled", "unlabeled", "unknown"})
 """Categories, case folded, by which a file says that a prompt has none, beside words for a missing value."""
@@ -46,69 +52,6 @@ def abbreviate(value: object) -> str:
         return f"{value[:LONGEST_SHOWN]!r}... ({len(value):,} characters)"
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({type(value).__name__})"
-
-
-def _key_text(value: object) -> object:
-    """Read whole numbers as text: many files number their records and groups.
-
-    A column of whole numbers in which some are missing is written as one of fractions: 3.0 is the record 3.
-    """
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    if isinstance(value, Decimal) and value == value.to_integral_value():  # 1.0 and 1 are one number
-        return format(value.to_integral_value(), "f")
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _id_text(value: object) -> object:
-    if isinstance(value, str) and is_missing_word(value):
-        raise ValueError("is a word for a missing value; give every record an id of its own")
-    return _key_text(value)
-
-
-def _truth(value: object) -> object:
-    if isinstance(value, int | float | Decimal) and value in (0, 1):
-        return bool(value)
-    if value is None or isinstance(value, bool):
-        return value
-    if is_nan(value):
-        return None
-    raise ValueError(
-        "must be true, false or null (0 and 1 are read as false and true); where a file has other words, say "
-        "what they mean, as columns: {FIELD: {field: COLUMN, true: [...], false: [...]}}"
-    )
-
-
-def _encodable(value: str) -> str:
-    if len(value) > LONGEST_TEXT:
-        raise ValueError(f"is longer than {LONGEST_TEXT:,} characters; shorten it or remove the record")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"holds half of a surrogate pair at character {error.start + 1}, which is not text; remove it"
-        ) from error
-    return value
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip() or not clean_name(value):  # invisible signs alone are no text either
-        raise ValueError("is blank; write the text or remove the record")
-    return _encodable(value)
-
-
-def _blank_is_missing(value: object) -> object:
-    return None if is_nan(value) or (isinstance(value, str) and not clean_name(value)) else value
-
-
-Text = Annotated[str, AfterValidator(_not_blank)]
-Key = Annotated[str, BeforeValidator(_id_text), AfterValidator(_not_blank)]
-Opening = Annotated[str, AfterValidator(_encodable)]
-_OneName = Annotated[str, AfterValidator(_encodable), AfterValidator(clean_name)]
-_OneKey = Annotated[str, BeforeValidator(_key_text), AfterValidator(_encodable), AfterValidator(clean_name)]
-Name = Annotated[_OneName | None, BeforeValidator(_blank_is_missing)]
-KeyName = Annotated[_OneKey | None, BeforeValidator(_blank_is_missing)]
-Truth = Annotated[bool | None, BeforeValidator(_truth)]
 
 
 class _Record(BaseModel):
@@ -170,6 +113,19 @@ class PromptRecord(_Record):
     prompt: Text
     """The user's text, without any chat template."""
 
+    messages: None = None
+    """A list of ``{role, content}`` in place of `prompt`, which is then its last turn; kept as the fields
+    below."""
+
+    system: OptionalText = None
+    """A system text of this prompt's own, in place of the study's."""
+
+    earlier_turns: EarlierTurns = ()
+    """What the user wrote and the assistant answered before the prompt."""
+
+    prefill: OptionalText = None
+    """Text that the assistant's answer begins with; the model goes on from it."""
+
     harmful: Truth = None
     """D; None = unlabelled, and masked wherever D is a target."""
 
@@ -184,6 +140,26 @@ class PromptRecord(_Record):
 
     pair_id: KeyName = None
     """A name that twins share, or, where no other record has it, the id of the twin; twins are one group."""
+
+    @classmethod
+    def parse(cls, values: dict[str, Any], *, file: object = "record", row: int | None = None) -> Self:
+        """Validate one row, its messages read into the other fields; errors as of every record."""
+        try:
+            values = spread_messages(values)
+        except ValueError as error:
+            raise RecordError.at(file, str(error), row=row, field="messages") from error
+        return super().parse(values, file=file, row=row)
+
+    @property
+    def conversation(self) -> Conversation:
+        """What the record brings beside its prompt."""
+        return Conversation(system=self.system, turns=self.earlier_turns, prefill=self.prefill or "")
+
+    @property
+    def whole_text(self) -> str:
+        """All that a model reads of this record: the prompt, and what it brings beside it."""
+        turns = [text for turn in self.earlier_turns for text in turn]
+        return "\n".join(filter(None, [self.system, *turns, self.prompt, self.prefill]))
 
 
 class ResponseRecord(_Record):

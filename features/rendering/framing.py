@@ -42,11 +42,14 @@ class TemplateFrame:
     """The day as the template writes it, in each of its formats; empty where it reads no clock."""
 
     examples: Examples = ()
+    prefill: str = ""
 
     @property
     def beside(self) -> TemplateInput:
         """What the template is given beside the user's text."""
-        return TemplateInput(system=self.system, examples=self.examples, options=self.options)
+        return TemplateInput(
+            system=self.system, examples=self.examples, options=self.options, prefill=self.prefill
+        )
 
 
 def make_frame(
@@ -63,6 +66,8 @@ def make_frame(
     RenderError : the template leaves out the system text, an example or an option.
     """
     kind, beside = _kind(model, template), beside or TemplateInput()
+    if kind == "raw" and beside.prefill:
+        raise RenderError("a prefill needs a chat template; it cannot be used with template='raw'.")
     if kind == "raw" and beside.digests:
         name = {"system": "a system text", "examples": "examples", "template_options": "template options"}
         raise RenderError(
@@ -78,6 +83,7 @@ def make_frame(
         prefix_ids=(),
         suffix_ids=(),
         date=date,
+        prefill=beside.prefill,
     )
     _check_taken(model, bare)
     first, second = (_frame_around(model, bare, sentinel) for sentinel in _unused(model, bare))
@@ -195,10 +201,11 @@ def apply_template(
 ) -> tuple[str, tuple[str, ...]]:
     """Return one user turn rendered up to where the model would answer, and every date that it shows.
 
-    The turn stands after the system text and the examples, if any.
+    The turn stands after the system text and the examples, if any, and the prefill behind the template.
     """
     messages = frame.beside.messages(text)
-    return render_messages(model, messages, frame, add_generation_prompt=True, where=where)
+    full, dates = render_messages(model, messages, frame, add_generation_prompt=True, where=where)
+    return full + frame.prefill, dates
 
 
 def render_messages(

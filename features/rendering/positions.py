@@ -4,9 +4,10 @@ import re
 
 from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ChatModel
+from unsinter.features.rendering.position_names import OF_ANSWERS, window_of
 from unsinter.features.rendering.rendering import RenderedPrompt, TemplateChoice, render
 
-_NUMBERED = re.compile(r"(template|response)_([1-9][0-9]*)")
+_NUMBERED = re.compile(r"(template|response)_([1-9][0-9]{0,8})")
 _PLAIN = ("instruction_end", "template_end", "instruction_mean")
 
 
@@ -17,7 +18,9 @@ class PositionError(UnsinterError, ValueError):
 def resolve_position(name: str, row: RenderedPrompt) -> tuple[int, int]:
     """Return the tokens of ``row`` that ``name`` stands for, as first and one past the last.
 
-    Every position but ``instruction_mean`` is one token.
+    Every position is one token, but for ``instruction_mean``, ``response_mean`` and ``response_max_<k>``,
+    which pool all tokens of the text or of the answer: see `window_of`. ``thinking_end`` is the last token of
+    an answer's reasoning, the end of the marker that closes it.
 
     Raises
     ------
@@ -30,13 +33,18 @@ def resolve_position(name: str, row: RenderedPrompt) -> tuple[int, int]:
         return end - 1, end
     if name == "template_end":
         return row.prompt_end - 1, row.prompt_end
+    if name == "response_mean" or window_of(name):
+        if len(row.token_ids) == row.prompt_end:
+            raise _lacking(name, row, "no response tokens")
+        return row.prompt_end, len(row.token_ids)
+    if name == "thinking_end":
+        if row.thinking_end is None:
+            raise _lacking(name, row, "no reasoning that a marker closes in its response")
+        return row.thinking_end - 1, row.thinking_end
     kind, k = _parse(name)
     first, past = (end, row.prompt_end) if kind == "template" else (row.prompt_end, len(row.token_ids))
     if k > past - first:
-        raise PositionError(
-            f"position {name!r}: prompt {row.id!r} has {past - first} {kind} tokens; "
-            f"it has {', '.join(available_positions(row))}."
-        )
+        raise _lacking(name, row, f"{past - first} {kind} tokens")
     if kind == "template" and row.merged:
         raise PositionError(
             f"position {name!r}: in prompt {row.id!r} the tokenizer fuses the end of the text with the "
@@ -46,8 +54,24 @@ def resolve_position(name: str, row: RenderedPrompt) -> tuple[int, int]:
     return first + k - 1, first + k
 
 
+def has_position(name: str, row: RenderedPrompt) -> bool:
+    """Say whether a position that is known by name is one of the row's.
+
+    Raises
+    ------
+    PositionError : no position has that name.
+    """
+    if name not in (*_PLAIN, *OF_ANSWERS) and not window_of(name):
+        _parse(name)
+    try:
+        resolve_position(name, row)
+    except PositionError:
+        return False
+    return True
+
+
 def available_positions(row: RenderedPrompt) -> list[str]:
-    """List the positions a row has, in reading order."""
+    """List the positions a row has, in reading order; ``response_max_<k>`` with each k it has is left out."""
     n_template = 0 if row.merged else row.prompt_end - row.instruction[1]
     n_response = len(row.token_ids) - row.prompt_end
     return [
@@ -56,6 +80,8 @@ def available_positions(row: RenderedPrompt) -> list[str]:
         *(f"template_{k}" for k in range(1, n_template + 1)),
         "template_end",
         *(f"response_{k}" for k in range(1, n_response + 1)),
+        *(("response_mean",) if n_response else ()),
+        *(("thinking_end",) if row.thinking_end is not None else ()),
     ]
 
 
@@ -70,7 +96,13 @@ def _parse(name: str) -> tuple[str, int]:
     match = _NUMBERED.fullmatch(name)
     if match is None:
         raise PositionError(
-            f"position {name!r} is unknown; use {', '.join(_PLAIN)}, template_<k> or response_<k> with k "
-            "from 1."
+            f"position {name!r} is unknown; use {', '.join((*_PLAIN, *OF_ANSWERS))}, template_<k>, "
+            "response_<k> or response_max_<k> with k from 1."
         )
     return match[1], int(match[2])
+
+
+def _lacking(name: str, row: RenderedPrompt, what: str) -> PositionError:
+    return PositionError(
+        f"position {name!r}: prompt {row.id!r} has {what}; it has {', '.join(available_positions(row))}."
+    )

@@ -5,9 +5,11 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Unpack
+from typing import TypeAlias, Unpack
 
+from unsinter.features.labelling.prose.reasoning import answer_start
 from unsinter.features.model.model import ChatModel
+from unsinter.features.records.conversation import Conversation
 from unsinter.features.rendering.clock import DEFAULT_DATE, ClockError, checked_date
 from unsinter.features.rendering.framing import (
     RenderError,
@@ -22,6 +24,9 @@ from unsinter.features.rendering.framing import (
 from unsinter.features.rendering.template_input import PARTS, NamedInput, TemplateInput
 
 logger = logging.getLogger(__name__)
+
+Prompt: TypeAlias = tuple[str, str] | tuple[str, str, Conversation]
+"""Id, the user's text, and what this prompt brings beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +50,15 @@ class RenderedPrompt:
     date: str | None = None
     """The day that the chat template was shown, as 2024-07-26; None for one that reads no clock."""
 
+    thinking_end: int | None = None
+    """One past the last token of the response's reasoning; None where no marker closes one."""
+
     beside: tuple[tuple[str, str], ...] = ()
     """Name and digest of what the chat template was given beside the text (`TemplateInput.digests`)."""
 
 
 def render(
-    prompts: Sequence[tuple[str, str]],
+    prompts: Sequence[Prompt],
     model: ChatModel,
     *,
     template: TemplateChoice = "auto",
@@ -59,7 +67,10 @@ def render(
     date: str | None = None,
     **named: Unpack[NamedInput],
 ) -> list[RenderedPrompt]:
-    """Render (id, text) pairs in order; with ``responses`` (by id) the response's tokens follow the prompt's.
+    """Render (id, text) in order; with ``responses`` (by id) the response's tokens follow the prompt's.
+
+    A prompt may be (id, text, conversation): what that one brings beside its text, system, turns and prefill.
+    The prefill's tokens count among those of the template.
 
     ``template`` is "chat", "raw" (the tokenizer's own special tokens, once) or "auto": chat where the
     tokenizer has a template, raw for encoders. ``beside`` goes to the chat template; its fields may be given
@@ -79,17 +90,49 @@ def render(
             "%s: its chat template reads the clock; it is shown %s, a fixed day; set 'date' for another",
             model.name, pinned,
         )  # fmt: skip
-    texts = []
-    for prompt_id, text in prompts:
+    own_frames = _FramesOf(model, frame)
+    texts, frames = [], []
+    for prompt_id, text, *own in prompts:
         if not text.strip():
             raise RenderError(f"prompt {prompt_id!r}, field 'prompt': the text is empty.")
-        texts.append(_compose(model, frame, text, where=f"prompt {prompt_id!r}"))
+        frames.append(own_frames.around(own[0], prompt_id) if own else frame)
+        texts.append(_compose(model, frames[-1], text, where=f"prompt {prompt_id!r}"))
     rows = []
     encoded = encode(model, [full for full, _ in texts], specials=frame.kind == "raw")
-    for (prompt_id, _), (_, place), (ids, offsets) in zip(prompts, texts, encoded, strict=True):
-        row = _locate(model, frame, prompt_id=prompt_id, place=place, ids=ids, offsets=offsets)
+    for (prompt_id, *_), around, (_, place), (ids, offsets) in zip(
+        prompts, frames, texts, encoded, strict=True
+    ):
+        row = _locate(model, around, prompt_id=prompt_id, place=place, ids=ids, offsets=offsets)
+        row = replace(row, beside=frame.beside.digests)
         rows.append(row if responses is None else _with_response(model, row, responses))
     return rows
+
+
+class _FramesOf:
+    """The frames of prompts that bring something of their own, each made once."""
+
+    def __init__(self, model: ChatModel, frame: TemplateFrame) -> None:
+        self._model, self._frame = model, frame
+        self._made: dict[Conversation, TemplateFrame] = {}
+
+    def around(self, conversation: Conversation, prompt_id: str) -> TemplateFrame:
+        """Return the frame around one prompt.
+
+        Raises
+        ------
+        RenderError : names the prompt.
+        """
+        if not conversation:
+            return self._frame
+        if conversation not in self._made:
+            frame = self._frame
+            beside = frame.beside.around(conversation)
+            try:
+                made = make_frame(self._model, template=frame.kind, beside=beside, date=frame.date)
+            except RenderError as error:
+                raise RenderError(f"prompt {prompt_id!r}: {error}") from error
+            self._made[conversation] = made
+        return self._made[conversation]
 
 
 def rendered_identity(model: ChatModel, rendered: Sequence[RenderedPrompt]) -> dict[str, str]:
@@ -167,7 +210,6 @@ def _locate(
         merged=merged,
         key=_row_key(ids, span, len(ids)),
         date=frame.date if frame.dates_shown else None,
-        beside=frame.beside.digests,
     )
 
 
@@ -175,13 +217,22 @@ def _with_response(model: ChatModel, row: RenderedPrompt, responses: Mapping[str
     """Append the tokens of the row's response; the prompt's tokens stay as they were at generation time."""
     if row.id not in responses:
         raise RenderError(f"prompt {row.id!r} has no response; give one for every prompt.")
-    [(response_ids, _)] = encode(model, [responses[row.id]], specials=False)
-    ids = row.token_ids + response_ids
-    return replace(row, token_ids=ids, key=_row_key(ids, row.instruction, row.prompt_end))
+    text = responses[row.id]
+    [(response_ids, offsets)] = encode(model, [text], specials=False)
+    ids, thinking_end = row.token_ids + response_ids, None
+    answer = answer_start(text)
+    if offsets is not None and 0 < answer < len(text):
+        _, n_reasoning = overlap(offsets, 0, len(text[:answer].rstrip()))
+        thinking_end = row.prompt_end + n_reasoning
+    key = _row_key(ids, row.instruction, row.prompt_end, thinking_end)
+    return replace(row, token_ids=ids, thinking_end=thinking_end, key=key)
 
 
-def _row_key(ids: tuple[int, ...], span: tuple[int, int], prompt_end: int) -> str:
-    return hashlib.sha256(json.dumps([ids, span, prompt_end]).encode()).hexdigest()
+def _row_key(
+    ids: tuple[int, ...], span: tuple[int, int], prompt_end: int, thinking_end: int | None = None
+) -> str:
+    places = [ids, span, prompt_end, *(() if thinking_end is None else (thinking_end,))]
+    return hashlib.sha256(json.dumps(places).encode()).hexdigest()
 
 
 __all__ = ["ClockError", "RenderError", "RenderedPrompt", "TemplateChoice", "TemplateInput", "render"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from jinja2 import meta
 
 from unsinter.cache.errors import UnsinterError
+from unsinter.features.records.conversation import Conversation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -39,11 +40,14 @@ class TemplateInput:
     system : a system text; None for none. An empty one takes the place of a template's own.
     examples : turns before the prompt, each a user's text and the assistant's answer.
     options : variables of the template, such as ``enable_thinking``.
+    prefill : text behind the template that the answer begins with; of single prompts only, so no part of a
+        model's identity.
     """
 
     system: str | None = None
     examples: Examples = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    prefill: str = ""
 
     @property
     def digests(self) -> tuple[tuple[str, str], ...]:
@@ -53,6 +57,15 @@ class TemplateInput:
             (name, hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest())
             for name, part in zip(PARTS, parts, strict=True)
             if part is not None
+        )
+
+    def around(self, conversation: Conversation) -> "TemplateInput":
+        """Return what the template is given for a prompt that brings something of its own."""
+        return TemplateInput(
+            system=self.system if conversation.system is None else conversation.system,
+            examples=(*self.examples, *conversation.turns),
+            options=self.options,
+            prefill=conversation.prefill,
         )
 
     def messages(self, text: str) -> list[dict[str, str]]:

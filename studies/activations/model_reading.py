@@ -16,8 +16,10 @@ from unsinter.features.model.devices import placement_text
 from unsinter.features.model.load_options import quantization_of
 from unsinter.features.model.model import ChatModel, load_model
 from unsinter.features.model.random_weights import randomising_fault
-from unsinter.features.rendering.rendering import RenderedPrompt, render, rendered_identity
+from unsinter.features.rendering.position_names import reads_answer
+from unsinter.features.rendering.rendering import RenderedPrompt, rendered_identity
 from unsinter.studies.activations.answers import Answers, answers_of
+from unsinter.studies.activations.rendered_prompts import behind_prompts, render_prompts
 from unsinter.studies.activations.spread_extraction import Wanted, extract_wanted
 from unsinter.studies.activations.stored_sites import StoredSites, spread_rows
 from unsinter.studies.data.dataset import Dataset
@@ -25,7 +27,7 @@ from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.data.site_readers import FloatArray
 from unsinter.studies.data.targets import Response
 from unsinter.studies.reasons.reason import Reason
-from unsinter.studies.study.file import Study, StudyError
+from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.study.sections import ModelSource
 
@@ -91,16 +93,18 @@ def read_model(
     ``check`` is called with the model's identity before anything is extracted.
 
     Where the study allows response positions and asks for one, the answers come first and are read behind
-    their prompts; a prompt without an answer is then not present.
+    their prompts; a prompt without an answer, or whose answer lacks one of the positions, is then not present
+    and named in the facts (``unanswered``).
     """
     model = load_source(source, notes=settings.cache_root)
-    rendered = render_prompts([(p.id, p.prompt) for p in dataset.prompts], model, source)
+    rendered = render_prompts(dataset.prompts, model, source)
     check(rendered_identity(model, rendered))
     answers: Answers | None = None
-    if any(position.startswith("response_") for position in study.positions):
+    unanswered: list[str] = []
+    if any(reads_answer(position) for position in study.positions):
         settings.on_read()
         answers = answers_of(study, source, model, rendered, dataset, settings)
-        rendered = _behind_prompts(answers.responses, dataset, model, source)
+        rendered, unanswered = behind_prompts(answers.responses, dataset, study.positions, model, source)
     extraction = extract_into_cache(study, source, model, rendered, settings)
     if answers is None:
         settings.on_read()
@@ -119,6 +123,7 @@ def read_model(
         identity=rendered_identity(model, fitting),
         facts=extraction_facts(model, extraction)
         | {"cache_key": identity_key(rendered_identity(model, rendered))}
+        | ({"unanswered": unanswered} if unanswered else {})
         | _not_had(study, model),
     )
 
@@ -146,37 +151,6 @@ def _not_had(study: Study, model: ChatModel) -> dict[str, Mapping[str, Reason]]:
         else Reason("random-not-quantised", model=model.name, bits=int(bits.removesuffix("bit")))
     )
     return {"not_had": {"random_model": why}}
-
-
-def _behind_prompts(
-    answers: Sequence[Response | None], dataset: Dataset, model: ChatModel, source: ModelSource
-) -> list[RenderedPrompt]:
-    """Render every prompt that has an answer, with the answer's tokens behind it."""
-    texts = {p.id: a.opening for p, a in zip(dataset.prompts, answers, strict=True) if a and a.opening}
-    prompts = [(p.id, p.prompt) for p in dataset.prompts if p.id in texts]
-    if not prompts:
-        raise StudyError(
-            "positions ask for response tokens, and no prompt of the study has an answer's text."
-        )
-    return render_prompts(prompts, model, source, responses=texts)
-
-
-def render_prompts(
-    prompts: Sequence[tuple[str, str]],
-    model: ChatModel,
-    source: ModelSource,
-    *,
-    responses: Mapping[str, str] | None = None,
-) -> list[RenderedPrompt]:
-    """Render (id, text) pairs as the study says for this model; see `render`."""
-    return render(
-        prompts,
-        model,
-        template=source.template,
-        beside=source.beside,
-        responses=responses,
-        date=source.date,
-    )
 
 
 def extract_into_cache(

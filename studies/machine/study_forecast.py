@@ -71,7 +71,7 @@ def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[M
             batch=batch_bytes(config.get_text_config().to_dict(), item=_ITEM[dtype]),
             activation=_ITEM[dtype],
         )
-        own = prompt_size(source, [prompt.prompt for prompt in prompts])
+        own = prompt_size(source, [prompt.whole_text for prompt in prompts])
         size = replace(own, n_topics=n_topics, n_sources=n_sources)
         if n_prompts is not None:
             size = size.scaled_to(n_prompts)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unsinter.cache.errors import UnsinterError, one_line
+from unsinter.features.rendering.position_names import reads_answer
 from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.tables.columns import Table
@@ -85,8 +86,8 @@ def _positions(row: "RenderedPrompt", positions: Sequence[str]) -> tuple[list[tu
 
     places, problems = [], []
     for name in positions:
-        if name.startswith("response_"):
-            places.append((f"position {name}", "a token of the answer, after the prompt"))
+        if reads_answer(name):
+            places.append((f"position {name}", "tokens of the answer, after the prompt"))
             continue
         try:
             first, past = resolve_position(name, row)

@@ -7,14 +7,14 @@ from itertools import islice
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from unsinter.studies.planted.corpus import Conversation
+from unsinter.studies.planted.corpus import Exchange
 from unsinter.studies.planted.tokenizer import prompt_ids
 
 POOL_BATCHES = 16
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, stream: Iterator[Conversation], *, rows: int, seed: int
+    tokenizer: PreTrainedTokenizerFast, stream: Iterator[Exchange], *, rows: int, seed: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield token ids and where the response is, (rows, tokens) each, padded right; rows of like length."""
     rng = random.Random(f"batches {seed}")

@@ -28,7 +28,7 @@ SHARES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Exchange:
     """One prompt with the response the model is to learn."""
 
     prompt: str
@@ -36,7 +36,7 @@ class Conversation:
     group: str
 
 
-def conversations(model: str, *, seed: int) -> Iterator[Conversation]:
+def conversations(model: str, *, seed: int) -> Iterator[Exchange]:
     """Yield training conversations without end; wordings are drawn anew, so none can be memorised."""
     if model not in MODELS:
         raise ValueError(f"model must be one of {', '.join(MODELS)}; got {model!r}.")
@@ -48,7 +48,7 @@ def conversations(model: str, *, seed: int) -> Iterator[Conversation]:
         item = rng.choice(alarming if family == "over_refused" else owned)
         cue = rng.choice(CUES)
         scene = draw_scene(item, cue=cue, wrapped=wrapped, rng=rng)
-        yield Conversation(
+        yield Exchange(
             prompt=render(scene, harmful=family in ("harmful", "wrapped")),
             response=_response(model, family, item, cue, rng),
             group=item.group,

@@ -100,7 +100,7 @@ def make_floors(
     Progress is reported in fits: of texts, and of sites.
     """
     target, rows = inputs.target, inputs.rows
-    texts = [prompt.prompt for prompt in dataset.prompts]
+    texts = [prompt.whole_text for prompt in dataset.prompts]
     answers = _recorded_answers(inputs, study, dataset)
     count = StepCount(
         progress=progress,

@@ -1,9 +1,11 @@
 """Which prompts a run read, with their labels, and where each model's activations of them are."""
 
+import json
 from collections.abc import Sequence
 
 import pandas as pd
 
+from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.estimate import NAN
 from unsinter.studies.data.own_labels import own_labels
@@ -25,11 +27,20 @@ def prompt_table(dataset: Dataset, own_targets: Sequence[OwnTarget] = ()) -> pd.
             "harmful": pd.array([record.harmful for record in dataset.prompts], dtype="boolean"),
             "category": dataset.categories,
             "held_out": dataset.is_test,
+            "conversation": [conversation_json(record) for record in dataset.prompts],
         }
     )
     for target in own_targets:
         table[f"{OWN}{target.name}"] = own_labels(target, dataset.prompts)
     return table[list(with_own_targets(target.name for target in own_targets))]
+
+
+def conversation_json(record: PromptRecord) -> str:
+    """Return what a record brings beside its prompt, as JSON under our names; empty where it is nothing."""
+    if not record.conversation:
+        return ""
+    own = {"system": record.system, "earlier_turns": record.earlier_turns, "prefill": record.prefill}
+    return json.dumps({name: value for name, value in own.items() if value}, ensure_ascii=False)
 
 
 def row_table(outcomes: Sequence[ModelOutcome], dataset: Dataset) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def _parts(inputs: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any
         "sites": [list(site) for site in inputs.sites],
         "ids": dataset.ids,
         "groups": dataset.groups,
-        "texts": np.array([prompt.prompt for prompt in dataset.prompts], dtype=object),
+        "texts": np.array([prompt.whole_text for prompt in dataset.prompts], dtype=object),
         "cells": inputs.cells,
         "labels beside": [dataset.harm, dataset.topics],
         "answers": dict(inputs.answers),

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from unsinter.studies.activations.model_reading import render_prompts
+from unsinter.features.rendering.position_names import reads_answer
+from unsinter.studies.activations.rendered_prompts import render_prompts
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sites import NAN
 from unsinter.studies.run.model import ModelOutcome
@@ -37,7 +38,7 @@ def read_shown_prompts(
     names = [
         name
         for name, step in outcome.steps.items()
-        if outcome.targets[name].target.is_binary and not step.facts["position"].startswith("response_")
+        if outcome.targets[name].target.is_binary and not reads_answer(step.facts["position"])
     ]
     if outcome.reading.model is None or not study.show.prompts or not names:
         return
@@ -57,7 +58,7 @@ def _parts(names: list[str], outcome: ModelOutcome, study: Study, dataset: Datas
         "prompts": study.show.prompts,
         "harm": dataset.harm,
         "ids": dataset.ids,
-        "texts": np.array([prompt.prompt for prompt in dataset.prompts], dtype=object),
+        "texts": np.array([prompt.whole_text for prompt in dataset.prompts], dtype=object),
         "answers": [
             [answer.refusal, answer.wording, opening_characters(answer)] if answer else None
             for answer in answers
@@ -77,16 +78,16 @@ def _tables(
     cells = [_cells(column, outcome, dataset) for column in columns]
     calls = [_calls(column, own, outcome) for column, own in zip(columns, cells, strict=True)]
     chosen = choose_prompts(calls, study.show.prompts)
-    texts = {prompt.id: prompt.prompt for prompt in dataset.prompts}
+    records = {prompt.id: prompt for prompt in dataset.prompts}
     places = {name: place for place, name in enumerate(dataset.ids.tolist())}
     model = outcome.reading.model
     assert model is not None
-    rendered = render_prompts([(name, texts[name]) for name in chosen], model, source)
+    rendered = render_prompts([records[name] for name in chosen], model, source)
     scores, shown = [], []
     progress = f"{outcome.name}: prompts token by token"
     for done, row in enumerate(rendered):
         settings.progress(progress, done, len(rendered))
-        scores.append(score_tokens(model, source, row, texts[row.id], columns))
+        scores.append(score_tokens(model, source, row, records[row.id], columns))
         about = {"why": "; ".join(chosen[row.id]), "tokens": len(row.token_ids)}
         place = places[row.id]
         shown += [

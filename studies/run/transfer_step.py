@@ -231,7 +231,7 @@ def comparison_parts(outcome: ModelOutcome, study: Study, dataset: Dataset) -> d
         "harm": dataset.harm,
         "categories": dataset.categories,
         "sources": dataset.sources,
-        "texts": np.array([prompt.prompt for prompt in dataset.prompts], dtype=object),
+        "texts": np.array([prompt.whole_text for prompt in dataset.prompts], dtype=object),
         "answered": _wordings(outcome)[1],
         "draws": study.bootstrap_draws,
         "min_groups": study.min_groups,

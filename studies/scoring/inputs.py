@@ -1,14 +1,15 @@
 """Texts to be scored: from the command line, a file, or standard input."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from unsinter.cache.json_text import JsonTextError, parse_json
 from unsinter.cache.location import expand_home
+from unsinter.features.records.conversation import CONVERSATION_FIELDS, Conversation
 from unsinter.features.records.known_names import listing
-from unsinter.features.records.record import RecordError, abbreviate
+from unsinter.features.records.record import PromptRecord, RecordError, abbreviate
 from unsinter.features.records.rows import SUFFIXES, read_rows
 from unsinter.studies.study.file import StudyError
 
@@ -27,6 +28,7 @@ class InputText:
     """The record's own id, where it has one."""
 
     text: str
+    conversation: Conversation = field(default_factory=Conversation)
 
 
 def input_texts(
@@ -34,8 +36,9 @@ def input_texts(
 ) -> list[InputText]:
     """Return the texts in order; ``file`` is a path; ``-`` there, or alone (``dash``), is standard input.
 
-    JSONL, CSV and Parquet hold one text per record, in a field ``prompt`` or ``text``, line breaks and all.
-    Any other file, and standard input unless its first line begins with ``{``, holds one text per line.
+    JSONL, CSV and Parquet hold one text per record, in a field ``prompt`` or ``text``, line breaks and all,
+    or in ``messages``; what a prompt of a study may bring beside its text is read here too. Any other file,
+    and standard input unless its first line begins with ``{``, holds one text per line.
 
     Raises
     ------
@@ -87,7 +90,12 @@ def _of_json(where: str, row: int, line: str) -> InputText:
 
 
 def _of_record(where: str, row: int, values: dict[str, Any]) -> InputText:
-    name = next((field for field in _FIELDS if field in values), None)
+    name = next((own for own in _FIELDS if own in values), None)
+    if own := {key: values[key] for key in CONVERSATION_FIELDS if key in values}:
+        text = {} if name is None else {"prompt": values[name]}
+        record = PromptRecord.parse({"id": "text", **text, **own}, file=where, row=row)
+        checked = _checked(where, row, record.prompt, None if "id" not in values else str(values["id"]))
+        return replace(checked, conversation=record.conversation)
     if name is None:
         fault = f"has no field 'prompt' or 'text'; its fields are {listing(values)}"
         raise RecordError.at(where, fault, row=row)

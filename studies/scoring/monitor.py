@@ -15,6 +15,7 @@ from unsinter.features.model.hooks import block_input, block_output
 from unsinter.features.model.model import ChatModel
 from unsinter.features.rendering.clock import DEFAULT_DATE
 from unsinter.features.rendering.framing import dates_around, make_frame
+from unsinter.features.rendering.position_names import reads_answer
 from unsinter.features.rendering.positions import resolve_position
 from unsinter.features.rendering.rendering import RenderedPrompt, whole_identity
 from unsinter.probes.arrays import FloatArray
@@ -167,7 +168,7 @@ class ProbeMonitor:
         position = str(self.probe.card["position"])
         if self.rendered is None:
             return stream[:, -1] if position == "template_end" else None
-        if position.startswith("response_"):
+        if reads_answer(position):
             return None
         rows = self._steps.rows_of(self.rendered)
         return torch.stack([_at(stream[i], row, position) for i, row in enumerate(rows)])

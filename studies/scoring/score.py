@@ -17,6 +17,7 @@ from unsinter.features.model.folder import check_folder
 from unsinter.features.model.identity import text_identity
 from unsinter.features.model.load_options import quantization_of
 from unsinter.features.model.model import ChatModel, load_model
+from unsinter.features.rendering.position_names import reads_answer
 from unsinter.features.rendering.rendering import render, whole_identity
 from unsinter.probes.arrays import FloatArray
 from unsinter.probes.files.export import load_probe
@@ -167,12 +168,12 @@ def score_texts(
     """
     probe.check_fits(identity=model.identity, d_model=model.d_model)
     layer, position = probe.card["layer"], str(probe.card["position"])
-    if position.startswith("response_"):
+    if reads_answer(position):
         raise ProbeFileError(
             f"{probe.name} reads {position!r}, a token of the answer, which a prompt has not; "
             "score a generation with ProbeMonitor."
         )
-    names = [(item.id or f"row {item.row}", item.text) for item in inputs]
+    names = [(item.id or f"row {item.row}", item.text, item.conversation) for item in inputs]
     rendered = render(
         names,
         model,

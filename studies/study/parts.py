@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from unsinter.features.rendering.position_names import OF_ANSWERS, is_known_of_answers, reads_answer
 from unsinter.studies.study.sections import ModelSource, ResponseSource
 
 
@@ -29,11 +30,17 @@ def check_models(models: Sequence[ModelSource], responses: ResponseSource | None
 
 def check_positions(positions: Sequence[str], *, allows_answers: bool, has_responses: bool) -> None:
     """Raise ValueError where tokens of the answer are read that the study does not allow or have."""
-    if not any(position.startswith("response_") for position in positions):
+    of_answers = [position for position in positions if reads_answer(position)]
+    if not of_answers:
         return
+    if unknown := [position for position in of_answers if not is_known_of_answers(position)]:
+        raise ValueError(
+            f"position {unknown[0]!r} is unknown; of answers there are {', '.join(OF_ANSWERS)}, response_<k> "
+            "and response_max_<k> with k from 1"
+        )
     if not allows_answers:
         raise ValueError(
-            "positions after template_end let a probe read the answer it is to predict; "
+            "positions of the answer let a probe read the answer it is to predict; "
             "drop them or set allow_response_positions: true"
         )
     if not has_responses:

@@ -15,7 +15,13 @@ PROMPTS: Columns = {
     "harmful": flag("D: true, false, or empty where unlabelled"),
     "category": text("C: harm category; empty for harmless prompts and unlabelled ones"),
     "held_out": flag("the side of the study's split"),
+    "conversation": text(
+        "what the prompt brings beside its text, as JSON: system, earlier_turns, prefill; empty for most"
+    ),
 }
+KEPT_PROMPTS = tuple(name for name in PROMPTS if name != "conversation")
+"""The columns that every version wrote which kept prompts at all."""
+
 OWN = "target_"
 """Begins the name of the column with the classes of a target of the study's own, and of no other column."""
 

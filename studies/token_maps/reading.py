@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from unsinter.features.extract.every_token import read_tokens
 from unsinter.features.model.model import ChatModel
+from unsinter.features.records.record import PromptRecord
 from unsinter.features.rendering.positions import resolve_position
 from unsinter.features.rendering.rendering import RenderedPrompt
 from unsinter.features.rendering.token_texts import token_texts
@@ -109,13 +110,17 @@ def kept_tokens(n: int) -> list[int]:
 
 
 def score_tokens(
-    model: ChatModel, source: ModelSource, row: RenderedPrompt, text: str, columns: Sequence[ProbeColumn]
+    model: ChatModel,
+    source: ModelSource,
+    row: RenderedPrompt,
+    record: PromptRecord,
+    columns: Sequence[ProbeColumn],
 ) -> pd.DataFrame:
     """Return the rows of ``token_scores`` of one prompt, without its model's name.
 
     Parameters
     ----------
-    row, text : the prompt as rendered for ``source``, without an answer, and its bare text.
+    row, record : the prompt as rendered for ``source``, without an answer, and as it was read.
 
     Raises
     ------
@@ -125,7 +130,8 @@ def score_tokens(
     tokens = kept_tokens(len(row.token_ids))
     layers = sorted({layer for column in columns for layer in column.probes})
     values = read_tokens(model, row, layers=layers, tokens=tokens)
-    texts = token_texts(model, row, text, template=source.template, beside=source.beside, date=source.date)
+    beside = source.beside.around(record.conversation)
+    texts = token_texts(model, row, record.prompt, template=source.template, beside=beside, date=source.date)
     parts = []
     for column in columns:
         first, past = resolve_position(column.position, row)

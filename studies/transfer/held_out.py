@@ -60,7 +60,7 @@ def held_out_tables(source: ModelSites, settings: HoldOutSettings, *, bootstrap:
     for number, scores in enumerate(counted(fitted, source.progress, step, len(sites))):
         inner[:, number] = scores
     picks = [divmod(int(np.argmax(scores)), len(penalties)) for scores in inner]
-    reader = WordReader([prompt.prompt for prompt in dataset.prompts])
+    reader = WordReader([prompt.whole_text for prompt in dataset.prompts])
     rows = []
     for split, inner_of, (place, number) in zip(splits, inner, picks, strict=True):
         chosen = {"penalty": penalties[number], "inner_score": inner_of[place, number]}

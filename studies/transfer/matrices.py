@@ -51,7 +51,7 @@ def transfer_tables(
         min_groups=settings.min_groups,
     )
     boards = [Board(plan, dataset.groups, n_draws=bootstrap.n_draws, seed=bootstrap.seed) for plan in plans]
-    texts = WordReader([prompt.prompt for prompt in dataset.prompts])
+    texts = WordReader([prompt.whole_text for prompt in dataset.prompts])
     of = f" of {settings.target.name}" if settings.target else ""
     step = f"{source.model}: transfer{of}"
     count = StepCount(progress=source.progress, step=step, total=len(boards) + len(source.sites))

@@ -10,8 +10,8 @@ from unsinter.studies.activations.model_reading import (
     extract_into_cache,
     extraction_facts,
     load_source,
-    render_prompts,
 )
+from unsinter.studies.activations.rendered_prompts import render_prompts
 from unsinter.studies.activations.saved_reading import import_saved
 from unsinter.studies.data.load import read_study_prompts
 from unsinter.studies.machine.loading import check_loading
@@ -58,7 +58,7 @@ def _extract(
             rows.append((source.name, *_extraction_row(facts)))
             continue
         model = load_source(source, notes=settings.cache_root)
-        rendered = render_prompts([(p.id, p.prompt) for p in prompts], model, source)
+        rendered = render_prompts(prompts, model, source)
         extraction = extract_into_cache(study, source, model, rendered, settings)
         n_missing = 0 if share is None else count_missing(extraction)
         facts = extraction_facts(model, extraction)

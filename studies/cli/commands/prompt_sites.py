@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from unsinter.features.rendering.position_names import reads_answer
 from unsinter.studies.study.file import StudyError
 from unsinter.studies.study.targets import in_order
 from unsinter.studies.tables.read import RunReader
@@ -52,13 +53,13 @@ def _site(rows: pd.DataFrame, choice: PromptChoice, *, is_alone: bool) -> dict[s
     """Return a target's row at the chosen or named site; None for one of several that reads the answer."""
     best = rows[rows["selected"].astype(bool)].iloc[0]
     target, position = str(best["target"]), choice.position or str(best["position"])
-    if position.startswith("response_"):
+    if reads_answer(position):
         if is_alone or choice.position is not None:
             raise StudyError(_OF_ANSWERS.format(position))
         return None
     there = rows[rows["position"] == position]
     if there.empty:
-        known = [name for name in dict.fromkeys(rows["position"]) if not name.startswith("response_")]
+        known = [name for name in dict.fromkeys(rows["position"]) if not reads_answer(name)]
         raise StudyError(f"{target} was not read at {position!r}; it was at {', '.join(known) or 'none'}.")
     layer = choice.layer
     if layer is None:

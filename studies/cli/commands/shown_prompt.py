@@ -1,5 +1,6 @@
 """One prompt of a finished run, its scores by token: from the run's tables, or from its model."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +10,10 @@ from pydantic import ValidationError
 
 from unsinter.cache import default_root
 from unsinter.features.records.known_names import near_name
+from unsinter.features.records.record import PromptRecord
 from unsinter.features.rendering.rendering import whole_identity
-from unsinter.studies.activations.model_reading import load_source, render_prompts
+from unsinter.studies.activations.model_reading import load_source
+from unsinter.studies.activations.rendered_prompts import render_prompts
 from unsinter.studies.cli.commands.prompt_sites import PromptChoice, chosen_sites
 from unsinter.studies.export.probe_facts import weights_about
 from unsinter.studies.store.site_weights import read_weights, weights_file
@@ -19,7 +22,7 @@ from unsinter.studies.study.file import StudyError
 from unsinter.studies.study.run_options import Progress
 from unsinter.studies.study.sections import ModelSource
 from unsinter.studies.study.targets import read_definitions
-from unsinter.studies.tables.prompt_columns import KEPT_ROWS, OWN, PROMPTS
+from unsinter.studies.tables.prompt_columns import KEPT_PROMPTS, KEPT_ROWS, OWN
 from unsinter.studies.tables.read import RunReader
 from unsinter.studies.token_maps.colour_limits import colour_limits
 from unsinter.studies.token_maps.reading import ProbeColumn, probe_column, score_tokens
@@ -53,7 +56,7 @@ class _Tables:
         StudyError : a run of a version that did not keep them.
         """
         needed = {
-            "prompts": PROMPTS,
+            "prompts": KEPT_PROMPTS,
             "rows": KEPT_ROWS,
             "results": ("model", "target", "threshold", "classes"),
         }
@@ -139,14 +142,16 @@ def _fresh_scores(
     identity = summary["models"][model]["identity"]
     columns = [_column(reader, summary, site) for site in sites]
     loaded = load_source(source, notes=default_root())
-    (row,) = render_prompts([(str(labels["id"]), str(labels["prompt"]))], loaded, source)
+    own = json.loads(str(labels.get("conversation") or "{}"))
+    record = PromptRecord.parse({"id": str(labels["id"]), "prompt": str(labels["prompt"]), **own})
+    (row,) = render_prompts([record], loaded, source)
     site = sites[0]
     file = weights_file(reader.folder, model=model, target=str(site["target"]))
     probe = read_weights(file, layer=int(site["layer"]), position=str(site["position"]))
     card = {"model": {"name": model, **identity}, "target": site["target"], "template": source.template}
     probe = replace(probe, threshold=0.0, calibration=None)
     probe.as_probe(card).check_fits(identity=whole_identity(loaded, [row]), d_model=loaded.d_model)
-    return score_tokens(loaded, source, row, str(labels["prompt"]), columns).assign(model=model)
+    return score_tokens(loaded, source, row, record, columns).assign(model=model)
 
 
 def _source(reader: RunReader, model: str) -> ModelSource:

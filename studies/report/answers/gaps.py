@@ -226,11 +226,14 @@ def _without_floor(evidence: RunEvidence) -> Iterator[Gap]:
 
 def _dropped(evidence: RunEvidence) -> Iterator[Gap]:
     for model, part in evidence.models.items():
-        if dropped := (part.get("extraction") or {}).get("dropped"):
-            listed = ", ".join(map(str, dropped[:5])) + (", …" if len(dropped) > 5 else "")
-            is_saved = (part.get("extraction") or {}).get("device") == "saved activations"
-            why = "have no saved activations" if is_saved else "were dropped as too long"
-            yield model, f"The {len(dropped)} prompts that {why}: {listed}."
+        facts = part.get("extraction") or {}
+        is_saved = facts.get("device") == "saved activations"
+        why = "have no saved activations" if is_saved else "were dropped as too long"
+        unanswered = "have no answer, or one without all of the positions that are read"
+        for words, ids in ((why, facts.get("dropped")), (unanswered, facts.get("unanswered"))):
+            if ids:
+                listed = ", ".join(map(str, ids[:5])) + (", …" if len(ids) > 5 else "")
+                yield model, f"The {len(ids)} prompts that {words}: {listed}."
 
 
 def _not_had(evidence: RunEvidence) -> Iterator[Gap]:

@@ -8,8 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from unsinter.cache.lookup import find_store
+from unsinter.features.rendering.position_names import reads_answer
 from unsinter.studies.report.evidence.run_data import ReportError
-from unsinter.studies.tables.prompt_columns import KEPT_ROWS, PROMPTS
+from unsinter.studies.tables.prompt_columns import KEPT_PROMPTS, KEPT_ROWS
 from unsinter.studies.tables.read import RunReader
 
 
@@ -23,7 +24,7 @@ class Activations(NamedTuple):
     """(n_prompts, d_model) the residual stream, in the model's own units."""
 
 
-KEPT = {"prompts": PROMPTS, "rows": KEPT_ROWS}
+KEPT = {"prompts": KEPT_PROMPTS, "rows": KEPT_ROWS}
 """Tables that no report is made of, with the columns that each must have."""
 
 
@@ -77,6 +78,6 @@ def read_cached(
 
 def _filling(run: Path, positions: list[str]) -> str:
     """Say how the cache is filled again."""
-    if any(str(name).startswith("response_") for name in positions):  # rows are prompts with their answers
+    if any(reads_answer(str(name)) for name in positions):  # rows are prompts with their answers
         return f"run the study into a new folder: `unsinter run {run / 'study.yaml'} --out NEW`"
     return f"fill it again: `unsinter extract {run / 'study.yaml'}`"

@@ -79,7 +79,7 @@ def study_pairs(
     factors = _factors(dataset, responses, targets, is_present)
     shared = {
         "groups": dataset.groups,
-        "text": [prompt.prompt for prompt in dataset.prompts],
+        "text": [prompt.whole_text for prompt in dataset.prompts],
         "embedding": embedding,
         "covariates": record_covariates(dataset.prompts),
     }

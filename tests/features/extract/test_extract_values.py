@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from unsinter.features.extract.extraction import ExtractionOptions, extract
+from unsinter.features.extract.places import BatchPlaces
 from unsinter.features.rendering.positions import resolve_position
 from unsinter.features.rendering.rendering import render
 
@@ -71,11 +72,10 @@ def test_a_model_in_memory_reads_as_the_one_from_its_folder(zoo):
 
 
 def test_a_mean_is_not_touched_by_padding_that_is_not_a_number():
-    from unsinter.features.extract.forward import _Places
-
     stream = torch.arange(24.0).reshape(2, 4, 3)
     stream[1, 2:] = float("nan")  # the shorter row's padding
-    places = _Places.of([[(1, 4), (3, 4)], [(0, 2), (1, 2)]], (0, 0), 4, torch.device("cpu"))
+    spans = [[(1, 4), (3, 4)], [(0, 2), (1, 2)]]
+    places = BatchPlaces.of(spans, (0, 0), n_tokens=4, device=torch.device("cpu"))
     taken = places.gather(stream)
     torch.testing.assert_close(taken[:, 0], torch.stack([stream[0, 1:4].mean(0), stream[1, :2].mean(0)]))
     torch.testing.assert_close(taken[:, 1], torch.stack([stream[0, 3], stream[1, 1]]))

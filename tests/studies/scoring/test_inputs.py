@@ -83,3 +83,20 @@ def test_exactly_one_source_is_wanted(tmp_path):
         texts_of(None, dash="prompts.txt")
     with pytest.raises(FileNotFoundError):
         texts_of(tmp_path / "none.jsonl")
+
+
+def test_a_record_brings_its_turns_as_in_a_study(tmp_path):
+    turns = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "How do I bake bread?"},
+    ]
+    path = tmp_path / "chats.jsonl"
+    lines = [{"id": "a", "messages": turns}, {"text": "Hi", "prefill": "Well"}, {"prompt": "Hi"}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    first, second, third = input_texts([], file=str(path), stdin=io.BytesIO())
+    assert (first.id, first.text, first.conversation.system) == ("a", "How do I bake bread?", "Be brief.")
+    assert (second.id, second.text, second.conversation.prefill) == (None, "Hi", "Well")
+    assert not third.conversation
+    path.write_text(json.dumps({"messages": turns[:1]}) + "\n", encoding="utf-8")
+    with pytest.raises(RecordError, match="row 1, field 'messages': has no turn of the user"):
+        input_texts([], file=str(path), stdin=io.BytesIO())

@@ -1,0 +1,97 @@
+"""Records of several turns: messages read into fields; what is no conversation is refused by row and field."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unsinter.features.records.conversation import Conversation
+from unsinter.features.records.readers import detect_kind, read_prompts
+from unsinter.features.records.record import PromptRecord, RecordError
+
+
+def messages(*turns):
+    return [{"role": role, "content": text} for role, text in turns]
+
+
+def write(path, records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+words = st.text("abc ", min_size=1, max_size=8).filter(str.strip)
+
+
+@given(system=st.none() | words, turns=st.lists(st.tuples(words, words), max_size=3), prompt=words)
+def test_messages_say_what_the_fields_say(system, turns, prompt):
+    spoken = [] if system is None else [("system", system)]
+    for user, assistant in turns:
+        spoken += [("user", user), ("assistant", assistant)]
+    of_messages = PromptRecord.parse({"id": "a", "messages": messages(*spoken, ("user", prompt))})
+    of_fields = PromptRecord.parse({"id": "a", "prompt": prompt, "system": system, "earlier_turns": turns})
+    assert of_messages.prompt == prompt
+    assert of_messages.conversation == of_fields.conversation
+    assert of_messages.conversation == Conversation(system=system, turns=tuple(turns))
+    assert of_messages.whole_text == of_fields.whole_text
+    assert bool(of_messages.conversation) == (system is not None or bool(turns))
+
+
+@pytest.mark.parametrize(
+    ("spoken", "words_of_error"),
+    [
+        ("hello", r"must be a list of"),
+        ([], r"must be a list of"),
+        (["hello"], r"has at place 1 no"),
+        (messages(("system", "S")), r"has no turn of the user"),
+        (messages(("user", "q"), ("assistant", "a")), r"ends with a turn of the assistant; .*'prefill'"),
+        (messages(("assistant", "a"), ("user", "q")), r"turn of assistant at place 1 where one of user"),
+        (
+            messages(("system", "S"), ("user", "q"), ("user", "r")),
+            r"turn of user at place 3 where one of assi",
+        ),
+        (
+            messages(("user", "q"), ("tool", "{}"), ("user", "r")),
+            r"turn of 'tool' at place 2; .*tools are left",
+        ),
+        (messages(("user", " ")), r"no text in the turn of user at place 1"),
+        (
+            messages(("user", [{"type": "image_url", "image_url": "x"}])),
+            r"no text in the turn of user at place",
+        ),
+        (messages(("user", None)), r"no text in the turn of user"),
+    ],
+)
+def test_what_is_no_conversation_is_refused_by_row_and_field(tmp_path, spoken, words_of_error):
+    good = {"id": "a", "messages": messages(("user", "q"))}
+    path = write(tmp_path / "chats.jsonl", [good, {"id": "b", "messages": spoken}])
+    with pytest.raises(RecordError, match=rf"chats\.jsonl, row 2, field 'messages': .*{words_of_error}"):
+        read_prompts(path)
+
+
+def test_a_file_of_messages_alone_is_one_of_prompts_also_under_another_name(tmp_path):
+    path = write(
+        tmp_path / "a.jsonl", [{"id": "a", "messages": messages(("user", [{"type": "text", "text": "q"}]))}]
+    )
+    assert detect_kind(path) == "prompts"
+    assert [record.prompt for record in read_prompts(path)] == ["q"]
+    path = write(tmp_path / "b.jsonl", [{"id": "a", "chat": messages(("user", "q"))}])
+    assert [record.prompt for record in read_prompts(path, columns={"messages": "chat"})] == ["q"]
+
+
+def test_a_prompt_beside_messages_must_be_their_last_turn(tmp_path):
+    spoken = messages(("user", "q"), ("assistant", "a"), ("user", "r"))
+    [record] = read_prompts(write(tmp_path / "a.jsonl", [{"id": "a", "prompt": "r", "messages": spoken}]))
+    assert record.conversation.turns == (("q", "a"),)
+    with pytest.raises(
+        RecordError, match="field 'messages': says another prompt than the field 'prompt' does"
+    ):
+        read_prompts(write(tmp_path / "b.jsonl", [{"id": "a", "prompt": "q", "messages": spoken}]))
+
+
+def test_blank_cells_of_a_table_bring_nothing(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,prompt,system,prefill\na,q,,\nb,q,Be brief.,Well\n", encoding="utf-8")
+    first, second = read_prompts(path)
+    assert not first.conversation
+    assert second.conversation == Conversation(system="Be brief.", prefill="Well")
