@@ -47,7 +47,7 @@ def spread_messages(values: Mapping[str, Any]) -> dict[str, Any]:
         return others
     fields = split_messages(messages)
     for name, value in fields.items():
-        if not says_missing(others.get(name)) and others[name] not in (value, (), []):
+        if not says_missing(others.get(name)) and others[name] != value:
             raise ValueError(f"says another {name} than the field {name!r} does; remove one of the two")
     return {**others, **fields}
 
@@ -84,7 +84,8 @@ def split_messages(messages: Any) -> dict[str, Any]:
         )
     texts = [text for _, text in turns]
     fields["prompt"] = texts.pop()
-    fields["earlier_turns"] = tuple(zip(texts[::2], texts[1::2], strict=True))
+    if texts:
+        fields["earlier_turns"] = [list(turn) for turn in zip(texts[::2], texts[1::2], strict=True)]
     return fields
 
 

@@ -62,8 +62,8 @@ def _not_blank(value: str) -> str:
 
 def _turns(value: object) -> object:
     """Read turns that came as lists, as files write them."""
-    if value is None:
-        return ()
+    if value is None or is_nan(value):
+        return None
     if isinstance(value, list | tuple) and all(isinstance(turn, list | tuple) for turn in value):
         return tuple(map(tuple, value))
     raise ValueError("must be pairs of what the user wrote and what the assistant answered")
@@ -76,7 +76,7 @@ def _blank_is_missing(value: object) -> object:
 Text = Annotated[str, AfterValidator(_not_blank)]
 Key = Annotated[str, BeforeValidator(_id_text), AfterValidator(_not_blank)]
 Opening = Annotated[str, AfterValidator(_encodable)]
-EarlierTurns = Annotated[tuple[tuple[Opening, Opening], ...], BeforeValidator(_turns)]
+EarlierTurns = Annotated[tuple[tuple[Opening, Opening], ...] | None, BeforeValidator(_turns)]
 _OneName = Annotated[str, AfterValidator(_encodable), AfterValidator(clean_name)]
 _OneKey = Annotated[str, BeforeValidator(_key_text), AfterValidator(_encodable), AfterValidator(clean_name)]
 Name = Annotated[_OneName | None, BeforeValidator(_blank_is_missing)]

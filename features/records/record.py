@@ -120,7 +120,7 @@ class PromptRecord(_Record):
     system: OptionalText = None
     """A system text of this prompt's own, in place of the study's."""
 
-    earlier_turns: EarlierTurns = ()
+    earlier_turns: EarlierTurns = None
     """What the user wrote and the assistant answered before the prompt."""
 
     prefill: OptionalText = None
@@ -153,12 +153,12 @@ class PromptRecord(_Record):
     @property
     def conversation(self) -> Conversation:
         """What the record brings beside its prompt."""
-        return Conversation(system=self.system, turns=self.earlier_turns, prefill=self.prefill or "")
+        return Conversation(system=self.system, turns=self.earlier_turns or (), prefill=self.prefill or "")
 
     @property
     def whole_text(self) -> str:
         """All that a model reads of this record: the prompt, and what it brings beside it."""
-        turns = [text for turn in self.earlier_turns for text in turn]
+        turns = [text for turn in self.earlier_turns or () for text in turn]
         return "\n".join(filter(None, [self.system, *turns, self.prompt, self.prefill]))
 
 

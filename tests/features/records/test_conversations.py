@@ -1,4 +1,4 @@
-"""Records of several turns: messages read into fields; what is no conversation is refused by row and field."""
+"""Records of several turns: messages read into fields; others refused by row and field."""
 
 import json
 

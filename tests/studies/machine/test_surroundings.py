@@ -27,7 +27,7 @@ def test_the_studys_system_text_and_examples_are_in_the_prompt_with_positions_un
     assert facts["tokens before and after the text"] == f"{start} and {row.prompt_end - end}"
     assert facts["position instruction_end"] == f"token {end - 1} of {row.prompt_end}, from 0"
     assert facts["position template_end"] == f"token {row.prompt_end - 1} of {row.prompt_end}, from 0"
-    assert facts["position response_2"] == "a token of the answer, after the prompt"
+    assert facts["position response_2"] == "tokens of the answer, after the prompt"
     text = "".join(line for line in around.lines if line.startswith("|")).replace("|", "")
     assert "\u4f60" in text
     assert "\ufffd" not in text
