@@ -80,16 +80,18 @@ def fit_leace(
     scale = concept.rows.std(axis=0)
     scale[scale <= _LEAST * np.abs(concept.centre)] = 1.0
     scaled = concept.rows / scale
-    # No more rows than columns: the same solution in the space the rows span, far smaller.
-    basis = np.linalg.qr(scaled.T).Q if len(scaled) <= scaled.shape[1] else np.eye(scaled.shape[1])
-    rows = scaled @ basis
+    rows, basis = scaled, None
+    if len(scaled) <= scaled.shape[1]:
+        # No more rows than columns: the same solution in the space the rows span, far smaller.
+        basis = np.linalg.qr(scaled.T).Q
+        rows = scaled @ basis
     covariance = rows.T @ rows / len(rows)
     if shrinkage:
         covariance = _shrunk(covariance, n=len(rows), d=scaled.shape[1])
     left, right = _oblique(rows, concept.labels, covariance)
-    return Eraser(
-        left=scale[:, None] * (basis @ left), right=(right @ basis.T) / scale, centre=concept.centre
-    )
+    if basis is not None:
+        left, right = basis @ left, right @ basis.T
+    return Eraser(left=scale[:, None] * left, right=right / scale, centre=concept.centre)
 
 
 def random_eraser(d_model: int, rank: int, *, seed: int, centre: FloatArray | None = None) -> Eraser:
