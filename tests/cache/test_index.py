@@ -451,15 +451,15 @@ def test_what_is_open_already_sees_a_flip_in_the_index_too(folder):
 def test_an_index_that_a_thread_reads_stays_whole_while_another_one_folds_it(folder):
     list_shard(folder, *entry_of(ROWS[:4]))
     request = ShardPlan(rows=tuple(ROWS[:12]), layers=(0,), positions=("a",))
-    held = folder.load()
-    names = held.names_holding(request)
+    first = folder.load()
+    names = first.names_holding(request)
     fold(folder)
     later = entry_of(ROWS[4:8])
     list_shard(folder, *later)
-    assert held.names_holding(request) == names
-    assert held.rows_not_held(request) == list(range(4, 12))
+    assert first.names_holding(request) == names
+    assert first.rows_not_held(request) == list(range(4, 12))
     assert folder.load().names_holding(request) == {*names, later[0]}
-    assert folder.load().version > held.version
+    assert folder.load().version > first.version
 
 
 def test_rows_that_another_thread_lists_just_before_are_not_listed_twice(folder, monkeypatch):
