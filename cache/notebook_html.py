@@ -1,7 +1,10 @@
 """How an object of ours shows itself in a notebook: a heading, a table of facts, a line below."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
+
+_AS_WRITTEN = 'class="tex2jax_ignore mathjax_ignore"'
+"""Of an element whose dollar signs a notebook must not set as formulas: names of users may hold them."""
 
 _CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
 
@@ -23,4 +26,11 @@ def fact_table(heading: str, facts: Mapping[str, object], *, below: str = "", co
     )
     end = f"<p>{escape(below)}</p>" if below else ""
     title = f'<strong style="color:{escape(colour)}">{escape(heading)}</strong>'
-    return f"<div><p>{title}</p><table>{rows}</table>{end}</div>"
+    return f"<div {_AS_WRITTEN}><p>{title}</p><table>{rows}</table>{end}</div>"
+
+
+def line_list(heading: str, lines: Iterable[str], *, beside: str = "", below: str = "") -> str:
+    """Return HTML of sentences under a heading, with what stands beside it and below; all is escaped."""
+    listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    title = f"<p><strong>{escape(heading)}</strong> {escape(beside)}</p>"
+    return f"<div {_AS_WRITTEN}>{title}<ul>{listed}</ul><p>{escape(below)}</p></div>"

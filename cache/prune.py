@@ -92,7 +92,7 @@ def gc(
     Raises
     ------
     CacheError : an index or a study's note is damaged, the operating system refused, or the cache lies in a
-    store of objects.
+        store of objects.
     """
     if isinstance(root := cache_root(root), RemotePath):
         raise CacheError(

@@ -106,7 +106,7 @@ class ActivationStore:
         Raises
         ------
         CacheError : a request that cannot be, a damaged index, or a listed shard that is gone or has another
-        length.
+            length.
         """
         request = request_plan(rows, layers, positions)
         index = self._folder.load()
@@ -119,7 +119,7 @@ class ActivationStore:
         Raises
         ------
         CacheError : the values do not fit the plan, hold NaN or infinity, or the operating system refused the
-        write.
+            write.
         """
         plan = ShardPlan(rows=tuple(plan.rows), layers=tuple(plan.layers), positions=tuple(plan.positions))
         check_row_keys(plan.rows)

@@ -10,6 +10,7 @@ from sphinx_gallery.sorting import FileNameSortKey
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+from colab import colab_links  # noqa: E402 - beside this file, not installed
 from gallery_axes import scrape_axes  # noqa: E402 - beside this file, not installed
 
 # Whatever the pages run is offline, quiet, on one thread, and in a cache of its own.
@@ -17,6 +18,8 @@ os.environ.setdefault("UNSINTER_CACHE", str(HERE.parent / "build" / "docs-cache"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Said on import where a notebook has no widgets, with a path of this machine.
+os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
 
 project = "unsinter"
 copyright = "the unsinter contributors, Apache-2.0"
@@ -49,7 +52,14 @@ html_show_sphinx = False
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "substitution"]
+myst_substitutions = {
+    "in_colab": colab_links(
+        sorted(path.stem for path in (HERE / "notebooks").glob("*.ipynb")),
+        repository=os.environ.get("GITHUB_REPOSITORY", ""),  # both are set by the hosted check
+        commit=os.environ.get("GITHUB_SHA", ""),
+    )
+}
 myst_heading_anchors = 3
 
 nb_execution_mode = "cache"  # a notebook that did not change is not run again

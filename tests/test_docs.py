@@ -94,7 +94,9 @@ def test_the_example_of_the_readme_runs(repository, private_cache, tmp_path, mon
     assert len(example.strip().splitlines()) <= 19
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})
-    assert float(capsys.readouterr().out.split(")")[-1]) > 0.95
+    names, row = capsys.readouterr().out.splitlines()
+    assert names.split() == ["target", "layer", "score", "floor", "control"]
+    assert float(row.split()[3]) > 0.95  # after place, target and layer
 
 
 def test_the_readme_is_short_and_its_study_file_and_commands_are_real(repository, tmp_path):

@@ -14,13 +14,13 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from unsinter.cache.location import read_regular
+from unsinter.cache.location import is_folder, read_regular
 from unsinter.probes.arrays import FloatArray, Layers
 from unsinter.probes.calibration import Calibration
 from unsinter.probes.families.registry import family_of
 from unsinter.probes.files.card_seal import SCHEMA_VERSION, SEAL, card_text, digest_of, read_card, sealed
 from unsinter.probes.files.exported import ProbeFileError, ProbeWeights
-from unsinter.probes.files.hub import fetch_probe, is_address
+from unsinter.probes.files.hub import WEIGHTS, fetch_probe, is_address
 from unsinter.probes.files.whole_files import write_together
 
 OUR_FIELDS = (
@@ -94,7 +94,7 @@ def probe_files(path: Path, probe: ProbeWeights, data: bytes) -> dict[Path, byte
 
 
 def load_probe(path: Path | str) -> ProbeWeights:
-    """Read a probe and its card.
+    """Read a probe and its card: the folder that ``unsinter export`` wrote, or a ``.safetensors`` file.
 
     ``hub:owner/name`` and ``hub:owner/name@revision`` name a probe on the Hugging Face Hub: its two files are
     fetched into the local hub cache and checked as any others; nothing else of the repository is read.
@@ -111,6 +111,11 @@ def load_probe(path: Path | str) -> ProbeWeights:
     try:
         card = read_card(read_regular(card_path).decode(), where=where)
         data = read_regular(local)
+    except FileNotFoundError as error:
+        raise ProbeFileError(
+            f"{path}: not a probe with its card beside it ({Path(error.filename or card_path).name} is not "
+            f"there); name the folder that `unsinter export` wrote, or its {WEIGHTS}."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ProbeFileError(
             f"{path}: not a probe with its card beside it ({' '.join(str(error).split())}); export it again."
@@ -146,7 +151,10 @@ def read_examples(path: Path | str) -> tuple[FloatArray, FloatArray]:
 
 
 def _local(path: Path | str) -> Path:
-    return fetch_probe(path) if is_address(path) else Path(path).expanduser()
+    if is_address(path):
+        return fetch_probe(path)
+    local = Path(path).expanduser()
+    return local / WEIGHTS if is_folder(local) else local
 
 
 def _weight_bytes(probe: ProbeWeights, examples: FloatArray) -> bytes:

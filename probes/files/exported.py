@@ -1,7 +1,7 @@
 """A probe as plain numbers: scores, probabilities and decisions with numpy alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,12 @@ class ProbeWeights:
     ProbeFileError : shapes, classes, threshold or family do not go together.
     """
 
-    layers: Layers
+    layers: Layers = field(repr=False)
     classes: tuple[str, ...]
     family: str = DEFAULT.name
     threshold: float | None = 0.0
     calibration: Calibration | None = None
-    card: Mapping[str, Any]
+    card: Mapping[str, Any] = field(repr=False)
 
     def __post_init__(self) -> None:
         if (fault := _fault(self)) is not None:

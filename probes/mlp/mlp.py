@@ -25,8 +25,8 @@ class MLPProbe(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    width, depth, dropout, weight_decay, learning_rate, max_epochs, patience, batch_size, n_components,
-        validation_fraction : see ``MLPSettings``.
+    width, depth, dropout, weight_decay, learning_rate : see ``MLPSettings``.
+    max_epochs, patience, batch_size, n_components, validation_fraction : see there too.
     seed : of weights, order of rows, dropout and validation groups.
 
     Attributes

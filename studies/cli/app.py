@@ -166,7 +166,7 @@ def export(
 @app.command()
 @one_line_errors
 def score(
-    probe: Annotated[Path, typer.Argument(help="Exported probe (.safetensors, its card beside it).")],
+    probe: Annotated[Path, typer.Argument(help="Exported probe: its folder, or its .safetensors file.")],
     source: Annotated[str | None, typer.Argument(help="- for standard input.")] = None,
     *,
     model: Annotated[str, typer.Option(help="Folder or id of the model it was fitted on.")],

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from unsinter.cache.location import cache_root, default_root, expand_home
+from unsinter.cache.notebook_html import line_list
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeWeights
 from unsinter.studies.data.sites import Site
@@ -243,8 +243,5 @@ class Run:
         return "\n".join([f"Run({str(self.folder)!r})", *self.answer])
 
     def _repr_html_(self) -> str:
-        lines = "".join(f"<li>{escape(line)}</li>" for line in self.answer)
-        models = ", ".join(map(escape, self.models))
-        name = escape(str(self.summary.get("study", self.folder.name)))
-        page = escape(str(self.folder / "report.html"))
-        return f"<p><strong>{name}</strong> ({models})</p><ul>{lines}</ul><p>{page}</p>"
+        name, page = str(self.summary.get("study", self.folder.name)), str(self.folder / "report.html")
+        return line_list(name, self.answer, beside=f"({', '.join(self.models)})", below=page)

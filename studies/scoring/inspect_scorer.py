@@ -42,7 +42,7 @@ def probe_scorer(probe: Path | str, model: Path | str, *, adapter: Path | str | 
     >>> eval(Task(dataset=samples, scorer=scorer), model="mockllm/model")  # doctest: +SKIP
     """
     inspect: Any = _inspect()
-    weights = load_probe(_file(probe))
+    weights = load_probe(probe)
     loaded = load_fitting_model(weights, str(model), adapter=None if adapter is None else str(adapter))
     turn = Lock()  # one prompt at a time: a template's clock is set for the whole process
 
@@ -149,11 +149,6 @@ def _text_of(message: Any) -> str | None:
         return message.content
     parts = list(message.content)
     return parts[0].text if len(parts) == 1 and parts[0].type == "text" else None
-
-
-def _file(probe: Path | str) -> Path | str:
-    path = Path(probe).expanduser()
-    return path / "probe.safetensors" if path.is_dir() else probe
 
 
 def _inspect() -> Any:

@@ -29,7 +29,7 @@ from unsinter.studies.separation.verdict.rule import (
     decide,
 )
 from unsinter.studies.separation.verdict.settles import settled_by
-from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
+from unsinter.studies.separation.verdict.site_verdict import ARRAYS, Evidence, SiteVerdict
 from unsinter.studies.study.run_options import Progress, StepCount, parts_counted, silent
 from unsinter.studies.workers.spread import spread_sites
 
@@ -43,7 +43,7 @@ def judge_arrays(X: FloatArray, pair: Pair, rule: Rule | None = None) -> SiteVer
     TypeError : X holds no real numbers.
     """
     X = activation_matrix(X, len(pair.z))
-    return judge(lambda layer, position: X, [(0, "given")], pair, rule or Rule())[0]
+    return judge(lambda layer, position: X, [ARRAYS], pair, rule or Rule())[0]
 
 
 def judge(read: ReadSite, sites: Sequence[Site], pair: Pair, rule: Rule) -> list[SiteVerdict]:

@@ -36,3 +36,6 @@ class TrackioRun:
         """Write what is still held back; Trackio knows no runs that are broken off, so that is a number."""
         self._run.log({"finished": int(is_whole)})
         self._run.finish()
+        current = import_module("trackio").context_vars.current_run
+        if current.get() is self._run:  # else it is ended again at exit, with a line that speaks of an upload
+            current.set(None)

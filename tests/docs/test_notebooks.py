@@ -1,13 +1,17 @@
 """Notebooks are kept without outputs, and objects of ours show themselves in them."""
 
+import importlib.util
 import json
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from unsinter.cache.notebook_html import fact_table
+from unsinter.cache.notebook_html import fact_table, line_list
 from unsinter.features import InMemoryStore, load_model, make_world, render
 from unsinter.features.extract import extract
 from unsinter.studies import Pair, Rule, judge_arrays, model_folder
@@ -33,8 +37,39 @@ def test_a_notebook_holds_no_outputs_and_its_cells_are_python(path):
         if cell["cell_type"] == "code":
             assert cell["outputs"] == []
             assert cell["execution_count"] is None
-            lines = [line for line in cell["source"] if not line.startswith("%")]
+            lines = [line for line in cell["source"] if not line.lstrip().startswith("%")]
             compile("".join(lines), path.name, "exec")
+
+
+@pytest.mark.parametrize("there", [(), ("google.colab",), ("google.colab", "unsinter")], ids=" ".join)
+def test_in_colab_a_notebook_installs_the_wheel_that_is_uploaded_and_elsewhere_nothing(there, monkeypatch):
+    wheel = "unsinter-0.2.0-py3-none-any.whl"
+    colab = SimpleNamespace(files=SimpleNamespace(upload=lambda: {wheel: b""}))
+    if "google.colab" in there:
+        monkeypatch.setitem(sys.modules, "google", SimpleNamespace(colab=colab))
+        monkeypatch.setitem(sys.modules, "google.colab", colab)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "unsinter" in there or None)
+    for path in NOTEBOOKS:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        install = "".join(next(cell for cell in cells if cell["cell_type"] == "code")["source"])
+        names = {}
+        assert install.count("%pip install -q {wheel}") == 1, path.name
+        exec(install.replace("%pip install -q {wheel}", "installed = wheel"), names)
+        assert names.get("installed") == (wheel if there == ("google.colab",) else None), path.name
+
+
+def test_notebooks_are_linked_in_colab_where_the_hosted_check_says_whose_commit_it_is(monkeypatch):
+    monkeypatch.syspath_prepend(str(NOTEBOOKS[0].parents[1] / "_ext"))
+    links = importlib.import_module("colab").colab_links
+    text = links(["verdict"], repository="owner/name", commit="0f" * 20)
+    place = f"colab.research.google.com/github/owner/name/blob/{'0f' * 20}/docs/notebooks/verdict.ipynb"
+    assert text == f"Open [verdict](https://{place})."
+    for by_hand in (
+        links(["verdict"], repository="", commit="0f"),
+        links(["verdict"], repository="a/b", commit=""),
+    ):
+        assert "Upload notebook" in by_hand
+    sys.modules.pop("colab")
 
 
 def cells_of(html):
@@ -58,21 +93,27 @@ def test_a_verdict_shows_its_reason_its_numbers_and_its_colour():
     verdict = judge_arrays(world.X, pair, Rule(n_draws=100, n_splits=1))
     html = verdict._repr_html_()
     shown = cells_of(html)
-    assert f"D-R: {verdict.verdict}" in shown[0]
+    assert shown[0].endswith(f"D-R: {verdict.verdict}")  # arrays have no layer and no position
+    assert replace(verdict, layer=3)._repr_html_().count("layer 3, ") == 1
     assert str(verdict.reason) in " ".join(shown)
     assert re.search(r"color:#[0-9a-f]{6}", html)
 
 
-def test_what_an_object_shows_is_escaped_and_what_it_lacks_is_left_out():
+def test_what_an_object_shows_is_escaped_is_no_formula_and_what_it_lacks_is_left_out():
     html = fact_table("<b>name", {"a&b": "<script>", "none": None, "empty": "", "zero": 0}, below="x < y")
     assert "<script>" not in html
     assert "&lt;b&gt;name" in html
     assert "a&amp;b" in html
     assert "x &lt; y" in html
     assert html.count("<tr>") == 2
+    shown = line_list("$x$ <b>", ["a < b"], beside="(&)", below="runs/<i>")
+    assert "<strong>$x$ &lt;b&gt;</strong> (&amp;)" in shown
+    assert "<li>a &lt; b</li>" in shown
+    assert "<i>" not in shown
+    assert all(text.startswith('<div class="tex2jax_ignore mathjax_ignore">') for text in (html, shown))
 
 
-def test_a_probe_shows_what_it_reads(tmp_path):
+def test_a_probe_shows_what_it_reads_and_prints_no_weights(tmp_path):
     from unsinter.probes.files.exported import ProbeWeights
 
     card = {"target": "D", "layer": 4, "position": "template_end", "model": {"name": "<tiny>"}}
@@ -82,3 +123,5 @@ def test_a_probe_shows_what_it_reads(tmp_path):
     assert "3 numbers, layer 4 at template_end" in html
     assert "harmless, harmful" in html
     assert "<tiny>" not in html
+    assert repr(probe).startswith("ProbeWeights(classes=('harmless', 'harmful'), family=")
+    assert "array" not in repr(probe)

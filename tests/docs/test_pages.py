@@ -1,6 +1,7 @@
 """Every command and snippet of the pages runs, every link leads somewhere, no path is of a machine."""
 
 import importlib
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -111,6 +112,27 @@ def test_what_is_said_of_a_term_is_one_line_for_the_reference(monkeypatch):
         assert terms.joined(plain) == plain
     finally:
         sys.modules.pop("whole_terms")
+
+
+SECTION = re.compile(r"^(?:Attributes|Parameters|Raises)\n-+\n(.*?)(?=^\w[\w ]*\n-+$|\Z)", re.M | re.DOTALL)
+TERM = re.compile(r"(?:[\w.]+|\*{1,2}\w+|``\w+``)(?:, (?:\w+|\.{3}))* : \S")
+
+
+def stray_lines(docstring):
+    """Lines of a section of terms that begin none and belong to none."""
+    sections = SECTION.findall(inspect.cleandoc(docstring or ""))
+    lines = [line for section in sections for line in section.splitlines() if line[:1].strip()]
+    return [line for line in lines if TERM.match(line) is None]
+
+
+def test_sections_of_public_docstrings_hold_terms_alone_since_the_reference_prints_all_else_as_names():
+    assert stray_lines("One.\n\nRaises\n------\nE : no,\nnever.\n\nNotes\n-----\nx") == ["never."]
+    for package in ("cache", "probes", "features", "features.extract", "studies"):
+        module = importlib.import_module(f"unsinter.{package}")
+        for thing in [getattr(module, name) for name in module.__all__]:
+            members = vars(thing).items() if inspect.isclass(thing) else ()
+            for part in (thing, *(member for name, member in members if not name.startswith("_"))):
+                assert stray_lines(getattr(part, "__doc__", None)) == [], f"{package}: {thing.__name__}"
 
 
 def test_every_command_of_the_benchmarks_names_a_script_and_a_result_that_exist(repository):

@@ -45,6 +45,10 @@ class FactorWords(NamedTuple):
 class Pair:
     """Two binary factors over the rows of a study.
 
+    Arrays may be lists, tuples, pandas, polars or pyarrow columns, torch tensors or masked arrays, (n,) or
+    (n, 1); rows are read by place, never by an index. Afterwards all are plain NumPy (text: an array, a
+    sparse matrix or a list).
+
     Attributes
     ----------
     z, w : (n,) codes of the first and second factor: 1, 0, or -1 where missing, which masks the row.
@@ -61,10 +65,6 @@ class Pair:
         matrix against people: (1, 1) for a label that is known to be right. None: how often it errs is not
         known, and no verdict is given that wrong labels could feign.
     words : what the factors are called in reasons.
-
-    Arrays may be lists, tuples, pandas, polars or pyarrow columns, torch tensors or masked arrays, (n,) or
-    (n, 1); rows are read by place, never by an index. Afterwards all are plain NumPy (text: an array, a
-    sparse matrix or a list).
 
     Raises
     ------

@@ -7,7 +7,11 @@ from math import isnan
 from unsinter.cache.notebook_html import fact_table
 from unsinter.features.worlds.kinds import Verdict
 from unsinter.studies.data.estimate import NAN, UNKNOWN, Estimate
+from unsinter.studies.data.sites import Site
 from unsinter.studies.reasons.reason import Reason
+
+ARRAYS: Site = (0, "given")
+"""The site of arrays whose layer and position nobody said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,7 @@ class SiteVerdict:
 
         look, cells = LOOKS[self.verdict], self.groups_per_cell
         facts = {
+            "means": look.meaning,
             "reason": self.reason,
             "what would settle it": self.settles,
             "first factor, the second held fixed": _auroc_text(self.evidence.a),
@@ -103,8 +108,8 @@ class SiteVerdict:
             "squared sine between both": _banded(self.evidence.angle),
             "groups": ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in cells.items()),
         }
-        where = f"layer {self.layer}, {self.position}"
-        heading = f"{look.mark} {self.pair}: {self.verdict} ({look.meaning}); {where}"
+        where = "" if (self.layer, self.position) == ARRAYS else f"; layer {self.layer}, {self.position}"
+        heading = f"{look.mark} {self.pair}: {self.verdict}{where}"
         return fact_table(heading, facts, colour=look.colour)
 
 

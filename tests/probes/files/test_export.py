@@ -281,8 +281,19 @@ def test_what_is_no_card_of_a_known_schema_is_refused(saved, text, match):
     refuses(saved, match)
 
 
+def test_the_folder_of_an_export_names_its_probe_and_another_folder_is_said_to_hold_none(saved, tmp_path):
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    refuses(folder, r"exported/probe.safetensors: not a probe .*probe.json is not there.*; name the folder")
+    for ending in (".safetensors", ".json"):
+        (folder / f"probe{ending}").write_bytes(saved.with_suffix(ending).read_bytes())
+    examples, scores = read_examples(folder)
+    np.testing.assert_allclose(load_probe(str(folder)).scores(examples), scores)
+
+
 def test_a_missing_file_is_named(saved, tmp_path):
-    refuses(tmp_path / "none.safetensors", "none.safetensors: not a probe with its card beside it")
+    missing = r"not a probe with its card beside it \(none.json is not there\); name the folder that"
+    refuses(tmp_path / "none.safetensors", f"none.safetensors: {missing}")
     saved.with_suffix(".json").unlink()
     refuses(saved, "not a probe with its card beside it")
 

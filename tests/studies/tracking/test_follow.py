@@ -120,6 +120,7 @@ def test_trackio_holds_them_too_on_this_machine(unsinter, study_file, finished, 
         unsinter, study_file, finished, "trackio", TRACKIO_DIR=str(place), HF_HOME=str(tmp_path / "hf")
     )
     assert "trackio show --project unsinter-small" in shown
+    assert "ploading" not in shown  # it is kept here; of a run that is current at exit Trackio says so
     (base,) = place.rglob("*.db")
     with sqlite3.connect(base) as store:
         rows = [json.loads(text) for (text,) in store.execute("select metrics from metrics order by id")]
