@@ -22,6 +22,7 @@ from unsinter.studies.report.answers.answer_lines import answer_lines
 from unsinter.studies.report.evidence.cached_activations import KEPT, Activations, read_cached, read_kept
 from unsinter.studies.report.evidence.run_data import TABLES, ReportError, RunEvidence, read_evidence
 from unsinter.studies.tables.matrix_cells import matrices_in_words, matrix_cells, matrix_words
+from unsinter.studies.tables.prompt_columns import PROMPTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ class Run:
         """
         prompts, labels = (read_kept(self.folder, name) for name in KEPT)
         table = labels.drop(columns="row").merge(prompts, on="id", how="left", validate="many_to_one")
-        first = ["model", *KEPT["prompts"]]
+        first = ["model", *(name for name in PROMPTS if name in table)]
         return table[[*first, *(name for name in table if name not in first)]]
 
     def transfer(
