@@ -1,6 +1,7 @@
 """One bucket, through obstore: bytes by key, keys given once, and errors as sentences."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ from unsinter.cache.bucket.errors import (
     bucket_error,
     code_of,
     endpoint_url,
+    is_on_this_machine,
     is_refusal,
+    no_store,
     unconditional,
 )
 from unsinter.cache.places.remote import Chunks, Listing, Status
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 _OPTIONS: dict[str, Any] = {"timeout": timedelta(minutes=5), "connect_timeout": timedelta(seconds=10)}
 _RETRIES: dict[str, Any] = {"max_retries": 6, "retry_timeout": timedelta(minutes=1)}
 
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 _CONDITIONAL: set[str] = set()
 """Buckets of which this process has seen that their store keeps to conditions."""
 
@@ -104,13 +107,13 @@ def _check_conditions(bucket: str, key: str) -> None:
 
     Some stores leave conditions that they do not know out in silence: of two writers none would lose, and
     rows of one would be listed no more. A small object of a name of its own is put beside key, put again on
-    both conditions, and removed.
+    both conditions, and removed. The first put has none: where its answer is lost, the library puts it again.
     """
     import obstore
 
     probe = f"{key.rpartition('/')[0]}/.conditions.{secrets.token_hex(8)}.tmp".lstrip("/")
     modes: tuple[Any, ...] = ("create", {"e_tag": '"00000000000000000000000000000000"'})
-    obstore.put(_client(bucket), probe, b"", mode="create", use_multipart=False)
+    obstore.put(_client(bucket), probe, b"", mode="overwrite", use_multipart=False)
     try:
         for mode in modes:
             try:
@@ -151,7 +154,7 @@ def _in_words(bucket: str, key: str) -> Iterator[None]:
     place = f"s3://{bucket}/{key}".rstrip("/")
     try:
         yield
-    except obstore.exceptions.NotFoundError as error:
+    except FileNotFoundError as error:  # which the library raises, with all that the store said
         if code_of(error) == "NoSuchBucket":
             raise bucket_error(error, f"s3://{bucket}") from None
         raise FileNotFoundError(2, "there is no such object", place) from None
@@ -177,16 +180,37 @@ def _open_client(bucket: str) -> "S3Store":
     from obstore.store import S3Store
 
     options = dict(_OPTIONS)
-    endpoint = endpoint_url() or ""
+    endpoint = endpoint_url()
     try:
+        # The library would end with a panic, which no handler of errors sees.
+        if endpoint is not None and not (_ADDRESS.fullmatch(endpoint) and urlsplit(endpoint).port != 0):
+            raise ValueError("address")
         # Plain http is for this machine alone; elsewhere the library asks for AWS_ALLOW_HTTP.
-        if endpoint.startswith("http:") and urlsplit(endpoint).hostname in _LOOPBACK:
+        if endpoint is not None and endpoint.startswith("http:") and is_on_this_machine():
             options["allow_http"] = True
-        return S3Store(bucket, client_options=options, retry_config=_RETRIES)  # type: ignore[arg-type]
+        store = S3Store(bucket, client_options=options, retry_config=_RETRIES)  # type: ignore[arg-type]
     except ValueError:
         raise BucketError(
             f"s3://{bucket}: AWS_ENDPOINT_URL is no address of a store; write it as https://host:port."
         ) from None
+    _check_speaks(store, bucket)
+    return store
+
+
+def _check_speaks(store: "S3Store", bucket: str) -> None:
+    """Raise BucketError where there is an object of a name that nobody ever gave.
+
+    What answers everything with a page, as the console of a store or a login of the network does, would
+    be read as a bucket without objects, and a cache in it as sound.
+    """
+    import obstore
+
+    refusals = obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError
+    try:
+        obstore.get(store, f".never.{secrets.token_hex(8)}.tmp")
+    except (FileNotFoundError, *refusals):
+        return  # a store, that has no such object or shows it to others only; the question itself comes next
+    raise no_store(f"s3://{bucket}")
 
 
 def _status_of(meta: Any) -> Status:

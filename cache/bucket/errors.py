@@ -9,12 +9,18 @@ from unsinter.cache.errors import UnsinterError
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 """Variables of the environment that name a store other than that of AWS."""
 
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _STATUS = re.compile(r"status code: ([0-9]{3})")
+_NO_CREDENTIALS = re.compile(
+    r"http://169\.254\.(169\.254|170\.2)/|Missing (SecretAccessKey|AccessKeyId|Key)|read token file"
+)
+"""The machine was asked for those of its role, whatever it said, or one half of them alone is set."""
 _KEPT = "what is stored stays"
 _ANEW = f"set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew and run again: {_KEPT}"
 
 _EXPIRED = ("the credentials have expired", _ANEW)
+_NONE = ("there are no credentials for the store", _ANEW.replace(" anew", "", 1))
 _UNKNOWN = ("the store does not know these credentials", _ANEW)
 _FULL = ("the store is full or over its quota", f"make room there and run again: {_KEPT}")
 _REGION = ("the bucket is in another region", "set AWS_REGION to the bucket's region and run again")
@@ -91,6 +97,8 @@ def bucket_error(error: BaseException, place: str) -> BucketError:
     status = _STATUS.search(text)
     if code in _WORDS:
         what, advice = _WORDS[code]
+    elif not code and _NO_CREDENTIALS.search(text):
+        what, advice = _NONE
     elif status and status[1] in _BY_STATUS:
         what, advice = _BY_STATUS[status[1]]
     elif status and status[1].startswith("5"):
@@ -98,8 +106,8 @@ def bucket_error(error: BaseException, place: str) -> BucketError:
     elif status:
         what = f"the store refused (status {status[1]}{' ' if code else ''}{code})"
         advice = f"see to the store and run again: {_KEPT}"
-    elif "169.254.169.254" in text or "redential" in text:
-        what, advice = "there are no credentials for the store", _ANEW.replace(" anew", "", 1)
+    elif "redential" in text:
+        what, advice = _NONE
     else:
         what = f"{store_name()} cannot be reached"
         advice = f"see to the network and to AWS_ENDPOINT_URL{_plain_http()}, then run again: {_KEPT}"
@@ -110,6 +118,14 @@ def unconditional(place: str) -> BucketError:
     """Return the error for a store that leaves conditions out in silence."""
     what, advice = _UNCONDITIONAL
     return BucketError(f"{place}: {what}; {advice}.")
+
+
+def no_store(place: str) -> BucketError:
+    """Return the error for what answers as no store does, such as a page to log in at."""
+    return BucketError(
+        f"{place}: {store_name()} has an object of a name that was never used, as a web page would: it is "
+        "no store that speaks S3; see to AWS_ENDPOINT_URL (the port of a console is another) and run again."
+    )
 
 
 def store_name() -> str:
@@ -129,7 +145,17 @@ def endpoint_url() -> str | None:
     return next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), None)
 
 
+def is_on_this_machine() -> bool:
+    """Say whether the address of the store is one of this machine.
+
+    Raises
+    ------
+    ValueError : it is no address.
+    """
+    return urlsplit(endpoint_url() or "").hostname in _LOOPBACK
+
+
 def _plain_http() -> str:
-    if (endpoint_url() or "").startswith("http:"):
+    if (endpoint_url() or "").startswith("http:") and not is_on_this_machine():
         return " (plain http to another machine takes AWS_ALLOW_HTTP=true)"
     return ""

@@ -4,6 +4,7 @@ import http.client
 import http.server
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from urllib.parse import urlsplit
 
 from loopback import QuietHandler, free_port
@@ -101,19 +103,51 @@ def refusing_server(status: int, code: str) -> Iterator[str]:
 
 
 @contextmanager
-def forgetful_server(address: str) -> Iterator[str]:
-    """Yield the address of what hands all on to a server but for conditions, as older stores did."""
+def page_server() -> Iterator[str]:
+    """Yield the address of what answers all with a page, as the console of a store does."""
+    page = b"<!doctype html><html><body>Log in</body></html>"
+
+    class Page(QuietHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _show(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.say(200, page, {"Content-Type": "text/html", "Content-Length": str(len(page))})
+
+        do_GET = do_HEAD = do_POST = _show
+        do_PUT = do_DELETE = _show  # noqa: N815 - what http.server calls
+
+    with _serving(Page) as there:
+        yield there
+
+
+@contextmanager
+def forgetful_server(address: str, *, loses: bool = False) -> Iterator[str]:
+    """Yield the address of what hands all on to a server but for conditions, as older stores did.
+
+    Or, where it ``loses`` every other answer to a put, with conditions: the server did what it was asked, and
+    the connection breaks.
+    """
+    n_puts = count()
 
     class Forgetful(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def _hand_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            kept = {name: text for name, text in self.headers.items() if not name.lower().startswith("if-")}
+            kept = {
+                name: text
+                for name, text in self.headers.items()
+                if loses or not name.lower().startswith("if-")
+            }
             server = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
             server.request(self.command, self.path, body=body, headers=kept)
             answer = server.getresponse()
             data = answer.read()
+            if loses and self.command == "PUT" and next(n_puts) % 2 == 0:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
             dropped = {"connection", "transfer-encoding"} | (
                 {"content-length"} if self.command != "HEAD" else set()
             )

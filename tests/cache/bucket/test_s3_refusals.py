@@ -10,6 +10,7 @@ from s3_server import (
     SECRET,
     demand_signatures,
     forgetful_server,
+    page_server,
     refusing_server,
     s3_environment,
 )
@@ -18,9 +19,10 @@ from typer.testing import CliRunner
 from unsinter.cache import ActivationStore, ls, verify
 from unsinter.cache.bucket import client as bucket_module
 from unsinter.cache.bucket.client import fetch, listing, put
-from unsinter.cache.bucket.errors import BucketError
+from unsinter.cache.bucket.errors import BucketError, bucket_error
 from unsinter.cache.errors import CacheError
 from unsinter.cache.folding import write_anew
+from unsinter.cache.location import cache_root
 from unsinter.cache.manifest import Folder
 from unsinter.studies.cli.app import app
 
@@ -115,6 +117,62 @@ def test_a_store_that_cannot_be_reached_is_one_line(monkeypatch):
     assert "word" not in str(refusal.value)
 
 
+def test_a_page_that_answers_in_place_of_a_store_is_no_sound_and_empty_cache(monkeypatch):
+    with page_server() as address:
+        s3_environment(monkeypatch, address)
+        producer = Producer()
+        for use in (ls, verify, lambda root: fill(ActivationStore.open(root, IDENTITY), row_keys(4))):
+            with pytest.raises(
+                BucketError, match="no store that speaks S3; see to AWS_ENDPOINT_URL"
+            ) as refusal:
+                use(PLACE)
+            assert is_one_clean_line(str(refusal.value))
+        assert producer.calls == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1:9000", "http://someone:word@127.0.0.1:port", "http://", "ftp://127.0.0.1/x", "http://a b"],
+)
+def test_what_is_no_address_of_a_store_is_one_line(monkeypatch, address):
+    s3_environment(monkeypatch, address)
+    with pytest.raises(BucketError, match="AWS_ENDPOINT_URL is no address of a store; write") as refusal:
+        ls(PLACE)
+    assert is_one_clean_line(str(refusal.value))
+    assert "word" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("missing", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"])
+def test_one_half_of_the_credentials_alone_is_none(monkeypatch, missing):
+    s3_environment(monkeypatch, "http://127.0.0.1:9")
+    monkeypatch.delenv(missing)
+    with pytest.raises(BucketError, match="there are no credentials for the store; set AWS_ACCESS_KEY_ID"):
+        ls(PLACE)
+
+
+def test_a_machine_without_a_role_has_no_credentials_whatever_it_says():
+    for words in ("status code: 404 Not Found", "status code: 403 Forbidden: denied", "timed out"):
+        error = RuntimeError(f"Error performing PUT http://169.254.169.254/latest/api/token - {words}")
+        assert "there are no credentials for the store" in str(bucket_error(error, PLACE))
+
+
+def test_an_answer_that_is_lost_on_the_way_is_no_refusal_and_stores_nothing_twice(
+    bucket, server, monkeypatch
+):
+    """The library puts again what the server has done already, and is then told that the name is taken."""
+    bucket_module._CONDITIONAL.clear()
+    monkeypatch.setitem(bucket_module._RETRIES, "max_retries", 2)
+    with forgetful_server(server, loses=True) as address:
+        s3_environment(monkeypatch, address)
+        store = ActivationStore.open(bucket, IDENTITY)
+        fill(store, row_keys(16))
+    s3_environment(monkeypatch, server)
+    bucket_module._open_client.cache_clear()
+    listed = Counter(row for entry in store._folder.load().values() for row in entry.plan.rows)
+    assert listed == dict.fromkeys(row_keys(16), 1)
+    assert verify(bucket).findings == ()
+
+
 def test_no_key_goes_over_plain_http_to_another_machine_unasked(monkeypatch):
     s3_environment(monkeypatch, "http://store.invalid:9000")
     with pytest.raises(BucketError, match="plain http to another machine takes AWS_ALLOW_HTTP"):
@@ -145,6 +203,18 @@ def test_the_question_for_conditions_leaves_nothing_behind_and_touches_nothing_t
     assert {BUCKET} == bucket_module._CONDITIONAL
     assert list(listing(BUCKET, "team/cache").objects) == ["a"]
     assert bytes(fetch(BUCKET, "team/cache/a", 0, None)[0]) == b"first"
+
+
+def test_a_bucket_that_was_removed_in_the_midst_is_named_whatever_is_asked(bucket, server, monkeypatch):
+    path = cache_root(bucket) / "x"
+    path.put([b"1"], always=True)
+    monkeypatch.setattr(type(path), "bucket", property(lambda self: "removed"))
+    for ask in (path.fetch, lambda: path.put([b"2"], always=True), lambda: path.put([b"3"]), path.listing):
+        with pytest.raises(
+            BucketError, match=r"^s3://removed.*: there is no such bucket; make it"
+        ) as refusal:
+            ask()
+        assert is_one_clean_line(str(refusal.value))
 
 
 def test_an_index_that_another_writer_was_faster_with_is_not_called_written(bucket, monkeypatch):
