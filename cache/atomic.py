@@ -205,7 +205,7 @@ def cache_lock(path: Path, *, wait: bool) -> Iterator[bool]:
 
     Raises
     ------
-    SilentHolderError : a process elsewhere holds it and gave no sign for minutes.
+    SilentHolderError : a process elsewhere holds it and gave no sign for minutes, or it is damaged.
     CacheError : the lock cannot be made.
     """
     if isinstance(path, RemotePath):

@@ -28,7 +28,7 @@ class ForeignShardError(CacheError):
 
 
 class SilentHolderError(CacheError):
-    """A lock on network storage is held by a process elsewhere that gave no sign for minutes."""
+    """A lock on network storage is damaged, or its holder elsewhere gave no sign for minutes."""
 
 
 def damaged(path: Path, what: str, *, n_rows: int | None = None) -> CacheError:

@@ -36,7 +36,8 @@ SILENT_SECONDS = 180.0
 BEAT_SECONDS = 20.0
 _LOOK_SECONDS = 1.0
 _POLL_SECONDS = 0.05
-_MOST_GONE = 40
+_DAMAGED_SECONDS = 2.0
+"""Time after which a lock that cannot be read is damaged, and not only on its way to be removed."""
 _SUFFIX = ".soft"
 _BOOT_BITS = 64
 """A start of filelock's is the boot's id, and in its last 64 bits the clock ticks since then."""
@@ -94,9 +95,13 @@ def is_held_by_others(lock: Path) -> bool:
     if not soft_path(lock).exists():
         return False
     own = os.getpid()
+    try:
+        claims = StrictSoftFileLock(soft_path(lock)).claims
+    except SoftFileLockProtocolError:  # damaged: it cannot be told
+        return True
     return any(
         not has_ended(claim) and (claim.pid != own or claim.hostname != _own_claim().hostname)
-        for claim in StrictSoftFileLock(soft_path(lock)).claims
+        for claim in claims
     )
 
 
@@ -127,19 +132,19 @@ def _exists(process: int) -> bool:
 
 
 def _acquired(strict: StrictSoftFileLock, path: Path, *, wait: bool) -> bool:
-    sign, since, n_gone = None, time.monotonic(), 0
+    sign, since, damaged_since = None, time.monotonic(), None
     while True:
         try:
             make_folder(path.parent)
             strict.acquire(timeout=_LOOK_SECONDS if wait else 0, poll_interval=_POLL_SECONDS)
             return True
         except Timeout:
-            claims = strict.claims
+            claims, damaged_since = _readable(strict), None
         except (FileNotFoundError, FileExistsError, SoftFileLockProtocolError) as error:
             # Another process removed the lock of a finished shard, or `gc` an empty folder, in between.
-            n_gone += 1
-            if n_gone == _MOST_GONE:
-                raise OSError(errno.EPROTO, " ".join(str(error).split()), str(path)) from error
+            damaged_since = damaged_since or time.monotonic()
+            if time.monotonic() - damaged_since > _DAMAGED_SECONDS:
+                return _damaged(path, error, wait=wait)
             time.sleep(_POLL_SECONDS)
             continue
         if _break_ended(strict, claims):
@@ -151,6 +156,35 @@ def _acquired(strict: StrictSoftFileLock, path: Path, *, wait: bool) -> bool:
             sign, since = now, time.monotonic()
         elif claims and time.monotonic() - since > SILENT_SECONDS:
             raise OSError(SILENT, _words(path, claims[0]), str(path))
+
+
+def _readable(strict: StrictSoftFileLock) -> tuple[StrictSoftFileClaim, ...]:
+    """Return the claims; none where one is damaged, which the next attempt says."""
+    try:
+        return strict.claims
+    except SoftFileLockProtocolError:
+        return ()
+
+
+def _damaged(path: Path, error: OSError, *, wait: bool) -> bool:
+    """Return false for a lock that cannot be read: nobody can tell whether it is held.
+
+    Raises
+    ------
+    OSError : it is waited for, or its folder cannot be made.
+    """
+    reason = " ".join(str(error).split())
+    if not isinstance(error, SoftFileLockProtocolError):
+        raise OSError(errno.EPROTO, reason, str(path)) from error
+    if not wait:
+        return False
+    sentinel, note, claims = files_of(path)
+    words = (
+        f"damaged ({reason.rpartition(': ')[2]}), as by a power cut, and whether a process holds it cannot "
+        f"be told; see that no run on any host is at work in this cache, remove {claims}, {sentinel.name} "
+        f"and {note.name} beside it, and run again: nothing that is stored rests on them"
+    )
+    raise OSError(SILENT, words, str(path)) from error
 
 
 def _break_ended(strict: StrictSoftFileLock, claims: tuple[StrictSoftFileClaim, ...]) -> bool:

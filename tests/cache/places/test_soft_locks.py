@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -171,6 +172,32 @@ def test_a_shard_whose_claimant_elsewhere_is_silent_is_computed_here_too(tmp_pat
     process.communicate()
     move_elsewhere(claim, host="node7")
     assert gc(tmp_path, dry_run=True).in_use in ((), (store.path,))
+    assert fill(store, row_keys(8)).shards_computed == 1
+    assert_holds(store, row_keys(8))
+    assert "Its shard is computed here too, which changes no result." in caplog.text
+
+
+def test_a_damaged_lock_is_named_with_the_files_to_remove_and_keeps_no_shard_from_being_stored(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(soft_locks, "_DAMAGED_SECONDS", 0.1)
+    store = ActivationStore.open(tmp_path, IDENTITY)
+    (plan,) = store.missing(row_keys(8), layers=[0, 1, 5], positions=["instruction_end", "template_end"])
+    claim = store._folder.lock_of(plan.name(store.key, "bfloat16"))
+    with soft_locks.soft_lock(claim, wait=True):
+        shutil.copytree(claim.parent, tmp_path / "held")
+    shutil.copytree(tmp_path / "held", claim.parent, dirs_exist_ok=True)
+    for written in (files_of(claim)[2] / "claims").glob("*.claim"):
+        written.write_bytes(b"")
+    with cache_lock(claim, wait=False) as is_mine:
+        assert not is_mine
+    with pytest.raises(SilentHolderError, match=r"this lock is damaged \(.*\), as by a power cut") as silence:
+        cache_lock(claim, wait=True).__enter__()
+    text = str(silence.value)
+    assert f"remove {files_of(claim)[2]}, " in text
+    assert "\n" not in text
+    assert "disk" not in text
+    assert gc(tmp_path).in_use in ((), (store.path,))
     assert fill(store, row_keys(8)).shards_computed == 1
     assert_holds(store, row_keys(8))
     assert "Its shard is computed here too, which changes no result." in caplog.text
