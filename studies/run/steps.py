@@ -34,6 +34,7 @@ def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprin
     """Run what is not yet done of a study, write and seal its folder, and return its summary."""
     started = time.monotonic()
     check_loading(study.models)
+    _check_storage(study, settings)
     log = StepLog(log=folder.log)
     progress = log.follow(settings.progress)
     dataset = _read_dataset(study, progress)
@@ -66,6 +67,16 @@ def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprin
         folder.seal()
     folder.log("done", seconds=summary["seconds"])
     return summary
+
+
+def _check_storage(study: Study, settings: Settings) -> None:
+    """Open a storage of trials that was named: its fault is said before hours of reading, not after them."""
+    if settings.storage is None or not study.tuning.trials:
+        return
+    from unsinter.studies.probing.tuning.storage import open_storage
+
+    with open_storage(settings.storage, settings.folder):
+        pass
 
 
 def _read_dataset(study: Study, progress: Progress) -> Dataset:

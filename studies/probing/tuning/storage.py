@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from unsinter.cache.atomic import make_folder
@@ -120,7 +120,7 @@ def check_storage_url(url: str) -> None:
         return  # a driver that is missing is named where the storage is opened
     if "@" in (address.host or ""):  # the end of a password, which drivers repeat as a host they do not know
         raise TuningError(f"--storage {shown_url(url)}: write the @ of its password as %40.")
-    if address.get_backend_name() == "sqlite" and not address.database:
+    if address.get_backend_name() == "sqlite" and _is_memory(address):
         raise TuningError(
             f"--storage {shown_url(url)} is kept in memory only and ends with the run; name a file, as "
             "sqlite:///trials.db."
@@ -132,6 +132,14 @@ def check_storage_url(url: str) -> None:
         )
     if address.get_backend_name() == "sqlite":
         _refuse_network_mount(url, expand_home(str(address.database)))
+
+
+def _is_memory(address: URL) -> bool:
+    """Say whether a URL of SQLite names no file: the database ends with the process."""
+    name = address.database or ""
+    return (
+        name in {"", ":memory:"} or name.startswith("file::memory:") or address.query.get("mode") == "memory"
+    )
 
 
 def _refuse_network_mount(url: str, path: Path) -> None:

@@ -15,6 +15,7 @@ from unsinter.features.model.model import ModelError
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeFileError
 from unsinter.studies.planted import model_folder
+from unsinter.studies.probing.tuning.storage import TuningError
 from unsinter.studies.run.fingerprint import study_fingerprint
 from unsinter.studies.run.run import run_study
 from unsinter.studies.scoring.score import ScoreRequest, score_verb
@@ -127,6 +128,18 @@ def test_the_second_models_missing_gpu_is_said_before_the_first_is_read(write_st
     study = load_study(write_study(models=both))
     with pytest.raises(ModelError, match="model 'big': device 'cuda:1' cannot be used"):
         run_study(study, Settings(folder=tmp_path / "run", cache_root=tmp_path / "cache"))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_storage_of_trials_that_cannot_be_opened_is_said_before_any_model_is_read(write_study, tmp_path):
+    study = load_study(write_study(models=models(), tuning={"trials": 2}))
+    settings = Settings(
+        folder=tmp_path / "run",
+        cache_root=tmp_path / "cache",
+        storage="postgresql://user:secret@127.0.0.1:1/trials?connect_timeout=2",
+    )
+    with pytest.raises(TuningError, match="cannot be opened"):
+        run_study(study, settings)
     assert not (tmp_path / "cache").exists()
 
 

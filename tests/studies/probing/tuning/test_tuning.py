@@ -239,6 +239,9 @@ def test_mlps_are_tuned_in_every_setting_and_reach_the_signal(tmp_path):
     [
         ("trials.db", "takes a URL"),
         ("nonsense://there", "nonsense"),
+        ("sqlite:///:memory:", "ends with the run"),
+        ("sqlite:///file::memory:?uri=true", "ends with the run"),
+        ("sqlite:///file:trials?mode=memory&uri=true", "ends with the run"),
         ("sqlite:////no/such/folder/trials.db", "there is no folder /no/such/folder"),
         ("mysql://user:secret@127.0.0.1:1/trials", "driver that is not installed"),
         ("postgresql://user:secret@127.0.0.1:1/trials?connect_timeout=2", "cannot be opened"),
