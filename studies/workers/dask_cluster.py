@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from unsinter.cache.errors import one_line
 from unsinter.studies.workers.errors import WorkersError
+from unsinter.studies.workers.first_word import first_word
 from unsinter.studies.workers.jobs import KEPT, PATIENCE, Work, in_order, run_job
 from unsinter.studies.workers.versions import (
     described_by_value,
@@ -129,7 +130,10 @@ def dask_workers(address: str) -> Iterator[DaskWorkers]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "100GB"}):
         try:
+            _refuse_other_server(address)
             client: Any = Client(address, timeout=_REACH)  # type: ignore[no-untyped-call, unused-ignore]
+        except WorkersError:
+            raise
         except (OSError, ValueError) as error:
             raise WorkersError(
                 f"no scheduler of Dask answers at {address} ({one_line(error)[:200]}); start one there with "
@@ -142,6 +146,26 @@ def dask_workers(address: str) -> Iterator[DaskWorkers]:
         finally:
             with suppress(OSError, RuntimeError):  # gone, or it does not answer: there is no leave to take
                 client.close(timeout=_LEAVE)
+
+
+def _refuse_other_server(address: str) -> None:
+    """Raise WorkersError where what listens is no scheduler: one greets at once, and a client waits for ever.
+
+    Raises
+    ------
+    OSError, ValueError : nobody listens there, or it is no address.
+    """
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    kind, place = parse_address(address)  # type: ignore[no-untyped-call, unused-ignore]
+    if kind != "tcp":
+        return
+    host, port = parse_host_port(place)  # type: ignore[no-untyped-call, unused-ignore]
+    if not first_word(host, port, seconds=_REACH):
+        raise WorkersError(
+            f"what answers at {address} is no scheduler of Dask, or one that is stopped: its port is 8786 "
+            "unless `dask scheduler --port` named another (8787 is that of the dashboard)."
+        )
 
 
 def _threads(client: Any) -> Mapping[str, int]:

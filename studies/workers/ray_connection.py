@@ -3,7 +3,6 @@
 import atexit
 import os
 import platform
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -12,11 +11,17 @@ from typing import Any
 
 from unsinter.cache.errors import one_line
 from unsinter.studies.workers.errors import WorkersError
+from unsinter.studies.workers.first_word import first_word
 from unsinter.studies.workers.ray_cluster import TRIES, RayCluster
 from unsinter.studies.workers.versions import described_by_value, library_and_python, other_version
 
 _REACH, _ANSWER, _LEAVE = 10.0, 120.0, 10.0
 """Seconds for a connection, for a node to say what it has, and to take leave of a head that is gone."""
+
+_HTTP_2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""How a client of HTTP/2 begins, which a head of Ray speaks: its preface, and settings without any."""
+_KIND, _SETTINGS = 3, b"\x04"
+"""Where a frame of HTTP/2 says its kind, and what the kind of settings is."""
 
 
 @contextmanager
@@ -86,12 +91,18 @@ def _refuse_no_answer(address: str | None) -> None:
             f"{str(named)[:80]!r}; run on a machine of the cluster."
         )
     try:
-        socket.create_connection((host, int(port)), timeout=_REACH).close()
+        said = first_word(host.strip("[]"), int(port), _HTTP_2, seconds=_REACH)
     except (OSError, OverflowError) as error:
         raise WorkersError(
             f"no Ray cluster answers at {named}, which {_source_of(address)} names ({one_line(error)}); "
             "start one with `ray start --head`."
         ) from error
+    # A server of HTTP/2 answers with its settings; behind TLS it says nothing that can be read here.
+    if said[_KIND : _KIND + 1] != _SETTINGS and os.environ.get("RAY_USE_TLS", "0") in {"", "0"}:
+        raise WorkersError(
+            f"what answers at {named}, which {_source_of(address)} names, is no head of a Ray cluster: its "
+            "port is 6379 unless `ray start --port` named another (8265 is that of the dashboard)."
+        )
 
 
 def _source_of(address: str | None) -> str:

@@ -1,12 +1,16 @@
 """Work that is spread: results in order, rows read by whoever works on them, and lost workers in one line."""
 
+import http.server
 import os
 import time
+from threading import Thread
 
 import numpy as np
 import pytest
 import worker_jobs
+from loopback import QuietHandler
 
+from unsinter.studies.workers import dask_cluster, ray_connection
 from unsinter.studies.workers.backend import Backend
 from unsinter.studies.workers.errors import WorkersError
 from unsinter.studies.workers.jobs import in_order
@@ -99,6 +103,25 @@ def test_an_address_where_nobody_answers_is_refused_in_one_line(backend):
     ):
         pass
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("backend", "words"),
+    [
+        ("ray", r"is no head of a Ray cluster: its port is 6379"),
+        ("dask", r"^what answers .* is no scheduler of"),
+    ],
+)
+def test_an_address_where_something_else_answers_is_refused_and_not_waited_for(monkeypatch, backend, words):
+    """As at the port of a dashboard; both engines would try for minutes, or for ever."""
+    for module in (dask_cluster, ray_connection):
+        monkeypatch.setattr(module, "_REACH", 0.3)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), QuietHandler) as page:
+        Thread(target=page.serve_forever, daemon=True).start()
+        address = f"{'tcp://' if backend == 'dask' else ''}127.0.0.1:{page.server_port}"
+        with pytest.raises(WorkersError, match=words), Backend(name=backend, address=address).working():
+            pass
+        page.shutdown()
 
 
 def test_an_address_that_is_none_is_refused():
