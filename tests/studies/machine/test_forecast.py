@@ -161,6 +161,20 @@ def test_recorded_answers_take_no_time():
     assert predict(recorded, shape_of(GEMMA_2_9B)).answering_seconds == 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_device_is_measured_by_the_product_that_layers_compute(dtype):
+    """In float16 a CPU may take 20 times as long for one whose second matrix is not transposed."""
+    layer = torch.nn.Linear(256, 256, bias=False).to(dtype)
+    x, seconds = torch.randn(256, 256).to(dtype), []
+    with torch.inference_mode():
+        for _ in range(20):
+            started = time.perf_counter()
+            layer(x)
+            seconds.append(time.perf_counter() - started)
+    ratio = measure_device(dtype, device="cpu", size=256).flops * min(seconds) / (2 * 256**3)
+    assert 0.4 < ratio < 2.5
+
+
 def test_a_measured_device_has_a_plausible_speed():
     result = measure_device(torch.float32, device="cpu", size=256)
     assert 1e8 < result.flops < 1e14
