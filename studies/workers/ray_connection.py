@@ -91,14 +91,14 @@ def _refuse_no_answer(address: str | None) -> None:
             f"{str(named)[:80]!r}; run on a machine of the cluster."
         )
     try:
-        said = first_word(host.strip("[]"), int(port), _HTTP_2, seconds=_REACH)
+        answer = first_word(host.strip("[]"), int(port), _HTTP_2, seconds=_REACH)
     except (OSError, OverflowError) as error:
         raise WorkersError(
             f"no Ray cluster answers at {named}, which {_source_of(address)} names ({one_line(error)}); "
             "start one with `ray start --head`."
         ) from error
     # A server of HTTP/2 answers with its settings; behind TLS it says nothing that can be read here.
-    if said[_KIND : _KIND + 1] != _SETTINGS and os.environ.get("RAY_USE_TLS", "0") in {"", "0"}:
+    if answer[_KIND : _KIND + 1] != _SETTINGS and os.environ.get("RAY_USE_TLS", "0") in {"", "0"}:
         raise WorkersError(
             f"what answers at {named}, which {_source_of(address)} names, is no head of a Ray cluster: its "
             "port is 6379 unless `ray start --port` named another (8265 is that of the dashboard)."
