@@ -1,6 +1,7 @@
 """The steps of a run: records, split, one outcome per model, comparisons, files, report."""
 
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,8 @@ from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.file import SCHEMA_VERSION, Study
 from unsinter.studies.study.run_options import Progress, Settings, StepCount
 from unsinter.studies.tables.transfer_columns import with_target
+
+logger = logging.getLogger(__name__)
 
 
 def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprint: str) -> dict[str, Any]:
@@ -71,7 +74,10 @@ def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprin
 
 def _check_storage(study: Study, settings: Settings) -> None:
     """Open a storage of trials that was named: its fault is said before hours of reading, not after them."""
-    if settings.storage is None or not study.tuning.trials:
+    if settings.storage is None:
+        return
+    if not study.tuning.trials:
+        logger.warning("--storage is not used: the study tunes nothing (tuning.trials is 0).")
         return
     from unsinter.studies.probing.tuning.storage import open_storage
 

@@ -11,6 +11,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from unsinter.cache import ls
+from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ModelError
 from unsinter.probes.files.export import load_probe
 from unsinter.probes.files.exported import ProbeFileError
@@ -141,6 +142,19 @@ def test_a_storage_of_trials_that_cannot_be_opened_is_said_before_any_model_is_r
     with pytest.raises(TuningError, match="cannot be opened"):
         run_study(study, settings)
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_storage_of_a_study_that_tunes_nothing_is_said_to_be_unused(write_study, tmp_path, caplog):
+    study = load_study(write_study(models=models(path="nowhere")))
+    settings = Settings(
+        folder=tmp_path / "run",
+        cache_root=tmp_path / "cache",
+        storage="postgresql://user:secret@127.0.0.1:1/x",
+    )
+    with pytest.raises(UnsinterError):
+        run_study(study, settings)
+    assert "--storage is not used: the study tunes nothing" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_check_says_what_would_not_run_here_and_doctor_what_it_is_read_on(write_study, unsinter):
