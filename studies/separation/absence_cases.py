@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.data.site_readers import ReadSite
 from unsinter.studies.data.sites import Site
@@ -80,6 +78,6 @@ def _tested(
 ) -> list[Evidence] | None:
     """Return the evidence with its absences tested; None where the site's numbers do not allow it."""
     try:
-        return tested_absence(np.asarray(X)[family.rows], family, used, absences, rule)
+        return tested_absence(family.of(X), family, used, absences, rule)
     except NO_INVERSE:
         return None

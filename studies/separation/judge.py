@@ -125,7 +125,7 @@ def _ordered(
         if X.ndim != 2 or not np.isfinite(X).all():
             break  # refused with its name where it is fitted
         for number, family in list(waiting.items()):
-            if (order := row_order(X[family.rows])) is not None:
+            if (order := row_order(family.of(X))) is not None:
                 ordered[number] = waiting.pop(number).ordered(order, rule)
     return [ordered.get(number, family) for number, family in enumerate(families)]
 
@@ -152,7 +152,7 @@ def _fit_site(
             f"activations at layer {site[0]}, {site[1]} must be a matrix of finite numbers with {n} rows, "
             f"got shape {X.shape}{why}; extract those rows again."
         )
-    return [fit_family(X[family.rows], family, rule) for family in families]
+    return [fit_family(family.of(X), family, rule) for family in families]
 
 
 def _texts_of(families: Sequence[RowFamily], progress: Progress) -> list[list[FloatArray] | None]:

@@ -49,6 +49,11 @@ class RowFamily:
     order: NDArray[np.intp]
     splits: SplitWeights | None = None
 
+    def of(self, X: FloatArray) -> FloatArray:
+        """Return the family's rows of X (n_examples, d): X itself, not a copy, where it has all of them."""
+        X = np.asarray(X)
+        return X if np.array_equal(self.rows, np.arange(len(X))) else X[self.rows]
+
     def ordered(self, order: NDArray[np.intp], rule: Rule) -> "RowFamily":
         """Return the family with its rows dealt to folds in an order (n,) that no table decides."""
         folds = self.dealt(self.groups, order, rule)

@@ -126,7 +126,8 @@ def row_order(X: FloatArray) -> NDArray[np.intp] | None:
         Y = coordinates(X).Y
     except NO_INVERSE:
         return None
-    return np.argsort(Y.square().sum(dim=1).numpy(), kind="stable").astype(np.intp)
+    lengths = [rows.square().sum(dim=1) for rows in Y.split(1024)]  # never a second matrix as large as Y
+    return np.argsort(torch.cat(lengths).numpy(), kind="stable").astype(np.intp)
 
 
 def _nothing(family: RowFamily, obstacles: list[Reason]) -> FamilyFit:
