@@ -21,6 +21,8 @@ from typing import Any
 import yaml
 from machine import describe
 
+from unsinter.cache import verify
+
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 USER, RUNS = TESTS / "samples" / "using_process.py", TESTS / "samples" / "killed_runs.py"
 
@@ -31,21 +33,37 @@ def start(*arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE)
 
 
-def one_round(folder: Path, number: int) -> str:
-    """Return what failed in one round; empty where nothing did."""
-    root, stop = folder / f"cache{number}", folder / f"stop{number}"
-    loops = [start(verb, root, stop) for verb in ("gc-loop", "verify-loop")]
-    for loop in loops:
-        loop.stdout.readline()  # type: ignore[union-attr]
-    fillers = [start("fill", root, place) for place in range(3)]
-    fillers[0].stdout.readline()  # type: ignore[union-attr]
-    time.sleep(0.01 * (number % 10))
-    fillers[0].kill()
-    fillers[0].communicate()
-    errors = [filler.communicate(b"\n")[1].decode() for filler in fillers[1:]]
+def fill_rounds(folder: Path, n: int) -> dict[str, str]:
+    """Return what failed over n caches, by what it was; empty where nothing did.
+
+    Three processes fill each cache, one of them is killed, and two more loop over `gc` and `verify`.
+    """
+    folder.mkdir()
+    stop = folder / "stop"
+    loops = {f"{verb} loop": start(f"{verb}-loop", folder, stop) for verb in ("gc", "verify")}
+    fillers = {f"filler {place}": start("fill", folder, place) for place in (1, 2)}
+    victim = start("fill", folder, 0)
+    failed = {}
+    for number in range(n):
+        root, (killed, victim) = folder / f"cache{number:03d}", (victim, start("fill", folder, 0))
+        for filler in (killed, *fillers.values()):
+            filler.stdin.write(f"{root}\n".encode())  # type: ignore[union-attr]
+            filler.stdin.flush()  # type: ignore[union-attr]
+        killed.stdout.readline()  # type: ignore[union-attr]
+        time.sleep(0.01 * (number % 10))
+        killed.kill()
+        killed.communicate()
+        for name, filler in fillers.items():
+            words = [filler.stdout.readline().strip() for _ in range(2)]  # type: ignore[union-attr]
+            if words != [b"filling", b"done"]:
+                failed[f"round {number}, {name}"] = f"said {words}"
     stop.touch()
-    errors += [loop.communicate()[1].decode() for loop in loops]
-    return "\n".join(error[-1500:] for error in errors if error)
+    for name, process in {**loops, **fillers, "the last one": victim}.items():
+        error = process.communicate()[1].decode()
+        if process.returncode:
+            failed[name] = error[-1500:]
+    unsound = [root.name for root in sorted(folder.glob("cache*")) if not verify(root).is_sound]
+    return failed | ({"unsound": ", ".join(unsound)} if unsound else {})
 
 
 def killed_runs(folder: Path, events: list[int], *, is_changed: bool) -> dict[str, Any]:
@@ -92,7 +110,7 @@ def main() -> None:
     events = [int(number) for number in options.events.split(",")]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        failed = {number: fault for number in range(options.rounds) if (fault := one_round(folder, number))}
+        failed = fill_rounds(folder / "rounds", options.rounds)
         runs = {
             "fresh folder": killed_runs(folder / "fresh", events, is_changed=False),
             "other settings before": killed_runs(folder / "changed", events, is_changed=True),
