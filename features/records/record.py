@@ -151,7 +151,9 @@ class PromptRecord(_Record):
             raise RecordError.at(file, str(error), row=row, field="messages") from error
         record = super().parse(values, file=file, row=row)
         if (record.earlier_turns or record.system) and (n := len(record.whole_text)) > LONGEST_TEXT:
-            fault = f"and what stands beside it are {n:,} characters; leave out turns, {LONGEST_TEXT:,} are read"
+            fault = (
+                f"and what stands beside it are {n:,} characters; leave out turns (most: {LONGEST_TEXT:,})"
+            )
             raise RecordError.at(file, fault, row=row, field="prompt")
         return record
 
