@@ -64,7 +64,9 @@ def _turns(value: object) -> object:
     """Read turns that came as lists, as files write them."""
     if value is None or is_nan(value):
         return None
-    if isinstance(value, list | tuple) and all(isinstance(turn, list | tuple) for turn in value):
+    if isinstance(value, list | tuple) and all(
+        isinstance(turn, list | tuple) and len(turn) == 2 for turn in value
+    ):
         return tuple(map(tuple, value))
     raise ValueError("must be pairs of what the user wrote and what the assistant answered")
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from unsinter.cache.errors import UnsinterError as UnsinterError
 from unsinter.features.records.conversation import Conversation, spread_messages
 from unsinter.features.records.field_types import (
+    LONGEST_TEXT,
     EarlierTurns,
     Key,
     KeyName,
@@ -148,7 +149,13 @@ class PromptRecord(_Record):
             values = spread_messages(values)
         except ValueError as error:
             raise RecordError.at(file, str(error), row=row, field="messages") from error
-        return super().parse(values, file=file, row=row)
+        record = super().parse(values, file=file, row=row)
+        if (record.earlier_turns or record.system) and (n := len(record.whole_text)) > LONGEST_TEXT:
+            fault = (
+                f"and what stands beside it are {n:,} characters; leave out turns (most: {LONGEST_TEXT:,})"
+            )
+            raise RecordError.at(file, fault, row=row, field="prompt")
+        return record
 
     @property
     def conversation(self) -> Conversation:

@@ -63,6 +63,8 @@ def cache_gc(
     for line in lines:
         show_line(line)
     if not report.candidates:
+        if yes:  # what a killed `gc` has left of a folder in which nothing is stored is no file of that list
+            gc_verb(remove=True, quarantined=quarantined, shown=report)
         return
     if yes or typer.confirm(f"Remove these {len(report.candidates)} files ({size_text(report.n_bytes)})?"):
         _, _, done = gc_verb(remove=True, quarantined=quarantined, shown=report)

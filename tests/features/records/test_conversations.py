@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +97,18 @@ def test_blank_cells_of_a_table_bring_nothing(tmp_path):
     first, second = read_prompts(path)
     assert not first.conversation
     assert second.conversation == Conversation(system="Be brief.", prefill="Well")
+
+
+def test_turns_that_are_no_pairs_are_refused_in_words_of_ours(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"id": "a", "prompt": "q", "earlier_turns": [["a", "b", "c"]]}])
+    with pytest.raises(RecordError, match="row 1, field 'earlier_turns': must be pairs of what the user"):
+        read_prompts(path)
+
+
+def test_a_conversation_whose_turns_are_short_and_together_too_long_is_refused_by_row(tmp_path):
+    turns = [["x" * 900_000, "y" * 900_000]] * 20
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"id": ["a"], "prompt": ["q"], "earlier_turns": [turns]}), path)
+    assert path.stat().st_size < 100_000  # what is small on the disk must not fill memory
+    with pytest.raises(RecordError, match=r"row 1, field 'prompt': and what stands beside it are 36,000,041"):
+        read_prompts(path)

@@ -3,6 +3,9 @@
 import shutil
 
 import pytest
+from cache_source import IDENTITY, fill, row_keys
+
+from unsinter.cache import ActivationStore, verify
 
 
 @pytest.fixture
@@ -113,3 +116,19 @@ def test_gc_removes_what_no_study_names_only_when_told_to(filled, unsinter):
     assert len(shards(cache)) == count, answer.stdout
     assert unsinter("cache", "gc", "--yes", **here).returncode == 0
     assert shards(cache) == []
+
+
+def test_gc_takes_away_what_a_killed_gc_left_of_a_folder_that_holds_nothing(unsinter, tmp_path):
+    cache = tmp_path / "cache"
+    here = {"UNSINTER_CACHE": str(cache)}
+    store = ActivationStore.open(cache, IDENTITY)
+    fill(store, row_keys(8))
+    for shard in shards(cache):
+        shard.unlink()
+    verify(cache, rebuild=True)
+    folder = store.path
+    del store  # which would keep gc away
+    assert unsinter("cache", "gc", **here).returncode == 0
+    assert folder.is_dir()  # nothing is removed unasked
+    assert unsinter("cache", "gc", "--yes", **here).returncode == 0
+    assert not folder.exists()
