@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from unsinter.cache.atomic import make_folder, write_atomically
+from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import UnsinterError, one_line
 from unsinter.cache.json_text import read_json
 from unsinter.cache.key import digest
@@ -107,6 +107,7 @@ def _write(path: Path, about: Mapping[str, Any], weights: str) -> None:
     text = json.dumps(note | {"seal": digest(note)}, indent=1, sort_keys=True)
     try:
         make_folder(path.parent)
+        sweep(path)
         write_atomically(path, [text.encode()])
     except (OSError, UnsinterError) as error:  # a cache that may only be read: nothing but time is lost
         logger.info("%s: the digest of the weights was not noted (%s)", path, one_line(error))

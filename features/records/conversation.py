@@ -12,6 +12,9 @@ Turns = tuple[tuple[str, str], ...]
 CONVERSATION_FIELDS = ("messages", "system", "earlier_turns", "prefill")
 """Fields of a record that are about it."""
 
+MOST_TURNS = 1_000
+"""Of each side: no model reads as many, and a file of them is no study of prompts."""
+
 _SYSTEM = ("system", "developer")
 _SIDES = ("user", "assistant")
 
@@ -64,6 +67,8 @@ def split_messages(messages: Any) -> dict[str, Any]:
     messages = messages.tolist() if hasattr(messages, "tolist") else messages  # as pandas reads a list
     if not isinstance(messages, Sequence) or isinstance(messages, str | bytes) or not len(messages):
         raise ValueError('must be a list of {"role": ..., "content": ...}')
+    if len(messages) > 2 * MOST_TURNS:
+        raise ValueError(f"has {len(messages):,} turns; {2 * MOST_TURNS:,} at most")
     turns = [_turn(number, message) for number, message in enumerate(messages, 1)]
     fields: dict[str, Any] = {}
     if turns[0][0] in _SYSTEM:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
+from unsinter.features.records.conversation import MOST_TURNS
 from unsinter.features.records.names import clean_name, is_missing_word, is_nan
 
 LONGEST_TEXT = 1_000_000
@@ -67,6 +68,8 @@ def _turns(value: object) -> object:
     if isinstance(value, list | tuple) and all(
         isinstance(turn, list | tuple) and len(turn) == 2 for turn in value
     ):
+        if len(value) > MOST_TURNS:
+            raise ValueError(f"has {len(value):,} turns of each side; {MOST_TURNS:,} at most")
         return tuple(map(tuple, value))
     raise ValueError("must be pairs of what the user wrote and what the assistant answered")
 

@@ -113,15 +113,20 @@ def dates_around(
 def _check_taken(model: ChatModel, frame: TemplateFrame) -> None:
     """Raise RenderError for what the template is given and does not show: it would change nothing."""
     check_options(model.tokenizer, frame.options, name=model.name)
-    texts = [] if frame.system is None else [("the system text", replace(frame, system=_OTHER))]
-    for number, (question, answer) in enumerate(frame.examples):
-        for turn, side in (((_OTHER, answer), "user"), ((question, _OTHER), "assistant")):
-            others = (*frame.examples[:number], turn, *frame.examples[number + 1 :])
-            words = f"the {side}'s text of example {number + 1}"
-            texts.append((words, replace(frame, examples=others)))
-    for words, changed in texts:
-        shown, _ = apply_template(model, changed, "?", where="a trial prompt")
-        if _OTHER not in shown:
+    # All at once, each by a text of its own: a render for each would take as the square of the turns.
+    marks: dict[str, str] = {} if frame.system is None else {"the system text": f"{_OTHER}."}
+    examples = []
+    for number in range(1, len(frame.examples) + 1):
+        user, assistant = f"{_OTHER} {2 * number - 1}.", f"{_OTHER} {2 * number}."
+        examples.append((user, assistant))
+        marks[f"the user's text of example {number}"] = user
+        marks[f"the assistant's text of example {number}"] = assistant
+    if not marks:
+        return
+    marked = replace(frame, system=marks.get("the system text"), examples=tuple(examples))
+    shown, _ = apply_template(model, marked, "?", where="a trial prompt")
+    for words, mark in marks.items():
+        if mark not in shown:
             raise RenderError(
                 f"{model.name}: its chat template leaves out {words}; remove it, or put it into the prompts."
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from unsinter.cache.atomic import make_folder, write_atomically
+from unsinter.cache.atomic import make_folder, sweep, write_atomically
 from unsinter.cache.errors import naming
 from unsinter.cache.location import expand_home
 from unsinter.studies.cli.commands.prompt_sites import PromptChoice
@@ -154,6 +154,7 @@ def _write_page(page: Path, shown: ShownPrompt, *, study: str) -> None:
     text = reading_page([shown.reading], study=study, style=style, titles=shown.titles)
     with naming(page, StudyError):
         make_folder(page.parent)
+        sweep(page)
         write_atomically(page, [text.encode()])
 
 

@@ -112,3 +112,15 @@ def test_a_conversation_whose_turns_are_short_and_together_too_long_is_refused_b
     assert path.stat().st_size < 100_000  # what is small on the disk must not fill memory
     with pytest.raises(RecordError, match=r"row 1, field 'prompt': and what stands beside it are 36,000,041"):
         read_prompts(path)
+
+
+def test_a_record_of_thousands_of_turns_is_refused_at_once(tmp_path):
+    spoken = messages(*[("user", "q"), ("assistant", "a")] * 4_000, ("user", "q"))
+    path = write(tmp_path / "a.jsonl", [{"id": "a", "messages": spoken}])
+    with pytest.raises(RecordError, match=r"field 'messages': has 8,001 turns; 2,000 at most"):
+        read_prompts(path)
+    path = write(tmp_path / "b.jsonl", [{"id": "a", "prompt": "q", "earlier_turns": [["q", "a"]] * 1_001}])
+    with pytest.raises(
+        RecordError, match=r"field 'earlier_turns': has 1,001 turns of each side; 1,000 at mo"
+    ):
+        read_prompts(path)

@@ -66,3 +66,28 @@ def test_what_a_template_cannot_show_is_refused_by_the_prompts_name(monkeypatch,
     monkeypatch.setattr(model.tokenizer, "chat_template", "{{ messages[-1]['content'] }}:")
     with pytest.raises(RenderError, match=r"prompt 'c': .*leaves out the system text"):
         render([("c", TEXT, Conversation(system="Be brief."))], model)
+
+
+def test_a_template_is_asked_a_fixed_number_of_times_however_many_turns_there_are(zoo, monkeypatch):
+    model = zoo("llama")
+    n_calls = []
+    own = type(model.tokenizer).apply_chat_template
+    monkeypatch.setattr(
+        type(model.tokenizer), "apply_chat_template", lambda *a, **k: n_calls.append(1) or own(*a, **k)
+    )
+    counts = []
+    for n_turns in (2, 40):
+        turns = tuple((f"question {n}", f"answer {n}") for n in range(n_turns))
+        n_calls.clear()
+        render([("a", TEXT, Conversation(turns=turns))], model)
+        counts.append(len(n_calls))
+    assert counts[0] == counts[1] < 20
+
+
+def test_the_turn_that_a_template_leaves_out_is_named(zoo, monkeypatch):
+    model = zoo("llama")
+    template = "{% for m in messages[-4:] %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    monkeypatch.setattr(model.tokenizer, "chat_template", template)
+    turns = (("a", "b"), ("c", "d"))
+    with pytest.raises(RenderError, match=r"leaves out the user's text of example 1"):
+        render([("a", TEXT, Conversation(turns=turns))], model)
