@@ -117,10 +117,9 @@ def _check_taken(model: ChatModel, frame: TemplateFrame) -> None:
     marks: dict[str, str] = {} if frame.system is None else {"the system text": f"{_OTHER}."}
     examples = []
     for number in range(1, len(frame.examples) + 1):
-        user, assistant = f"{_OTHER} {2 * number - 1}.", f"{_OTHER} {2 * number}."
-        examples.append((user, assistant))
-        marks[f"the user's text of example {number}"] = user
-        marks[f"the assistant's text of example {number}"] = assistant
+        examples.append((f"{_OTHER} {2 * number - 1}.", f"{_OTHER} {2 * number}."))
+        for side, mark in zip(("user", "assistant"), examples[-1], strict=True):
+            marks[f"the {side}'s text of example {number}"] = mark
     if not marks:
         return
     marked = replace(frame, system=marks.get("the system text"), examples=tuple(examples))

@@ -126,9 +126,8 @@ def row_order(X: FloatArray) -> NDArray[np.intp] | None:
         Y = coordinates(X).Y
     except NO_INVERSE:
         return None
-    lengths = [
-        rows.square().sum(dim=1) for rows in torch.split(Y, 1024)
-    ]  # never a second matrix as large as Y
+    # In parts: never a second matrix as large as Y.
+    lengths = [rows.square().sum(dim=1) for rows in torch.split(Y, 1024)]
     return np.argsort(torch.cat(lengths).numpy(), kind="stable").astype(np.intp)
 
 
