@@ -50,8 +50,11 @@ class RowFamily:
     splits: SplitWeights | None = None
 
     def of(self, X: FloatArray) -> FloatArray:
-        """Return the family's rows of X (n_examples, d): X itself, not a copy, where it has all of them."""
-        X = np.asarray(X)
+        """Return the family's rows of X (n_examples, d): X itself, not a copy, where it has all of them.
+
+        Row after row in memory, as a selection is: products of another layout round otherwise.
+        """
+        X = np.ascontiguousarray(X)
         return X if np.array_equal(self.rows, np.arange(len(X))) else X[self.rows]
 
     def ordered(self, order: NDArray[np.intp], rule: Rule) -> "RowFamily":
