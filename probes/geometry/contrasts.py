@@ -51,5 +51,12 @@ def _binary(values: LabelArray, name: str) -> LabelArray:
 def residuals(X: FloatArray, cells: LabelArray) -> FloatArray:
     """Return X (n, d) less the mean of each row's cell (n,)."""
     _, code = np.unique(cells, return_inverse=True)
-    means = np.stack([X[code == c].mean(axis=0) for c in range(int(code.max()) + 1)])
-    return X - means[code]
+    left: FloatArray | None = None
+    for cell in range(int(code.max()) + 1):
+        inside = code == cell
+        own = X[inside]
+        own = own - own.mean(axis=0)
+        left = np.empty(X.shape, dtype=own.dtype) if left is None else left
+        left[inside] = own
+    assert left is not None  # an array without rows has no largest code
+    return left

@@ -29,7 +29,7 @@ def covariance_within(X: FloatArray, cells: LabelArray) -> ShrunkCovariance:
     around = residuals(X - X.mean(axis=0), cells)
     if not around.any():
         raise ValueError("X does not vary inside the cells; a whitened direction needs rows that differ.")
-    rounding = 1e-7 * np.abs(X).max(axis=0)
+    rounding = 1e-7 * np.maximum(X.max(axis=0), -X.min(axis=0))  # of absolute values, without making them
     return ShrunkCovariance.of_residuals(around, rounding=rounding, dtype=torch.float32)
 
 
