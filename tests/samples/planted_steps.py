@@ -140,14 +140,14 @@ def rendered_words(prompts, model, source):
     """Prompts of a token for each word, between one before and two after."""
     return [
         RenderedPrompt(
-            id=name,
-            token_ids=tuple(range(len(text.split()) + 3)),
-            instruction=(1, len(text.split()) + 1),
-            prompt_end=len(text.split()) + 3,
+            id=record.id,
+            token_ids=tuple(range(len(record.prompt.split()) + 3)),
+            instruction=(1, len(record.prompt.split()) + 1),
+            prompt_end=len(record.prompt.split()) + 3,
             merged=False,
-            key=name,
+            key=record.id,
         )
-        for name, text in prompts
+        for record in prompts
     ]
 
 
