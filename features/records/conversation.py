@@ -46,7 +46,7 @@ def spread_messages(values: Mapping[str, Any]) -> dict[str, Any]:
     ValueError : as `split_messages`, or another field says something else than the messages do.
     """
     others = {name: value for name, value in values.items() if name != "messages"}
-    if "messages" not in values or says_missing(messages := values["messages"]):
+    if says_missing(messages := values.get("messages")):
         return others
     fields = split_messages(messages)
     for name, value in fields.items():

@@ -142,7 +142,7 @@ def group_prompts(
     RecordError : a pair_id that can be read as a name and as an id.
     ValueError : a threshold not in (0, 1].
     """
-    texts = [normalise(record.whole_text) for record in records]
+    texts = [normalise(record.request) for record in records]
     wrappers = shared_wrappers(texts)
     likeness = _Likeness(threshold=threshold, word_threshold=word_threshold)
     if strip_wrapper:

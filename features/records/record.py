@@ -146,7 +146,7 @@ class PromptRecord(_Record):
     def parse(cls, values: dict[str, Any], *, file: object = "record", row: int | None = None) -> Self:
         """Validate one row, its messages read into the other fields; errors as of every record."""
         try:
-            values = spread_messages(values)
+            values = spread_messages(values) if "messages" in values else values
         except ValueError as error:
             raise RecordError.at(file, str(error), row=row, field="messages") from error
         record = super().parse(values, file=file, row=row)
@@ -164,9 +164,17 @@ class PromptRecord(_Record):
 
     @property
     def whole_text(self) -> str:
-        """All that a model reads of this record: the prompt, and what it brings beside it."""
-        turns = [text for turn in self.earlier_turns or () for text in turn]
-        return "\n".join(filter(None, [self.system, *turns, self.prompt, self.prefill]))
+        """All that a model reads of this record: its request between a system text and a prefill."""
+        return "\n".join(filter(None, [self.system, self.request, self.prefill]))
+
+    @property
+    def request(self) -> str:
+        """What is asked: the prompt behind its earlier turns.
+
+        Without system text and prefill, which many prompts share: two requests behind one system text are no
+        copies of each other, and one request behind two of them is one.
+        """
+        return "\n".join([text for turn in self.earlier_turns or () for text in turn] + [self.prompt])
 
 
 class ResponseRecord(_Record):

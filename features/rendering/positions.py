@@ -71,7 +71,7 @@ def has_position(name: str, row: RenderedPrompt) -> bool:
 
 
 def available_positions(row: RenderedPrompt) -> list[str]:
-    """List the positions a row has, in reading order; ``response_max_<k>`` with each k it has is left out."""
+    """List the positions a row has, in reading order, but for ``response_max_<k>``, which has no end."""
     n_template = 0 if row.merged else row.prompt_end - row.instruction[1]
     n_response = len(row.token_ids) - row.prompt_end
     return [

@@ -49,14 +49,10 @@ def _binary(values: LabelArray, name: str) -> LabelArray:
 
 
 def residuals(X: FloatArray, cells: LabelArray) -> FloatArray:
-    """Return X (n, d) less the mean of each row's cell (n,)."""
+    """Return X (n, d), of a float type, less the mean of each row's cell (n,)."""
     _, code = np.unique(cells, return_inverse=True)
-    left: FloatArray | None = None
-    for cell in range(int(code.max()) + 1):
-        inside = code == cell
-        own = X[inside]
-        own = own - own.mean(axis=0)
-        left = np.empty(X.shape, dtype=own.dtype) if left is None else left
-        left[inside] = own
-    assert left is not None  # an array without rows has no largest code
+    left = np.empty_like(X)
+    for cell in range(int(code.max()) + 1):  # one by one: never the means of all rows as a matrix
+        own = X[code == cell]
+        left[code == cell] = own - own.mean(axis=0)
     return left

@@ -12,6 +12,7 @@ from unsinter.studies.data.sites import Site
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.run.step_kinds import SEPARATION
 from unsinter.studies.run.transfer_step import comparison_parts
+from unsinter.studies.separation.inputs.record_covariates import record_covariates
 from unsinter.studies.separation.inputs.study_pairs import PairContrast, study_pairs
 from unsinter.studies.separation.inputs.thresholds import Rule
 from unsinter.studies.separation.judge import judge_pairs
@@ -49,6 +50,8 @@ def separate_factors(
         "labels": [[part for part in row if part is not None] for row in labels],
         "chosen": {first: list(site) for first, site in chosen.items()},
     }
+    beside = {name: values for name, values in record_covariates(dataset.prompts).items() if name != "source"}
+    parts |= {"covariates": beside} if beside else {}
     name, key = f"{outcome.name}-separation", SEPARATION.key(parts)
     outcome.others["separation"] = store.find(name, key) or store.keep(
         name,

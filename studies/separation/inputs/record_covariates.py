@@ -11,6 +11,7 @@ _FIELDS = {
     "source": ("source",),
     "language": ("language", "lang"),
     "system prompt": ("system_prompt", "system"),
+    "prefill": ("prefill",),
 }
 """What is held fixed -> the fields of a record that may hold it."""
 

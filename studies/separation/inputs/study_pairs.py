@@ -68,7 +68,7 @@ def study_pairs(
     A class is set against the rest if it occurs in ``min_groups`` groups. Wording counts where the model
     refused, category where the prompt is harmful, a target of the study's own where the study says;
     elsewhere they are missing. Where a factor has several classes, the other one is read with the very class
-    held fixed, not only "this one or another". The source of a prompt, its language and its system prompt are
+    held fixed, not only "this one or another". Source, language, system prompt and prefill of a prompt are
     held fixed where the records have them, and its topic where neither factor is one and both sides have
     topics.
 
@@ -79,7 +79,7 @@ def study_pairs(
     factors = _factors(dataset, responses, targets, is_present)
     shared = {
         "groups": dataset.groups,
-        "text": [prompt.whole_text for prompt in dataset.prompts],
+        "text": [prompt.request for prompt in dataset.prompts],
         "embedding": embedding,
         "covariates": record_covariates(dataset.prompts),
     }

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsinter.features.records.conversation import Conversation
+from unsinter.features.records.duplicates import group_prompts
 from unsinter.features.records.readers import detect_kind, read_prompts
 from unsinter.features.records.record import PromptRecord, RecordError
 
@@ -124,3 +125,34 @@ def test_a_record_of_thousands_of_turns_is_refused_at_once(tmp_path):
         RecordError, match=r"field 'earlier_turns': has 1,001 turns of each side; 1,000 at mo"
     ):
         read_prompts(path)
+
+
+def n_groups(records):
+    """How many groups a study puts records into."""
+    parsed = [PromptRecord.parse({"id": str(number), **record}) for number, record in enumerate(records)]
+    return group_prompts(parsed).n_groups
+
+
+def test_one_request_behind_two_system_texts_or_prefills_is_one_group():
+    request = "How do I pick the lock of a garden shed?"
+    assert n_groups([{"prompt": request, "system": text} for text in ("Be brief.", "Rhyme.")]) == 1
+    assert n_groups([{"prompt": request}, {"prompt": request, "prefill": "Well, first of all"}]) == 1
+
+
+def test_what_many_prompts_share_around_them_makes_them_no_copies():
+    shared = "You are the assistant of a company that sells garden tools. " * 20
+    requests = ["How do I pick a lock?", "Name three colours.", "Why does it rain?", "Who built Rome?"]
+    assert n_groups([{"prompt": text, "system": shared, "prefill": shared} for text in requests]) == 4
+
+
+def test_the_same_last_turn_of_different_conversations_is_no_copy():
+    turns = ("How do I pick a lock?", "Name three colours of the sea.", "Why does it rain so much in May?")
+    records = [{"prompt": "Go on.", "earlier_turns": [[text, "I will."]]} for text in turns]
+    assert n_groups(records) == 3
+
+
+def test_a_column_of_the_files_own_that_is_called_as_a_property_of_ours_stays_a_column(tmp_path):
+    own = {"conversation": "c7", "request": 3, "whole_text": None}
+    [record] = read_prompts(write(tmp_path / "a.jsonl", [{"id": "a", "prompt": "q", **own}]))
+    assert record.model_extra == own
+    assert (record.request, record.whole_text, bool(record.conversation)) == ("q", "q", False)

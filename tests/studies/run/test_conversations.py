@@ -1,6 +1,7 @@
 """Prompts with turns, a system text or the answer's beginning of their own, from a file to the tables."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,13 @@ from typer.testing import CliRunner
 
 from unsinter.cache import ActivationStore
 from unsinter.cache.lookup import find_store
+from unsinter.features.records.record import PromptRecord
 from unsinter.studies import Settings, load_study, run_study
 from unsinter.studies.activations.model_reading import load_source
+from unsinter.studies.activations.rendered_prompts import behind_prompts
 from unsinter.studies.cli import app
 from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.targets import Response
 from unsinter.studies.planted import demo_prompts
 from unsinter.studies.separation.inputs.record_covariates import record_covariates
 
@@ -23,12 +27,11 @@ TEMPLATE = (
 )
 """The shipped models' own, with the role of a system text too."""
 
-OWN = (
-    {"system": "you answer in one word"},
-    {"earlier_turns": [["is rain wet", "yes it is"]]},
-    {"prefill": "sure , here"},
-)
-"""What every fourth prompt brings, in turn; the others bring nothing."""
+SYSTEMS = {True: "you answer in one word", False: "you answer in full"}
+"""Of harmful and harmless prompts: the words of a system text alone give the label away."""
+
+OWN = ({"earlier_turns": [["is rain wet", "yes it is"]]}, {"prefill": "sure , here"})
+"""What every fourth prompt brings beside, in turn."""
 
 POSITIONS = ["template_end", "response_mean", "response_max_4"]
 
@@ -47,8 +50,11 @@ def as_messages(record):
 @pytest.fixture(scope="module")
 def records():
     prompts = demo_prompts(pairs=6, wrapped=2, wrapped_twins=2, over_refused=2)
-    own = [OWN[n // 4 % 3] if n % 4 == 0 else {} for n in range(len(prompts))]
-    return [{**prompt, **brought} for prompt, brought in zip(prompts, own, strict=True)]
+    own = [OWN[n // 4 % 2] if n % 4 == 0 else {} for n in range(len(prompts))]
+    return [
+        {**prompt, "system": SYSTEMS[prompt["harmful"]], **brought}
+        for prompt, brought in zip(prompts, own, strict=True)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -125,16 +131,31 @@ def test_the_runs_tables_keep_what_a_prompt_brings_and_show_reads_it_again(finis
     request = ["show", finished[0] / "run", "--prompt", name, "--position", "template_end"]
     done = CliRunner().invoke(app, list(map(str, request)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert "one word" in done.output
+    assert records[0]["system"].split()[-1] in done.output
 
 
 def test_a_system_text_of_single_prompts_is_held_fixed_by_a_verdict(finished, records):
     prompts = read_study_prompts(load_study(finished[0] / "study.yaml").prompts, seed=0)
     covariates = record_covariates(prompts)["system prompt"]
-    expected = [record.get("system", "") for record in records]
-    assert covariates.tolist() == expected
+    assert covariates.tolist() == [record["system"] for record in records]
+    assert record_covariates(prompts)["prefill"].tolist() == [record.get("prefill", "") for record in records]
 
 
-def test_prompts_that_differ_by_what_they_bring_are_no_copies_of_each_other(finished):
-    prompts = read(finished, "prompts")
-    assert prompts["group"].nunique() > len(prompts) / 2
+def test_floors_read_what_a_prompt_brings(finished):
+    """The system text gives the label away, so words alone know it; the prompts' own words do not."""
+    floors = pd.read_parquet(finished[0] / "run" / "floors.parquet").set_index("floor")
+    assert floors.loc["words", "score"] == 1.0
+
+
+def test_prompts_whose_answers_lack_a_position_take_no_part_and_are_named(finished, model, records):
+    prompts = [PromptRecord.parse(record) for record in records[:4]]
+    openings = ["<think>rain</think> yes", "yes", None, "<think>rain"]
+    answers = [
+        text and Response(refusal="compliance", wording=None, label_source="rules", opening=text)
+        for text in openings
+    ]
+    source = load_study(finished[0] / "study.yaml").models[0]
+    dataset = SimpleNamespace(prompts=prompts)
+    rows, left_out = behind_prompts(answers, dataset, ["thinking_end", "template_end"], model, source)
+    assert [row.id for row in rows] == [prompts[0].id]
+    assert left_out == [prompt.id for prompt in prompts[1:]]
