@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from kill_at_events import leave_unfinished
 from safetensors.torch import load_file, save_file
 
 from unsinter.features.model import model as loading
@@ -53,6 +54,15 @@ def test_it_is_computed_once_per_set_of_files(folder, tmp_path, digested):
     assert first == again == load_model(folder, dtype="float32").identity["weights"]
     assert len(digested) == 2  # the first, and the one without a cache
     assert len(notes(tmp_path / "cache")) == 1
+
+
+def test_what_a_killed_process_left_of_a_note_goes_with_the_next_one_written(folder, tmp_path):
+    load(folder, tmp_path)
+    (note,) = notes(tmp_path)
+    note.unlink()
+    leave_unfinished(note)
+    load(folder, tmp_path)
+    assert [path.name for path in note.parent.iterdir()] == [note.name]
 
 
 def test_another_number_format_has_another_note(folder, tmp_path, digested):

@@ -7,6 +7,7 @@ from io import StringIO
 
 import pandas as pd
 import pytest
+from kill_at_events import leave_unfinished
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -55,6 +56,14 @@ def test_a_prompt_of_the_run_is_shown_from_its_tables_alone(run, ids, monkeypatc
     page = (run / "shown" / f"tiny-{ids[0]}.html").read_text(encoding="utf-8")
     assert page.count('class="token-map"') == 2
     assert "outside of its training distribution" in page
+
+
+def test_what_a_killed_show_left_of_its_page_goes_with_the_next_one(run, ids):
+    page = run / "shown" / f"tiny-{ids[0]}.html"
+    page.parent.mkdir()
+    leave_unfinished(page)
+    assert show(run, "--prompt", ids[0]).exit_code == 0
+    assert [path.name for path in page.parent.iterdir()] == [page.name]
 
 
 def test_any_other_prompt_is_read_with_its_model_and_training_prompts_are_said_to_be_such(run, ids, tmp_path):
