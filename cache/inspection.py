@@ -10,7 +10,7 @@ from typing import Literal
 from unsinter.cache.atomic import is_temporary, make_folder, move_into, write_atomically
 from unsinter.cache.entries import ShardEntry
 from unsinter.cache.errors import CacheError, ForeignShardError, damaged, refused
-from unsinter.cache.folding import fold, folders, free_name, write_anew
+from unsinter.cache.folding import fold, folders, free_name, tidy, write_anew
 from unsinter.cache.key import canonical, identity_key
 from unsinter.cache.location import cache_root, read_regular
 from unsinter.cache.manifest import Folder
@@ -221,9 +221,7 @@ def _rebuild(folder: Folder, inspection: Inspection) -> list[Path]:
             return _write_anew(folder, inspection.sound)
     for name, entry in sorted(inspection.sound.items()):
         list_shard(folder, name, entry)
-    with folder.locked():
-        if folder.entry_numbers():
-            fold(folder)
+    tidy(folder)  # folds what was listed, and takes away what a killed `--rebuild` left unfinished
     return []
 
 

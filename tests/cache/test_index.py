@@ -22,6 +22,7 @@ from cache_source import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kill_at_events import leave_unfinished
 
 from unsinter.cache import ActivationStore, CacheError, gc, verify, writing
 from unsinter.cache.entries import IndexFile, ShardEntry, encode_earlier
@@ -485,6 +486,21 @@ def test_where_rows_stand_is_looked_up_in_the_index_that_was_asked(folder):
     second = folder.load()
     for index, n_shards in ((first, 1), (second, 2), (first, 1)):
         assert len(known.of(index, 0, "a").names) == n_shards
+
+
+def test_a_rebuild_takes_away_what_a_killed_one_left_unfinished(tmp_path):
+    store = ActivationStore.open(tmp_path, IDENTITY)
+    fill(store, ROWS[:8])
+    (shard,) = shard_files(tmp_path)
+    (store.path / "index.bin").unlink()
+    left = [
+        leave_unfinished(store.path / "entries" / f"{shard.stem}.entry"),
+        leave_unfinished(store.path / "index.bin"),
+    ]
+    verify(tmp_path, rebuild=True)
+    verify(tmp_path, rebuild=True)
+    assert not any(path.exists() for path in left)
+    assert verify(tmp_path).is_sound
 
 
 def test_threads_that_fill_and_read_one_store_lose_no_shard(tmp_path, monkeypatch):
