@@ -173,14 +173,14 @@ def _damaged(path: Path, error: OSError, *, wait: bool) -> bool:
     ------
     OSError : it is waited for, or its folder cannot be made.
     """
-    reason = " ".join(str(error).split())
+    cause = " ".join(str(error).split())
     if not isinstance(error, SoftFileLockProtocolError):
-        raise OSError(errno.EPROTO, reason, str(path)) from error
+        raise OSError(errno.EPROTO, cause, str(path)) from error
     if not wait:
         return False
     sentinel, note, claims = files_of(path)
     words = (
-        f"damaged ({reason.rpartition(': ')[2]}), as by a power cut, and whether a process holds it cannot "
+        f"damaged ({cause.rpartition(': ')[2]}), as by a power cut, and whether a process holds it cannot "
         f"be told; see that no run on any host is at work in this cache, remove {claims}, {sentinel.name} "
         f"and {note.name} beside it, and run again: nothing that is stored rests on them"
     )
