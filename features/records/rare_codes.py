@@ -35,6 +35,10 @@ def pairs_with_a_rare_code(
     places, sizes = places[(order := np.argsort(sizes, kind="stable"))], sizes[order]
     rows, is_rarest, begins = _sharing(sets, places, sizes, least)
     lengths = np.diff(begins, append=len(rows))
+    if (lengths * (lengths - 1)).sum() >= len(places) * (len(places) - 1):
+        # Long texts of few words have many rare codes in common: each pair once is less than once a code.
+        yield from _one_by_one(places, np.ones(len(places), bool), joined)
+        return
     for left, right in pairs_inside(begins, lengths):
         kept = is_rarest[left]
         yield places[rows[left[kept]]], places[rows[right[kept]]]

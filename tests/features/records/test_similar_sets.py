@@ -62,6 +62,33 @@ def test_any_texts_give_no_false_pair_and_miss_none_at_high_thresholds(texts, th
     )
 
 
+def half_vocabularies(n, *, n_words=240):
+    """Long texts, each of its own half of one small vocabulary, and a near copy of the first."""
+    draw = random.Random(0)
+    words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(2 * n_words)]
+    texts = [" ".join(draw.sample(words, n_words)) for _ in range(n - 1)]
+    return [*texts, f"{texts[0]} {words[0]}"]
+
+
+def test_long_texts_of_one_small_vocabulary_are_compared_once_a_pair_and_none_is_missed(monkeypatch):
+    compared = []
+    similar = similar_sets._Sets.similar
+
+    def counted(self, one, other):
+        compared.append(len(one))
+        return similar(self, one, other)
+
+    monkeypatch.setattr("unsinter.features.records.rare_codes.MANY", 8)
+    monkeypatch.setattr(similar_sets, "MANY", 8)
+    monkeypatch.setattr(similar_sets._Sets, "similar", counted)
+    texts = half_vocabularies(60)
+    grouping = group_prompts(records(texts))
+    assert grouping.n_groups == 59
+    assert grouping.labels[0] == grouping.labels[-1]
+    # Candidates of bands and of crowds, in characters and in words; one rare code after another gave 26,233.
+    assert sum(compared) < 3 * 60 * 59
+
+
 def test_what_a_template_costs_grows_with_its_prompts_and_not_with_their_pairs(monkeypatch):
     compared = []
     similar = similar_sets._Sets.similar
