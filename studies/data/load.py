@@ -4,15 +4,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unsinter.features.labelling.recorded import recorded_label
+from unsinter.features.records.conversation import CONVERSATION_FIELDS
 from unsinter.features.records.readers import read_prompts, read_responses
 from unsinter.features.records.record import PromptRecord, RecordError, ResponseRecord, abbreviate
 from unsinter.studies.data.record_fields import Where, record_fields
 from unsinter.studies.data.spellings import unify_prompts
 from unsinter.studies.data.targets import Response
 from unsinter.studies.planted import demo_prompts
-from unsinter.studies.study.file import StudyError
+from unsinter.studies.study.file import Study, StudyError
 from unsinter.studies.study.run_options import Progress, counted, silent
 from unsinter.studies.study.sections import PromptSource, ResponseSource
+
+
+def study_prompts(study: Study) -> list[PromptRecord]:
+    """Return the prompts of a study, all of which its models can be shown; as `read_study_prompts`.
+
+    Raises
+    ------
+    StudyError : no record passes ``where``, or one brings turns to a model that is read without a template.
+    RecordError : as `read_study_prompts`.
+    """
+    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    bare = [model.name for model in study.models if model.template == "raw" and model.activations is None]
+    with_turns = next((prompt for prompt in prompts if prompt.conversation), None)
+    if bare and with_turns:
+        field = next(name for name in CONVERSATION_FIELDS if getattr(with_turns, name, None))
+        raise StudyError(
+            f"prompt {abbreviate(with_turns.id)} has {field}, and model {bare[0]!r} is read with "
+            "template: raw, which has no place for it; drop template: raw, or rename that field of the file."
+        )
+    return prompts
 
 
 def read_study_prompts(source: PromptSource, *, seed: int) -> list[PromptRecord]:

@@ -12,7 +12,7 @@ from unsinter.features.model.devices import check_device
 from unsinter.features.model.folder import ModelError
 from unsinter.features.model.memory import MemoryEstimate, batch_bytes
 from unsinter.features.records.record import PromptRecord
-from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.load import study_prompts
 from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.machine.device_speed import Device, measure_device, measure_pace
 from unsinter.studies.machine.forecast import ModelShape, PromptSize, forecast, shape_of
@@ -54,7 +54,7 @@ def model_forecasts(study: Study, *, n_prompts: int | None = None) -> Iterator[M
     ------
     StudyError : a model's config cannot be read.
     """
-    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    prompts = study_prompts(study)
     cpu = replace(measure_device(torch.float32, device="cpu"), pace=measure_pace())
     n_topics = count_topics(prompts, study.min_groups)
     n_sources = _n_frequent((prompt.source for prompt in prompts), study.min_groups)

@@ -10,7 +10,7 @@ from unsinter.studies.activations.model_reading import Reading, read_model
 from unsinter.studies.causal.contrasts import OTHER
 from unsinter.studies.causal.inputs import CausalError
 from unsinter.studies.data.dataset import Dataset, make_dataset
-from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.load import study_prompts
 from unsinter.studies.data.targets import make_target
 from unsinter.studies.run.causal_step import Chosen, causal_input, causal_step, step_content
 from unsinter.studies.store.step_store import StepStore
@@ -39,7 +39,7 @@ def causes_of_run(
             f"{reader.folder}: the run has no answers, so it is not known how its model begins to refuse; "
             "add a section 'responses' to the study and run it again."
         )
-    dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
+    dataset = make_dataset(study_prompts(study), study)
     if dataset.split.digest != summary.get("split_digest"):
         raise CausalError(
             f"{reader.folder}: the prompts are not those of the run, whose split was another; {_AGAIN}."

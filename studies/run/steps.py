@@ -12,7 +12,7 @@ import pandas as pd
 from unsinter.studies.causal.used import with_used
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset, make_dataset
-from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.load import study_prompts
 from unsinter.studies.export.probe_facts import data_licences
 from unsinter.studies.machine.environment import describe_machine, package_versions
 from unsinter.studies.machine.loading import check_loading
@@ -87,7 +87,7 @@ def _check_storage(study: Study, settings: Settings) -> None:
 
 def _read_dataset(study: Study, progress: Progress) -> Dataset:
     reading = StepCount(progress=progress, step="prompts", total=1)
-    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    prompts = study_prompts(study)
     dataset = make_dataset(prompts, study, progress=progress)
     reading.end()
     return dataset

@@ -16,7 +16,7 @@ from unsinter.features.records.readers import read_responses
 from unsinter.features.records.record import OpeningRecord, PromptRecord, ResponseRecord
 from unsinter.studies.cli.tables.check import check_tables
 from unsinter.studies.data.check import CheckReport, check_data, check_records
-from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.load import study_prompts
 from unsinter.studies.data.own_questions import OwnQuestions
 from unsinter.studies.machine.loading import loading_problems
 from unsinter.studies.study.file import StudyError, load_study
@@ -90,7 +90,7 @@ def _check_study(request: CheckRequest, path: Path) -> CheckReport:
             f"{path} is a study file, which says all there is to say of its records; give it alone."
         )
     study = load_study(path)
-    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    prompts = study_prompts(study)
     responses = read_responses(study.responses.path) if study.responses and study.responses.path else []
     files = [(str(path), "prompts", len(prompts)), (str(path), "responses", len(responses))]
     return check_records(

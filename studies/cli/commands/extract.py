@@ -13,7 +13,7 @@ from unsinter.studies.activations.model_reading import (
 )
 from unsinter.studies.activations.rendered_prompts import render_prompts
 from unsinter.studies.activations.saved_reading import import_saved
-from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.load import study_prompts
 from unsinter.studies.machine.loading import check_loading
 from unsinter.studies.study.file import StudyError, load_study
 from unsinter.studies.study.run_options import Progress, Settings
@@ -48,7 +48,7 @@ def _extract(
     share = None if shard is None else read_share(shard)
     study = load_study(study_file, overrides=overrides)
     check_loading(study.models)
-    prompts = read_study_prompts(study.prompts, seed=study.seed)
+    prompts = study_prompts(study)
     # No run folder yet: the study file itself is what needs these activations.
     settings = Settings(folder=study_file, cache_root=default_root(), progress=progress, share=share)
     rows, lines = [], []

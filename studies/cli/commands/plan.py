@@ -7,7 +7,7 @@ import numpy as np
 
 from unsinter.features.worlds.knobs import CELLS
 from unsinter.studies.data.dataset import make_dataset
-from unsinter.studies.data.load import read_study_prompts
+from unsinter.studies.data.load import study_prompts
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.inputs.study_pairs import study_pairs
 from unsinter.studies.separation.power import Frequency, PowerPlan, parse_cells, plan_table
@@ -98,7 +98,7 @@ def _with_cells(request: PlanRequest) -> tuple[PlanRequest, str]:
         check_pairs([request.pair], (), study.targets)
     except ValueError as error:
         raise StudyError(f"{request.study}: {error}.") from error
-    dataset = make_dataset(read_study_prompts(study.prompts, seed=study.seed), study)
+    dataset = make_dataset(study_prompts(study), study)
     answers = dataset.recorded.get(study.responses.model or "") if study.responses else None
     needing = [name for name in request.pair.split("-") if definition_of(name).needs_answers]
     if needing and answers is None:

@@ -159,3 +159,20 @@ def test_prompts_whose_answers_lack_a_position_take_no_part_and_are_named(finish
     rows, left_out = behind_prompts(answers, dataset, ["thinking_end", "template_end"], model, source)
     assert [row.id for row in rows] == [prompts[0].id]
     assert left_out == [prompt.id for prompt in prompts[1:]]
+
+
+@pytest.mark.parametrize("verb", ["check", "extract", "run"])
+def test_turns_are_refused_before_anything_is_read_where_a_model_has_no_place_for_them(
+    finished, tmp_path, verb
+):
+    study = yaml.safe_load((finished[0] / "study.yaml").read_text(encoding="utf-8"))
+    study["models"] = [{"name": "tiny", "path": "planted:detached", "template": "raw"}]
+    study["prompts"]["path"] = [str(finished[0] / "prompts.jsonl")]
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    out = ["--out", str(tmp_path / "out")] if verb == "run" else []
+    result = CliRunner().invoke(app, [verb, str(tmp_path / "study.yaml"), *out])
+    assert result.exit_code == 2
+    assert "has system, and model 'tiny' is read with template: raw, which has no" in " ".join(
+        result.output.split()
+    )
+    assert not (tmp_path / "out").exists()
