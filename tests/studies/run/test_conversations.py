@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from run_hash import digests
 from typer.testing import CliRunner
 
 from unsinter.cache import ActivationStore
@@ -176,3 +177,18 @@ def test_turns_are_refused_before_anything_is_read_where_a_model_has_no_place_fo
         result.output.split()
     )
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_leave_the_same_bytes_of_prompts_with_turns(finished, unsinter, tmp_path):
+    # The report says how its folder is called.
+    folders = [tmp_path / "place1" / "run", tmp_path / "place2" / "run"]
+    for number, folder in enumerate(folders):
+        done = unsinter(
+            "run", finished[0] / "study.yaml", "--out", folder,
+            UNSINTER_CACHE=str(tmp_path / f"cache{number}"), PYTHONHASHSEED=str(number), OMP_NUM_THREADS="1",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    first, second = map(digests, folders)
+    assert {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)} == set()
+    assert any(name.startswith("responses/") for name in first)
