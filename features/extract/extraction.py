@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from unsinter.cache.notebook_html import fact_table
 from unsinter.features.extract.forward import make_reader, n_embeddings, rows_change_mates
-from unsinter.features.extract.produce import ExtractionError, ShardProducer
+from unsinter.features.extract.produce import ExtractionError, ShardProducer, n_missing
 from unsinter.features.extract.refusals import check_positions, refuse_answers_in_8_bits
 from unsinter.features.extract.selfcheck import Deviation
 from unsinter.features.model.model import ChatModel
@@ -107,7 +107,7 @@ class ExtractionOptions:
     ----------
     token_budget : padded tokens per batch; what suits the device unless named.
     on_too_long : ``error``, or ``drop`` what is longer than the model's context.
-    progress : called with (rows done, all rows).
+    progress : called with (rows done, rows that the store lacked).
     """
 
     token_budget: int | None = None
@@ -170,6 +170,7 @@ def extract(
         rows=by_key,
         budget=how.token_budget or default_budget(model),
         progress=how.progress,
+        n_wanted=n_missing(store, [row.key for row in ordered], asked_layers, asked_positions),
     )
     started = time.perf_counter()
     if ordered:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unsinter.cache import ActivationStore
 from unsinter.cache.errors import UnsinterError
 from unsinter.features.extract.forward import StreamReader
 from unsinter.features.extract.selfcheck import Deviation, self_check
@@ -33,6 +34,9 @@ class ShardProducer:
     rows: Mapping[str, RenderedPrompt]
     budget: int
     progress: Callable[[int, int], None] | None
+    n_wanted: int
+    """Rows that are to be computed, as far as is known before."""
+
     deviation: Deviation | None = None
     done: set[str] = field(default_factory=set)
     n_tokens: int = 0
@@ -64,7 +68,7 @@ class ShardProducer:
             self.n_tokens += sum(lengths[:n])
             first += n
             if self.progress is not None:
-                self.progress(len(self.done), len(self.rows))
+                self.progress(len(self.done), max(self.n_wanted, len(self.done)))
         return {layer: _as_numpy(values[index]) for index, layer in enumerate(layers)}
 
     def _check(self, layers: Sequence[int], positions: Sequence[str]) -> None:
@@ -118,6 +122,14 @@ class ShardProducer:
         logger.warning("out of memory at %d padded tokens; going on with at most %d", padded, self.budget)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def n_missing(store: object, keys: Sequence[str], layers: Sequence[int], positions: Sequence[str]) -> int:
+    """Return how many of the rows a store lacks at one site or more; all, where it keeps nothing on disk."""
+    if not keys or not isinstance(store, ActivationStore):
+        return len(keys)
+    plans = store.missing(keys, layers=layers, positions=positions)
+    return len({key for plan in plans for key in plan.rows})
 
 
 def _raise_if_alone(rows: Sequence[RenderedPrompt], error: BaseException) -> None:

@@ -403,6 +403,20 @@ def test_progress_counts_rows_up_to_all_of_them(llama, rows, tiny):
     assert len(seen) > 3
 
 
+def test_progress_of_what_is_taken_up_counts_what_the_cache_still_lacks(llama, rows, tmp_path):
+    identity, seen = dict(model=llama.name, n="1"), []
+    for part in (rows[:5], rows):
+        store = ActivationStore.open(tmp_path, identity)
+        extract(
+            llama, part, store, layers=[1], positions=POSITIONS,
+            token_budget=60, progress=lambda done, total: seen.append((done, total)),
+        )  # fmt: skip
+    n_first = len({row.key for row in rows[:5]})
+    n_rest = len({row.key for row in rows}) - n_first
+    assert {total for _, total in seen} == {n_first, n_rest}
+    assert seen[-1] == (n_rest, n_rest)
+
+
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 200))
 def test_batches_cover_every_row_once_within_the_budget(lengths, budget):
     plan = list(plan_batches(lengths, token_budget=budget))
