@@ -1,5 +1,6 @@
 """Fixtures every folder of tests shares: real data beside the repository, and offline, quiet libraries."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -52,3 +53,47 @@ def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "unsinter-cache"
     monkeypatch.setenv("UNSINTER_CACHE", str(folder))
     return folder
+
+
+CONFIGURATION = """
+from transformers import LlamaConfig
+
+class TiltedConfig(LlamaConfig):
+    model_type = "tilted"
+"""
+
+MODELING = """
+from transformers import LlamaForCausalLM
+from .configuration_tilted import TiltedConfig
+
+class TiltedForCausalLM(LlamaForCausalLM):
+    config_class = TiltedConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        for layer in self.model.layers:
+            layer.mlp.register_forward_hook(lambda module, inputs, output: 2.0 * output)
+"""
+
+
+@pytest.fixture
+def tilt(tmp_path, monkeypatch):
+    """Give the folder of a Llama code of its own, by which blocks add twice what their MLPs compute."""
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+
+    def give(folder):
+        (folder / "configuration_tilted.py").write_text(CONFIGURATION, encoding="utf-8")
+        (folder / "modeling_tilted.py").write_text(MODELING, encoding="utf-8")
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | {
+            "model_type": "tilted",
+            "architectures": ["TiltedForCausalLM"],
+            "auto_map": {
+                "AutoConfig": "configuration_tilted.TiltedConfig",
+                "AutoModelForCausalLM": "modeling_tilted.TiltedForCausalLM",
+            },
+        }
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        return folder
+
+    return give

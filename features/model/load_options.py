@@ -26,6 +26,7 @@ class NamedLoading(TypedDict, total=False):
     quantization: Literal["8bit", "4bit"] | None
     attention: Literal["eager", "sdpa", "flash_attention_2"] | None
     adapter: str | Path | None
+    own_code: bool
     notes: Path | None
 
 
@@ -42,6 +43,7 @@ class LoadOptions:
     quantization : linear layers in 8 or 4 bits, by bitsandbytes.
     attention : implementation of attention; the library's own choice unless named.
     adapter : folder of a PEFT adapter, merged into the weights in memory.
+    own_code : run the Python code that the model's local folder brings.
     notes : folder of a cache; a digest of weights noted there is used while their files are the same.
 
     Raises
@@ -56,6 +58,7 @@ class LoadOptions:
     quantization: Literal["8bit", "4bit"] | None = None
     attention: Literal["eager", "sdpa", "flash_attention_2"] | None = None
     adapter: str | Path | None = None
+    own_code: bool = False
     notes: Path | None = None
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from unsinter.features.model.folder import ModelError, check_folder
 from unsinter.features.model.identity import model_identity, weights_digest
 from unsinter.features.model.load_options import DTYPES, LoadOptions, NamedLoading, kinds
 from unsinter.features.model.loadable import check_config, check_model, check_tokenizer, quiet_loading
+from unsinter.features.model.own_code import code_digest, code_hint, own_code
 from unsinter.features.model.weights import load_weights, reading, weights_stamps
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def load_model(
     ``dtype`` is "auto" (as stored), "float32", "float16" or "bfloat16"; ``device`` is "auto", "cpu", "mps",
     "cuda" or "cuda:N"; ``revision`` a commit, tag or branch of a hub id. ``chat_template`` takes the place of
     the tokenizer's own. Further fields of `LoadOptions` are given by name: ``device_map``, ``quantization``,
-    ``attention``, ``adapter``, ``notes``.
+    ``attention``, ``adapter``, ``own_code``, ``notes``.
 
     Raises
     ------
@@ -78,18 +79,22 @@ def load_model(
     check_folder(name, revision=revision)
     if options.adapter is not None:
         check_adapter(options.adapter)
+    code = _announced(name, own_code(name)) if options.own_code else ()
     of, place = revision or "main", check_device(device)
     stamps = partial(weights_stamps, name, options, place=place)
     before = stamps()
     with quiet_loading():
         config = reading(
-            name, "config", lambda: AutoConfig.from_pretrained(name, trust_remote_code=False, revision=of)
+            name,
+            "config",
+            lambda: AutoConfig.from_pretrained(name, trust_remote_code=options.own_code, revision=of),
+            hint="" if options.own_code else code_hint(name),
         )
         check_config(config, name=name)
         tokenizer = reading(
             name,
             "tokenizer",
-            lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False, revision=of),
+            lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=options.own_code, revision=of),
         )
         loaded = load_weights(name, config, options, place=place)
         model, missing = loaded.model, loaded.missing
@@ -101,10 +106,17 @@ def load_model(
         raise ModelError(f"{name}: weights are {model.dtype}; pass dtype='float32', 'float16' or 'bfloat16'.")
     # Digested before it is placed: hashing reads every byte from the CPU's side.
     weights = noted_digest(options.notes, stamps, before, lambda: weights_digest(model, skip=missing))
-    identity = model_identity(model, tokenizer, weights=weights, loading=loaded.loading)
+    loading = {**loaded.loading, **({"code": code_digest(code)} if code else {})}
+    identity = model_identity(model, tokenizer, weights=weights, loading=loading)
     if options.quantization is None and options.device_map is None:
         model.to(place)  # type: ignore[arg-type]
     return _wrapped(model, tokenizer, name=Path(name).name, identity=identity, missing=missing)
+
+
+def _announced(name: str, files: tuple[Path, ...]) -> tuple[Path, ...]:
+    shown = ", ".join(file.name for file in files[:5]) + (", ..." if len(files) > 5 else "")
+    logger.warning("%s: Python code of this folder runs: %s", name, shown)
+    return files
 
 
 def wrap_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str) -> ChatModel:

@@ -53,7 +53,9 @@ def randomise_weights(model: ChatModel, *, seed: int) -> ChatModel:
     else:
         fresh.to(model.device)  # type: ignore[arg-type]
     drawn = wrap_model(fresh, model.tokenizer, name=f"{model.name}-random-{seed}")
-    named = {part: model.identity[part] for part in ("device", "device_map") if part in model.identity}
+    named = {
+        part: model.identity[part] for part in ("device", "device_map", "code") if part in model.identity
+    }
     return replace(drawn, identity={**drawn.identity, **named})
 
 

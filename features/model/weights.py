@@ -71,7 +71,7 @@ def load_weights(
             lambda: auto.from_pretrained(
                 name,
                 output_loading_info=True,
-                trust_remote_code=False,
+                trust_remote_code=options.own_code,
                 revision=options.revision or "main",
                 **how,
             ),
@@ -135,7 +135,7 @@ def weights_stamps(name: str, options: LoadOptions, *, place: torch.device) -> d
     }
 
 
-def reading(name: str, what: str, read: Callable[[], Any]) -> Any:
+def reading(name: str, what: str, read: Callable[[], Any], *, hint: str = "") -> Any:
     """Run one of the library's readers; whatever it raises becomes one line that names the model."""
     try:
         return read()
@@ -144,7 +144,7 @@ def reading(name: str, what: str, read: Callable[[], Any]) -> Any:
             raise
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         cause = lines[0] if lines else type(error).__name__
-        raise ModelError(f"{name}: its {what} cannot be read: {cause}") from error
+        raise ModelError(f"{name}: its {what} cannot be read: {cause}{hint}") from error
 
 
 def _auto_class(config: PreTrainedConfig) -> Any:
@@ -153,6 +153,8 @@ def _auto_class(config: PreTrainedConfig) -> Any:
     has_head = any(name.endswith(_HEADS) for name in named)
     if not has_head or config.is_encoder_decoder:
         return AutoModel
+    if "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {}):  # code of the folder's own
+        return AutoModelForCausalLM
     for auto in (AutoModelForCausalLM, AutoModelForImageTextToText):
         if type(config) in auto._model_mapping:
             return auto

@@ -26,6 +26,7 @@ from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.model_paths import find_model
 from unsinter.studies.data.site_readers import FloatArray
 from unsinter.studies.data.targets import Response
+from unsinter.studies.machine.loading import check_code
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Settings
@@ -96,7 +97,7 @@ def read_model(
     their prompts; a prompt without an answer, or whose answer lacks one of the positions, is then not present
     and named in the facts (``unanswered``).
     """
-    model = load_source(source, notes=settings.cache_root)
+    model = load_source(source, notes=settings.cache_root, runs_code=settings.runs_code)
     rendered = render_prompts(dataset.prompts, model, source)
     check(rendered_identity(model, rendered))
     answers: Answers | None = None
@@ -128,8 +129,14 @@ def read_model(
     )
 
 
-def load_source(source: ModelSource, *, notes: Path | None = None) -> ChatModel:
-    """Load a model as the study says; ``notes`` is the cache where its digest is noted. See `load_model`."""
+def load_source(source: ModelSource, *, notes: Path | None = None, runs_code: bool = False) -> ChatModel:
+    """Load a model as the study says; ``notes`` is the cache where its digest is noted. See `load_model`.
+
+    Raises
+    ------
+    StudyError : the model is made by code of its own, and ``runs_code`` does not allow that.
+    """
+    check_code(source, runs_code=runs_code)
     return load_model(
         find_model(source),
         dtype=source.dtype,
@@ -171,7 +178,7 @@ def extract_into_cache(
     )
     n_shares = 1 if settings.share is None else settings.share.n_shares
     wanted = Wanted(
-        load=partial(load_source, source, notes=settings.cache_root),
+        load=partial(load_source, source, notes=settings.cache_root, runs_code=settings.runs_code),
         model=model,
         rendered=rendered,
         store=store,

@@ -33,7 +33,9 @@ def read_layer0_mean(study: Study, reading: Reading, settings: Settings) -> Read
         store = ActivationStore.open(settings.cache_root, reading.identity, study=claim)
         store.keep_for(claim, own.keys, layers=[LAYER0_MEAN[0]], positions=[LAYER0_MEAN[1]])
         return StoredSites(store=store, keys=own.keys, is_present=reading.is_present)
-    load = partial(load_source, _source(study, reading), notes=settings.cache_root)
+    load = partial(
+        load_source, _source(study, reading), notes=settings.cache_root, runs_code=settings.runs_code
+    )
     wanted = _wanted(reading.model, load, reading, settings, "layer0-mean")
     wanted = replace(wanted, layers=[LAYER0_MEAN[0]], positions=[LAYER0_MEAN[1]])
     # Here, wherever the study's own sites are read: looking tokens up costs less than loading a model anew.
@@ -44,15 +46,23 @@ def read_random_model(study: Study, reading: Reading, settings: Settings) -> Rea
     """Return what reads the study's own sites from the same architecture with freshly drawn weights."""
     assert reading.model is not None
     drawn = randomise_weights(reading.model, seed=study.seed)
-    load = partial(load_random, _source(study, reading), seed=study.seed, notes=settings.cache_root)
+    load = partial(
+        load_random,
+        _source(study, reading),
+        seed=study.seed,
+        notes=settings.cache_root,
+        runs_code=settings.runs_code,
+    )
     wanted = _wanted(drawn, load, reading, settings, "random-model")
     wanted = replace(wanted, layers=reading.layers, positions=study.positions)
     return StoredSites.of(extract_wanted(wanted), reading.is_present)
 
 
-def load_random(source: ModelSource, *, seed: int, notes: Path | None = None) -> ChatModel:
+def load_random(
+    source: ModelSource, *, seed: int, notes: Path | None = None, runs_code: bool = False
+) -> ChatModel:
     """Load a model as the study says, and draw its weights anew."""
-    return randomise_weights(load_source(source, notes=notes), seed=seed)
+    return randomise_weights(load_source(source, notes=notes, runs_code=runs_code), seed=seed)
 
 
 def _source(study: Study, reading: Reading) -> ModelSource:

@@ -8,7 +8,8 @@ import typer
 
 from unsinter.studies.cli.cache_app import cache_app
 from unsinter.studies.cli.causal_app import cause
-from unsinter.studies.cli.cluster_options import AddressOption, BackendOption, GpusOption
+from unsinter.studies.cli.cluster_options import AddressOption, BackendOption, CodeOption, GpusOption
+from unsinter.studies.cli.records_app import check, label
 from unsinter.studies.cli.show_app import show
 from unsinter.studies.cli.sizing_app import doctor, plan
 from unsinter.studies.cli.terminal import (
@@ -56,6 +57,7 @@ def run(
         str | None, typer.Option(help="Optuna storage URL for trials; optuna-dashboard shows it.")
     ] = None,
     track: Annotated[str | None, typer.Option(help="Follow it in trackio, mlflow or wandb.")] = None,
+    run_model_code: CodeOption = False,
     backend: BackendOption = "loky",
     address: AddressOption = None,
     gpus: GpusOption = None,
@@ -66,7 +68,7 @@ def run(
 
     request = RunRequest(
         study_file=study, demo=demo, real=real, out=out, overrides=set_ or [], n_jobs=jobs, storage=storage,
-        track=track, backend=Backend(name=backend, address=address, gpus=gpus),
+        track=track, backend=Backend(name=backend, address=address, gpus=gpus), runs_code=run_model_code,
     )  # fmt: skip
     with progress_bars() as progress:
         outcome = run_verb(request, progress=progress)
@@ -82,41 +84,8 @@ def run(
     end_without(outcome.not_drawn)
 
 
-@app.command()
-@one_line_errors
-def check(
-    data: Annotated[list[Path] | None, typer.Argument(help="Prompts, responses, or a study file.")] = None,
-    responses: Annotated[Path | None, typer.Option(help="Responses to the prompts.")] = None,
-    prompts: Annotated[Path | None, typer.Option(help="Prompts, where DATA holds responses.")] = None,
-    columns: Annotated[str, typer.Option(help="Our field to your column: category=topic,group=family.")] = "",
-    all_harmful: Annotated[list[Path] | None, typer.Option(help="Prompts that are all harmful.")] = None,
-    all_harmless: Annotated[list[Path] | None, typer.Option(help="Prompts that are all harmless.")] = None,
-    near_copies: Annotated[float | None, typer.Option(help="Least similarity of near copies.")] = None,
-    strip_wrapper: Annotated[bool, typer.Option("--strip-wrapper", help="Compare without it.")] = False,
-) -> None:
-    """Validate records, count sources, categories and cells, and say which questions they can answer."""
-    from unsinter.studies.cli.commands.data import CheckRequest, check_verb
-
-    show_tables(check_verb(CheckRequest(
-        data=data or [], responses=responses, prompts=prompts, columns=columns, all_harmful=all_harmful or [],
-        all_harmless=all_harmless or [], near_copies=near_copies, strip_wrapper=strip_wrapper,
-    )))  # fmt: skip
-
-
-@app.command()
-@one_line_errors
-def label(
-    data: Annotated[Path, typer.Argument(help="Responses (JSONL).")],
-    out: Annotated[Path | None, typer.Option(help="Write labelled responses here.")] = None,
-    judge: Annotated[str, typer.Option(help="rules, hf:FOLDER or endpoint:MODEL@URL.")] = "rules",
-    gold: Annotated[str | None, typer.Option(help="Field with gold labels to agree with.")] = None,
-    prompts: Annotated[Path | None, typer.Option(help="Their prompts.")] = None,
-    rates: Annotated[Path | None, typer.Option(help="With --gold: write how often labels are right.")] = None,
-) -> None:
-    """Label responses (R, W, moves), with provenance and agreement against gold labels."""
-    from unsinter.studies.cli.commands.data import label_verb
-
-    show_tables(label_verb(data, out=out, judge=judge, gold=gold, prompts=prompts, rates=rates))
+app.command()(check)
+app.command()(label)
 
 
 @app.command()
@@ -125,6 +94,7 @@ def extract(
     study: Annotated[Path, typer.Argument(help="Study file (YAML).")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override, as --set seed=1.")] = None,
     shard: Annotated[str | None, typer.Option(help="One part of several, as 3/8.")] = None,
+    run_model_code: CodeOption = False,
     backend: BackendOption = "loky",
     address: AddressOption = None,
     gpus: GpusOption = None,
@@ -135,7 +105,9 @@ def extract(
 
     who = Backend(name=backend, address=address, gpus=gpus)
     with progress_bars() as progress:
-        tables, lines = extract_verb(study, overrides=set_ or [], progress=progress, shard=shard, backend=who)
+        tables, lines = extract_verb(
+            study, overrides=set_ or [], progress=progress, shard=shard, runs_code=run_model_code, backend=who
+        )
     show_tables(tables)
     for line in lines:
         show_line(line)

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 
 from unsinter.features.model.folder import ModelError
+from unsinter.studies.study.file import StudyError
 from unsinter.studies.study.sections import ModelSource
 
 
-def check_loading(sources: Sequence[ModelSource]) -> None:
+def check_loading(sources: Sequence[ModelSource], *, runs_code: bool) -> None:
     """Refuse models that this machine cannot load as the study says, before any is; no weights are read.
 
     Raises
     ------
     ModelError : a package, device or adapter is not there, or cannot be used.
+    StudyError : a model is made by code of its own, and ``runs_code`` does not allow that.
     """
     for source in sources:
+        check_code(source, runs_code=runs_code)
         if source.activations is None and not source.is_plain:
             _check(source)
 
@@ -23,10 +26,20 @@ def loading_problems(sources: Sequence[ModelSource]) -> list[str]:
     problems = []
     for source in sources:
         try:
-            check_loading([source])
+            check_loading([source], runs_code=True)
         except ModelError as error:
             problems.append(str(error))
     return problems
+
+
+def check_code(source: ModelSource, *, runs_code: bool) -> None:
+    """Raise StudyError for a model that is made by code of its own where that is not allowed."""
+    if source.wrap and not runs_code:
+        raise StudyError(
+            f"model {source.name!r} is made by Python code of the folder {source.path} (wrap: true), which "
+            "can do whatever you can; read that code, then give --run-model-code to `run` or `extract` (in "
+            "Python: Settings(runs_code=True))."
+        )
 
 
 def read_on(source: ModelSource) -> str:
@@ -43,11 +56,14 @@ def read_on(source: ModelSource) -> str:
 def _check(source: ModelSource) -> None:
     from unsinter.features.model.adapter import check_adapter
     from unsinter.features.model.devices import check_machine
+    from unsinter.features.model.own_code import own_code
 
     try:
         check_machine(source.options(dtype=source.dtype, revision=source.revision))
         if source.adapter is not None:
             check_adapter(source.adapter)
+        if source.wrap:
+            own_code(source.path)
     except ModelError as error:
         raise ModelError(f"model {source.name!r}: {error}") from error
 

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 def run_steps(study: Study, settings: Settings, folder: RunFolder, *, fingerprint: str) -> dict[str, Any]:
     """Run what is not yet done of a study, write and seal its folder, and return its summary."""
     started = time.monotonic()
-    check_loading(study.models)
+    check_loading(study.models, runs_code=settings.runs_code)
     _check_storage(study, settings)
     log = StepLog(log=folder.log)
     progress = log.follow(settings.progress)

@@ -30,6 +30,9 @@ class ModelLoading(StudySection):
     adapter: str | None = Field(default=None, min_length=1)
     """Folder of a PEFT adapter, merged into the weights in memory."""
 
+    wrap: bool = False
+    """Python code of the model's local folder makes the model; only with ``--run-model-code``."""
+
     @field_validator("device")
     @classmethod
     def _is_device(cls, value: str) -> str:
@@ -71,6 +74,7 @@ class ModelLoading(StudySection):
             "quantization": self.quantization,
             "attention": self.attn,
             "adapter": self.adapter,
+            "own_code": self.wrap,
         }
 
     def options(self, *, dtype: str, revision: str | None) -> LoadOptions:

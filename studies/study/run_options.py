@@ -102,6 +102,9 @@ class Settings:
     folder: Path
     cache_root: Path = field(default_factory=default_root)
     n_jobs: int = 1
+    runs_code: bool = False
+    """Whether models of which the study says ``wrap`` may run the code of their folders."""
+
     storage: str | None = None
     """Optuna storage that tuning fills; None: a journal in the run's folder."""
 

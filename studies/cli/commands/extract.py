@@ -27,6 +27,7 @@ def extract_verb(
     overrides: Sequence[str],
     progress: Progress,
     shard: str | None = None,
+    runs_code: bool = False,
     backend: Backend = HERE,
 ) -> tuple[list[Table], list[str]]:
     """Fill the cache with the activations of a study's prompts, model by model.
@@ -39,25 +40,32 @@ def extract_verb(
     if backend.name == "ray" and shard is not None:
         raise StudyError("--shard and --backend ray both deal out the work; give one of the two.")
     with backend.working():
-        return _extract(study_file, overrides=overrides, progress=progress, shard=shard)
+        return _extract(study_file, overrides=overrides, progress=progress, shard=shard, runs_code=runs_code)
 
 
 def _extract(
-    study_file: Path, *, overrides: Sequence[str], progress: Progress, shard: str | None
+    study_file: Path,
+    *,
+    overrides: Sequence[str],
+    progress: Progress,
+    shard: str | None,
+    runs_code: bool,
 ) -> tuple[list[Table], list[str]]:
     share = None if shard is None else read_share(shard)
     study = load_study(study_file, overrides=overrides)
-    check_loading(study.models)
+    check_loading(study.models, runs_code=runs_code)
     prompts = study_prompts(study)
     # No run folder yet: the study file itself is what needs these activations.
-    settings = Settings(folder=study_file, cache_root=default_root(), progress=progress, share=share)
+    settings = Settings(
+        folder=study_file, cache_root=default_root(), progress=progress, share=share, runs_code=runs_code
+    )
     rows, lines = [], []
     for source in study.models:
         if source.activations is not None:
             *_, facts = import_saved(study, source, [p.id for p in prompts], settings)
             rows.append((source.name, *_extraction_row(facts)))
             continue
-        model = load_source(source, notes=settings.cache_root)
+        model = load_source(source, notes=settings.cache_root, runs_code=runs_code)
         rendered = render_prompts(prompts, model, source)
         extraction = extract_into_cache(study, source, model, rendered, settings)
         n_missing = 0 if share is None else count_missing(extraction)

@@ -59,6 +59,7 @@ class RunRequest:
     n_jobs: int = 1
     storage: str | None = None
     track: str | None = None
+    runs_code: bool = False
     backend: Backend = HERE
 
 
@@ -87,6 +88,7 @@ def run_verb(request: RunRequest, *, progress: Progress) -> RunOutcome:
         cache_root=default_root(),
         n_jobs=request.n_jobs,
         storage=request.storage,
+        runs_code=request.runs_code,
         progress=progress,
     )
     with request.backend.working():

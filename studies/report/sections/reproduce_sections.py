@@ -14,7 +14,11 @@ from unsinter.studies.report.sections.blocks import Block, Command, Items, Note
 def reproduce_blocks(evidence: RunEvidence) -> list[Block]:
     """Return commands, study file, what the numbers rest on, and the libraries."""
     summary, name = evidence.summary, evidence.folder.resolve().name
-    run = f"unsinter run {shlex.quote(f'{name}/study.yaml')} --out {shlex.quote(f'{name}-again')}"
+    code = any("code" in (part.get("identity") or {}) for part in evidence.models.values())
+    run = (
+        f"unsinter run {shlex.quote(f'{name}/study.yaml')} --out {shlex.quote(f'{name}-again')}"
+        f"{' --run-model-code' if code else ''}"
+    )
     facts = [
         (
             "Split",
