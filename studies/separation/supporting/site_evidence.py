@@ -90,7 +90,9 @@ def _across_positions(X: FloatArray, elsewhere: FloatArray, pair: Pair) -> float
     if not _varies(elsewhere, pair):
         return NAN
     rows = pair.rows
-    return float(position_cosine(X[rows], elsewhere[rows], pair.z[rows], pair.w[rows])[0])
+    if len(rows) < len(X):  # a choice of rows is a copy
+        X, elsewhere = X[rows], elsewhere[rows]
+    return float(position_cosine(X, elsewhere, pair.z[rows], pair.w[rows])[0])
 
 
 def _varies(X: FloatArray, pair: Pair) -> bool:
