@@ -58,9 +58,8 @@ class ShrunkCovariance:
         deviation = residual.std(axis=0)
         scale = torch.as_tensor(np.where(deviation > rounding, deviation, 1.0), dtype=torch.float64)
         rows = torch.empty(residual.shape, dtype=dtype)
-        for part, own in zip(
-            rows.split(BLOCK_ROWS), torch.as_tensor(residual).split(BLOCK_ROWS), strict=True
-        ):
+        unscaled = torch.split(torch.as_tensor(residual), BLOCK_ROWS)
+        for part, own in zip(torch.split(rows, BLOCK_ROWS), unscaled, strict=True):
             part.copy_(own / scale)  # part by part: never all rows in double precision
         S = (rows.T @ rows).double() / len(rows)
         return cls.of_moments(S, rows, mean=torch.zeros_like(scale), scale=scale, ridge=_RIDGE[dtype])
