@@ -88,10 +88,12 @@ def without_digests(run: Path) -> None:
     (run / "summary.json").write_text(json.dumps(summary | {"schema_version": 3}), encoding="utf-8")
 
 
-def of_tables(run: Path, _: Path) -> Any:
-    """Return what the report is made of."""
+def of_tables(run: Path, path: Path) -> Any:
+    """Return what the report is made of, and the table itself: some are read by other verbs only."""
     evidence = read_evidence(run)
-    return evidence.summary, evidence.study, evidence.tables
+    reader = RunReader.open(run, error=ReportError)
+    own = {path.stem: reader.table(path.stem)} if path.suffix == ".parquet" else {}
+    return evidence.summary, evidence.study, {**evidence.tables, **own}
 
 
 def of_weights(run: Path, path: Path) -> Any:
