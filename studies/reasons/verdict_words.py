@@ -29,6 +29,12 @@ VERDICT = {
         "one that turns between categories"
     ),
     "nonlinear-only": words("{factor} is read by a non-linear probe only", " ({auroc!b:.2f})"),
+    "hints-of-a-code": words(
+        "rows with the same value of {factor} are more alike than their means say, and a non-linear probe "
+        "reads it above chance: each too faint alone, both together hint at a non-linear code "
+        "({deviations:.1f} deviations)",
+        short="two tests together hint at a non-linear code of {factor}, each too faint alone",
+    ),
     "absence-not-noticed": words(
         "a linear code of {factor} would have been noticed from AUROC {noticed:.2f} only; {wanted:.2f} is "
         "asked for",

@@ -16,7 +16,8 @@ from unsinter.studies.study.verdict_defaults import CHANCE
 Factor = Literal["first", "second"]
 
 _HIDDEN = 2.3
-"""Deviations of shuffled labels from which likeness of rows betrays a code."""
+"""Deviations of shuffled labels from which likeness of rows betrays a code, also with those of the non-linear
+probe above chance: in many dimensions a code may be too faint for either alone."""
 
 _NONLINEAR = 0.02
 """AUROC above chance that the lower limit of a non-linear probe must clear."""
@@ -75,12 +76,20 @@ def contradiction(evidence: Evidence, absent: tuple[Factor, ...], rule: Rule) ->
             return Reason("hidden-code", factor=PLACES[factor])
         if nonlinear.low > CHANCE + _NONLINEAR:
             return Reason("nonlinear-only", factor=PLACES[factor], auroc=nonlinear)
+        if (both := hidden.value + _above_chance(nonlinear, rule)) > _HIDDEN:
+            return Reason("hints-of-a-code", factor=PLACES[factor], deviations=both)
         bound: Estimate = getattr(evidence, f"bound_{factor}")
         if bound.value > rule.noticed:
             return Reason(
                 "absence-not-noticed", factor=PLACES[factor], noticed=bound.value, wanted=rule.noticed
             )
     return None
+
+
+def _above_chance(reading: Estimate, rule: Rule) -> float:
+    """Return by how many deviations the AUROC of a non-linear probe lies above chance; 0 where below."""
+    deviation = (reading.value - reading.low) / float(norm.ppf(rule.level))
+    return max(0.0, (reading.value - CHANCE) / deviation) if deviation > 0 else 0.0
 
 
 def _length(evidence: Evidence, factor: Factor) -> Estimate:

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from scipy.stats import norm
 
 from unsinter.studies.data.estimate import UNKNOWN, Estimate
 from unsinter.studies.separation.inputs.thresholds import Rule, squared_length
@@ -111,7 +112,7 @@ def test_an_absence_needs_a_band_that_holds_nothing_at_all_and_ends_below_the_ma
 @pytest.mark.parametrize("factor", ["first", "second"])
 def test_an_absence_is_withdrawn_where_a_probe_reads_it_or_a_code_would_have_been_missed(factor):
     stands = {
-        f"nonlinear_{factor}": Estimate(0.51, 0.48, 0.54),
+        f"nonlinear_{factor}": Estimate(0.5, 0.47, 0.53),
         f"hidden_{factor}": Estimate(2.3, float("nan"), float("nan")),
         f"bound_{factor}": Estimate(RULE.noticed, float("nan"), float("nan")),
         "interaction": NOTHING,
@@ -120,12 +121,32 @@ def test_an_absence_is_withdrawn_where_a_probe_reads_it_or_a_code_would_have_bee
     for name, value in (
         (f"nonlinear_{factor}", Estimate(0.7, 0.6, 0.8)),
         (f"hidden_{factor}", Estimate(2.31, float("nan"), float("nan"))),
+        (f"nonlinear_{factor}", Estimate(0.505, 0.475, 0.535)),
         ("interaction", STRONG),
         (f"bound_{factor}", Estimate(RULE.noticed + 0.01, 0, 0)),
     ):
         against = contradiction(replace(NEITHER, **(stands | {name: value})), (factor,), RULE)
         assert f"{{{factor}}}" in against
     assert contradiction(replace(NEITHER, **stands), (), RULE) is None
+
+
+@pytest.mark.parametrize(
+    ("hidden", "auroc", "withdrawn"),
+    [(1.2, 0.52, False), (1.2, 0.54, True), (2.2, 0.49, False), (-1.0, 0.54, False), (0.0, 0.5, False)],
+)
+def test_two_hints_of_a_code_that_are_too_faint_alone_add_up(hidden, auroc, withdrawn):
+    width = 0.03 * float(norm.ppf(RULE.level))  # an AUROC of .54 lies 4/3 deviations above chance
+    evidence = replace(
+        NEITHER, interaction=NOTHING,
+        nonlinear_second=Estimate(auroc, auroc - width, auroc + width),
+        hidden_second=Estimate(hidden, float("nan"), float("nan")),
+        bound_second=Estimate(RULE.noticed, float("nan"), float("nan")),
+    )  # fmt: skip
+    against = contradiction(evidence, ("second",), RULE)
+    assert (against is not None) == withdrawn
+    if withdrawn:
+        assert against.code == "hints-of-a-code"
+        assert against.values["deviations"] == pytest.approx(1.2 + 4 / 3)
 
 
 @pytest.mark.parametrize(
