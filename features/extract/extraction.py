@@ -170,7 +170,7 @@ def extract(
         rows=by_key,
         budget=how.token_budget or default_budget(model),
         progress=how.progress,
-        n_wanted=n_missing(store, [row.key for row in ordered], asked_layers, asked_positions),
+        n_wanted=n_missing(store, ordered, asked_layers, asked_positions) if how.progress else 0,
     )
     started = time.perf_counter()
     if ordered:

@@ -35,7 +35,7 @@ class ShardProducer:
     budget: int
     progress: Callable[[int, int], None] | None
     n_wanted: int
-    """Rows that are to be computed, as far as is known before."""
+    """Rows that are to be computed, as far as is known before; of use to ``progress`` alone."""
 
     deviation: Deviation | None = None
     done: set[str] = field(default_factory=set)
@@ -124,11 +124,13 @@ class ShardProducer:
             torch.cuda.empty_cache()
 
 
-def n_missing(store: object, keys: Sequence[str], layers: Sequence[int], positions: Sequence[str]) -> int:
+def n_missing(
+    store: object, rows: Sequence[RenderedPrompt], layers: Sequence[int], positions: Sequence[str]
+) -> int:
     """Return how many of the rows a store lacks at one site or more; all, where it keeps nothing on disk."""
-    if not keys or not isinstance(store, ActivationStore):
-        return len(keys)
-    plans = store.missing(keys, layers=layers, positions=positions)
+    if not rows or not isinstance(store, ActivationStore):
+        return len(rows)
+    plans = store.missing([row.key for row in rows], layers=layers, positions=positions)
     return len({key for plan in plans for key in plan.rows})
 
 

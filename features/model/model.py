@@ -79,7 +79,7 @@ def load_model(
     check_folder(name, revision=revision)
     if options.adapter is not None:
         check_adapter(options.adapter)
-    code = _announced(name, own_code(name)) if options.own_code else ()
+    code = _digest_of_code(name) if options.own_code else {}
     of, place = revision or "main", check_device(device)
     stamps = partial(weights_stamps, name, options, place=place)
     before = stamps()
@@ -106,17 +106,18 @@ def load_model(
         raise ModelError(f"{name}: weights are {model.dtype}; pass dtype='float32', 'float16' or 'bfloat16'.")
     # Digested before it is placed: hashing reads every byte from the CPU's side.
     weights = noted_digest(options.notes, stamps, before, lambda: weights_digest(model, skip=missing))
-    loading = {**loaded.loading, **({"code": code_digest(code)} if code else {})}
-    identity = model_identity(model, tokenizer, weights=weights, loading=loading)
+    identity = model_identity(model, tokenizer, weights=weights, loading={**loaded.loading, **code})
     if options.quantization is None and options.device_map is None:
         model.to(place)  # type: ignore[arg-type]
     return _wrapped(model, tokenizer, name=Path(name).name, identity=identity, missing=missing)
 
 
-def _announced(name: str, files: tuple[Path, ...]) -> tuple[Path, ...]:
+def _digest_of_code(name: str) -> dict[str, str]:
+    """Say that a folder's code is about to run; return its part of the identity, of what it is before."""
+    files = own_code(name)
     shown = ", ".join(file.name for file in files[:5]) + (", ..." if len(files) > 5 else "")
     logger.warning("%s: Python code of this folder runs: %s", name, shown)
-    return files
+    return {"code": code_digest(name, files)}
 
 
 def wrap_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str) -> ChatModel:

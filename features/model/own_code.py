@@ -39,23 +39,23 @@ def own_code(name: str) -> tuple[Path, ...]:
     return files
 
 
-def code_digest(files: tuple[Path, ...]) -> str:
-    """Return one SHA-256 of files of code, by name and content."""
-    total = hashlib.sha256()
+def code_digest(name: str, files: tuple[Path, ...]) -> str:
+    """Return one SHA-256 of a folder's files of code, by place in the folder and content."""
+    total, folder = hashlib.sha256(), expand_home(name)
     for file in files:
-        total.update(f"{file.name}\0".encode())
+        total.update(f"{file.relative_to(folder).as_posix()}\0".encode())
         total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
 
 
 def code_hint(name: str) -> str:
-    """Return what to do about a folder that cannot be read without its own code; nothing for any other."""
+    """Return why a folder cannot be read without its own code, and what to do; nothing for any other."""
     try:
         files = own_code(name)
     except (ModelError, OSError):
         return ""
     return (
-        f"; the folder brings code of its own ({files[0].name}), which never runs unless a study says wrap: "
+        f"the folder brings code of its own ({files[0].name}), which never runs unless a study says wrap: "
         "true of the model and --run-model-code is given (in Python: own_code=True)"
     )
 

@@ -136,7 +136,10 @@ def weights_stamps(name: str, options: LoadOptions, *, place: torch.device) -> d
 
 
 def reading(name: str, what: str, read: Callable[[], Any], *, hint: str = "") -> Any:
-    """Run one of the library's readers; whatever it raises becomes one line that names the model."""
+    """Run one of the library's readers; whatever it raises becomes one line that names the model.
+
+    ``hint`` stands behind the library's own words, where there is one.
+    """
     try:
         return read()
     except BaseException as error:  # the readers raise every kind, the parser's own among it
@@ -144,7 +147,8 @@ def reading(name: str, what: str, read: Callable[[], Any], *, hint: str = "") ->
             raise
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         cause = lines[0] if lines else type(error).__name__
-        raise ModelError(f"{name}: its {what} cannot be read: {cause}{hint}") from error
+        words = f"{cause.rstrip(' .')}; {hint}" if hint else cause
+        raise ModelError(f"{name}: its {what} cannot be read: {words}") from error
 
 
 def _auto_class(config: PreTrainedConfig) -> Any:

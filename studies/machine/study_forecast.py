@@ -154,6 +154,11 @@ def _device_of(source: ModelSource) -> str | None:
 
 def _config(source: ModelSource) -> PreTrainedConfig:
     path = find_model(source)
+    if source.wrap:
+        raise StudyError(
+            f"model {source.name!r}: its folder's own code makes it (wrap: true), and a forecast runs no "
+            "code; take the time of `unsinter extract` on a few of its prompts."
+        )
     try:
         return AutoConfig.from_pretrained(path, trust_remote_code=False, revision=source.revision or "main")
     except (OSError, ValueError) as error:

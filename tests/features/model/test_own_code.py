@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from unsinter.features.extract import in_memory
 from unsinter.features.model.model import ModelError, load_model
+from unsinter.features.model.own_code import code_digest
 from unsinter.features.model.random_weights import randomise_weights
 from unsinter.features.rendering.rendering import render
 
@@ -49,6 +50,20 @@ def test_the_code_is_part_of_what_the_model_is(tilted):
     assert first == again
     assert {name for name in first if first[name] != edited.identity[name]} == {"code"}
     assert randomise_weights(edited, seed=0).identity["code"] == edited.identity["code"]
+
+
+def test_a_file_of_code_at_another_place_of_the_folder_is_another_code(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "one.py").write_text("x = 1", encoding="utf-8")
+    (tmp_path / "a" / "one.py").write_text("x = 2", encoding="utf-8")
+    files = tuple(sorted(tmp_path.rglob("*.py")))
+    before = code_digest(str(tmp_path), files)
+    moved = (tmp_path / "a" / "one.py").rename(tmp_path / "a" / "two.py")
+    assert code_digest(str(tmp_path), (moved, tmp_path / "one.py")) != before
+    moved.replace(tmp_path / "a" / "one.py")
+    assert code_digest(str(tmp_path), files) == before
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert code_digest(str(tmp_path), tuple(sorted(tmp_path.rglob("*.py")))) != before
 
 
 def test_without_the_callers_word_it_is_refused_with_what_to_do(tilted):

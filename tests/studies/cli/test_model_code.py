@@ -38,6 +38,8 @@ def test_without_the_flag_nothing_runs_and_nothing_is_written(wrapped, tmp_path,
     assert not run.exists()
     assert not (tmp_path / "ran").exists()
     assert call("check", study)[0] == 0
+    code, words = call("doctor", "--study", study)
+    assert (code, "a forecast runs no code" in words) == (2, True)
     assert not (tmp_path / "ran").exists()
 
 
