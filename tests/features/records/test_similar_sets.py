@@ -70,17 +70,24 @@ def half_vocabularies(n, *, n_words=240):
     return [*texts, f"{texts[0]} {words[0]}"]
 
 
-def test_long_texts_of_one_small_vocabulary_are_compared_once_a_pair_and_none_is_missed(monkeypatch):
-    compared = []
-    similar = similar_sets._Sets.similar
+@pytest.fixture
+def compared(monkeypatch):
+    """Return a list that takes how many pairs are compared, call by call."""
+    sizes, similar = [], similar_sets._Sets.similar
 
     def counted(self, one, other):
-        compared.append(len(one))
+        sizes.append(len(one))
         return similar(self, one, other)
 
+    monkeypatch.setattr(similar_sets._Sets, "similar", counted)
+    return sizes
+
+
+def test_long_texts_of_one_small_vocabulary_are_compared_once_a_pair_and_none_is_missed(
+    monkeypatch, compared
+):
     monkeypatch.setattr("unsinter.features.records.rare_codes.MANY", 8)
     monkeypatch.setattr(similar_sets, "MANY", 8)
-    monkeypatch.setattr(similar_sets._Sets, "similar", counted)
     texts = half_vocabularies(60)
     grouping = group_prompts(records(texts))
     assert grouping.n_groups == 59
@@ -89,15 +96,7 @@ def test_long_texts_of_one_small_vocabulary_are_compared_once_a_pair_and_none_is
     assert sum(compared) < 3 * 60 * 59
 
 
-def test_what_a_template_costs_grows_with_its_prompts_and_not_with_their_pairs(monkeypatch):
-    compared = []
-    similar = similar_sets._Sets.similar
-
-    def counted(self, one, other):
-        compared.append(len(one))
-        return similar(self, one, other)
-
-    monkeypatch.setattr(similar_sets._Sets, "similar", counted)
+def test_what_a_template_costs_grows_with_its_prompts_and_not_with_their_pairs(compared):
     costs = {}
     for n in (500, 2000):
         compared.clear()
