@@ -20,14 +20,15 @@ class ProgressLines:
 
     show: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
-    began: dict[str, float] = field(default_factory=dict)
+    began: dict[str, tuple[float, int]] = field(default_factory=dict)
     last_line: dict[str, float] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
 
     def __call__(self, step: str, done: int, total: int) -> None:
         """Take note that ``done`` of ``total`` are done, and say so where it is time to."""
         now = self.clock()
-        began = self.began.setdefault(step, now)
+        # What was done before the first report, as of a run that is taken up, says nothing of the pace.
+        began, before = self.began.setdefault(step, (now, done))
         last = self.last_line.setdefault(step, began)
         if done >= total:
             if step not in self.ended:
@@ -35,7 +36,9 @@ class ProgressLines:
                 self.show(f"{step}: {total:,} done in {_seconds(now - began)}")
         elif now - last >= EVERY:
             self.last_line[step] = now
-            left = f", about {_seconds((now - began) / done * (total - done))} to go" if done else ""
+            left = ""
+            if done > before:
+                left = f", about {_seconds((now - began) / (done - before) * (total - done))} to go"
             self.show(f"{step}: {done:,} of {total:,} after {_seconds(now - began)}{left}")
 
 

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from unsinter.probes.arrays import LabelArray
+from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.weighted_auroc import auroc
 from unsinter.studies.data.estimate import NAN
-from unsinter.studies.data.targets import Response
+from unsinter.studies.data.targets import Response, SampleLabel
 
 N_DRAWS = 200
 """Draws of every prompt's own rate that a ceiling is a mean over."""
@@ -28,22 +29,29 @@ def answer_by_majority(answers: Sequence[Response]) -> Response:
     if not labelled:
         return replace(answers[0], n_samples=0, n_refused=0)
     counts = Counter(answer.refusal for answer in labelled).most_common()
-    n_samples, n_refused = len(labelled), sum(a.refusal == "refusal" for a in labelled)
+    kept: dict[str, Any] = {
+        "n_samples": len(labelled),
+        "n_refused": sum(a.refusal == "refusal" for a in labelled),
+        "samples": tuple(SampleLabel(a.refusal, a.wording) for a in labelled),
+    }
     if len(counts) > 1 and counts[0][1] == counts[1][1]:
         tied = replace(labelled[0], refusal=None, wording=None, missing="its samples are tied")
-        return replace(tied, n_samples=n_samples, n_refused=n_refused)
+        return replace(tied, **kept)
     own = [answer for answer in labelled if answer.refusal == counts[0][0]]
     wordings = Counter(answer.wording for answer in own if answer.wording)
     wording = wordings.most_common(1)[0][0] if wordings else None
-    return replace(own[0], wording=wording, n_samples=n_samples, n_refused=n_refused)
+    return replace(own[0], wording=wording, **kept)
 
 
-def sampling_ceiling(n_refused: LabelArray, n_samples: LabelArray, *, seed: int = 0) -> float:
+def sampling_ceiling(
+    n_refused: LabelArray, n_samples: LabelArray, *, seed: int = 0, by_sample: bool = False
+) -> float:
     """Return the AUROC that a reader who knew each prompt's own rate of refusing would reach on the labels.
 
-    The labels are majorities of as many samples, drawn anew: where a prompt refuses every other time, no
-    reader tells which. Rates are drawn from what the counts say of them, with a beta distribution over all
-    prompts fitted by its moments. NaN where there are no two samples, or one kind of label only.
+    The labels are majorities of as many samples, drawn anew, or with ``by_sample`` these samples one by one:
+    where a prompt refuses every other time, no reader tells which. Rates are drawn from what the counts say
+    of them, with a beta distribution over all prompts fitted by its moments. NaN where there are no two
+    samples, or one kind of label only.
 
     Parameters
     ----------
@@ -63,9 +71,19 @@ def sampling_ceiling(n_refused: LabelArray, n_samples: LabelArray, *, seed: int 
     rng = np.random.default_rng(seed)
     rates = rng.beta(mean * total + x, (1 - mean) * total + k - x, size=(N_DRAWS, len(k)))
     drawn = rng.binomial(k.astype(int), rates)
-    reached = [
-        float(auroc(rate[2 * n != k], (2 * n > k)[2 * n != k])[0])
-        for rate, n in zip(rates, drawn, strict=True)
-        if (2 * n > k).sum() > 0 and (2 * n < k).any()
-    ]
-    return float(np.mean(reached)) if reached else NAN
+    reach = _reached_by_sample if by_sample else _reached_by_majority
+    reached = [reach(rate, n, k) for rate, n in zip(rates, drawn, strict=True)]
+    return float(np.nanmean(reached)) if np.isfinite(reached).any() else NAN
+
+
+def _reached_by_majority(rate: FloatArray, n: LabelArray, k: FloatArray) -> float:
+    """Return the AUROC of the rates on majorities of drawn counts; NaN where there is one kind of them."""
+    untied = 2 * n != k
+    return float(auroc(rate[untied], (2 * n > k)[untied])[0])
+
+
+def _reached_by_sample(rate: FloatArray, n: LabelArray, k: FloatArray) -> float:
+    """Return the AUROC of the rates on every drawn sample; NaN where there is one kind of them."""
+    both = np.concatenate([rate, rate])
+    is_refused = np.repeat([True, False], len(rate))
+    return float(auroc(both, is_refused, weights=np.concatenate([n, k - n])[None])[0])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,19 @@ from numpy.typing import NDArray
 from unsinter.features.records.record import PromptRecord
 from unsinter.studies.data.own_labels import own_labels, positive_class
 from unsinter.studies.reasons.reason import Reason
-from unsinter.studies.study.built_in_targets import BUILT_IN
 from unsinter.studies.study.own_targets import OwnTarget, target_name
+from unsinter.studies.study.target_definition import Answer
+from unsinter.studies.study.targets import definition_of
 
 Names: TypeAlias = NDArray[Any]
 """Text (n,): of objects where it may be long, else of numpy's text."""
+
+
+class SampleLabel(NamedTuple):
+    """What one of several sampled answers to a prompt is labelled."""
+
+    refusal: str | None
+    wording: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,9 @@ class Response:
 
     n_refused: int | None = None
     """Of them, those that refused."""
+
+    samples: tuple[SampleLabel, ...] = ()
+    """Labels of these samples, in the order of the answers; empty where there is one answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +112,7 @@ class Target:
 def make_target(
     target: str | OwnTarget,
     prompts: Sequence[PromptRecord],
-    responses: Sequence[Response | None],
+    responses: Sequence[Answer | None],
     *,
     groups: Names,
     min_groups: int,
@@ -131,12 +142,12 @@ def make_target(
 
 
 def all_labels(
-    target: str | OwnTarget, prompts: Sequence[PromptRecord], responses: Sequence[Response | None]
+    target: str | OwnTarget, prompts: Sequence[PromptRecord], responses: Sequence[Answer | None]
 ) -> Names:
     """Return the label of each prompt (n_prompts,) of objects, empty where the target is not defined."""
     if not isinstance(target, str):
         return own_labels(target, prompts)
-    label = BUILT_IN[target].label
+    label = definition_of(target).label
     assert label is not None  # only targets of a study's own have none
     return np.array([label(p, r) or "" for p, r in zip(prompts, responses, strict=True)], dtype=object)
 
@@ -144,5 +155,5 @@ def all_labels(
 def positive_of(target: str | OwnTarget, labels: Names) -> str | None:
     """Return the class that speaks for a target of these labels; None where it is the last by name."""
     if isinstance(target, str):
-        return BUILT_IN[target].positive
+        return definition_of(target).positive
     return positive_class(target, [str(name) for name in np.unique(labels[labels != ""])])

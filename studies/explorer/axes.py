@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unsinter.probes.families.registry import unit_of
 from unsinter.studies.report.evidence.run_data import RunEvidence
-from unsinter.studies.study.targets import in_order
+from unsinter.studies.study.targets import definition_of, in_order
 
 MOST_POINTS = 20_000
 """Prompts of a model that a page holds; of more it shows this many, drawn by a digest of their ids."""
@@ -131,6 +131,8 @@ def _parts(
     for target in in_order(results["target"]):
         own = results[results["target"] == target]
         here = scores[scores["target"] == target]
+        if definition_of(target).counts_samples:  # a mark is a prompt, which has one truth
+            continue
         if here.empty or here["class"].nunique() != 1:
             continue
         for family in own["family"].unique():

@@ -22,6 +22,7 @@ from unsinter.studies.machine.step_seconds import (
     transfer_seconds,
 )
 from unsinter.studies.study.file import Study
+from unsinter.studies.study.targets import definition_of
 
 _CHARACTERS_PER_TOKEN = 4.0
 _TEMPLATE_TOKENS = 12
@@ -129,15 +130,16 @@ def work_of(study: Study, shape: ModelShape, size: PromptSize) -> Work:
     """Return how much the processor has to do for one model of a study."""
     contrasts, names = _contrasts(study, size), set(study.target_names)
     responses = study.responses
-    n_answers = 0 if responses is None else size.n_prompts * (1 if responses.path else responses.samples)
+    n_samples = 0 if responses is None else 1 if responses.path else responses.samples
+    n_rows = [n_samples if definition_of(target).counts_samples else 1 for target in study.targets]
     return Work(
         n_prompts=size.n_prompts,
         n_characters=size.n_characters,
         d_model=shape.d_model,
         n_passes=2 if study.controls.random_model else 1,
-        n_answers=n_answers,
+        n_answers=n_samples * size.n_prompts,
         n_sites=count_sites(study, shape),
-        n_targets=len(study.targets),
+        n_targets=sum(n_rows),
         n_contrasts=sum(contrasts),
         n_erased=sum(min(n, study.separation.erased_contrasts) for n in contrasts),
         has_transfer=bool(study.transfer) and "D" in study.target_names and size.n_topics > 1,

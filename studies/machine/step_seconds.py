@@ -79,7 +79,8 @@ class Work:
     n_prompts, n_characters : of all prompts.
     n_passes : of the model over them: 2 with the random-weight control.
     n_answers : that are labelled.
-    n_sites, n_targets, n_contrasts : layers and positions, targets, and pairs of classes that get a verdict.
+    n_sites, n_targets, n_contrasts : layers and positions, targets (one of shares counts once a sample), and
+        pairs of classes that get a verdict.
     n_erased : contrasts that erasure is tried on.
     n_held_out : sources and categories that are left out in turn.
     n_changes : in how many ways a causal check reads each held-out prompt.

@@ -11,6 +11,7 @@ import pandas as pd
 from unsinter.probes.arrays import FloatArray, LabelArray
 from unsinter.probes.metrics import auroc, macro_f1, percentile_interval
 from unsinter.studies.data.bootstrap import Bootstrap
+from unsinter.studies.study.targets import definition_of
 from unsinter.studies.tables.difference_columns import MODEL_DIFFERENCES
 
 _FEWEST_GROUPS = 2
@@ -47,7 +48,8 @@ def model_differences(
 
     Each is compared at the site that its own training rows chose, and at every site that both models have.
     Labels are each model's own: of refusals, those of its own answers. Groups are drawn for both at once, so
-    that what two models share does not widen the interval. Targets of other classes are not compared.
+    that what two models share does not widen the interval. Targets of other classes are not compared, nor
+    shares of sampled answers, of which no two belong together.
 
     Parameters
     ----------
@@ -56,6 +58,7 @@ def model_differences(
     rows = [
         row
         for target, own in results[~results["tuned"].astype(bool)].groupby("target", sort=False)
+        if not definition_of(str(target)).counts_samples
         for first, second in combinations(own["model"].unique(), 2)
         for row in _compared(
             _sites(own, predictions, str(target), first),

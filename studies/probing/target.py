@@ -42,6 +42,8 @@ class TargetInput:
     cells : (n_prompts,) harm and refusal of each prompt, for weights; empty where unknown.
     answers : recorded model -> the target's label of its answer (n_prompts,); empty where only one answered.
     content : what stands for the activations in the step's key: identity and row keys.
+    split_digest : of the study's split, by which weights are known to be of this run.
+    places : (n_rows,) which prompt each row reads, where the rows are sampled answers; None: each its own.
     """
 
     model: str
@@ -54,7 +56,16 @@ class TargetInput:
     cells: NDArray[np.str_]
     answers: Mapping[str, NDArray[np.str_]]
     content: Mapping[str, Any]
+    split_digest: str
     ceiling: float = NAN
+    places: NDArray[np.intp] | None = None
+
+    @property
+    def one_each(self) -> NDArray[np.intp]:
+        """Training rows, one of each prompt: a second one would show a control what it is to tell."""
+        if self.places is None:
+            return self.rows.train
+        return self.rows.train[np.unique(self.places[self.rows.train], return_index=True)[1]]
 
 
 def make_plan(inputs: TargetInput, study: Study, dataset: Dataset, *, with_controls: bool = True) -> SitePlan:
@@ -71,7 +82,7 @@ def make_plan(inputs: TargetInput, study: Study, dataset: Dataset, *, with_contr
         shuffled=shuffled_codes(codes, groups, rows.train, seed=study.seed, weights=weights)
         if controls.shuffled and with_controls
         else (),
-        control=control_task(codes, groups, rows.train, n_classes=n_classes, seed=study.seed)
+        control=control_task(codes, groups, inputs.one_each, n_classes=n_classes, seed=study.seed)
         if controls.control_task and with_controls
         else None,
         code=plan_code(codes, groups, n_classes, rows=rows.train, seed=study.seed)

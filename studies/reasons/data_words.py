@@ -18,6 +18,10 @@ TARGETS = {
         "{target} needs two classes on each side of every split; the {part} inner fold {fold:d} hold {held}",
         short="{target} needs two classes on each side of every split; the {part} an inner fold hold {held}",
     ),
+    "samples-not-at-prompt": words(
+        "{target} counts sampled answers, and one answer of several is read at positions of answers; name a "
+        "position of the prompt"
+    ),
 }
 """Why a target cannot be probed."""
 

@@ -4,24 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from unsinter.studies.activations.model_reading import Reading, read_model
 from unsinter.studies.activations.saved_reading import read_saved
 from unsinter.studies.activations.untrained import Once, read_layer0_mean, read_random_model
-from unsinter.studies.data.dataset import Dataset, recorded_labels, refusal_to_score, target_rows
-from unsinter.studies.data.sampled_answers import sampling_ceiling
-from unsinter.studies.data.sites import NAN, Rows, Site
-from unsinter.studies.data.targets import Response, Target, make_target
+from unsinter.studies.data.dataset import Dataset
+from unsinter.studies.data.targets import Response
 from unsinter.studies.data.unlabelled import Unlabelled, count_unlabelled
 from unsinter.studies.probing.target import TargetInput
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.run.answer_facts import answer_facts
+from unsinter.studies.run.target_inputs import harm_and_refusal, input_of
 from unsinter.studies.run.target_step import target_step
 from unsinter.studies.store.step_store import Step, StepStore
 from unsinter.studies.study.built_in_targets import HARM
 from unsinter.studies.study.file import Study
+from unsinter.studies.study.own_targets import target_name
 from unsinter.studies.study.run_options import Settings
 from unsinter.studies.study.sections import ModelSource
 
@@ -37,6 +34,7 @@ class ModelOutcome:
     ----------
     context : system text, examples, options, template and revision that the study names.
     targets : name -> what was asked; ``steps`` holds what came out, by the same names.
+    shares : what came out of targets whose rows are sampled answers, by name.
     others : transfer, held-out and separation steps, by name.
     answers : what was refused and who labelled it, in counts.
     rendered : a prompt as the model read it, with all that its template adds.
@@ -57,6 +55,7 @@ class ModelOutcome:
     reading: Reading
     targets: dict[str, TargetInput] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
+    shares: dict[str, Step] = field(default_factory=dict)
     others: dict[str, Step] = field(default_factory=dict)
     not_studied: dict[str, Reason] = field(default_factory=dict)
     not_separated: dict[str, Reason] = field(default_factory=dict)
@@ -108,29 +107,16 @@ def study_model(
         else None,
     }
     for entry in study.targets:
-        target = make_target(
-            entry,
-            dataset.prompts,
-            reading.responses,
-            groups=dataset.groups,
-            min_groups=study.min_groups,
-            is_present=reading.is_present,
-        )
-        inputs = _input(target, study, dataset, reading, outcome, readers)
-        if inputs is not None:
-            outcome.targets[target.name] = inputs
-            outcome.steps[target.name] = target_step(inputs, study, dataset, settings, store)
+        if isinstance(made := input_of(entry, study, dataset, reading, readers), Reason):
+            outcome.not_studied[target_name(entry)] = made
+            continue
+        inputs, rows = made
+        step = target_step(inputs, study, rows, settings, store)
+        if inputs.places is None:
+            outcome.targets[inputs.target.name], outcome.steps[inputs.target.name] = inputs, step
+        else:
+            outcome.shares[inputs.target.name] = step
     return outcome
-
-
-def _ceiling(target: Target, rows: Rows, reading: Reading, *, seed: int) -> float:
-    """Return what sampled labels allow a reader of R on the held-out rows; NaN of other targets."""
-    if target.name != "R":
-        return NAN
-    held_out = [reading.responses[row] for row in rows.test]
-    counts = [(a.n_refused or 0, a.n_samples or 0) if a else (0, 0) for a in held_out]
-    refused, samples = np.array(counts, dtype=float).reshape(-1, 2).T
-    return sampling_ceiling(refused, samples, seed=seed)
 
 
 def rendered_text(dataset: Dataset, reading: Reading) -> str:
@@ -155,17 +141,6 @@ def count_cells(dataset: Dataset, responses: Sequence[Response | None]) -> dict[
     return {name: len(groups) for name, groups in sorted(cells.items())}
 
 
-def harm_and_refusal(dataset: Dataset, responses: Sequence[Response | None]) -> NDArray[np.str_]:
-    """Return the cell of each prompt (n_prompts,), as ``harmful/refusal``; empty where either is unknown."""
-    return np.array(
-        [
-            f"{harm}/{response.refusal}" if harm and response is not None and response.refusal else ""
-            for harm, response in zip(dataset.harm, responses, strict=True)
-        ],
-        dtype=np.str_,
-    )
-
-
 def count_wordings(dataset: Dataset, responses: Sequence[Response | None]) -> dict[str, dict[str, int]]:
     """Return independent groups per topic and wording, refusals only."""
     cells: dict[str, dict[str, set[str]]] = {}
@@ -177,33 +152,3 @@ def count_wordings(dataset: Dataset, responses: Sequence[Response | None]) -> di
         topic: {wording: len(groups) for wording, groups in sorted(row.items())}
         for topic, row in sorted(cells.items())
     }
-
-
-def _input(
-    target: Target,
-    study: Study,
-    dataset: Dataset,
-    reading: Reading,
-    outcome: ModelOutcome,
-    readers: Mapping[str, Any],
-) -> TargetInput | None:
-    """Return what a target is made of; None, with the reason noted, where it cannot be studied."""
-    if (reason := target.refusal_to_fit) is not None:
-        outcome.not_studied[target.name] = reason
-        return None
-    rows = target_rows(dataset, target, n_folds=study.inner_folds, seed=study.seed)
-    if (reason := refusal_to_score(target, rows)) is not None:
-        outcome.not_studied[target.name] = reason
-        return None
-    sites: list[Site] = [(layer, position) for position in study.positions for layer in reading.layers]
-    return TargetInput(
-        model=outcome.name,
-        target=target,
-        rows=rows,
-        sites=sites,
-        cells=harm_and_refusal(dataset, reading.responses),
-        answers=recorded_labels(target, dataset, study),
-        ceiling=_ceiling(target, rows, reading, seed=study.seed),
-        content={"identity": reading.identity, "rows": list(reading.extraction.keys)},
-        **readers,
-    )

@@ -84,7 +84,7 @@ def _figures(
 def _write_probes(folder: RunFolder, outcome: ModelOutcome, summary: Mapping[str, Any]) -> None:
     """Keep every site's weights, and export the probes that the training rows chose."""
     own_targets = read_definitions(yaml.safe_load(folder.study_text))
-    for target, step in outcome.steps.items():
+    for target, step in (outcome.steps | outcome.shares).items():
         kept = step.folder / "weights.safetensors"
         own = weights_file(folder.path, model=outcome.name, target=target)
         folder.write(own, partial(shutil.copyfile, kept))

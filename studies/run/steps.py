@@ -109,7 +109,7 @@ def split_table(dataset: Dataset) -> pd.DataFrame:
 def collect_tables(outcomes: Sequence[ModelOutcome], crossed: Step | None) -> dict[str, pd.DataFrame]:
     """Return the run's tables by name, the steps' parts one below the other; empty ones are left out."""
     parts: dict[str, list[pd.DataFrame]] = {}
-    steps = [pair for o in outcomes for pair in (*o.steps.items(), *o.others.items())]
+    steps = [pair for o in outcomes for pair in (*o.steps.items(), *o.shares.items(), *o.others.items())]
     for step_name, step in [*steps, *([("cross_model", crossed)] if crossed else [])]:
         for name, table in step.tables.items():
             if name in ("transfer", "held_out"):

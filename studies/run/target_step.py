@@ -72,7 +72,7 @@ def _make(
         inputs.model,
         inputs.target,
         inputs.rows,
-        ids=dataset.ids,
+        ids=np.array([prompt.id for prompt in dataset.prompts], dtype=object),
         groups=dataset.groups,
         bootstrap=Bootstrap(n_draws=study.bootstrap_draws, seed=study.seed),
     )
@@ -103,7 +103,7 @@ def _make(
         write_more=lambda folder: write_weights(
             folder / "weights.safetensors",
             [site_weights(fit, inputs.target) for fit in everything],
-            about=weights_about(dataset.split.digest, inputs.content["identity"]),
+            about=weights_about(inputs.split_digest, inputs.content["identity"]),
         ),
     )
 

@@ -1,6 +1,7 @@
 """The built-in targets, their pairs, and the factor that is no target. A new one is an entry here."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from unsinter.features.records.record import NO_CATEGORY, PromptRecord
 from unsinter.studies.study.target_definition import Answer, Factor, TargetDefinition
@@ -105,6 +106,31 @@ BUILT_IN: Mapping[str, TargetDefinition] = {
     )
 }
 """Letter -> target, in the order of every table and page."""
+
+SHARES: Mapping[str, TargetDefinition] = {
+    target.name: target
+    for target in (
+        replace(
+            BUILT_IN["R"],
+            name="R_share",
+            asks="how often a prompt is refused",
+            question="how often will the model refuse?",
+            title="R_share  share of answers that refuse",
+            meaning="refused or answered, every labelled sample of every prompt; partial refusals are masked",
+            counts_samples=True,
+        ),
+        replace(
+            BUILT_IN["W"],
+            name="W_share",
+            asks="how often a refusal is worded in which way",
+            question="how often is a refusal worded in which way?",
+            title="W_share  shares of wordings of the refusals",
+            meaning="wording of the refusal, every sample of every prompt that refuses",
+            counts_samples=True,
+        ),
+    )
+}
+"""Targets whose rows are sampled answers: a prompt that is refused now and then has both labels."""
 
 TOPIC = "topic"
 """The factor that is no target: what a prompt is about, harmful or not."""

@@ -111,7 +111,7 @@ class Study(StudySection):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        check_targets(self.targets, has_responses=self.responses is not None)
+        check_targets(self.targets, answers=0 if self.responses is None else self.responses.samples)
         check_pairs(self.separation.pairs, self.separation.sure, self.targets)
         check_models(self.models, self.responses)
         allows, has_responses = self.allow_response_positions, self.responses is not None

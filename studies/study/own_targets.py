@@ -7,10 +7,12 @@ from typing import Annotated
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator
 
 from unsinter.features.records.names import clean_name, name_key
-from unsinter.studies.study.built_in_targets import BUILT_IN, TOPIC
+from unsinter.studies.study.built_in_targets import BUILT_IN, SHARES, TOPIC
 from unsinter.studies.study.section import StudySection, Values
 
-RESERVED = frozenset({*map(str.casefold, BUILT_IN), TOPIC, "all", "transfer", "separation", "across", "held"})
+RESERVED = frozenset(
+    {*map(str.casefold, (*BUILT_IN, *SHARES)), TOPIC, "all", "transfer", "separation", "across", "held"}
+)
 """Names that files, tables or pairs of a run use for something else, case folded."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
@@ -44,7 +46,7 @@ class OwnTarget(StudySection):
                 "part of file names, and a dash parts the two names of a pair"
             )
         if name.casefold() in RESERVED:
-            *most, last = BUILT_IN
+            *most, last = (*BUILT_IN, *SHARES)
             raise ValueError(
                 f"this name is taken ({', '.join(most)} and {last} are built in, the others name parts of a "
                 "run)"

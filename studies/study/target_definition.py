@@ -56,6 +56,7 @@ class TargetDefinition:
     needs_answers : whether labels come from responses.
     positive, negative : both classes, where a target has two whose names are ours; None: names of the data's.
     is_own : the study file defines it.
+    counts_samples : each sampled answer is a row; a probe of it reads how often a prompt gets which.
     """
 
     name: str
@@ -69,3 +70,4 @@ class TargetDefinition:
     positive: str | None = None
     negative: str | None = None
     is_own: bool = False
+    counts_samples: bool = False

@@ -5,8 +5,9 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Discriminator, Tag
 
-from unsinter.studies.study.built_in_targets import BUILT_IN, BUILT_IN_PAIRS, TOPIC
+from unsinter.studies.study.built_in_targets import BUILT_IN, BUILT_IN_PAIRS, SHARES, TOPIC
 from unsinter.studies.study.own_targets import OwnTarget, target_name, twice_named
+from unsinter.studies.study.targets import definition_of
 
 _LETTER, _OWN = "built-in target", "target of the study's own"
 
@@ -15,9 +16,9 @@ TAGS = frozenset({_LETTER, _OWN})
 
 
 def _is_built_in(name: str) -> str:
-    if name not in BUILT_IN:
+    if name not in BUILT_IN and name not in SHARES:
         raise ValueError(
-            f"a target is one of {', '.join(BUILT_IN)}, or one of the study's own, as "
+            f"a target is one of {', '.join([*BUILT_IN, *SHARES])}, or one of the study's own, as "
             "{name: jailbreak, field: is_jailbreak}"
         )
     return name
@@ -34,15 +35,24 @@ AskedTarget: TypeAlias = Annotated[
 """A letter, or a table that defines a target."""
 
 
-def check_targets(targets: Sequence[str | OwnTarget], *, has_responses: bool) -> None:
-    """Raise ValueError for a name that two targets share, and for one whose labels the study has not."""
+def check_targets(targets: Sequence[str | OwnTarget], *, answers: int) -> None:
+    """Raise ValueError for a name that two targets share, and for one whose labels the study has not.
+
+    ``answers`` is how many answers a prompt has; 0 where there is no section of them.
+    """
     if (name := twice_named(targets)) is not None:
         raise ValueError(
             f"targets names {name!r} twice (case does not part them); give each a name of its own"
         )
     for target in targets:
-        if isinstance(target, str) and BUILT_IN[target].needs_answers and not has_responses:
-            raise ValueError(f"target {target} needs responses; add a section 'responses' or drop it")
+        known = definition_of(target)
+        if known.needs_answers and not answers:
+            raise ValueError(f"target {known.name} needs responses; add a section 'responses' or drop it")
+        if known.counts_samples and answers < 2:
+            raise ValueError(
+                f"target {known.name} needs several answers of each prompt; set responses.samples, 4 for "
+                "example, with a temperature, or drop it"
+            )
 
 
 def check_pairs(pairs: Iterable[str], sure: Iterable[str], targets: Sequence[str | OwnTarget]) -> None:
@@ -66,6 +76,11 @@ def check_pairs(pairs: Iterable[str], sure: Iterable[str], targets: Sequence[str
         if not {first, second} & set(own) or first in (second, TOPIC):
             raise ValueError(
                 f"separation.pairs names {pair!r}; pairs are {', '.join(BUILT_IN_PAIRS)}{example}"
+            )
+        if counted := [name for name in (first, second) if name in SHARES]:
+            raise ValueError(
+                f"separation.pairs names {pair!r}, and a verdict takes one label of each prompt; name "
+                f"{counted[0].removesuffix('_share')} in place of {counted[0]}"
             )
         if missing := [name for name in (first, second) if name not in {*known, TOPIC}]:
             raise ValueError(

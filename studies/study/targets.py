@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from unsinter.studies.study.built_in_targets import BUILT_IN, TOPIC, TOPIC_FACTOR
+from unsinter.studies.study.built_in_targets import BUILT_IN, SHARES, TOPIC, TOPIC_FACTOR
 from unsinter.studies.study.own_targets import OwnTarget, class_name
 from unsinter.studies.study.target_definition import Factor, TargetDefinition
 
@@ -13,7 +13,7 @@ from unsinter.studies.study.target_definition import Factor, TargetDefinition
 def definition_of(target: str | OwnTarget) -> TargetDefinition:
     """Return what is known of a target as a study names it; of an unknown name no more than the name."""
     if isinstance(target, str):
-        return BUILT_IN.get(target) or _named(target)
+        return BUILT_IN.get(target) or SHARES.get(target) or _named(target)
     words = target.title or f"the field {target.field}"
     where = "; ".join(
         f"{name} is {' or '.join(map(class_name, values))}" for name, values in sorted(target.where.items())

@@ -25,6 +25,11 @@ def test_a_long_step_has_a_line_a_minute_that_says_what_is_left():
     assert lines[-1] == "m: probes: 600 done in 10 min"
 
 
+def test_what_an_earlier_run_had_done_does_not_count_for_the_pace():
+    lines = lines_of([(0, "m: answers", 16_000, 20_000), (60, "m: answers", 16_400, 20_000)])
+    assert lines == ["m: answers: 16,400 of 20,000 after 60 s, about 9 min to go"]
+
+
 def test_a_step_that_is_reported_done_again_is_said_once():
     assert len(lines_of([(0, "m: answers", 5, 5)] * 15)) == 1
 

@@ -42,7 +42,7 @@ try:
     OwnTarget(name="t", field="x")
     is_free = True
 except ValueError as error:
-    is_free = "D, C, R, W and T are built in" not in str(error)
+    is_free = "D, C, R, W, T, R_share and W_share are built in" not in str(error)
 study = Study.model_validate({
     "name": "s", "models": [{"name": "m", "path": "planted:detached"}], "prompts": {"path": ["p.jsonl"]},
     "targets": ["D", "T"],
