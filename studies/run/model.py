@@ -107,10 +107,10 @@ def study_model(
         else None,
     }
     for entry in study.targets:
-        if isinstance(made := input_of(entry, study, dataset, reading, readers), Reason):
-            outcome.not_studied[target_name(entry)] = made
+        if isinstance(result := input_of(entry, study, dataset, reading, readers), Reason):
+            outcome.not_studied[target_name(entry)] = result
             continue
-        inputs, rows = made
+        inputs, rows = result
         step = target_step(inputs, study, rows, settings, store)
         if inputs.places is None:
             outcome.targets[inputs.target.name], outcome.steps[inputs.target.name] = inputs, step

@@ -81,19 +81,19 @@ def sampled_world(n_groups=300, *, seed=0, strength=2.0, positions=("template_en
     )
 
 
-def asked(world, target):
+def input_for(world, target):
     return input_of(target, world.study, world.dataset, world.reading, world.readers)
 
 
 def fitted(world, target):
-    inputs, rows = asked(world, target)
+    inputs, rows = input_for(world, target)
     (fit,) = fit_target(inputs, world.study, rows, Settings(folder=Path("unused")))
     return inputs, fit
 
 
 def test_every_labelled_sample_is_a_row_on_the_side_and_in_the_group_of_its_prompt():
     world = sampled_world(60)
-    inputs, rows = asked(world, "R_share")
+    inputs, rows = input_for(world, "R_share")
     assert inputs.target.labels.tolist() == ["refusal" if x else "compliance" for x in world.refused.ravel()]
     assert inputs.places.tolist() == np.repeat(np.arange(120), K).tolist()
     assert (rows.groups == np.repeat(world.dataset.groups, K)).all()
@@ -107,8 +107,8 @@ def test_every_labelled_sample_is_a_row_on_the_side_and_in_the_group_of_its_prom
 def test_a_tied_prompt_takes_part_with_both_its_labels():
     world = sampled_world(60)
     tied = np.flatnonzero(world.refused.sum(axis=1) == K / 2)
-    majority, _ = asked(world, "R")
-    shares, _ = asked(world, "R_share")
+    majority, _ = input_for(world, "R")
+    shares, _ = input_for(world, "R_share")
     assert len(tied)
     assert not majority.target.defined[tied].any()
     assert shares.target.defined.all()
@@ -143,7 +143,7 @@ def test_a_probe_of_shares_is_the_logistic_regression_on_fractional_labels():
 
 def test_the_control_task_never_scores_a_prompt_that_it_was_fitted_on():
     world = sampled_world(120)
-    inputs, rows = asked(world, "R_share")
+    inputs, rows = input_for(world, "R_share")
     control = make_plan(inputs, world.study, rows).control
     assert not set(inputs.places[control.fit_rows]) & set(inputs.places[control.score_rows])
     _, fit = fitted(world, "R_share")
@@ -184,8 +184,8 @@ def test_intervals_over_groups_hold_the_noise_of_sampling():
 
 def test_what_cannot_be_studied_is_said_in_a_sentence():
     world = sampled_world(60)
-    assert isinstance(asked(world, "W_share"), Reason)  # one wording only
+    assert isinstance(input_for(world, "W_share"), Reason)  # one wording only
     world.reading.responses = [None] * 120
-    assert "no class has" in str(asked(world, "R_share"))
+    assert "no class has" in str(input_for(world, "R_share"))
     world = sampled_world(60, positions=("response_1",))
-    assert "name a position of the prompt" in str(asked(world, "R_share"))
+    assert "name a position of the prompt" in str(input_for(world, "R_share"))
