@@ -83,6 +83,21 @@ def settle_mates(
     return "none"
 
 
+def lone_answers_once(generate: Generate) -> Generate:
+    """Return ``generate`` that keeps what a prompt gets alone: several checks compare with it."""
+    kept: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+
+    def once(rows: Sequence[RenderedPrompt], n_new: int) -> tuple[Tensor, Tensor]:
+        if len(rows) > 1:
+            return generate(rows, n_new)
+        key = rows[0].key, n_new
+        if key not in kept:
+            kept[key] = generate(rows, n_new)
+        return kept[key]
+
+    return once
+
+
 def _distinct(rows: Sequence[RenderedPrompt]) -> tuple[int, int]:
     return len({len(row.token_ids) for row in rows}), len(rows)
 

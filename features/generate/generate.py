@@ -11,7 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unsinter.features.generate.answer_batches import Mates, are_same_answers, plan_answers, settle_mates
+from unsinter.features.generate.answer_batches import (
+    Mates,
+    are_same_answers,
+    lone_answers_once,
+    plan_answers,
+    settle_mates,
+)
 from unsinter.features.generate.decoding import end_ids, generate_ids, generation_config
 from unsinter.features.generate.early_stop import StopWhenDecided
 from unsinter.features.generate.response_file import ResponseFile, ResponseFileError, alone_with
@@ -128,13 +134,15 @@ def _plan(model: ChatModel, rendered: Sequence[RenderedPrompt], settings: Genera
         n_prompt = max(len(row.token_ids) for row in rows)
         return output.sequences[:, n_prompt:].cpu(), torch.stack(output.logits, dim=1).cpu()
 
+    plainly = lone_answers_once(generate)
+
     def is_same(prefix: SharedPrefix) -> bool:
         shared = partial(generate, prefix=prefix)
         return are_same_answers(
-            model, rendered, generate=shared, plainly=generate, n_new=settings.max_new_tokens
+            model, rendered, generate=shared, plainly=plainly, n_new=settings.max_new_tokens
         )
 
-    mates = settle_mates(model, rendered, rope, generate=generate, n_new=settings.max_new_tokens)
+    mates = settle_mates(model, rendered, rope, generate=plainly, n_new=settings.max_new_tokens)
     if mates != "any length" or rope.matters:  # tables that depend on the whole length fit no prefix
         return replace(plan, mates=mates)
     return replace(plan, prefix=settled_prefix(model, rendered, is_same=is_same))

@@ -90,6 +90,20 @@ def test_only_what_differs_between_prompts_goes_through_the_model(zoo, tmp_path,
     assert n_prefix > 20
 
 
+def test_the_checks_answer_a_prompt_alone_once(zoo, tmp_path, monkeypatch):
+    model = zoo("llama")
+    alone, original = [], generate_module.generate_ids
+
+    def spy(model, rows, config, **others):
+        if len(rows) == 1 and others.get("prefix") is None:
+            alone.append(rows[0].id)
+        return original(model, rows, config, **others)
+
+    monkeypatch.setattr(generate_module, "generate_ids", spy)
+    generate_responses(model, rendered(model), tmp_path / "a.jsonl", settings=HOW)
+    assert len(alone) == len(set(alone)) == 3
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["lfm2", "bamba", "minimax"])
 def test_a_model_that_keeps_a_state_shares_nothing(name, tiny, tmp_path):
