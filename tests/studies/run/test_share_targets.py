@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from unsinter.studies import Settings, load_study, run_study
 from unsinter.studies.cli.app import app
+from unsinter.studies.explorer.axes import model_axes
 from unsinter.studies.planted import demo_prompts
+from unsinter.studies.report.evidence.run_data import read_evidence
 from unsinter.studies.study.file import StudyError
 
 
@@ -66,6 +68,8 @@ def test_no_table_that_takes_one_label_of_a_prompt_holds_shares(sampled_run):
     differences = pd.read_parquet(folder / "model_differences.parquet")
     assert set(differences["target"]) == {"D", "R"}
     assert not (folder / "transfer.parquet").exists()
+    axes = model_axes(read_evidence(folder), "detached").axes
+    assert [axis.target for axis in axes] == ["D", "R"]
 
 
 def test_probes_of_shares_are_exported_and_the_report_names_them(sampled_run, tmp_path):

@@ -159,6 +159,23 @@ def test_the_ceiling_of_shares_is_what_a_reader_of_the_rates_reaches_on_single_a
     assert sampling_ceiling(x, np.full(16000, K), by_sample=True) == pytest.approx(truth, abs=0.02)
 
 
+def test_the_ceiling_of_a_target_is_that_of_its_own_rows():
+    world = sampled_world(300)
+    n = world.refused[world.dataset.is_test].sum(axis=1)
+    for target, by_sample in (("R", False), ("R_share", True)):
+        inputs, _ = input_for(world, target)
+        rows = n if by_sample else n[2 * n != K]  # a tie is no row of R
+        expected = sampling_ceiling(rows, np.full(len(rows), K), by_sample=by_sample)
+        assert inputs.ceiling == pytest.approx(expected, abs=1e-9)
+
+
+def test_samples_of_a_prompt_without_activations_take_no_part():
+    world = sampled_world(60)
+    world.reading.is_present[:10] = False
+    inputs, _ = input_for(world, "R_share")
+    assert inputs.target.defined.tolist() == [False] * 10 * K + [True] * 110 * K
+
+
 def test_intervals_over_groups_hold_the_noise_of_sampling():
     """Fresh prompts and fresh answers each time: the interval covers what endless data would show."""
     rng = np.random.default_rng(1)
