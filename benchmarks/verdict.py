@@ -25,7 +25,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.stats import norm
 from verdict_plan import PLAN, Row
-from verdict_table import line, table
+from verdict_table import kind_table, line, table
 
 from unsinter.features.worlds import WORLDS, World, make_world
 from unsinter.studies.reasons.reason import Reason
@@ -48,11 +48,15 @@ def main() -> None:
     parser.add_argument("--first", type=int, help="draw only so many rows of the plan, from its beginning")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--table", action="store_true", help="only print what is in --out, as Markdown")
+    parser.add_argument(
+        "--table",
+        choices=("rows", "kinds"),
+        help="only print what is in --out, as Markdown, by row or kind",
+    )
     options = parser.parse_args()
     results = read(options.out)
     if options.table:
-        print(table(results["rows"]))
+        print({"rows": table, "kinds": kind_table}[options.table](results["rows"]))
         return
     rows = [row for row in PLAN if not options.only or row.world in options.only][: options.first]
     for wanted in [*range(PASS, options.worlds, PASS), options.worlds]:

@@ -1,8 +1,9 @@
-"""Rows of the verdict's benchmark in words, and as a Markdown table."""
+"""Rows of the verdict's benchmark in words, and as Markdown tables: of all rows, or of the kinds of world."""
 
 from typing import Any
 
 from unsinter.features.worlds import WORLDS
+from unsinter.studies.separation.power import binomial_share
 
 
 def line(entry: dict[str, Any]) -> str:
@@ -16,6 +17,33 @@ def line(entry: dict[str, Any]) -> str:
         f"phi={entry['phi']}{knobs}: of {entry['worlds']} {verdicts}; wrong {entry['wrong']} "
         f"[{low:.3f}, {high:.3f}]{oracle_says}; {entry['seconds'] / max(entry['worlds'], 1):.2f} s each"
     )
+
+
+def kind_table(entries: list[dict[str, Any]]) -> str:
+    """Return right, wrong and open of every kind over all its rows, and the row of it that is wrong most."""
+    head = ("kind of world (truth)", "rows", "worlds", "right %", "wrong %", "95 % of wrong", "worst row")
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for name in WORLDS:
+        own = [entry for entry in entries if entry["world"] == name and entry["worlds"]]
+        if not own:
+            continue
+        n, right, wrong = (sum(entry[key] for entry in own) for key in ("worlds", "right", "wrong"))
+        share = binomial_share(wrong, n)
+        worst = max(own, key=lambda entry: entry["wrong"] / entry["worlds"])
+        where = f"{worst['wrong']} of {worst['worlds']}: n {worst['n']}, d {worst['d']}, "
+        where += f"AUROC {worst['auc']:g}" + ("" if worst["phi"] is None else f", phi {worst['phi']:g}")
+        truth = own[0]["truth"] + ("" if own[0]["identifiable"] else ", not identifiable")
+        cells = (
+            f"{name} ({truth})",
+            str(len(own)),
+            str(n),
+            f"{100 * right / n:.0f}",
+            f"{100 * wrong / n:.1f}",
+            f"{100 * share.low:.1f}-{100 * share.high:.1f}" if own[0]["identifiable"] else "-",
+            where if worst["wrong"] and own[0]["identifiable"] else "-",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def table(entries: list[dict[str, Any]]) -> str:
