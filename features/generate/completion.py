@@ -117,8 +117,8 @@ class CompletionReader:
                     text, has_ended = text[: text.index(content)], True
                 elif not is_marker(content):
                     text = text.replace(content, "")
-        if self.end.turn_text is not None and self.end.turn_text in text:
-            text, has_ended = text[: text.index(self.end.turn_text)].removesuffix(self.end.lead), True
+        if (cut := self.end.cut(text)) is not None:
+            text, has_ended = cut, True
         return text, len(self.tokenizer.encode(text, add_special_tokens=False)), has_ended
 
     def _content(self, token: int) -> str:
@@ -170,4 +170,5 @@ def _only_choice(body: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 def wanted_stops(end: AnswerEnd) -> Mapping[str, Sequence[Any]]:
     """Return what ends an answer, in the words of a question."""
     stops: dict[str, Sequence[Any]] = {"stop_token_ids": list(end.ids)}
-    return stops if end.turn_text is None else stops | {"stop": [end.turn_text]}
+    texts = [text for text in (end.turn_text, *end.stop) if text is not None]
+    return stops | {"stop": texts} if texts else stops

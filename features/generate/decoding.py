@@ -41,7 +41,7 @@ def generate_ids(
     config: Any,
     *,
     prefix: SharedPrefix | None = None,
-    stop: StoppingCriteria | None = None,
+    stops: Sequence[StoppingCriteria] = (),
 ) -> Any:
     """Run the library's own generation on rows padded on the left, which may go on from a shared prefix."""
     batch = make_batch(rows, pad_id=pad_id(model), padding_side="left")
@@ -49,8 +49,8 @@ def generate_ids(
     starts = [start for start in batch.starts for _ in range(config.num_return_sequences or 1)]
     with torch.inference_mode():
         more: dict[str, Any] = {} if prefix is None else {"past_key_values": prefix.cache(starts)}
-        if stop is not None:
-            more["stopping_criteria"] = StoppingCriteriaList([stop])
+        if stops:
+            more["stopping_criteria"] = StoppingCriteriaList(stops)
         return model.model.generate(  # type: ignore[operator]
             input_ids=batch.input_ids.to(model.device),
             attention_mask=batch.attention_mask.to(model.device),

@@ -1,4 +1,4 @@
-"""Answers that end where their label is known: at the end of a sentence that decides it."""
+"""Answers that end early: at a text that ends them, or with the sentence after which their label is known."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,12 +8,26 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, StoppingCriteria
 
 from unsinter.features.generate.response_text import response_text
+from unsinter.features.generate.turn_end import AnswerEnd
 from unsinter.features.labelling.label import label_response
 
 SURE = 0.95
 """Probability of a label from which on the rest of an answer is not waited for."""
 
 _SENTENCE_ENDS = (".", "!", "?", '."', '!"', '?"', ".)", "\n")
+
+
+class StopAtText(StoppingCriteria):
+    """Ends each answer of a batch that holds a text which ends it; what it began with the prompt is none."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, n_prompt: int, end: AnswerEnd) -> None:
+        self.tokenizer, self.n_prompt, self.end = tokenizer, n_prompt, end
+
+    def __call__(self, input_ids: Tensor, scores: Any, **_others: Any) -> Tensor:
+        """Return which rows have ended (n_rows,)."""
+        new = input_ids[:, self.n_prompt :].tolist()
+        ended = [self.end.cut(response_text(self.tokenizer, ids)) is not None for ids in new]
+        return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
 
 
 class StopWhenDecided(StoppingCriteria):

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import StoppingCriteria
 
 from unsinter.features.generate.answer_batches import (
     Mates,
@@ -19,7 +20,7 @@ from unsinter.features.generate.answer_batches import (
     settle_mates,
 )
 from unsinter.features.generate.decoding import end_ids, generate_ids, generation_config
-from unsinter.features.generate.early_stop import StopWhenDecided
+from unsinter.features.generate.early_stop import StopAtText, StopWhenDecided
 from unsinter.features.generate.response_file import ResponseFile, ResponseFileError, alone_with
 from unsinter.features.generate.response_text import reasoning_opened
 from unsinter.features.generate.settings import (
@@ -55,8 +56,9 @@ class _Plan:
     def digest(self) -> str:
         """Digest of all that decides an answer besides the prompt; of most models, of model and settings."""
         settings = asdict(self.settings)
-        if self.settings.until == "end":  # as of files that are older than the choice
-            del settings["until"]
+        for name, plain in (("until", "end"), ("stop", ())):  # as of files that are older than the choice
+            if settings[name] == plain:
+                del settings[name]
         content: dict[str, Any] = {"model": dict(self.model.identity), "settings": settings}
         if self.end.is_extended:
             content["end"] = [list(self.end.ids), self.end.turn_text]
@@ -119,7 +121,8 @@ def generate_responses(
 def _plan(model: ChatModel, rendered: Sequence[RenderedPrompt], settings: GenerationSettings) -> _Plan:
     """Settle where answers end and who may share a batch; the latter costs a few short answers."""
     rope = rope_lengths(model.backbone)
-    plan = _Plan(model=model, settings=settings, end=answer_end(model, end_ids(model)), rope=rope)
+    end = replace(answer_end(model, end_ids(model)), stop=tuple(settings.stop))
+    plan = _Plan(model=model, settings=settings, end=end, rope=rope)
     if not rendered:
         return plan
     plan = replace(plan, opened=reasoning_opened(model, rendered[0]))
@@ -153,15 +156,19 @@ def _generate_batch(plan: _Plan, rows: Sequence[RenderedPrompt]) -> list[dict[st
     model, settings = plan.model, plan.settings
     seed = hashlib.sha256(f"{settings.seed} {[row.key for row in rows]}".encode()).digest()
     n_prompt = max(len(row.token_ids) for row in rows)
+    stops: list[StoppingCriteria] = []
+    if not plan.end.is_by_ids:
+        stops.append(StopAtText(model.tokenizer, n_prompt, plan.end))
     stop = None
     if settings.until == "answer":
         opened_by = [reasoning_opened(model, row) for row in rows for _ in range(settings.samples)]
         stop = StopWhenDecided(model.tokenizer, n_prompt=n_prompt, opened=opened_by)
+        stops.append(stop)
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(int.from_bytes(seed[:7], "big"))
         config = generation_config(model, settings, plan.end.ids)
-        output = generate_ids(model, rows, config, prefix=plan.prefix, stop=stop)
+        output = generate_ids(model, rows, config, prefix=plan.prefix, stops=stops)
     new = output[:, n_prompt:].tolist()
     records = []
     for index, ids in enumerate(new):

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from unsinter.features.endpoint.attempts import Asker
@@ -54,7 +54,7 @@ class Questions:
         server: AnswerServer,
     ) -> "Questions":
         """Return the questions about these prompts with these settings."""
-        end = answer_end(model, end_ids(model))
+        end = replace(answer_end(model, end_ids(model)), stop=tuple(settings.stop))
         reader = CompletionReader(tokenizer=model.tokenizer, end=end, max_new_tokens=settings.max_new_tokens)
         # Everything is said, so that no default of the server or of the model's folder is inherited.
         body: dict[str, Any] = {

@@ -28,6 +28,9 @@ class GenerationSettings:
     until: Literal["end", "answer"] = "end"
     """``answer`` ends each at the first sentence after which its label is known; see ``early_stop``."""
 
+    stop: tuple[str, ...] = ()
+    """Texts that end an answer, which ends before the first of them; exact, blanks and case included."""
+
     seed: int = 0
     token_budget: int = 4096
     """Padded prompt tokens per batch, samples counted; a setting, as it decides which rows share a batch."""
@@ -40,6 +43,9 @@ class GenerationSettings:
             )
         if self.until not in ("end", "answer"):
             raise GenerationError(f"until must be 'end' or 'answer', got {self.until!r}.")
+        if isinstance(self.stop, str) or not all(isinstance(text, str) and text for text in self.stop):
+            raise GenerationError(f"stop must be texts, none of them empty, as ['Q:'], got {self.stop!r}.")
+        object.__setattr__(self, "stop", tuple(self.stop))
         if not 0 <= self.temperature < float("inf"):
             raise GenerationError(f"temperature must be 0 or above, got {self.temperature}.")
         if self.samples > 1 and self.temperature == 0:

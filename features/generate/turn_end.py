@@ -35,6 +35,9 @@ class AnswerEnd:
     lead: str = ""
     """What the template writes between the answer and either of the two."""
 
+    stop: tuple[str, ...] = ()
+    """Texts before which whoever asks wants an answer to end."""
+
     @property
     def ids(self) -> tuple[int, ...]:
         """All ids that end an answer, in rising order."""
@@ -45,17 +48,30 @@ class AnswerEnd:
         """Whether the chat template ends a turn otherwise than the model's own ids do."""
         return self.turn_id is not None or self.turn_text is not None
 
+    @property
+    def is_by_ids(self) -> bool:
+        """Whether ids alone end an answer, which a model's own generation looks for."""
+        return self.turn_text is None and not self.stop
+
+    def cut(self, text: str) -> str | None:
+        """Return the part of a text before what ends an answer in words; None where nothing does."""
+        marks = [mark for mark in (self.turn_text, *self.stop) if mark is not None and mark in text]
+        if not marks:
+            return None
+        first = min(marks, key=text.index)
+        part = text[: text.index(first)]
+        return part.removesuffix(self.lead) if first == self.turn_text else part
+
     def read(self, ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> tuple[str, int, bool]:
         """Return the answer among generated ids as text, its number of tokens, and whether it has ended."""
         past = next((i for i, token in enumerate(ids) if token in self.ids), len(ids))
         kept, has_ended = list(ids[:past]), past < len(ids)
         text = response_text(tokenizer, kept)
-        if self.turn_text is not None and self.turn_text in text:
-            text = text[: text.index(self.turn_text)].removesuffix(self.lead)
+        if (cut := self.cut(text)) is not None:
             past = next(
-                n for n in range(len(kept) + 1) if len(response_text(tokenizer, kept[:n])) >= len(text)
+                n for n in range(len(kept) + 1) if len(response_text(tokenizer, kept[:n])) >= len(cut)
             )
-            return text, past, True
+            return cut, past, True
         if has_ended and ids[past] == self.turn_id:
             text = text.removesuffix(self.lead)
         return text, past, has_ended

@@ -55,6 +55,7 @@ def answers_of(
         temperature=asked_for.temperature,
         samples=asked_for.samples,
         until=asked_for.until,
+        stop=asked_for.stop,
         seed=study.seed,
     )
     facts: Mapping[str, Any] = {}
@@ -95,21 +96,25 @@ def _path(
     """
     several = f"-{how.samples}samples" if how.samples > 1 else ""
     until = "-until-answer" if how.until == "answer" else ""
+    stop = f"-stop{_few_letters(json.dumps(how.stop))}" if how.stop else ""
     around = _context_name(source)
     by = "" if served is None else _server_name(*served)
     settings_of = f"{how.max_new_tokens}tokens-t{how.temperature:g}-seed{how.seed}"
-    name = f"{source.name}{by}-{settings_of}{several}{until}{around}.jsonl"
+    name = f"{source.name}{by}-{settings_of}{several}{until}{stop}{around}.jsonl"
     return settings.folder / "responses" / name
 
 
 def _server_name(served: str, identity: Mapping[str, str]) -> str:
     """Return a few letters each of the digests of a name at a server and of the model that it stands for."""
-    return f"-server{hashlib.sha256(served.encode()).hexdigest()[:8]}-model{short_digest(identity)}"
+    return f"-server{_few_letters(served)}-model{short_digest(identity)}"
 
 
 def _context_name(source: ModelSource) -> str:
     """Return a few letters of the digest of what stands around the prompts; empty where nothing does."""
     if not source.context:
         return ""
-    text = json.dumps(source.context, sort_keys=True)
-    return f"-context{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"-context{_few_letters(json.dumps(source.context, sort_keys=True))}"
+
+
+def _few_letters(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -54,5 +54,7 @@ def decoding_words(source: ResponseSource) -> str:
         return "recorded" + (f", of {source.model}" if source.model else "")
     several = f", {source.samples} a prompt, labelled by most" if source.samples > 1 else ", one a prompt"
     how = f"sampled at temperature {source.temperature:g}{several}" if source.temperature else "greedy"
+    marks = " or ".join(map(repr, source.stop))
+    ends = f", ended before {marks}" if marks else ""
     by = "" if source.endpoint is None else f", by a server that serves {source.model}"
-    return f"{how}, {source.max_new_tokens} tokens at most{by}"
+    return f"{how}, {source.max_new_tokens} tokens at most{ends}{by}"

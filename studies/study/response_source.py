@@ -1,7 +1,7 @@
 """The section of a study file on answers: recorded ones, or how the model or a server makes them."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -49,6 +49,9 @@ class ResponseSource(StudySection):
     until: Literal["end", "answer"] = "end"
     """``answer`` ends each at the first sentence after which our rules are sure of its label."""
 
+    stop: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(default=(), max_length=16)
+    """Texts that end an answer, which ends before the first of them."""
+
     samples: int = Field(default=1, ge=1, le=MOST_SAMPLES)
     """Answers per prompt; its label is that of most of them, and the share that refused is kept."""
 
@@ -86,6 +89,8 @@ class ResponseSource(StudySection):
             raise ValueError("samples are generated answers; they go with no path")
         if self.until == "answer" and self.path:
             raise ValueError("until is of generated answers; it goes with no path")
+        if self.stop and self.path:
+            raise ValueError("stop is of generated answers; it goes with no path")
         if self.samples > 1 and not self.temperature:
             raise ValueError(
                 f"samples: {self.samples} at temperature 0 would be one text each time; set a temperature"

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from unsinter.features.generate import generate as generate_module
-from unsinter.features.generate.early_stop import StopWhenDecided
+from unsinter.features.generate.early_stop import StopAtText, StopWhenDecided
 from unsinter.features.generate.generate import GenerationError, GenerationSettings, generate_responses
+from unsinter.features.generate.turn_end import AnswerEnd
 from unsinter.features.labelling import label_response
 from unsinter.features.rendering.rendering import render
 from unsinter.studies.planted import demo_prompts
@@ -62,6 +63,63 @@ def test_a_batch_of_a_real_model_holds_what_it_held_up_to_there_and_the_same_lab
         assert labels[0].refusal == labels[1].refusal
 
 
+@pytest.fixture
+def rows(planted):
+    prompts = demo_prompts(pairs=10, wrapped=2, wrapped_twins=2, over_refused=2)
+    return render([(record["id"], record["prompt"]) for record in prompts], planted)
+
+
+HEATED = {"temperature": 1.2, "samples": 2, "seed": 3}
+
+
+@pytest.mark.parametrize("heat", [{}, HEATED])
+@pytest.mark.parametrize("stop", [(" ",), ("help", " can"), ("nowhere",)])
+def test_an_answer_ends_before_the_first_of_its_stop_texts(planted, rows, tmp_path, heat, stop):
+    how = GenerationSettings(max_new_tokens=12, **heat)
+    whole = generate_responses(planted, rows, tmp_path / "w.jsonl", settings=how)
+    short = generate_responses(planted, rows, tmp_path / "s.jsonl", settings=replace(how, stop=stop))
+    for a, b in zip(whole, short, strict=True):
+        text = a["response_opening"]
+        ends = [text.index(mark) for mark in stop if mark in text]
+        assert b["response_opening"] == (text[: min(ends)] if ends else text)
+        assert b["truncated"] == (a["truncated"] and not ends)
+        assert b["n_tokens"] <= a["n_tokens"]
+    assert len({record["response_opening"] for record in short}) > 1
+    if stop != ("nowhere",):
+        assert any(a["response_opening"] != b["response_opening"] for a, b in zip(whole, short, strict=True))
+
+
+def test_a_batch_writes_no_further_once_all_its_answers_have_ended(planted, rows, tmp_path, monkeypatch):
+    widths, original = [], generate_module.generate_ids
+
+    def spy(model, own, config, **others):
+        output = original(model, own, config, **others)
+        if torch.is_tensor(output):
+            widths.append(output.shape[1] - max(len(row.token_ids) for row in own))
+        return output
+
+    monkeypatch.setattr(generate_module, "generate_ids", spy)
+    how = GenerationSettings(max_new_tokens=12, stop=(" ", "'", ",", "."))
+    generate_responses(planted, rows, tmp_path / "s.jsonl", settings=how)
+    assert widths
+    assert max(widths) < 8
+
+
+def test_a_stop_text_that_begins_in_the_prompt_ends_nothing():
+    end = AnswerEnd(model_ids=(), stop=("ab",))
+    stop = StopAtText(Letters(), n_prompt=1, end=end)
+    assert stop(torch.tensor([[ord("a"), ord("b")], [ord("a"), ord("a")]]), None).tolist() == [False, False]
+    ids = torch.tensor([[ord(letter) for letter in "xab"]])
+    assert stop(ids, None).tolist() == [True]
+    assert end.read([ord(letter) for letter in "say ab"], Letters()) == ("say ", 4, True)
+
+
+@pytest.mark.parametrize("stop", ["text", ("",), (3,)])
+def test_stop_texts_that_are_none_are_refused(stop):
+    with pytest.raises(GenerationError, match="stop must be texts"):
+        GenerationSettings(stop=stop)
+
+
 def test_the_default_makes_the_digest_that_it_made_before_the_choice_was_there(planted):
     end = SimpleNamespace(is_extended=False)
     plan = SimpleNamespace(
@@ -69,13 +127,14 @@ def test_the_default_makes_the_digest_that_it_made_before_the_choice_was_there(p
     )
     before = generate_module.json.dumps(
         {"model": dict(planted.identity),
-         "settings": {k: v for k, v in asdict(plan.settings).items() if k != "until"}},
+         "settings": {k: v for k, v in asdict(plan.settings).items() if k not in ("until", "stop")}},
         sort_keys=True,
     )  # fmt: skip
     expected = generate_module.hashlib.sha256(before.encode()).hexdigest()[:16]
     assert generate_module._Plan.digest.fget(plan) == expected
-    plan.settings = GenerationSettings(until="answer")
-    assert generate_module._Plan.digest.fget(plan) != expected
+    for other in ({"until": "answer"}, {"stop": ["."]}):
+        plan.settings = GenerationSettings(**other)
+        assert generate_module._Plan.digest.fget(plan) != expected
 
 
 def test_another_word_is_refused():

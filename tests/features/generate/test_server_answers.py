@@ -54,6 +54,17 @@ def test_greedy_answers_of_a_server_of_the_same_model_are_the_models_own(
     assert {(record["model"], record["engine"]) for record in records} == {("planted", "vllm 9.9.1")}
 
 
+@pytest.mark.parametrize("gives", ["ids", "text"])
+def test_stop_texts_end_answers_of_a_server_where_they_end_the_models_own(
+    planted, rows, served, tmp_path, gives
+):
+    served.gives, how = gives, replace(GREEDY, stop=("help", " can"))
+    own = generate_responses(planted, rows, tmp_path / "own.jsonl", settings=how)
+    records = ask_responses(planted, rows, tmp_path / "r.jsonl", settings=how, server=at(served))
+    assert answers(records) == answers(own)
+    assert {tuple(question["stop"]) for question in served.questions} == {("help", " can")}
+
+
 def test_a_question_holds_the_token_ids_of_the_own_template_and_says_every_setting(
     planted, rows, served, tmp_path
 ):

@@ -56,7 +56,9 @@ def test_one_answer_a_prompt_says_nothing_of_a_ceiling():
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"samples": 3}, "at temperature 0 would be one text"), ({"samples": 0}, "greater than or equal to 1"),
+    [({"stop": ["Q:"], "path": ["a.jsonl"]}, "stop is of generated answers"),
+     ({"stop": [""]}, "at least 1 char"),
+     ({"samples": 3}, "at temperature 0 would be one text"), ({"samples": 0}, "greater than or equal to 1"),
      ({"samples": 10_001, "temperature": 1.0}, "less than or equal to 10000"),  # no memory holds their names
      ({"samples": 3, "temperature": 1.0, "path": ("a.jsonl",)}, "go with no path")],
 )  # fmt: skip

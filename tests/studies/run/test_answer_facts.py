@@ -42,6 +42,7 @@ def test_what_was_refused_is_counted_by_harm_with_who_labelled_it():
             {"temperature": 1, "samples": 5},
             "sampled at temperature 1, 5 a prompt, labelled by most, 40 tokens at most",
         ),
+        ({"stop": ("Q:", " end")}, "greedy, 40 tokens at most, ended before 'Q:' or ' end'"),
         ({"path": ("a.jsonl",), "model": "gpt-4"}, "recorded, of gpt-4"),
     ],
 )
