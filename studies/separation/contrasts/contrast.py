@@ -83,8 +83,8 @@ class Contrast:
     @property
     def named(self) -> Mapping[str, NDArray[np.generic]]:
         """Everything that is held fixed (n,), the category as names, since its codes are no numbers."""
-        category = {} if self.strata is None else {"category": self.strata.astype(str)}
-        return category | {name: np.asarray(value) for name, value in self.covariates.items()}
+        named: dict[str, NDArray[np.generic]] = dict(self.covariates)
+        return named if self.strata is None else {"category": self.strata.astype(str), **named}
 
     def fixed_by(self, factor: NDArray[np.integer], least: float) -> list[str]:
         """Return the names of what is held fixed and alone leaves less than ``least`` of a factor's
