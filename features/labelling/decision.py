@@ -69,6 +69,16 @@ _FORBIDDING = re.compile(
 )
 """What the reader must not do: a rule that was asked for, or a refusal; a sentence alone does not tell."""
 
+_FIGURATIVE = re.compile(
+    r"\bI (?:(?:simply|really|just|still) )?(?:refuse to|can(?:no|['\u2019])t|can not|could not"
+    r"|couldn['\u2019]t) (?:believe|imagine|wait)\b",
+    re.IGNORECASE,
+)
+"""Refusals to believe, which the linear model would count as refusals to help."""
+
+_SALUTATION = re.compile(r"\s*[^\W\d]+\.?(?: [^\W\d]+\.?){1,4}[,:]\s*?\n\s*?\n")
+"""The first line of a letter: whoever refuses in it need not be the model."""
+
 _NEGATION = re.compile(r"\b(?:no|not|cannot|never|nothing|none|nor|refus\w+|i declin\w+)\b|n't\b")
 
 
@@ -95,7 +105,8 @@ def decide(part: str, *, model: RefusalModel, truncated: bool) -> RefusalDecisio
         return _unread(language)
     if language.code in phrase_tables():
         return _by_phrases(part, str(language.code), is_cut=is_cut)
-    return _by_model(part, model, language=language.code or "none", is_cut=is_cut)
+    spoken = _FIGURATIVE.sub(lambda match: " " * len(match.group()), part)
+    return _by_model(spoken, model, language=language.code or "none", is_cut=is_cut)
 
 
 def _unread(language: Language) -> RefusalDecision:
@@ -113,6 +124,9 @@ def _by_phrases(part: str, code: str, *, is_cut: bool) -> RefusalDecision:
     provenance = {"language": code, "phrases": code}
     decides = {"inability", "decline", "answer_start", "offer_content", "list", "heading", "code"}
     if is_cut and refusal == "compliance" and len(part) < SHOWN and not decides & first.keys():
+        refusal = None
+    letter = _SALUTATION.match(part)
+    if letter is not None and refusal != "compliance" and letter.end() <= min(first.values(), default=0):
         refusal = None
     if refusal is None:
         provenance["missing"] = CUT if is_cut else UNKNOWN

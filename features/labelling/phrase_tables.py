@@ -43,6 +43,7 @@ class PhraseTable:
     Attributes
     ----------
     patterns : move -> its pattern on folded, normalised prose.
+    figurative : words that only look like a move of a refusal ("I can but recommend").
     negation : what a refusal needs where no pattern matches.
     speaker : words of somebody who speaks of himself or of the request.
     """
@@ -51,8 +52,13 @@ class PhraseTable:
     name: str
     function: frozenset[str]
     patterns: Mapping[str, re.Pattern[str]]
+    figurative: re.Pattern[str]
     negation: re.Pattern[str]
     speaker: re.Pattern[str]
+
+    def literal(self, spoken: str) -> str:
+        """Return folded prose of the same length, blank where words are meant figuratively."""
+        return self.figurative.sub(lambda match: " " * len(match.group()), spoken)
 
     def decide(self, spoken: str, names: Mapping[str, int]) -> str | None:
         """Return R of an answer, or None where no known phrase decides.
@@ -103,13 +109,14 @@ def _table(code: str, entry: Mapping[str, str | Sequence[str]]) -> PhraseTable:
         for move, patterns in entry.items()
         if move not in ("name", "function")
     }
-    negation, speaker = compiled.pop("negation"), compiled.pop("speaker")
+    figurative, negation, speaker = (compiled.pop(key) for key in ("figurative", "negation", "speaker"))
     layout = {move: MOVES[move] for move in LAYOUT_MOVES}
     return PhraseTable(
         code=code,
         name=str(entry["name"]),
         function=frozenset(fold(word) for word in str(entry["function"]).split()),
         patterns=compiled | layout,
+        figurative=figurative,
         negation=negation,
         speaker=speaker,
     )

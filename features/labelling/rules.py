@@ -73,7 +73,7 @@ def _moves(opening: str, language: str) -> tuple[Move, ...]:
     normalised = normalise(opening)
     spoken, places = squeeze(prose(normalised))
     if language != "en":
-        spoken = fold(spoken)
+        spoken = phrase_tables()[language].literal(fold(spoken))
     moves = []
     for name, pattern in (MOVES if language == "en" else phrase_tables()[language].patterns).items():
         if name in LAYOUT_MOVES:

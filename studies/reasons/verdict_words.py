@@ -74,6 +74,9 @@ OBSTACLES = {
         short="too few independent groups that are {cell}",
     ),
     "fixed-factor": words("{factor} is fixed by {by!a}: it hardly varies with that held fixed"),
+    "small-levels": words(
+        "{factor} goes with levels of {by!a} that have fewer than ten rows each, which cannot be held fixed"
+    ),
     "fixed-together": words(
         "{factor} is fixed by the other factor and what is held fixed together: it hardly varies with that "
         "held fixed"

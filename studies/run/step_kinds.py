@@ -12,7 +12,7 @@ TRANSFER = StepKind(name="transfer", version=2)
 HELD_OUT = StepKind(name="held_out", version=2)
 CROSS_MODEL = StepKind(name="cross_model", version=2)
 
-SEPARATION = StepKind(name="separation", version=5)
+SEPARATION = StepKind(name="separation", version=6)
 """The verdicts on every pair at every site, with the evidence beside them."""
 
 ACROSS_CATEGORIES = StepKind(name="across categories", version=2)

@@ -15,7 +15,7 @@ from unsinter.studies.separation.supporting.site_evidence import SiteEvidence
 from unsinter.studies.separation.verdict.site_verdict import Evidence, SiteVerdict
 
 UNJUDGED = frozenset(
-    {"constant-factor", "labels-unknown", "too-few-groups", "fixed-factor", "fixed-together"}
+    {"constant-factor", "labels-unknown", "too-few-groups", "fixed-factor", "fixed-together", "small-levels"}
 )
 """Codes of what stands in the way of a contrast before any activation is read."""
 

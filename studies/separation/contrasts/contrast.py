@@ -80,13 +80,16 @@ class Contrast:
             fixed_second=self._finer_columns(self.pair.second_within),
         )
 
+    @property
+    def named(self) -> Mapping[str, NDArray[np.generic]]:
+        """Everything that is held fixed (n,), the category as names, since its codes are no numbers."""
+        named: dict[str, NDArray[np.generic]] = dict(self.covariates)
+        return named if self.strata is None else {"category": self.strata.astype(str), **named}
+
     def fixed_by(self, factor: NDArray[np.integer], least: float) -> list[str]:
         """Return the names of what is held fixed and alone leaves less than ``least`` of a factor's
         variance."""
-        named = dict(self.covariates) if self.strata is None else {"category": self.strata, **self.covariates}
-        residuals = {
-            name: _left(factor, covariate_columns(np.asarray(value))) for name, value in named.items()
-        }
+        residuals = {name: _left(factor, covariate_columns(value)) for name, value in self.named.items()}
         return [name for name, left in residuals.items() if left < least]
 
     def blocks(self, *, second: bool) -> NDArray[np.intp]:

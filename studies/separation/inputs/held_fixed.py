@@ -11,6 +11,12 @@ from unsinter.probes.arrays import FloatArray
 _FEWEST = 10
 """Rows of a level that it takes to get a column of its own; the rows of smaller ones share one."""
 
+_LEAST_RARE = 0.1
+"""Share of all rows in smaller levels from which on it matters that these share a column."""
+
+_LEAST_LIKENESS, _LEAST_Z = 0.05, 4.0
+"""Correlation of two rows of one small level, and its standard errors, from which on levels tell a factor."""
+
 _KNOTS = 5
 """Of the curve by which a number may move activations: cubic, knots at equal shares of the rows."""
 
@@ -51,6 +57,25 @@ def level_columns(names: NDArray[np.generic]) -> FloatArray:
     sizes = np.bincount(codes, minlength=len(levels))
     kept = [code for code in np.unique(codes) if code != sizes.argmax()]
     return np.asarray(codes[:, None] == np.array(kept, dtype=codes.dtype)[None], dtype=np.float64)
+
+
+def rare_levels_tell(value: NDArray[np.generic], factor: NDArray[np.integer]) -> bool:
+    """Tell whether a factor (n,) goes with levels of names (n,) that are too small for columns of their own.
+
+    Then it is not held fixed, though it should be: what is read may be the level.
+    """
+    if value.dtype.kind in "fiub" and len(np.unique(value)) > _KNOTS:
+        return False
+    _, codes, counts = np.unique(value, return_inverse=True, return_counts=True)
+    small = (counts < _FEWEST) & (counts > 1)
+    rows = small[codes]
+    centred = factor[rows] - factor[rows].mean() if rows.any() else np.zeros(0)
+    if rows.mean() < _LEAST_RARE or small.sum() < 2 or not centred.any():
+        return False
+    sums = np.bincount(codes[rows], weights=centred, minlength=len(counts))
+    n_pairs = float((counts[small] * (counts[small] - 1)).sum())
+    likeness = (np.square(sums).sum() - np.square(centred).sum()) / (centred.var() * n_pairs)
+    return bool(likeness >= max(_LEAST_LIKENESS, _LEAST_Z * np.sqrt(2 / n_pairs)))
 
 
 def text_length(texts: Sequence[str]) -> FloatArray:

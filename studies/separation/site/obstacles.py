@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from unsinter.features.worlds.knobs import CELLS
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.separation.contrasts.contrast import make_contrast
+from unsinter.studies.separation.inputs.held_fixed import rare_levels_tell
 from unsinter.studies.separation.inputs.pair import Pair
 from unsinter.studies.separation.inputs.thresholds import Rule
 
@@ -45,4 +46,7 @@ def _fixed_factor(pair: Pair) -> Reason | None:
         if share < _LEAST_LEFT:
             by = contrast.fixed_by(factor, _LEAST_LEFT)
             return Reason("fixed-factor", factor=name, by=by) if by else Reason("fixed-together", factor=name)
+    for name, factor, _ in factors:
+        if by := [what for what, value in contrast.named.items() if rare_levels_tell(value, factor)]:
+            return Reason("small-levels", factor=name, by=by)
     return None

@@ -77,3 +77,9 @@ def test_a_few_first_words_of_a_cut_answer_decide_nothing(text):
 )
 def test_a_sentence_that_forbids_the_reader_something_may_be_a_rule_or_a_refusal(answer, label):
     assert label_response(answer).refusal == label
+
+
+def test_who_refuses_to_believe_does_not_refuse_to_help():
+    answer = "I refuse to believe this is hard! Mix flour and milk, then bake for two minutes on each side."
+    assert label_response(answer).refusal in ("compliance", None)
+    assert label_response("I refuse to believe that. I can't help you hurt someone.").refusal == "refusal"

@@ -123,3 +123,33 @@ def test_an_obstacle_is_the_reason_of_an_undetermined_verdict_and_no_activation_
     assert result.verdict == "undetermined"
     assert "harm is fixed by source" in result.reason
     assert result.groups_per_cell == dict.fromkeys(("both", "first_only", "second_only", "neither"), 50)
+
+
+@pytest.mark.parametrize("field", ["strata", "covariates"])
+@pytest.mark.parametrize("size", [2, 4, 9])
+def test_a_factor_that_goes_with_levels_too_small_to_be_held_fixed_has_no_verdict(field, size):
+    rng = np.random.default_rng(size)
+    levels = np.arange(480) // size
+    w = rng.integers(0, 2, levels[-1] + 1)[levels]
+    w = np.where(rng.random(480) < 0.1, 1 - w, w)
+    pair = balanced(120, z=rng.integers(0, 2, 480), w=w)
+    names = np.array([f"t{level}" for level in levels])
+    obstacle = find_obstacle(replace(pair, **{field: names if field == "strata" else {"t": names}}), Rule())
+    what = "category" if field == "strata" else "t"
+    assert (obstacle.code, obstacle.values["by"]) == ("small-levels", (what,))
+    assert str(obstacle).endswith("have fewer than ten rows each, which cannot be held fixed")
+
+
+def test_small_levels_that_tell_no_factor_are_no_obstacle():
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 4, 9):
+        for _ in range(20):
+            pair = balanced(120, z=rng.integers(0, 2, 480), w=rng.integers(0, 2, 480))
+            names = np.array([f"t{level}" for level in np.arange(480) // size])
+            assert find_obstacle(replace(pair, covariates={"t": names}), Rule()) is None
+
+
+def test_few_rows_in_small_levels_are_no_obstacle():
+    pair = balanced(120)
+    names = np.where(np.arange(480) < 20, np.char.add("t", (np.arange(480) // 4).astype(str)), "common")
+    assert find_obstacle(replace(pair, covariates={"t": names}), Rule()) is None
