@@ -51,7 +51,7 @@ class Pieces:
         return sets
 
     def traded(self, labels: LabelArray, n: int, rng: np.random.Generator) -> LabelArray:
-        """Return n draws (n, n_pieces * size) of the labels of these rows: pieces trade, then units inside."""
+        """Return n draws (n, n_pieces * size) of labels of these rows: pieces trade, then units inside."""
         n_pieces = len(self.rows)
         drawn = labels[self.rows][rng.random((n, n_pieces)).argsort(axis=1)]
         for size in np.unique(self.unit_sizes):

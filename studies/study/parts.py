@@ -51,8 +51,8 @@ def check_causal(models: Sequence[ModelSource], targets: Sequence[str]) -> None:
     """Raise ValueError where the causal check would end a run for want of a model or of a direction."""
     if "D" not in targets and "R" not in targets:
         raise ValueError(
-            f"causal takes out what tells harm (D) or refusals (R), and targets are {', '.join(targets)}; add "
-            "D or R to targets or drop causal"
+            f"causal takes out what tells harm (D) or refusals (R), and targets are {', '.join(targets)}; "
+            "add D or R to targets or drop causal"
         )
     if saved := [model.name for model in models if model.activations is not None]:
         raise ValueError(
