@@ -55,16 +55,14 @@ def group_permutation_p(
     their cluster: with one group of each size from 5 to 24 that raised false alarms from 5 % to 20 %. For the
     same reason, that labels depend on the size of a group is no finding.
 
-    Several answers to one prompt have one score and labels that are alike: reordered one by one they would
-    show chance as too narrow. They are a unit, and units of equal size inside a group trade their labels.
-
     Parameters
     ----------
     scores : (n_sites, n_test) scores of class 1, statistic AUROC; or (n_sites, n_test, n_classes), statistic
         macro-F1 of the likeliest class.
     codes : (n_test,) class codes from 0.
     groups : (n_test,) what must stay together.
-    units : (n_test,) what inside a group has its labels together, as samples of a prompt do; None: each row.
+    units : (n_test,) what inside a group keeps its labels together and trades with units of its size, as
+        samples of a prompt, which one by one would show chance as too narrow; None: each row.
 
     Raises
     ------
@@ -80,8 +78,6 @@ def group_permutation_p(
             f"and group, got {scores.shape} and {len(groups)} groups."
         )
     _refuse_bad(scores, codes, n_permutations)
-    if len(np.unique(codes)) < 2:
-        raise ValueError("the labels hold one class only; a permutation of them changes nothing.")
     statistic = _auroc_of(scores, codes) if scores.ndim == 2 else _MacroF1(scores, codes)
     observed = statistic(codes[:, None])
     drawn = [statistic(block) for block in _permuted(codes, groups, units, n_permutations, seed)]
@@ -205,6 +201,8 @@ def _refuse_bad(scores: FloatArray, codes: LabelArray, n_permutations: int) -> N
         refuse_not_finite(scores.T, name="scores")
     if n_permutations < 1:
         raise ValueError(f"n_permutations must be at least 1, got {n_permutations!r}.")
+    if len(np.unique(codes)) < 2:
+        raise ValueError("the labels hold one class only; a permutation of them changes nothing.")
 
 
 def _auroc_of(scores: FloatArray, codes: LabelArray) -> Callable[[LabelArray], FloatArray]:
