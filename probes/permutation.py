@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from unsinter.probes.arrays import BoolArray, FloatArray, LabelArray
 from unsinter.probes.plain_arrays import plain_array
 from unsinter.probes.row_values import class_indices, known_values, refuse_not_finite
+from unsinter.probes.traded_labels import Pieces
 from unsinter.probes.weighted_auroc import LabellingAuroc
 
 _BLOCK = 512
@@ -32,7 +33,13 @@ class SitePermutation:
 
 
 def group_permutation_p(
-    scores: FloatArray, codes: LabelArray, groups: LabelArray, *, n_permutations: int = 1000, seed: int = 0
+    scores: FloatArray,
+    codes: LabelArray,
+    groups: LabelArray,
+    *,
+    units: LabelArray | None = None,
+    n_permutations: int = 1000,
+    seed: int = 0,
 ) -> SitePermutation:
     """Return, for every site, how often permuted labels score as high as the true ones.
 
@@ -54,6 +61,8 @@ def group_permutation_p(
         macro-F1 of the likeliest class.
     codes : (n_test,) class codes from 0.
     groups : (n_test,) what must stay together.
+    units : (n_test,) what inside a group keeps its labels together and trades with units of its size, as
+        samples of a prompt, which one by one would show chance as too narrow; None: each row.
 
     Raises
     ------
@@ -62,17 +71,16 @@ def group_permutation_p(
     """
     scores, codes = plain_array(scores, name="scores"), class_indices(codes)
     groups = known_values(groups, name="groups")
+    units = np.arange(len(groups)) if units is None else known_values(units, len(groups), name="units")
     if scores.ndim not in (2, 3) or scores.shape[1] != len(codes) or len(codes) != len(groups):
         raise ValueError(
             f"scores must be (n_sites, {len(codes)}) or (n_sites, {len(codes)}, n_classes), one row per code "
             f"and group, got {scores.shape} and {len(groups)} groups."
         )
     _refuse_bad(scores, codes, n_permutations)
-    if len(np.unique(codes)) < 2:
-        raise ValueError("the labels hold one class only; a permutation of them changes nothing.")
     statistic = _auroc_of(scores, codes) if scores.ndim == 2 else _MacroF1(scores, codes)
     observed = statistic(codes[:, None])
-    drawn = [statistic(block) for block in _permuted(codes, groups, n_permutations, seed)]
+    drawn = [statistic(block) for block in _permuted(codes, groups, units, n_permutations, seed)]
     statistics = np.concatenate([observed, *drawn], axis=1)
     # The true labels are one of the equally likely labellings, so they take part in mean and deviation.
     centred = statistics - statistics.mean(axis=1, keepdims=True)
@@ -115,13 +123,13 @@ def stratified_permutations(
         raise ValueError(
             f"y has {len(y)} rows, groups {len(groups)}, strata {len(strata)}; give one per row."
         )
-    sets = _trading(groups, strata)
-    if all(len(np.unique(y[rows])) == 1 for rows in sets):
+    sets = Pieces.trading(groups, strata)
+    if all(len(np.unique(y[pieces.rows])) == 1 for pieces in sets):
         raise ValueError("no two groups of equal size differ in their label inside a stratum; nothing moves.")
     rng = np.random.default_rng(seed)
     drawn = np.tile(y, (n, 1))
-    for rows in sets:
-        drawn[:, rows.ravel()] = _traded(y[rows], n, rng)
+    for pieces in sets:
+        drawn[:, pieces.rows.ravel()] = pieces.traded(y, n, rng)
     return drawn
 
 
@@ -193,6 +201,8 @@ def _refuse_bad(scores: FloatArray, codes: LabelArray, n_permutations: int) -> N
         refuse_not_finite(scores.T, name="scores")
     if n_permutations < 1:
         raise ValueError(f"n_permutations must be at least 1, got {n_permutations!r}.")
+    if len(np.unique(codes)) < 2:
+        raise ValueError("the labels hold one class only; a permutation of them changes nothing.")
 
 
 def _auroc_of(scores: FloatArray, codes: LabelArray) -> Callable[[LabelArray], FloatArray]:
@@ -217,32 +227,15 @@ class _MacroF1:
         return total / len(self.present)
 
 
-def _permuted(codes: LabelArray, groups: LabelArray, n: int, seed: int) -> Iterator[NDArray[np.integer]]:
+def _permuted(
+    codes: LabelArray, groups: LabelArray, units: LabelArray, n: int, seed: int
+) -> Iterator[NDArray[np.integer]]:
     """Yield labels (n_test, up to _BLOCK) until ``n`` permutations are given."""
     rng = np.random.default_rng(seed)
-    sets = _trading(groups, np.zeros(len(groups), dtype=int))
+    sets = Pieces.trading(groups, np.zeros(len(groups), dtype=int), units)
     for start in range(0, n, _BLOCK):
         m = min(_BLOCK, n - start)
         labels = np.empty((len(codes), m), dtype=codes.dtype)
-        for rows in sets:
-            labels[rows.ravel()] = _traded(codes[rows], m, rng).T
+        for pieces in sets:
+            labels[pieces.rows.ravel()] = pieces.traded(codes, m, rng).T
         yield labels
-
-
-def _trading(groups: LabelArray, strata: LabelArray) -> list[NDArray[np.intp]]:
-    """Return the rows (n_pieces, size) of each set of pieces that may trade."""
-    sets = []
-    for stratum in np.unique(strata):
-        rows = np.flatnonzero(strata == stratum)
-        _, index, counts = np.unique(groups[rows], return_inverse=True, return_counts=True)
-        pieces = np.split(rows[np.argsort(index, kind="stable")], np.cumsum(counts)[:-1])
-        sets += [np.stack([p for p in pieces if len(p) == size]) for size in np.unique(counts)]
-    return sets
-
-
-def _traded(labels: LabelArray, n: int, rng: np.random.Generator) -> LabelArray:
-    """Return labels (n, n_pieces * size) of pieces (n_pieces, size)."""
-    traded = labels[rng.random((n, len(labels))).argsort(axis=1)]
-    if labels.shape[1] > 1:
-        traded = np.take_along_axis(traded, rng.random(traded.shape).argsort(axis=2), axis=2)
-    return traded.reshape(n, -1)

@@ -56,7 +56,8 @@ class RidgeProbe(LinearReadout, ClassifierMixin, BaseEstimator):
         wanted = signs[:, 1:] if len(self.classes_) == 2 else signs
         unit = power_units(np.abs(X).max(axis=0))
         X = X / unit
-        scaler = StandardScaler().fit(X, sample_weight=weights)
+        with np.errstate(invalid="ignore"):  # the weighted variance of a constant unit rounds below zero
+            scaler = StandardScaler().fit(X, sample_weight=weights)  # and its scale becomes 1 all the same
         solver = Ridge(alpha=self.penalty * weights.sum(), solver="cholesky")
         solver.fit(scaler.transform(X), wanted, sample_weight=weights)
         self.coef_ = np.atleast_2d(solver.coef_) / scaler.scale_

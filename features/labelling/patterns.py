@@ -12,7 +12,7 @@ from unsinter.features.labelling.answer_patterns import ANSWER_SOURCES, DOING
 from unsinter.features.labelling.answer_patterns import I_OR_WE as _I
 from unsinter.features.labelling.refusal_idioms import IDIOM_SOURCES
 
-RULES_VERSION = "2026.11.4"
+RULES_VERSION = "2026.11.5"
 
 _I_AM = r"\b(?:i am|i'm|im|we are|we're|i remain|i was)"
 _CANNOT = (

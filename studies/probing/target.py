@@ -24,7 +24,7 @@ from unsinter.studies.probing.result_tables import Question
 from unsinter.studies.probing.sweep import SitePlan, fit_sites
 from unsinter.studies.probing.types import SiteFit, chosen
 from unsinter.studies.store.site_weights import SiteWeights
-from unsinter.studies.study.built_in_targets import BUILT_IN
+from unsinter.studies.study.built_in_targets import BUILT_IN, SHARES
 from unsinter.studies.study.file import Study
 from unsinter.studies.study.run_options import Progress, Settings, StepCount, silent
 
@@ -151,8 +151,8 @@ def _labels_beside(target: Target, dataset: Dataset) -> dict[str, NDArray[np.str
     none that parts the prompts as it does itself, nor any where it is harm under another name: as D and C.
     """
     beside = {"harm": dataset.harm, "category": dataset.topics}
-    if target.name in BUILT_IN:
-        return beside if BUILT_IN[target.name].needs_answers else {}
+    if (known := BUILT_IN.get(target.name) or SHARES.get(target.name)) is not None:
+        return beside if known.needs_answers else {}
     defined = target.defined
     own = target.labels[defined].tolist()
     parts = {name: labels[defined].tolist() for name, labels in beside.items()}
@@ -181,6 +181,7 @@ def permutation_p_values(question: Question, fits: Sequence[SiteFit], study: Stu
         np.stack([fit.scores for fit in fits]),
         question.target.codes[question.rows.test],
         question.groups[question.rows.test],
+        units=question.ids[question.rows.test],  # of sampled answers those of a prompt move as one
         n_permutations=study.controls.permutations,
         seed=study.seed,
     ).p_value

@@ -28,6 +28,9 @@ CAUSAL = {
 """Why a cause is used, not used, or open."""
 
 UNTOLD = {
+    "no-direction": words(
+        "{model}: neither D nor R could be studied, so the causal check has no direction to change"
+    ),
     "no-answer-text": words(
         "{model}: the run holds no text of an answer, so it is not known how this model begins to refuse; "
         "give the study responses and run it again"
@@ -49,4 +52,4 @@ UNTOLD = {
         "be read there",
     ),
 }
-"""Why a model's answers do not show how it begins to refuse."""
+"""Why there is no direction to change, or how a model begins to refuse is not known."""

@@ -12,6 +12,7 @@ from unsinter.studies.causal.inputs import CausalError, CausalInput, UntoldAnswe
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.targets import Target
+from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.run.model import ModelOutcome
 from unsinter.studies.run.step_kinds import CAUSAL
 from unsinter.studies.run.transfer_step import transfer_penalty
@@ -39,6 +40,9 @@ def check_causes(
     CausalError : the section ``causal`` names what the model or the prompts do not have.
     """
     if study.causal is None:
+        return
+    if not {"D", "R"} & set(outcome.targets):
+        outcome.not_caused = Reason("no-direction", model=outcome.reading.name)
         return
     chosen = Chosen(
         targets={name: own.target for name, own in outcome.targets.items()},

@@ -17,7 +17,7 @@ from unsinter.studies.study.group_minimums import MIN_GROUPS
 from unsinter.studies.study.model_loading import folders_beside
 from unsinter.studies.study.model_source import with_texts
 from unsinter.studies.study.own_targets import OwnTarget, target_name
-from unsinter.studies.study.parts import check_models, check_positions
+from unsinter.studies.study.parts import check_causal, check_models, check_positions
 from unsinter.studies.study.run_files import check_run_file
 from unsinter.studies.study.sections import (
     FILE_NAME,
@@ -114,6 +114,8 @@ class Study(StudySection):
         check_targets(self.targets, answers=0 if self.responses is None else self.responses.samples)
         check_pairs(self.separation.pairs, self.separation.sure, self.targets)
         check_models(self.models, self.responses)
+        if self.causal is not None:
+            check_causal(self.models, self.target_names)
         allows, has_responses = self.allow_response_positions, self.responses is not None
         check_positions(self.positions, allows_answers=allows, has_responses=has_responses)
         own_weighting = family_of(self.family).own_weighting

@@ -45,3 +45,17 @@ def check_positions(positions: Sequence[str], *, allows_answers: bool, has_respo
         )
     if not has_responses:
         raise ValueError("positions ask for response tokens; add a section 'responses'")
+
+
+def check_causal(models: Sequence[ModelSource], targets: Sequence[str]) -> None:
+    """Raise ValueError where the causal check would end a run for want of a model or of a direction."""
+    if "D" not in targets and "R" not in targets:
+        raise ValueError(
+            f"causal takes out what tells harm (D) or refusals (R), and targets are {', '.join(targets)}; "
+            "add D or R to targets or drop causal"
+        )
+    if saved := [model.name for model in models if model.activations is not None]:
+        raise ValueError(
+            f"causal changes a model while it reads, and of {saved[0]!r} the study has saved activations "
+            "only; drop causal"
+        )

@@ -112,8 +112,48 @@ def test_every_permutation_deals_the_labels_of_whole_groups_to_groups_of_their_s
     def statistic_of(labels):
         return sorted((int((groups == g).sum()), sorted(labels[groups == g].tolist())) for g in range(12))
 
-    for labels in next(_permuted(codes, groups, 5, seed)).T:
+    for labels in next(_permuted(codes, groups, np.arange(len(groups)), 5, seed)).T:
         assert statistic_of(labels) == statistic_of(codes)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_every_permutation_deals_the_labels_of_whole_units_to_units_of_their_size(seed):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 4, 24)
+    shuffled = rng.permutation(sizes.sum())
+    units = np.repeat(np.arange(24), sizes)[shuffled]
+    groups, codes = units // 2, rng.integers(0, 3, len(units))
+
+    def labels_of(labels, unit):
+        return tuple(sorted(labels[units == unit].tolist()))
+
+    def dealt(labels):
+        return sorted(sorted(labels_of(labels, unit) for unit in (2 * g, 2 * g + 1)) for g in range(12))
+
+    for labels in next(_permuted(codes, groups, units, 5, seed)).T:
+        assert dealt(labels) == dealt(codes)
+
+
+def test_samples_of_the_prompts_of_a_pair_raise_no_false_alarms_unless_they_are_reordered_one_by_one():
+    alarms = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        prompts = np.repeat(np.arange(60), 4)
+        codes = (rng.random(240) < np.where(prompts % 2, 0.95, 0.05)).astype(int)
+        scores = rng.normal(size=60)[None, prompts]
+        alarms.append(
+            [
+                group_permutation_p(
+                    scores, codes, prompts // 2, units=units, n_permutations=99, seed=seed
+                ).p_value
+                <= 0.05
+                for units in (prompts, None)
+            ]
+        )
+    as_units, one_by_one = np.mean(alarms, axis=0).ravel()
+    assert as_units <= 0.09
+    assert one_by_one > 0.15
 
 
 def test_p_counts_the_true_labelling_and_is_the_same_for_the_same_seed():

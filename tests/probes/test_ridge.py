@@ -53,3 +53,12 @@ def test_bad_input_is_refused_in_a_sentence():
 @parametrize_with_checks([RidgeProbe()])
 def test_keeps_the_estimator_contract(estimator, check):
     check(estimator)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_unit_that_never_varies_has_no_weight_and_raises_no_warning_where_rows_are_weighted():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(300, 2)), np.tile(rng.normal(size=16), (300, 1))])
+    probe = RidgeProbe().fit(X, X[:, 0] > 0, sample_weight=np.where(rng.random(300) < 0.2, 2.3, 0.7))
+    assert np.isfinite(probe.coef_).all()
+    assert np.abs(probe.coef_[:, 2:]).max() < 1e-9 < np.abs(probe.coef_[:, 0]).max()

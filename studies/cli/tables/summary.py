@@ -56,7 +56,8 @@ def summary_tables(summary: Mapping[str, Any]) -> list[Table]:
     silent = [
         [name, reason]
         for name, model in summary["models"].items()
-        for reason in model["not_studied"].values()
+        for reason in (*model["not_studied"].values(), model.get("not_caused"))
+        if reason
     ]
     if silent:
         tables.append(("not studied", ("model", "why"), silent))

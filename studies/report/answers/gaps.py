@@ -30,6 +30,7 @@ Gap = tuple[str, str]
 
 def find_gaps(evidence: RunEvidence, claims: Sequence[Claim]) -> list[Gap]:
     """Return every gap of a run, the gravest first."""
+    noted = {"causal" for part in evidence.models.values() if part.get("not_caused")}
     return [
         *_undecided(evidence),
         *_undetermined(evidence),
@@ -44,7 +45,7 @@ def find_gaps(evidence: RunEvidence, claims: Sequence[Claim]) -> list[Gap]:
         *_dropped(evidence),
         *_not_had(evidence),
         *_without_floor(evidence),
-        *(("the run", why) for table, why in ABSENT.items() if evidence[table].empty),
+        *(("the run", why) for name, why in ABSENT.items() if evidence[name].empty and name not in noted),
     ]
 
 
@@ -198,6 +199,8 @@ def _unlabelled(evidence: RunEvidence) -> Iterator[Gap]:
             yield model, f"What {sum(reasons.values()):,} answers do, which have no label ({listed}{more})."
         if part.get("cut_answers"):
             yield model, f"What the cut answers would have said: {part['cut_answers']}"
+        if part.get("not_caused"):
+            yield model, f"Whether the model uses what probes read: {part['not_caused']}"
 
 
 def _doubts(evidence: RunEvidence) -> Iterator[Gap]:

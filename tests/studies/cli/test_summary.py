@@ -11,17 +11,22 @@ def row(**changes):
     return fields | changes
 
 
+def tables_of(**changes):
+    model = {"selected": [row()], "tuned": [], "groups_per_cell": {}, "not_studied": {}} | changes
+    return summary_tables(
+        {
+            "study": "s",
+            "prompts": 9,
+            "groups": 8,
+            "held_out_prompts": 2,
+            "seed": 0,
+            "models": {"m": model},
+        }
+    )
+
+
 def shown(**changes):
-    model = {"selected": [row(**changes)], "tuned": [], "groups_per_cell": {}, "not_studied": {}}
-    summary = {
-        "study": "s",
-        "prompts": 9,
-        "groups": 8,
-        "held_out_prompts": 2,
-        "seed": 0,
-        "models": {"m": model},
-    }
-    _, header, rows = summary_tables(summary)[0]
+    _, header, rows = tables_of(selected=[row(**changes)])[0]
     assert header is HEADER
     return dict(zip(header, rows[0], strict=True))
 
@@ -33,3 +38,9 @@ def test_a_score_stands_beside_its_control_task():
 def test_where_no_control_task_can_be_built_shuffled_labels_stand_in_and_are_named():
     assert shown(control=None)["control"] == "0.490 shuffled"
     assert shown(control=None, shuffled=None)["control"] == "-"
+
+
+def test_a_causal_check_that_could_not_be_made_stands_with_what_was_not_studied():
+    tables = {title: rows for title, _, rows in tables_of(not_caused="m: too few refusals.")}
+    assert tables["not studied"] == [["m", "m: too few refusals."]]
+    assert "not studied" not in {title for title, *_ in tables_of()}

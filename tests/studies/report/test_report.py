@@ -200,6 +200,13 @@ def test_what_could_not_be_said_is_listed_with_its_reason(bare, break_it, phrase
     assert phrase in text_of(bare)
 
 
+def test_a_causal_check_that_could_not_be_made_is_no_check_that_nobody_asked_for(bare):
+    assert "no causal check was made" in text_of(bare)
+    summarise(bare, not_caused="encoder: too few refusals <b>.")
+    assert "no causal check was made" not in text_of(bare)
+    assert "Whether the model uses what probes read: encoder: too few refusals <b>." in text_of(bare)
+
+
 def test_tables_that_a_run_did_not_write_are_named_as_gaps(bare_run, full_page):
     missing = ("no transfer matrix was made", "none was left out", "no pair of models", "nothing was tuned")
     bare, full = text_of(bare_run), text_in(full_page)

@@ -11,13 +11,15 @@ from sklearn.metrics import roc_auc_score
 
 from unsinter.features.records.record import PromptRecord
 from unsinter.probes.metrics import auroc, percentile_interval
+from unsinter.probes.permutation import group_permutation_p
 from unsinter.studies import Settings, Study
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sampled_answers import answer_by_majority, sampling_ceiling
 from unsinter.studies.data.splits import outer_split
 from unsinter.studies.data.targets import Response
-from unsinter.studies.probing.target import fit_target, make_plan
+from unsinter.studies.probing.result_tables import ask
+from unsinter.studies.probing.target import fit_target, make_floors, make_plan, permutation_p_values
 from unsinter.studies.reasons.reason import Reason
 from unsinter.studies.run.target_inputs import input_of
 
@@ -148,6 +150,33 @@ def test_the_control_task_never_scores_a_prompt_that_it_was_fitted_on():
     assert not set(inputs.places[control.fit_rows]) & set(inputs.places[control.score_rows])
     _, fit = fitted(world, "R_share")
     assert fit.controls.control == pytest.approx(0.5, abs=0.15)  # pairs share nothing here
+
+
+def test_labels_of_the_samples_of_a_prompt_are_permuted_together():
+    world = sampled_world(120)
+    inputs, rows = input_for(world, "R_share")
+    test = inputs.rows.test
+    prompts = np.array([prompt.id for prompt in rows.prompts], dtype=object)
+    bootstrap = Bootstrap(n_draws=10, seed=0)
+    question = ask("m", inputs.target, inputs.rows, ids=prompts, groups=rows.groups, bootstrap=bootstrap)
+    scores = world.X[inputs.places[test], 1:4].T
+    p_values = permutation_p_values(question, [SimpleNamespace(scores=row) for row in scores], world.study)
+    expected = group_permutation_p(
+        scores, inputs.target.codes[test], rows.groups[test], units=prompts[test], n_permutations=1000, seed=0
+    )
+    assert p_values.tolist() == expected.p_value.tolist()
+
+
+@pytest.mark.parametrize("target", ["R", "R_share"])
+def test_harm_that_tells_every_refusal_is_a_floor_of_shares_as_of_refusals(target):
+    world = sampled_world(60)
+    world.reading.responses = [
+        answer_by_majority([Response(refusal=label, wording=None, label_source="rules")] * K)
+        for label in np.where([p.harmful for p in world.dataset.prompts], "refusal", "compliance")
+    ]
+    inputs, rows = input_for(world, target)
+    floors = {floor.name: floor.scores for floor in make_floors(inputs, world.study, rows)}
+    assert roc_auc_score(inputs.target.codes[inputs.rows.test], floors["harm"]) == 1
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.5, 0.5), (2.0, 5.0)])

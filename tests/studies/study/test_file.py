@@ -90,6 +90,22 @@ def test_a_list_of_one_entry_may_stand_without_brackets(tmp_path):
             "columns.harmful: .*both lists",
         ),
         ({"prompts": {"near_copies": {"treshold": 0.9}}}, "unknown key .*did you mean 'threshold'"),
+        ({"targets": ["C"], "causal": {}}, "causal takes out .* targets are C; add D or R"),
+        (
+            {
+                "models": [
+                    {
+                        "name": "m",
+                        "path": "planted:detached",
+                        "activations": {"path": "{layer}-{position}.npy", "ids": "study.yaml"},
+                    }
+                ],
+                "responses": None,
+                "targets": ["D"],
+                "causal": {},
+            },
+            "causal changes a model while it reads, and of 'm'",
+        ),
     ],
 )
 def test_a_bad_study_file_is_one_line_that_names_file_and_field(tmp_path, changes, message):
