@@ -49,6 +49,7 @@ def read_saved(study: Study, source: ModelSource, dataset: Dataset, settings: Se
     present = set(extraction.ids)
     recorded = study.responses.model if study.responses is not None else None
     return Reading(
+        name=source.name,
         model=None,
         rendered=(),
         extraction=extraction,

@@ -177,11 +177,12 @@ def permutation_p_values(question: Question, fits: Sequence[SiteFit], study: Stu
     """Return one p-value per fit, adjusted over all of them; None where the study asks for none."""
     if not study.controls.permutations:
         return None
+    ids = question.ids[question.rows.test]
     return group_permutation_p(
         np.stack([fit.scores for fit in fits]),
         question.target.codes[question.rows.test],
         question.groups[question.rows.test],
-        units=question.ids[question.rows.test],  # of sampled answers those of a prompt move as one
+        units=ids if len(set(ids)) < len(ids) else None,  # sampled answers of a prompt move as one
         n_permutations=study.controls.permutations,
         seed=study.seed,
     ).p_value

@@ -42,7 +42,7 @@ def check_causes(
     if study.causal is None:
         return
     if not {"D", "R"} & set(outcome.targets):
-        outcome.not_caused = Reason("no-direction", model=outcome.reading.name)
+        outcome.not_caused = Reason("no-direction", model=outcome.name)
         return
     chosen = Chosen(
         targets={name: own.target for name, own in outcome.targets.items()},

@@ -107,7 +107,7 @@ def study_model(
         else None,
     }
     for entry in study.targets:
-        if isinstance(result := input_of(entry, study, dataset, reading, readers), Reason):
+        if isinstance(result := input_of(entry, study, dataset, reading, readers, model=source.name), Reason):
             outcome.not_studied[target_name(entry)] = result
             continue
         inputs, rows = result

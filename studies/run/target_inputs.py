@@ -27,6 +27,8 @@ def input_of(
     dataset: Dataset,
     reading: Reading,
     readers: Mapping[str, Any],
+    *,
+    model: str,
 ) -> tuple[TargetInput, Dataset] | Reason:
     """Return what a target is made of and the dataset of its rows; why not, where it cannot be studied.
 
@@ -34,10 +36,11 @@ def input_of(
 
     Parameters
     ----------
+    model : what the study calls it.
     readers : ``read``, ``read_layer0`` and ``read_random`` of `TargetInput`, over the prompts of the study.
     """
     if definition_of(entry).counts_samples:
-        return _input_of_samples(entry, study, dataset, reading, readers)
+        return _input_of_samples(entry, study, dataset, reading, readers, model=model)
     target = make_target(
         entry,
         dataset.prompts,
@@ -50,7 +53,7 @@ def input_of(
     if isinstance(rows, Reason):
         return rows
     inputs = TargetInput(
-        model=reading.name,
+        model=model,
         target=target,
         rows=rows,
         sites=_sites(study, reading),
@@ -70,6 +73,8 @@ def _input_of_samples(
     dataset: Dataset,
     reading: Reading,
     readers: Mapping[str, Any],
+    *,
+    model: str,
 ) -> tuple[TargetInput, Dataset] | Reason:
     """Return the same of a target whose rows are sampled answers.
 
@@ -99,7 +104,7 @@ def _input_of_samples(
     held_out = np.unique(sampled.places[rows.test])
     ceiling = _ceiling(reading, held_out, seed=study.seed, by_sample=True)
     inputs = TargetInput(
-        model=reading.name,
+        model=model,
         target=target,
         rows=rows,
         sites=sites,

@@ -84,7 +84,7 @@ def sampled_world(n_groups=300, *, seed=0, strength=2.0, positions=("template_en
 
 
 def input_for(world, target):
-    return input_of(target, world.study, world.dataset, world.reading, world.readers)
+    return input_of(target, world.study, world.dataset, world.reading, world.readers, model="m")
 
 
 def fitted(world, target):
