@@ -53,7 +53,7 @@ class SampledRows:
     def reader(self, read: ReadSite) -> ReadSite:
         """Return a reader of the activations of these rows."""
         if isinstance(read, StoredReader):
-            return RepeatedRows(stored=read, places=self.places)
+            return RepeatedRows(read=read, places=self.places)
         return lambda layer, position: read(layer, position)[self.places]
 
     def _ids(self, prompts: Sequence[PromptRecord]) -> list[str]:
@@ -66,13 +66,14 @@ class SampledRows:
 class RepeatedRows:
     """Reads the activations of a prompt, stored once, for every row of it."""
 
-    stored: StoredReader
+    read: ReadSite
     places: NDArray[np.intp]
 
     def __call__(self, layer: int, position: str) -> FloatArray:
         """Return (n_rows, d_model) of the site."""
-        return self.stored.to_send()(layer, position)[self.places]
+        return self.read(layer, position)[self.places]
 
     def to_send(self) -> ReadSite:
-        """Return itself: pickled, it holds no activation."""
-        return self
+        """Return the reader that another process takes: pickled, it holds no activation."""
+        inner = self.read.to_send() if isinstance(self.read, StoredReader) else self.read
+        return RepeatedRows(read=inner, places=self.places)

@@ -1,5 +1,6 @@
 """Rows that are sampled answers: each prompt counts with the share of its samples of a class."""
 
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,11 +14,13 @@ from unsinter.features.records.record import PromptRecord
 from unsinter.probes.metrics import auroc, percentile_interval
 from unsinter.probes.permutation import group_permutation_p
 from unsinter.studies import Settings, Study
+from unsinter.studies.activations.untrained import Once
 from unsinter.studies.data.bootstrap import Bootstrap
 from unsinter.studies.data.dataset import Dataset
 from unsinter.studies.data.sampled_answers import answer_by_majority, sampling_ceiling
+from unsinter.studies.data.sampled_rows import SampledRows
 from unsinter.studies.data.splits import outer_split
-from unsinter.studies.data.targets import Response
+from unsinter.studies.data.targets import Response, SampleLabel
 from unsinter.studies.probing.result_tables import ask
 from unsinter.studies.probing.target import fit_target, make_floors, make_plan, permutation_p_values
 from unsinter.studies.reasons.reason import Reason
@@ -104,6 +107,23 @@ def test_every_labelled_sample_is_a_row_on_the_side_and_in_the_group_of_its_prom
     inner = pd.Series(inputs.rows.inner).groupby(rows.groups[inputs.rows.train]).nunique()
     assert (inner == 1).all()  # no fold holds one sample of a prompt and learns from another
     assert (inputs.read(0, "template_end") == np.repeat(world.X, K, axis=0)).all()
+
+
+class Stored:
+    """A reader of what lies on a disk, as other processes take it."""
+
+    def __call__(self, layer, position):
+        return np.arange(6.0).reshape(3, 2)
+
+    def to_send(self):
+        return self
+
+
+@pytest.mark.parametrize("read", [Stored(), Once(lambda: Stored())])
+def test_another_process_gets_the_reader_of_samples_also_where_it_is_made_late(read):
+    rows = SampledRows(places=np.array([0, 0, 2]), labels=[SampleLabel("refusal", None)] * 3)
+    there = pickle.loads(pickle.dumps(rows.reader(read).to_send()))
+    assert there(0, "template_end").tolist() == [[0, 1], [0, 1], [4, 5]]
 
 
 def test_a_tied_prompt_takes_part_with_both_its_labels():
