@@ -7,6 +7,6 @@ from unsinter.studies.study.causal import Causal
 
 
 def test_a_model_of_which_neither_harm_nor_refusals_could_be_studied_ends_no_run_but_is_named():
-    outcome = SimpleNamespace(targets={"C": None}, reading=SimpleNamespace(name="m"), not_caused=None)
+    outcome = SimpleNamespace(name="m", targets={"C": None}, not_caused=None)
     check_causes(outcome, SimpleNamespace(causal=Causal()), None, None, None)
     assert "m: neither D nor R could be studied" in str(outcome.not_caused)
