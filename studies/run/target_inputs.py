@@ -39,16 +39,27 @@ def input_of(
     model : what the study calls it.
     readers : ``read``, ``read_layer0`` and ``read_random`` of `TargetInput`, over the prompts of the study.
     """
-    if definition_of(entry).counts_samples:
-        return _input_of_samples(entry, study, dataset, reading, readers, model=model)
+    split_digest = dataset.split.digest
+    sampled = SampledRows.of(reading.responses) if definition_of(entry).counts_samples else None
+    places = np.arange(len(dataset.prompts)) if sampled is None else sampled.places
+    answers = reading.responses if sampled is None else sampled.labels
     target = make_target(
         entry,
-        dataset.prompts,
-        reading.responses,
-        groups=dataset.groups,
+        [dataset.prompts[place] for place in places],
+        answers,
+        groups=dataset.groups[places],
         min_groups=study.min_groups,
-        is_present=reading.is_present,
+        is_present=reading.is_present[places],
     )
+    sites = [(layer, position) for position in study.positions for layer in reading.layers]
+    if sampled is not None:  # one answer of several is read at positions of answers
+        sites = [site for site in sites if not reads_answer(site[1])]
+        if (
+            reason := target.refusal_to_fit or _refusal_of_samples(target, dataset, places, sites)
+        ) is not None:
+            return reason
+        dataset = sampled.dataset(dataset)
+        readers = {name: read and sampled.reader(read) for name, read in readers.items()}
     rows = _rows_of(target, study, dataset)
     if isinstance(rows, Reason):
         return rows
@@ -56,67 +67,30 @@ def input_of(
         model=model,
         target=target,
         rows=rows,
-        sites=_sites(study, reading),
-        cells=harm_and_refusal(dataset, reading.responses),
+        sites=sites,
+        cells=harm_and_refusal(dataset, answers),
         answers=recorded_labels(target, dataset, study),
-        split_digest=dataset.split.digest,
-        ceiling=_ceiling(reading, rows.test, seed=study.seed) if target.name == "R" else NAN,
-        content=_content(reading),
+        split_digest=split_digest,
+        ceiling=_ceiling(
+            reading, np.unique(places[rows.test]), seed=study.seed, by_sample=sampled is not None
+        )
+        if target.name in ("R", "R_share")
+        else NAN,
+        content={"identity": reading.identity, "rows": list(reading.extraction.keys)},
+        places=None if sampled is None else places,
         **readers,
     )
     return inputs, dataset
 
 
-def _input_of_samples(
-    entry: str | OwnTarget,
-    study: Study,
-    dataset: Dataset,
-    reading: Reading,
-    readers: Mapping[str, Any],
-    *,
-    model: str,
-) -> tuple[TargetInput, Dataset] | Reason:
-    """Return the same of a target whose rows are sampled answers.
-
-    Positions in an answer are left out: one answer of several is read there.
-    """
-    sampled = SampledRows.of(reading.responses)
-    target = make_target(
-        entry,
-        [dataset.prompts[place] for place in sampled.places],
-        sampled.labels,
-        groups=dataset.groups[sampled.places],
-        min_groups=study.min_groups,
-        is_present=reading.is_present[sampled.places],
-    )
-    if (reason := target.refusal_to_fit) is not None:
-        return reason
+def _refusal_of_samples(
+    target: Target, dataset: Dataset, places: NDArray[np.intp], sites: Sequence[Site]
+) -> Reason | None:
+    """Return why samples of these prompts cannot be rows; None where they can."""
     for part, is_there in (("held-out rows", dataset.is_test), ("training rows", ~dataset.is_test)):
-        if not is_there[sampled.places].any():
+        if not is_there[places].any():
             return Reason("one-class-in-part", target=target.name, part=part, held="no class")
-    sites = [site for site in _sites(study, reading) if not reads_answer(site[1])]
-    if not sites:
-        return Reason("samples-not-at-prompt", target=target.name)
-    repeated = sampled.dataset(dataset)
-    rows = _rows_of(target, study, repeated)
-    if isinstance(rows, Reason):
-        return rows
-    held_out = np.unique(sampled.places[rows.test])
-    ceiling = _ceiling(reading, held_out, seed=study.seed, by_sample=True)
-    inputs = TargetInput(
-        model=model,
-        target=target,
-        rows=rows,
-        sites=sites,
-        cells=harm_and_refusal(repeated, sampled.labels),
-        answers={},
-        split_digest=dataset.split.digest,
-        ceiling=ceiling if target.name == "R_share" else NAN,
-        content=_content(reading),
-        places=sampled.places,
-        **{name: read and sampled.reader(read) for name, read in readers.items()},
-    )
-    return inputs, repeated
+    return None if sites else Reason("samples-not-at-prompt", target=target.name)
 
 
 def _rows_of(target: Target, study: Study, dataset: Dataset) -> Rows | Reason:
@@ -125,14 +99,6 @@ def _rows_of(target: Target, study: Study, dataset: Dataset) -> Rows | Reason:
         return reason
     rows = target_rows(dataset, target, n_folds=study.inner_folds, seed=study.seed)
     return refusal_to_score(target, rows) or rows
-
-
-def _sites(study: Study, reading: Reading) -> list[Site]:
-    return [(layer, position) for position in study.positions for layer in reading.layers]
-
-
-def _content(reading: Reading) -> dict[str, Any]:
-    return {"identity": reading.identity, "rows": list(reading.extraction.keys)}
 
 
 def _ceiling(reading: Reading, rows: NDArray[np.intp], *, seed: int, by_sample: bool = False) -> float:
