@@ -54,9 +54,8 @@ def input_of(
     sites = [(layer, position) for position in study.positions for layer in reading.layers]
     if sampled is not None:  # one answer of several is read at positions of answers
         sites = [site for site in sites if not reads_answer(site[1])]
-        if (
-            reason := target.refusal_to_fit or _refusal_of_samples(target, dataset, places, sites)
-        ) is not None:
+        reason = target.refusal_to_fit or _refusal_of_samples(target, dataset, places, sites)
+        if reason is not None:
             return reason
         dataset = sampled.dataset(dataset)
         readers = {name: read and sampled.reader(read) for name, read in readers.items()}
@@ -71,11 +70,7 @@ def input_of(
         cells=harm_and_refusal(dataset, answers),
         answers=recorded_labels(target, dataset, study),
         split_digest=split_digest,
-        ceiling=_ceiling(
-            reading, np.unique(places[rows.test]), seed=study.seed, by_sample=sampled is not None
-        )
-        if target.name in ("R", "R_share")
-        else NAN,
+        ceiling=_ceiling(target, reading, places[rows.test], seed=study.seed),
         content={"identity": reading.identity, "rows": list(reading.extraction.keys)},
         places=None if sampled is None else places,
         **readers,
@@ -101,12 +96,14 @@ def _rows_of(target: Target, study: Study, dataset: Dataset) -> Rows | Reason:
     return refusal_to_score(target, rows) or rows
 
 
-def _ceiling(reading: Reading, rows: NDArray[np.intp], *, seed: int, by_sample: bool = False) -> float:
-    """Return what sampled labels of these prompts allow a reader of refusals; NaN without samples."""
-    held_out = [reading.responses[row] for row in rows]
+def _ceiling(target: Target, reading: Reading, places: NDArray[np.intp], *, seed: int) -> float:
+    """Return what sampled labels of these rows' prompts allow a reader of refusals; NaN of other targets."""
+    if target.name not in ("R", "R_share"):
+        return NAN
+    held_out = [reading.responses[place] for place in np.unique(places)]
     counts = [(a.n_refused or 0, a.n_samples or 0) if a else (0, 0) for a in held_out]
     refused, samples = np.array(counts, dtype=float).reshape(-1, 2).T
-    return sampling_ceiling(refused, samples, seed=seed, by_sample=by_sample)
+    return sampling_ceiling(refused, samples, seed=seed, by_sample=target.name == "R_share")
 
 
 def harm_and_refusal(dataset: Dataset, answers: Sequence[Response | Answer | None]) -> NDArray[np.str_]:
