@@ -8,7 +8,7 @@ import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from unsinter.features.extract.forward import pad_id
-from unsinter.features.generate.shared_prefix import SharedPrefix
+from unsinter.features.extract.shared_prefix import SharedPrefix
 from unsinter.features.model.model import ChatModel
 from unsinter.features.model.rope_lengths import forget_lengths
 from unsinter.features.rendering.batches import make_batch

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import StoppingCriteria
 
+from unsinter.features.extract.shared_prefix import SharedPrefix, settled_prefix
 from unsinter.features.generate.answer_batches import (
     Mates,
     are_same_answers,
@@ -30,7 +31,6 @@ from unsinter.features.generate.settings import (
     record_id,
     wanted_records,
 )
-from unsinter.features.generate.shared_prefix import SharedPrefix, settled_prefix
 from unsinter.features.generate.turn_end import AnswerEnd, answer_end
 from unsinter.features.model.model import ChatModel
 from unsinter.features.model.rope_lengths import RopeLengths, rope_lengths

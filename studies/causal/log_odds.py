@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from unsinter.features.extract.next_tokens import NextTokens, Spot, StreamChange
+from unsinter.features.extract.changed_passes import Spot, StreamChange
+from unsinter.features.extract.next_tokens import NextTokens
 from unsinter.probes.arrays import FloatArray
 from unsinter.studies.causal.inputs import CausalInput
 from unsinter.studies.causal.openings import OpeningOdds, Openings, Tokens, opening_odds

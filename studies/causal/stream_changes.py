@@ -26,12 +26,12 @@ class ChangePlace:
     layers: tuple[int, ...]
     position: str | None = None
 
-    def mask(self, rows: Sequence[RenderedPrompt], device: torch.device) -> Tensor | None:
-        """Return the tokens that are changed (n_rows, n_tokens, 1); None is all."""
+    def mask(self, rows: Sequence[RenderedPrompt], stream: Tensor, *, first: int) -> Tensor | None:
+        """Return which tokens of a stream from ``first`` on change (n_rows, n_tokens, 1); None is all."""
         if self.position is None:
             return None
         inside = np.stack([tokens_at(row, self.position) for row in rows])
-        return torch.tensor(inside, device=device)[..., None]
+        return torch.tensor(inside[:, first : first + stream.shape[1]], device=stream.device)[..., None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +55,17 @@ class Removal:
         """Layers at which the stream is changed."""
         return self.where.layers
 
-    def change(self, layer: int, stream: Tensor, rows: Sequence[RenderedPrompt]) -> Tensor:
+    def change(self, layer: int, stream: Tensor, rows: Sequence[RenderedPrompt], *, first: int = 0) -> Tensor:
         """Return the stream (n_rows, n_tokens, d_model) without what varies along the direction."""
         length = float(np.linalg.norm(self.direction))
         unit = torch.tensor(self.direction / length, device=stream.device, dtype=torch.float32)
         coordinate = stream.float() @ unit
         if self.means is not None and self.places is not None:
             own = self.means[layer] @ (np.asarray(self.direction, dtype=float) / length)
-            wanted = np.stack([own[self.places.index(row)] for row in rows])
+            places = np.stack([self.places.index(row) for row in rows])
+            wanted = own[places[:, first : first + stream.shape[1]]]
             coordinate = coordinate - torch.tensor(wanted, device=stream.device, dtype=torch.float32)
-        return _moved(stream, -coordinate[..., None] * unit, self.where.mask(rows, stream.device))
+        return _moved(stream, -coordinate[..., None] * unit, self.where.mask(rows, stream, first=first))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +80,10 @@ class Addition:
         """Layers at which the stream is changed."""
         return self.where.layers
 
-    def change(self, layer: int, stream: Tensor, rows: Sequence[RenderedPrompt]) -> Tensor:
+    def change(self, layer: int, stream: Tensor, rows: Sequence[RenderedPrompt], *, first: int = 0) -> Tensor:
         """Return the stream (n_rows, n_tokens, d_model) with the vector added to its tokens."""
         vector = torch.tensor(np.asarray(self.vector), device=stream.device, dtype=torch.float32)
-        return _moved(stream, vector.expand_as(stream), self.where.mask(rows, stream.device))
+        return _moved(stream, vector.expand_as(stream), self.where.mask(rows, stream, first=first))
 
 
 def _moved(stream: Tensor, by: Tensor, mask: Tensor | None) -> Tensor:

@@ -26,7 +26,7 @@ class Halved:
     def __init__(self, *layers):
         self.layers = layers
 
-    def change(self, layer, stream, rows):
+    def change(self, layer, stream, rows, *, first=0):
         changed = stream.clone()
         changed[..., 0] *= 0.5
         changed[..., 1] += 1.0 + layer
@@ -34,7 +34,7 @@ class Halved:
 
 
 class Failing(Halved):
-    def change(self, layer, stream, rows):
+    def change(self, layer, stream, rows, *, first=0):
         raise RuntimeError("a change that fails")
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import DynamicCache
 
+from unsinter.features.extract import shared_prefix
+from unsinter.features.extract.shared_prefix import SharedPrefix, common_prefix, read_prefix
 from unsinter.features.generate import generate as generate_module
-from unsinter.features.generate import shared_prefix
 from unsinter.features.generate.generate import GenerationSettings, generate_responses
-from unsinter.features.generate.shared_prefix import SharedPrefix, common_prefix, read_prefix
 from unsinter.features.model.model import load_model
 from unsinter.features.rendering.rendering import RenderedPrompt, TemplateInput, render
 

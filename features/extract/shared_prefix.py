@@ -63,8 +63,16 @@ def read_prefix(model: ChatModel, rows: Sequence[RenderedPrompt]) -> SharedPrefi
     A model that keeps more of a text than keys and values of every token, such as a state, shares nothing.
     """
     ids = common_prefix(rows)
-    if len(rows) < FEWEST_ROWS or len(ids) < FEWEST_TOKENS:
-        return None
+    return read_tokens(model, ids) if is_worth_sharing(ids, len(rows)) else None
+
+
+def is_worth_sharing(token_ids: Sequence[int], n_rows: int) -> bool:
+    """Whether so many rows that begin with these tokens are read faster when they are read once."""
+    return n_rows >= FEWEST_ROWS and len(token_ids) >= FEWEST_TOKENS
+
+
+def read_tokens(model: ChatModel, ids: tuple[int, ...]) -> SharedPrefix | None:
+    """Return what the model keeps of these tokens; None where that is more than keys and values of each."""
     cache = DynamicCache()
     try:
         with torch.inference_mode():
