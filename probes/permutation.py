@@ -171,17 +171,25 @@ def pure_and_mixed_permutations(
     return drawn
 
 
-def shuffle_over_groups(labels: LabelArray, groups: LabelArray, *, seed: int) -> LabelArray:
+def shuffle_over_groups(
+    labels: LabelArray, groups: LabelArray, *, seed: int, units: LabelArray | None = None
+) -> LabelArray:
     """Return labels (n,) dealt out again in blocks, group after group in a random order.
 
     Rows that shared a group get labels that shared one, so labels stay as clustered as they were (to within
     the edges of blocks), but tell nothing of their new rows, not even how large the row's group is. Labels
     are reordered inside each block: where every group is a twin pair, moving blocks alone changes nothing.
+
+    Parameters
+    ----------
+    units : (n,) rows of one group that stand side by side and whose labels stay side by side, as the samples
+        of a prompt; None: each row by itself.
     """
     rng = np.random.default_rng(seed)
     _, index = np.unique(groups, return_inverse=True)
-    n_groups, n = int(index.max()) + 1, len(labels)
-    dealt = np.argsort(rng.permutation(n_groups)[index] + rng.random(n))
+    _, unit = np.unique(np.arange(len(labels)) if units is None else units, return_inverse=True)
+    n_groups = int(index.max()) + 1
+    dealt = np.argsort(rng.permutation(n_groups)[index] + rng.random(unit.max() + 1)[unit], kind="stable")
     taken = np.argsort(rng.permutation(n_groups)[index], kind="stable")
     shuffled = labels.copy()
     shuffled[taken] = labels[dealt]

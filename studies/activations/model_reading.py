@@ -54,7 +54,7 @@ class Reading:
     responses: Sequence[Response | None]
     identity: dict[str, str]
     facts: Mapping[str, Any]
-    name: str = ""
+    name: str
     server: Mapping[str, Any] = field(default_factory=dict)
 
     def has_floor(self, name: str) -> bool:

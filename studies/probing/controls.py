@@ -130,10 +130,10 @@ def shuffled_codes(
     rows: NDArray[np.intp],
     *,
     seed: int,
-    n: int = N_SHUFFLES,
     weights: FloatArray | None = None,
+    units: LabelArray | None = None,
 ) -> list[NDArray[np.intp]]:
-    """Return n codes (n_examples,), each shuffled over whole groups of the training rows, -1 everywhere else.
+    """Return codes (n_examples,), each shuffled over whole groups of the training rows, -1 everywhere else.
 
     Score a probe of these on the *true* held-out labels, the very rows and truth of the score beside it, so
     that the training labels are all that differs. Shuffled held-out labels would add chance of their own and
@@ -150,16 +150,19 @@ def shuffled_codes(
     codes, groups : (n_examples,) class codes, -1 where missing, and groups.
     rows : training rows.
     weights : (n_examples,) of rows in training; agreement is counted as the fit counts rows. None: once each.
+    units : (n_examples,) what inside a group keeps its labels together, as the samples of a prompt: dealt one
+        by one they would be a smoother label than any prompt has. None: each row.
     """
     codes = class_indices(codes, least=-1)
     rows = np.asarray(rows)[codes[rows] >= 0]
     own, names = codes[rows], known_values(groups, len(codes), name="groups")[rows]
+    together = None if units is None else known_values(units, len(codes), name="units")[rows]
     w = np.ones(len(rows)) if weights is None else row_weights(weights, len(codes), name="weights")[rows]
-    seeds = np.random.SeedSequence(seed).generate_state(n * N_CANDIDATES).reshape(n, N_CANDIDATES).tolist()
+    seeds = np.random.SeedSequence(seed).generate_state(N_SHUFFLES * N_CANDIDATES)
     shuffles = []
     total = 0.0
-    for candidates in seeds:
-        drawn = [shuffle_over_groups(own, names, seed=candidate) for candidate in candidates]
+    for candidates in seeds.reshape(N_SHUFFLES, N_CANDIDATES).tolist():
+        drawn = [shuffle_over_groups(own, names, seed=candidate, units=together) for candidate in candidates]
         agreement = [chance_corrected_agreement(shuffled, own, weights=w) for shuffled in drawn]
         best = int(np.abs(np.array(agreement) + total).argmin())
         total += agreement[best]

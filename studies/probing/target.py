@@ -79,7 +79,9 @@ def make_plan(inputs: TargetInput, study: Study, dataset: Dataset, *, with_contr
         weights=weights,
         family=family_of(study.family),
         penalties=study.penalties,
-        shuffled=shuffled_codes(codes, groups, rows.train, seed=study.seed, weights=weights)
+        shuffled=shuffled_codes(
+            codes, groups, rows.train, seed=study.seed, weights=weights, units=inputs.places
+        )
         if controls.shuffled and with_controls
         else (),
         control=control_task(codes, groups, inputs.one_each, n_classes=n_classes, seed=study.seed)

@@ -61,6 +61,7 @@ def _parts(inputs: TargetInput, study: Study, dataset: Dataset) -> dict[str, Any
         "tuning": study.tuning,
         "draws": study.bootstrap_draws,
         "seed": study.seed,
+        **({} if inputs.places is None else {"prompts": inputs.places}),
         **({"own spaces": own} if (own := spaces_of_their_own(study.tuning.families)) else {}),
     }
 

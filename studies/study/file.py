@@ -111,15 +111,15 @@ class Study(StudySection):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        check_targets(self.targets, answers=0 if self.responses is None else self.responses.samples)
+        answers = self.responses.samples if self.responses else 0
+        check_targets(self.targets, answers=answers, hold_out=self.hold_out)
         check_pairs(self.separation.pairs, self.separation.sure, self.targets)
         check_models(self.models, self.responses)
         if self.causal is not None:
             check_causal(self.models, self.target_names)
-        allows, has_responses = self.allow_response_positions, self.responses is not None
-        check_positions(self.positions, allows_answers=allows, has_responses=has_responses)
-        own_weighting = family_of(self.family).own_weighting
-        if own_weighting and self.weighting != "none":
+        allows = self.allow_response_positions
+        check_positions(self.positions, allows_answers=allows, has_responses=answers > 0)
+        if (own_weighting := family_of(self.family).own_weighting) and self.weighting != "none":
             raise ValueError(f"family {self.family} {own_weighting}; drop weighting")
         return self
 

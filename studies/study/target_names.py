@@ -35,8 +35,9 @@ AskedTarget: TypeAlias = Annotated[
 """A letter, or a table that defines a target."""
 
 
-def check_targets(targets: Sequence[str | OwnTarget], *, answers: int) -> None:
-    """Raise ValueError for a name that two targets share, and for one whose labels the study has not.
+def check_targets(targets: Sequence[str | OwnTarget], *, answers: int, hold_out: Sequence[str] = ()) -> None:
+    """Raise ValueError for a name that two targets share, for one whose labels the study has not, and where
+    values are to be held out and no target is scored on them.
 
     ``answers`` is how many answers a prompt has; 0 where there is no section of them.
     """
@@ -53,6 +54,11 @@ def check_targets(targets: Sequence[str | OwnTarget], *, answers: int) -> None:
                 f"target {known.name} needs several answers of each prompt; set responses.samples, 4 for "
                 "example, with a temperature, or drop it"
             )
+    if hold_out and not any(target == "D" or isinstance(target, OwnTarget) for target in targets):
+        raise ValueError(
+            f"hold_out scores D, and the study's own targets of two classes; targets are "
+            f"{', '.join(map(target_name, targets))}; add D or drop hold_out"
+        )
 
 
 def check_pairs(pairs: Iterable[str], sure: Iterable[str], targets: Sequence[str | OwnTarget]) -> None:

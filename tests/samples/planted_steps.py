@@ -120,6 +120,7 @@ def planted_reading(dataset, seed):
         store=store,
     )
     return Reading(
+        name="planted",
         model="planted",
         rendered=(),
         extraction=extraction,

@@ -173,7 +173,7 @@ def test_every_shuffle_agrees_with_the_truth_as_often_as_chance_has_it_by_the_we
             chance_corrected_agreement(shuffle_over_groups(codes, groups, seed=s), codes, weights=own)
             for s in range(40)
         ]
-        drawn = shuffled_codes(codes, groups, np.arange(600), seed=0, n=20, weights=w)
+        drawn = shuffled_codes(codes, groups, np.arange(600), seed=0, weights=w)
         kept = [chance_corrected_agreement(labels, codes, weights=own) for labels in drawn]
         assert np.abs(kept).mean() < 0.15 * np.abs(plain).mean()
         assert abs(np.mean(kept)) < 0.01 * np.abs(plain).mean()
@@ -194,13 +194,44 @@ def test_a_shuffle_keeps_the_labels_of_a_group_together():
     assert 30 < sum(shuffled[::4] == codes[::4]) < 70
 
 
+def test_a_shuffle_keeps_the_labels_of_a_unit_together_and_in_no_order_of_its_group():
+    """Samples of one prompt: two prompts in each group, five samples each."""
+    groups, units = np.repeat(np.arange(100), 10), np.repeat(np.arange(200), 5)
+    codes = np.repeat(np.arange(200) % 2, 5)
+    plain = [
+        np.ptp(shuffle_over_groups(codes, groups, seed=s).reshape(200, 5), axis=1).mean() for s in range(5)
+    ]
+    shuffled = [shuffle_over_groups(codes, groups, seed=s, units=units).reshape(200, 5) for s in range(5)]
+    assert min(plain) > 0.8
+    assert all((np.ptp(labels, axis=1) == 0).all() for labels in shuffled)
+    firsts = np.array([labels[:, 0] for labels in shuffled])
+    assert all(0.35 < (own == np.arange(200) % 2).mean() < 0.65 for own in firsts)
+
+
+def test_shuffled_codes_of_samples_stray_from_chance_as_labels_of_prompts_do():
+    """Ten samples of a prompt are nearly one label: dealt singly they would hide how far chance strays."""
+    rng = np.random.default_rng(11)
+    groups = np.repeat(np.arange(160), 10)
+    codes = (rng.random(1600) < np.repeat(rng.choice([0.05, 0.95], 160), 10)).astype(int)
+    x = np.repeat(rng.normal(size=160), 10)
+    pairs = np.repeat(np.arange(80), 20)
+
+    def strays(**units):
+        drawn = shuffled_codes(codes, pairs, np.arange(1600), seed=0, **units)
+        return np.std([np.corrcoef(x, labels)[0, 1] for labels in drawn])
+
+    alone = np.std([np.corrcoef(x, np.repeat(rng.permutation(codes[::10]), 10))[0, 1] for _ in range(200)])
+    assert strays(units=groups) == pytest.approx(alone, rel=0.35)
+    assert strays() < 0.8 * strays(units=groups)
+
+
 def test_controls_read_columns_by_place_and_no_group_may_be_missing():
     codes, groups = rows(8)
     index = np.random.default_rng(0).permutation(240)
     table = pd.DataFrame({"y": codes, "g": groups}, index=index)
     train = np.arange(200)
-    expected = shuffled_codes(codes, groups, train, seed=0, n=2)
-    np.testing.assert_array_equal(shuffled_codes(table.y, table.g, train, seed=0, n=2), expected)
+    expected = shuffled_codes(codes, groups, train, seed=0)
+    np.testing.assert_array_equal(shuffled_codes(table.y, table.g, train, seed=0), expected)
     one, other = (control_task(*c, train, n_classes=2, seed=0) for c in ((codes, groups), (table.y, table.g)))
     np.testing.assert_array_equal(one.codes, other.codes)
     with pytest.raises(ValueError, match="groups is missing"):
