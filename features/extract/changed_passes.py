@@ -128,7 +128,7 @@ class ChangedPasses:
         """
         kept: list[object] = []
         depth = max((min(change.layers) for change in self.changes if change is not None), default=0)
-        prefixes = self.prefixes or [None] * (1 + len(self.changes))
+        prefixes: Sequence[SharedPrefix | None] = self.prefixes or [None] * (1 + len(self.changes))
         with torch.inference_mode():
             handles = [
                 block.register_forward_hook(lambda _m, _i, output: kept.append(output))
