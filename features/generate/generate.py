@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import StoppingCriteria
 
+from unsinter.features.extract.forward import rows_change_mates
 from unsinter.features.extract.shared_prefix import SharedPrefix, settled_prefix
 from unsinter.features.generate.answer_batches import (
     Mates,
@@ -145,10 +146,12 @@ def _plan(model: ChatModel, rendered: Sequence[RenderedPrompt], settings: Genera
             model, rendered, generate=shared, plainly=plainly, n_new=settings.max_new_tokens
         )
 
+    if not (rope.matters or rows_change_mates(model)):  # tables of the whole length fit no prefix
+        prefix = settled_prefix(model, rendered, is_same=is_same)
+        if prefix is not None:  # shown in padded batches, so padding moves nothing either
+            return replace(plan, prefix=prefix)
     mates = settle_mates(model, rendered, rope, generate=plainly, n_new=settings.max_new_tokens)
-    if mates != "any length" or rope.matters:  # tables that depend on the whole length fit no prefix
-        return replace(plan, mates=mates)
-    return replace(plan, prefix=settled_prefix(model, rendered, is_same=is_same))
+    return replace(plan, mates=mates)
 
 
 def _generate_batch(plan: _Plan, rows: Sequence[RenderedPrompt]) -> list[dict[str, Any]]:

@@ -90,18 +90,20 @@ def test_only_what_differs_between_prompts_goes_through_the_model(zoo, tmp_path,
     assert n_prefix > 20
 
 
-def test_the_checks_answer_a_prompt_alone_once(zoo, tmp_path, monkeypatch):
+def test_of_a_shared_prefix_the_check_answers_a_few_prompts_alone_once_and_none_together_without_it(
+    zoo, tmp_path, monkeypatch
+):
     model = zoo("llama")
-    alone, original = [], generate_module.generate_ids
+    without, original = [], generate_module.generate_ids
 
     def spy(model, rows, config, **others):
-        if len(rows) == 1 and others.get("prefix") is None:
-            alone.append(rows[0].id)
+        if others.get("prefix") is None:
+            without.append([row.id for row in rows])
         return original(model, rows, config, **others)
 
     monkeypatch.setattr(generate_module, "generate_ids", spy)
     generate_responses(model, rendered(model), tmp_path / "a.jsonl", settings=HOW)
-    assert len(alone) == len(set(alone)) == 3
+    assert len(without) == len({ids for (ids,) in without}) == 3
 
 
 @pytest.mark.filterwarnings("ignore")
