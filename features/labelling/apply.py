@@ -17,7 +17,7 @@ from unsinter.features.labelling.spellings import read_refusal
 from unsinter.features.records.known_names import listing
 from unsinter.features.records.readers import read_prompts
 from unsinter.features.records.record import RecordError, abbreviate
-from unsinter.features.records.rows import read_rows
+from unsinter.features.records.rows import JSON_LINES, read_rows
 from unsinter.features.records.text_rows import Row
 
 
@@ -72,6 +72,7 @@ def label_file(
     path = expand_home(path)
     if out is not None:
         out = expand_home(out)
+        _refuse_name(out)
         _refuse_input(path, out)
     table = read_rows(path)
     if out is not None:
@@ -91,6 +92,15 @@ def label_file(
         merged = [_merged(row, label) for row, label in zip(rows, labels, strict=True)]
         _write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in merged))
     return report
+
+
+def _refuse_name(out: Path) -> None:
+    """Refuse a name under which nothing reads JSON Lines, as of a table."""
+    if out.suffix.lower() not in ("", *JSON_LINES):
+        raise RecordError(
+            f"{out} ends in {out.suffix!r}, and labels are written as JSON Lines, which no reader would look "
+            f"for there; name it {out.with_suffix('.jsonl').name}."
+        )
 
 
 def _refuse_input(path: Path, out: Path) -> None:

@@ -18,7 +18,8 @@ from unsinter.features.records.typed_rows import (
     parquet_mappings,
 )
 
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+SUFFIXES = (*JSON_LINES, ".csv", ".parquet")
 
 
 class Reread:

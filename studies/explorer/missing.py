@@ -26,7 +26,7 @@ _NO_TRANSFER = (
 def _of_the_picture(table: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
     targets = list(dict.fromkeys(axis["target"] for axis in table["axes"]))
     if not targets:
-        yield "Picture: the run holds no held-out scores of a target of two classes."
+        yield "Picture: the run holds no held-out scores of prompts in two classes."
     elif len(targets) == 1:
         yield (
             f"Picture: {targets[0]} is the only target of two classes with held-out scores, so its score "

@@ -48,7 +48,7 @@ def make_explorer(evidence: RunEvidence, kept: KeptPrompts, *, progress: Progres
     progress("tables of the page", len(tables), len(tables))
     if not any(table["axes"] or any(table["sheets"].values()) for table in tables):
         raise ReportError(
-            f"{evidence.folder} holds no held-out scores of a target of two classes, no verdicts and no "
+            f"{evidence.folder} holds no held-out scores of prompts in two classes, no verdicts and no "
             "transfer, so there is nothing to explore; its report says what it holds."
         )
     style, script = _style(), _script()

@@ -112,6 +112,14 @@ def test_the_input_and_existing_files_are_not_overwritten(tmp_path):
     assert len(read(out)) == 3
 
 
+@pytest.mark.parametrize("name", ["out.csv", "OUT.CSV", "out.parquet", "out.tsv", "out.txt"])
+def test_labels_are_not_written_under_a_name_from_which_no_reader_takes_json_lines(tmp_path, name):
+    source, out = write(tmp_path / "in.jsonl", ROWS), tmp_path / name
+    with pytest.raises(RecordError, match=r"labels are written as JSON Lines.*name it (out|OUT)\.jsonl\.$"):
+        label_file(source, out)
+    assert not out.exists()
+
+
 def test_prompts_are_joined_by_id_for_judges_that_read_them(tmp_path):
     seen = []
 

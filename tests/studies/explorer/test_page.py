@@ -249,7 +249,7 @@ def test_an_auroc_of_transfer_without_a_floor_is_not_shown(explored_run):
     [
         ("verdicts", "Verdicts: no separation verdict is part of this run."),
         ("transfer", "Transfer: none is part of this run"),
-        ("predictions", "Picture: the run holds no held-out scores of a target of two classes."),
+        ("predictions", "Picture: the run holds no held-out scores of prompts in two classes."),
         ("prompts", "Labels: an earlier version wrote this run"),
     ],
 )
