@@ -65,7 +65,10 @@ def test_messages_say_what_the_fields_say(system, turns, prompt):
         (messages(("user", None)), r"no text in the turn of user"),
         (messages(("user", 5)), r"something other than text in the turn of user"),
         ([{"from": "human", "value": "q"}], r"has at place 1 no \{\"role\""),
-        (messages(("system", " "), ("user", "q")), r"no text in the turn of system at place 1; leave the turn"),
+        (
+            messages(("system", " "), ("user", "q")),
+            r"no text in the turn of system at place 1; leave the turn",
+        ),
         (
             [
                 *messages(("user", "q")),

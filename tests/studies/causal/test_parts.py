@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import torch
 
-from unsinter.studies.causal import log_odds
 from unsinter.studies.causal.analysis import _directions
 from unsinter.studies.causal.directions import (
     CausalContrast,
@@ -64,29 +63,6 @@ def test_every_token_of_the_template_has_a_place_of_its_own_and_the_instruction_
     shorter = SimpleNamespace(**{**vars(ROW), "token_ids": ROW.token_ids[:2] + ROW.token_ids[3:]})
     shorter.instruction, shorter.prompt_end = (2, 4), 6
     assert places.index(shorter).tolist() == [*index[:2], *index[3:]]
-
-
-def test_tokens_that_single_prompts_bring_share_the_instructions_place():
-    """Their turns, system text and prefill; a mean of one token of one prompt would be no mean."""
-    turns = dict(token_ids=(1, 2, 50, 51, 52, 2, 3, 4, 5, 6, 7), instruction=(6, 9), prompt_end=11)
-    prefill = dict(token_ids=(1, 2, 3, 4, 5, 6, 7, 60, 61), instruction=(2, 5), prompt_end=9)
-    plain = SimpleNamespace(**{**vars(ROW), "token_ids": ROW.token_ids[:7]})
-    places = Places.of([plain, plain, plain, SimpleNamespace(**turns), SimpleNamespace(**prefill)], n_behind=0)
-    index, shared = places.index(plain).tolist(), places.index(plain)[2]
-    assert sorted({*index}) == list(range(places.n))
-    assert places.index(SimpleNamespace(**turns)).tolist() == [*index[:2], *[shared] * 4, *index[2:]]
-    assert places.index(SimpleNamespace(**prefill)).tolist()[:5] == index[:5]
-    assert set(places.index(SimpleNamespace(**prefill)).tolist()[5:]) == {shared}
-
-
-def test_a_place_without_a_training_token_takes_the_mean_of_all_and_not_zero(monkeypatch):
-    sums, counts = {2: np.array([[6.0, 9.0], [0.0, 0.0], [2.0, 3.0]])}, np.array([3, 0, 1])
-    monkeypatch.setattr(log_odds.NextTokens, "mean_stream", lambda *_, **__: (sums, counts))
-    monkeypatch.setattr(log_odds, "training_sample", lambda _inputs: np.array([], dtype=int))
-    inputs = SimpleNamespace(model=None, rows=lambda places: [])
-    reader = log_odds.OddsReader(inputs=inputs, openings=None)
-    means = reader._means((2,), (), SimpleNamespace(index=None, n=3))
-    assert means[2].tolist() == [[2.0, 3.0], [2.0, 3.0], [2.0, 3.0]]
 
 
 def test_openings_go_on_until_they_tell_refusals_and_wordings_apart():
