@@ -17,6 +17,7 @@ MOST_TURNS = 1_000
 
 _SYSTEM = ("system", "developer")
 _SIDES = ("user", "assistant")
+_CALLS = ("tool_calls", "function_call")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +96,27 @@ def split_messages(messages: Any) -> dict[str, Any]:
 
 
 def _turn(number: int, message: Any) -> tuple[str, str]:
-    if not isinstance(message, Mapping):
+    if not isinstance(message, Mapping) or message.get("role") is None:
         raise ValueError(f'has at place {number} no {{"role": ..., "content": ...}}')
-    role = message.get("role")
-    if role not in (*_SYSTEM, *_SIDES):
+    role = message["role"]
+    if role not in (*_SYSTEM, *_SIDES) or any(message.get(name) for name in _CALLS):
+        calls = "" if role not in _SIDES else " that calls a tool"
         raise ValueError(
-            f"has a turn of {str(role)[:40]!r} at place {number}; turns are of system, user and assistant, "
-            "and tools are left out: remove the record"
+            f"has a turn of {str(role)[:40]!r}{calls} at place {number}; turns are of system, user and "
+            "assistant, and tools are left out: remove the record"
         )
-    text = _content(message.get("content"))
+    content = message.get("content")
+    text = _content(content)
+    if text is None and content is not None and not (isinstance(content, list) and not content):
+        raise ValueError(f"has something other than text in the turn of {role} at place {number}")
     if text is None or (role == "user" and not text.strip()):
         raise ValueError(f"has no text in the turn of {role} at place {number}")
+    if role in _SYSTEM and not text.strip():
+        # Some templates write a text of their own where there is no such turn, so it is none that can go.
+        raise ValueError(
+            f"has no text in the turn of {role} at place {number}; leave the turn out, or where no prompt is "
+            'to have a system text say system: "" of the model'
+        )
     return role, text
 
 

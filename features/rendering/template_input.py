@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from jinja2 import meta
-
 from unsinter.cache.errors import UnsinterError
 from unsinter.features.records.conversation import Conversation
+from unsinter.features.rendering.template_names import names_from_outside
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -98,10 +97,10 @@ def template_variables(tokenizer: "PreTrainedTokenizerBase") -> frozenset[str]:
 
     text = tokenizer.get_chat_template()
     try:
-        names = meta.find_undeclared_variables(_compile_jinja_template(text).environment.parse(text))
+        names = names_from_outside(_compile_jinja_template(text).environment.parse(text))
     except Exception as error:  # a template is somebody else's program
         raise RenderError(f"the chat template cannot be read: {' '.join(str(error).split())}") from error
-    return frozenset(names) - _NOT_CHOSEN - frozenset(tokenizer.special_tokens_map)
+    return names - _NOT_CHOSEN - frozenset(tokenizer.special_tokens_map)
 
 
 def check_options(tokenizer: "PreTrainedTokenizerBase", options: Mapping[str, Any], *, name: str) -> None:

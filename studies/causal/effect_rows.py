@@ -13,6 +13,9 @@ from unsinter.studies.causal.rule import CausalFinding, decide
 from unsinter.studies.data.estimate import Estimate, from_draws_together
 from unsinter.studies.data.sites import Site
 
+OTHERS = "all others"
+"""What a direction of one of several classes is tested on where it is added."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tried:
@@ -58,6 +61,14 @@ def _tested(inputs: CausalInput, contrast: CausalContrast) -> BoolArray:
     return np.asarray(labels == contrast.name)
 
 
+def _tested_on(inputs: CausalInput, contrast: CausalContrast) -> str:
+    """Return the class of the prompts that a direction is tested on, in the table's words."""
+    if inputs.settings.operation != "add":
+        return contrast.name
+    others = [name for name in inputs.targets[contrast.factor].classes if name != contrast.name]
+    return others[0] if len(others) == 1 else OTHERS
+
+
 def effect_rows(
     inputs: CausalInput, changes: Sequence[SiteChanges], outcome: str, margin: float
 ) -> list[dict[str, object]]:
@@ -71,7 +82,15 @@ def effect_rows(
             tested = _tested(inputs, entry.contrast) & np.isfinite(at.outcomes[outcome][0])
             if tested.any():
                 means.append(draws.mean(at.change(place, outcome), tested))
-                rows.append(_Effect(at=at, place=place, contrast=entry.contrast, tested=tested))
+                rows.append(
+                    _Effect(
+                        at=at,
+                        place=place,
+                        contrast=entry.contrast,
+                        tested=tested,
+                        tested_on=_tested_on(inputs, entry.contrast),
+                    )
+                )
     estimates = from_draws_together(means)
     made: list[dict[str, object]] = []
     for row, estimate in zip(rows, estimates, strict=True):
@@ -87,6 +106,7 @@ class _Effect:
     place: int
     contrast: CausalContrast
     tested: BoolArray
+    tested_on: str
 
     def mean(self, place: int, outcome: str) -> float:
         return float(self.at.change(place, outcome)[self.tested].mean())
@@ -124,7 +144,7 @@ class _Effect:
             "factor": self.contrast.factor,
             "class": self.contrast.name,
             "outcome": outcome,
-            "tested_on": self.contrast.name,
+            "tested_on": self.tested_on,
             "layer": self.at.site[0],
             "position": self.at.site[1],
             "held_fixed": self.contrast.fixed_factor,

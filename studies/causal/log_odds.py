@@ -102,8 +102,15 @@ class OddsReader:
                 layers=layers,
                 behind=chain,
             )
+            # A place that no training prompt has, as the inside of instructions of one token, takes the mean
+            # of all: zero would be no reference at all.
             self.means[layers, chain] = {
-                layer: total / np.maximum(counts, 1)[:, None] for layer, total in sums.items()
+                layer: np.where(
+                    counts[:, None] > 0,
+                    total / np.maximum(counts, 1)[:, None],
+                    total.sum(axis=0) / max(counts.sum(), 1),
+                )
+                for layer, total in sums.items()
             }
         return self.means[layers, chain]
 

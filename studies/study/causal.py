@@ -1,5 +1,6 @@
 """What a study file asks of the causal check."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -40,3 +41,17 @@ class Causal(StudySection):
 
     margin: float = Field(default=0.1, gt=0.0, lt=1.0)
     """Share of the difference between refused and answered prompts that counts as no change."""
+
+    def check_site(self, layers: Sequence[int] | Literal["all"], positions: Sequence[str]) -> None:
+        """Raise ValueError where the check would end a run at a site that the study does not read."""
+        layer, position = self.layer, self.position
+        if (layer is None) != (position is None):
+            raise ValueError("causal: layer and position name one site together; give both, or neither")
+        if layer is None or position is None:
+            return
+        if (layers != "all" and layer not in layers) or position not in positions:
+            read = layers if layers == "all" else ", ".join(map(str, layers))
+            raise ValueError(
+                f"causal: layer {layer} at {position!r} is not read; the study has layers {read} at "
+                f"{', '.join(positions)}"
+            )

@@ -111,13 +111,13 @@ class Study(StudySection):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        answers = self.responses.samples if self.responses else 0
+        answers, allows = self.responses.samples if self.responses else 0, self.allow_response_positions
         check_targets(self.targets, answers=answers, hold_out=self.hold_out)
         check_pairs(self.separation.pairs, self.separation.sure, self.targets)
         check_models(self.models, self.responses)
         if self.causal is not None:
+            self.causal.check_site(self.layers, self.positions)
             check_causal(self.models, self.target_names)
-        allows = self.allow_response_positions
         check_positions(self.positions, allows_answers=allows, has_responses=answers > 0)
         if (own_weighting := family_of(self.family).own_weighting) and self.weighting != "none":
             raise ValueError(f"family {self.family} {own_weighting}; drop weighting")

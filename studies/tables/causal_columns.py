@@ -19,7 +19,11 @@ CAUSAL: Columns = {
         "wording and not in another's",
         needed=True,
     ),
-    "tested_on": text("held-out prompts whose mean change this is: of this class or category", needed=True),
+    "tested_on": text(
+        "held-out prompts whose mean change this is: of this class or category, or `all others` than "
+        "the row's",
+        needed=True,
+    ),
     "null": text(
         "random, permuted, other (the other factor's direction) or apart (the part at right angles to it)"
     ),

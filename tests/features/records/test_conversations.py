@@ -60,9 +60,23 @@ def test_messages_say_what_the_fields_say(system, turns, prompt):
         (messages(("user", " ")), r"no text in the turn of user at place 1"),
         (
             messages(("user", [{"type": "image_url", "image_url": "x"}])),
-            r"no text in the turn of user at place",
+            r"something other than text in the turn of user at place 1",
         ),
         (messages(("user", None)), r"no text in the turn of user"),
+        (messages(("user", 5)), r"something other than text in the turn of user"),
+        ([{"from": "human", "value": "q"}], r"has at place 1 no \{\"role\""),
+        (
+            messages(("system", " "), ("user", "q")),
+            r"no text in the turn of system at place 1; leave the turn",
+        ),
+        (
+            [
+                *messages(("user", "q")),
+                {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f"}}]},
+                *messages(("user", "r")),
+            ],
+            r"turn of 'assistant' that calls a tool at place 2; .*tools are left",
+        ),
     ],
 )
 def test_what_is_no_conversation_is_refused_by_row_and_field(tmp_path, spoken, words_of_error):

@@ -106,6 +106,28 @@ def test_a_template_that_refuses_a_system_text_is_named(with_template, tiny):
         render([("a", "Hi")], with_template(RAISES + tiny.template), system=SYSTEM)
 
 
+@pytest.mark.parametrize(
+    ("template", "names"),
+    [
+        # As many templates begin: whatever a caller gives for the text is overwritten.
+        ("{% if messages[0].role == 'x' %}{% set text = 1 %}{% else %}{% set text = 2 %}{% endif %}", set()),
+        (
+            "{% if a %}{% set text = 1 %}{% elif b %}{% set text = 2 %}{% else %}{% set text = 3 %}{%endif%}",
+            {"a", "b"},
+        ),
+        ("{% if not text is defined %}{% set text = 1 %}{% endif %}", {"text"}),
+        ("{% if a %}{% set text = 1 %}{% endif %}", {"a", "text"}),
+        ("{% set text = text | default(b) %}", {"text", "b"}),
+        ("{% for m in messages %}{% set text = m %}{% endfor %}", {"text"}),
+        ("{% set text %}{{ b }}{% endset %}", {"b"}),
+        ("{% macro text(c, d=e) %}{{ c }}{{ d }}{% endmacro %}", {"e"}),
+    ],
+)
+def test_only_names_that_a_template_reads_before_it_sets_them_are_options(with_template, template, names):
+    model = with_template(template + "{{ text }}")
+    assert template_variables(model.tokenizer) == names
+
+
 @pytest.mark.parametrize("beside", [{"system": ""}, {"examples": EXAMPLES}, {"options": {"x": 1}}])
 def test_bare_text_has_no_surroundings(zoo, beside):
     with pytest.raises(RenderError, match="needs a chat template; it cannot be used with template='raw'"):

@@ -90,6 +90,15 @@ def test_a_list_of_one_entry_may_stand_without_brackets(tmp_path):
             "columns.harmful: .*both lists",
         ),
         ({"prompts": {"near_copies": {"treshold": 0.9}}}, "unknown key .*did you mean 'threshold'"),
+        ({"causal": {"layer": 3}}, "causal: layer and position name one site together; give both"),
+        (
+            {"layers": [2, 3], "causal": {"layer": 4, "position": "template_end"}},
+            "layer 4 at 'template_end' is not read; the study has layers 2, 3 at",
+        ),
+        (
+            {"causal": {"layer": 4, "position": "template_1"}},
+            "layer 4 at 'template_1' is not read; .* all at",
+        ),
         ({"targets": ["C"], "causal": {}}, "causal takes out .* targets are C; add D or R"),
         (
             {

@@ -1,0 +1,56 @@
+"""Places of tokens where prompts bring turns of their own, and which prompts a direction is tested on."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from unsinter.studies.causal import log_odds
+from unsinter.studies.causal.directions import CausalContrast
+from unsinter.studies.causal.effect_rows import _tested_on
+from unsinter.studies.causal.places import Places
+
+ROW = SimpleNamespace(
+    id="one", token_ids=(1, 2, 3, 4, 5, 6, 7, 8), instruction=(2, 5), prompt_end=7, merged=False, key="k"
+)
+
+
+def test_tokens_that_single_prompts_bring_share_the_instructions_place():
+    """Their turns, system text and prefill; a mean of one token of one prompt would be no mean."""
+    turns = dict(token_ids=(1, 2, 50, 51, 52, 2, 3, 4, 5, 6, 7), instruction=(6, 9), prompt_end=11)
+    prefill = dict(token_ids=(1, 2, 3, 4, 5, 6, 7, 60, 61), instruction=(2, 5), prompt_end=9)
+    plain = SimpleNamespace(**{**vars(ROW), "token_ids": ROW.token_ids[:7]})
+    places = Places.of(
+        [plain, plain, plain, SimpleNamespace(**turns), SimpleNamespace(**prefill)], n_behind=0
+    )
+    index, shared = places.index(plain).tolist(), places.index(plain)[2]
+    assert sorted({*index}) == list(range(places.n))
+    assert places.index(SimpleNamespace(**turns)).tolist() == [*index[:2], *[shared] * 4, *index[2:]]
+    assert places.index(SimpleNamespace(**prefill)).tolist()[:5] == index[:5]
+    assert set(places.index(SimpleNamespace(**prefill)).tolist()[5:]) == {shared}
+
+
+def test_a_place_without_a_training_token_takes_the_mean_of_all_and_not_zero(monkeypatch):
+    sums, counts = {2: np.array([[6.0, 9.0], [0.0, 0.0], [2.0, 3.0]])}, np.array([3, 0, 1])
+    monkeypatch.setattr(log_odds.NextTokens, "mean_stream", lambda *_, **__: (sums, counts))
+    monkeypatch.setattr(log_odds, "training_sample", lambda _inputs: np.array([], dtype=int))
+    inputs = SimpleNamespace(model=None, rows=lambda places: [])
+    reader = log_odds.OddsReader(inputs=inputs, openings=None)
+    means = reader._means((2,), (), SimpleNamespace(index=None, n=3))
+    assert means[2].tolist() == [[2.0, 3.0], [2.0, 3.0], [2.0, 3.0]]
+
+
+@pytest.mark.parametrize(
+    ("operation", "classes", "words"),
+    [
+        ("remove", ("harmful", "harmless"), "harmful"),
+        ("add", ("harmful", "harmless"), "harmless"),
+        ("add", ("harmful", "b", "c"), "all others"),
+    ],
+)
+def test_a_row_says_which_prompts_it_is_tested_on_also_where_a_direction_is_added(operation, classes, words):
+    contrast = CausalContrast(factor="D", name="harmful", rows=np.array([0]), inside=np.array([True]))
+    inputs = SimpleNamespace(
+        settings=SimpleNamespace(operation=operation), targets={"D": SimpleNamespace(classes=classes)}
+    )
+    assert _tested_on(inputs, contrast) == words
