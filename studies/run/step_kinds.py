@@ -21,7 +21,7 @@ ACROSS_CATEGORIES = StepKind(name="across categories", version=2)
 TOKEN_SCORES = StepKind(name="token scores", version=1)
 """A few prompts, chosen by their held-out scores, read token by token at every layer."""
 
-CAUSAL = StepKind(name="causal", version=1)
+CAUSAL = StepKind(name="causal", version=2)
 """Directions changed in the stream: effects, their nulls, the matrix over categories."""
 
 KINDS = (TARGET, TRANSFER, HELD_OUT, CROSS_MODEL, SEPARATION, ACROSS_CATEGORIES, TOKEN_SCORES, CAUSAL)
