@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from unsinter.probes.arrays import FloatArray
-from unsinter.studies.causal.contrasts import OTHER, closest, factor_contrasts, site_of
+from unsinter.studies.causal.contrasts import BESIDE, closest, factor_contrasts, site_of
 from unsinter.studies.causal.directions import CausalContrast, apart_from, random_directions, scaled
 from unsinter.studies.causal.effect_rows import SiteChanges, Tried, effect_rows
 from unsinter.studies.causal.inputs import (
@@ -80,7 +80,7 @@ def _directions(
     longest = max(own, key=lambda direction: float(np.linalg.norm(direction)))
     tried: list[Tried] = []
     for factor in factors:
-        beside = [c.direction(X[c.rows]) for c in contrasts.get(OTHER[factor], ())]
+        beside = [c.direction(X[c.rows]) for other in BESIDE[factor] for c in contrasts.get(other, ())]
         for contrast in contrasts[factor]:
             direction = contrast.direction(X[contrast.rows])
             tried.append(Tried(direction=direction, contrast=contrast))

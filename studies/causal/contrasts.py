@@ -11,14 +11,18 @@ from unsinter.studies.causal.inputs import CausalInput
 from unsinter.studies.data.sites import Site
 from unsinter.studies.study.cells import POSITIVE
 
-OTHER = {"D": "R", "R": "D", "C": "W", "W": "C"}
-"""The factor whose direction must not explain a factor's effect."""
+BESIDE = {"D": ("R",), "R": ("D",), "C": ("R", "W"), "W": ("C",)}
+"""The factors whose directions must not explain a factor's effect: of two classes one, which is held fixed.
+
+Categories differ in how often they are refused, so that their directions hold part of R's; all prompts that
+have a wording are refused.
+"""
 
 
 def factor_contrasts(inputs: CausalInput) -> dict[str, list[CausalContrast]]:
     """Return the contrasts of each factor that the run studies: of D and R one, of C and W one per class."""
     made: dict[str, list[CausalContrast]] = {}
-    for factor in OTHER:
+    for factor in BESIDE:
         if factor in POSITIVE:
             contrast = _two_classes(inputs, factor)
             made[factor] = [] if contrast is None else [contrast]
@@ -52,14 +56,15 @@ def _two_classes(inputs: CausalInput, factor: str) -> CausalContrast | None:
     contrast = CausalContrast(factor=factor, name=name, rows=rows, inside=labels[rows] == name)
     if len(set(contrast.inside.tolist())) < 2:
         return None
-    other = inputs.targets.get(OTHER[factor])
+    [fixed_factor] = BESIDE[factor]
+    other = inputs.targets.get(fixed_factor)
     if other is None:
         return contrast
-    known = np.isin(other.labels[rows], POSITIVE[OTHER[factor]])
+    known = np.isin(other.labels[rows], POSITIVE[fixed_factor])
     both = rows[known]
     within = CausalContrast(factor=factor, name=name, rows=both, inside=labels[both] == name)
     fixed = hold_fixed(
-        within, other.labels[both] == POSITIVE[OTHER[factor]][0], OTHER[factor], inputs.groups[both]
+        within, other.labels[both] == POSITIVE[fixed_factor][0], fixed_factor, inputs.groups[both]
     )
     return fixed if fixed.fixed is not None else contrast
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from unsinter.studies.activations.model_reading import Reading, read_model
-from unsinter.studies.causal.contrasts import OTHER
+from unsinter.studies.causal.contrasts import BESIDE
 from unsinter.studies.causal.inputs import CausalError
 from unsinter.studies.data.dataset import Dataset, make_dataset
 from unsinter.studies.data.load import study_prompts
@@ -70,7 +70,7 @@ def _table(
         study, source, dataset, settings, check=lambda own: _check_same(source, own, known["identity"])
     )
     _check_labels(reading, dataset, reader)
-    facts = {row["target"]: row for row in known["selected"] if row["target"] in OTHER}
+    facts = {row["target"]: row for row in known["selected"] if row["target"] in BESIDE}
     targets = {
         name: make_target(
             name,

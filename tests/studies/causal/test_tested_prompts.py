@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from unsinter.studies.causal import log_odds
+from unsinter.studies.causal.analysis import _directions
 from unsinter.studies.causal.directions import CausalContrast
 from unsinter.studies.causal.effect_rows import _tested_on
 from unsinter.studies.causal.places import Places
@@ -54,3 +55,26 @@ def test_a_row_says_which_prompts_it_is_tested_on_also_where_a_direction_is_adde
         settings=SimpleNamespace(operation=operation), targets={"D": SimpleNamespace(classes=classes)}
     )
     assert _tested_on(inputs, contrast) == words
+
+
+def test_a_categorys_direction_stands_beside_that_of_refusing_which_categories_share_in():
+    """Categories differ in how often they are refused: a change may be that of the part along refusing."""
+    rng = np.random.default_rng(4)
+    category, refused = rng.random(80) < 0.3, rng.random(80) < 0.5
+    X = rng.normal(size=(80, 6)) + 3 * np.outer(refused, np.eye(6)[0]) + np.outer(category, np.eye(6)[1])
+    contrasts = {
+        factor: [CausalContrast(factor=factor, name=factor, rows=np.arange(80), inside=inside)]
+        for factor, inside in (("C", category), ("R", refused))
+    }
+    inputs = SimpleNamespace(
+        read=lambda layer, position: X,
+        settings=SimpleNamespace(permuted=1, random=1),
+        bootstrap=SimpleNamespace(seed=0),
+        groups=np.arange(80).astype(str),
+        train=np.ones(80, dtype=bool),
+    )
+    own = {entry.null: entry.direction for entry in _directions(inputs, contrasts, ["C"], (1, "end"))}
+    refusing = X[refused].mean(axis=0) - X[~refused].mean(axis=0)
+    cosine = own["other"] @ refusing / np.linalg.norm(own["other"]) / np.linalg.norm(refusing)
+    assert cosine == pytest.approx(1.0)
+    assert own["apart"] @ refusing == pytest.approx(0.0, abs=1e-9)
