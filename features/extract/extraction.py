@@ -209,10 +209,11 @@ def _check_layers(model: ChatModel, layers: Sequence[int] | str) -> tuple[int, .
     if layers == "all":
         return tuple(range(model.n_layers + 1))
     wanted = tuple(sorted({int(layer) for layer in layers}))
-    if not wanted or wanted[0] < 0 or wanted[-1] > model.n_layers:
+    absent = [layer for layer in wanted if not 0 <= layer <= model.n_layers]
+    if not wanted or absent:
+        fault = f"no layer {absent[0]}" if absent else "none is named"
         raise ExtractionError(
-            f"layers {list(layers)}: {model.name} has layers 0 (embedding) to {model.n_layers}; name at "
-            "least one."
+            f"layers {list(layers)}: {fault}; {model.name} has layers 0 (embedding) to {model.n_layers}."
         )
     return wanted
 

@@ -4,11 +4,10 @@ import re
 
 from unsinter.cache.errors import UnsinterError
 from unsinter.features.model.model import ChatModel
-from unsinter.features.rendering.position_names import OF_ANSWERS, window_of
+from unsinter.features.rendering.position_names import OF_ANSWERS, OF_PROMPTS, window_of
 from unsinter.features.rendering.rendering import RenderedPrompt, TemplateChoice, render
 
 _NUMBERED = re.compile(r"(template|response)_([1-9][0-9]{0,8})")
-_PLAIN = ("instruction_end", "template_end", "instruction_mean")
 
 
 class PositionError(UnsinterError, ValueError):
@@ -61,7 +60,7 @@ def has_position(name: str, row: RenderedPrompt) -> bool:
     ------
     PositionError : no position has that name.
     """
-    if name not in (*_PLAIN, *OF_ANSWERS) and not window_of(name):
+    if name not in (*OF_PROMPTS, *OF_ANSWERS) and not window_of(name):
         _parse(name)
     try:
         resolve_position(name, row)
@@ -96,7 +95,7 @@ def _parse(name: str) -> tuple[str, int]:
     match = _NUMBERED.fullmatch(name)
     if match is None:
         raise PositionError(
-            f"position {name!r} is unknown; use {', '.join((*_PLAIN, *OF_ANSWERS))}, template_<k>, "
+            f"position {name!r} is unknown; use {', '.join((*OF_PROMPTS, *OF_ANSWERS))}, template_<k>, "
             "response_<k> or response_max_<k> with k from 1."
         )
     return match[1], int(match[2])

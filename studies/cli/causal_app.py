@@ -37,4 +37,5 @@ def cause(
     show_tables(outcome.tables)
     for figure in outcome.figures:
         show_line(f"figure: {figure}")
+    show_line(f"Report: {outcome.report}")
     end_without(outcome.not_drawn)

@@ -106,6 +106,8 @@ class Target:
         counts = sorted(self.left_out.items())
         if not self.classes:
             return Reason("no-large-class", target=self.name, counts=counts)
+        if not counts:
+            return Reason("one-class", target=self.name, kept=self.classes[0])
         return Reason("one-large-class", target=self.name, kept=self.classes[0], counts=counts)
 
 

@@ -11,6 +11,7 @@ TARGETS = {
         "{target} needs two classes with enough independent groups; {kept} has; too few: {counts!c}",
         short="{target} needs two classes with enough independent groups; {kept} has",
     ),
+    "one-class": words("{target} needs two classes; every labelled row is {kept}"),
     "one-class-in-part": words(
         "{target} needs two classes on each side of every split; the {part} hold {held}"
     ),

@@ -118,7 +118,7 @@ class Study(StudySection):
         if self.causal is not None:
             self.causal.check_site(self.layers, self.positions)
             check_causal(self.models, self.target_names)
-        check_positions(self.positions, allows_answers=allows, has_responses=answers > 0)
+        check_positions(self.positions, self.models, allows_answers=allows, has_responses=answers > 0)
         if (own_weighting := family_of(self.family).own_weighting) and self.weighting != "none":
             raise ValueError(f"family {self.family} {own_weighting}; drop weighting")
         return self

@@ -1,8 +1,15 @@
 """What the parts of a study need of each other: models, answers, positions."""
 
+import difflib
 from collections.abc import Sequence
 
-from unsinter.features.rendering.position_names import OF_ANSWERS, is_known_of_answers, reads_answer
+from unsinter.features.rendering.position_names import (
+    OF_ANSWERS,
+    OF_PROMPTS,
+    is_known_of_answers,
+    is_known_of_prompts,
+    reads_answer,
+)
 from unsinter.studies.study.sections import ModelSource, ResponseSource
 
 
@@ -28,9 +35,19 @@ def check_models(models: Sequence[ModelSource], responses: ResponseSource | None
         )
 
 
-def check_positions(positions: Sequence[str], *, allows_answers: bool, has_responses: bool) -> None:
-    """Raise ValueError where tokens of the answer are read that the study does not allow or have."""
+def check_positions(
+    positions: Sequence[str], models: Sequence[ModelSource], *, allows_answers: bool, has_responses: bool
+) -> None:
+    """Raise ValueError for a name of no position, and for tokens of answers that a study does not allow or
+    have. Activations that were saved elsewhere may be of positions of other names."""
     of_answers = [position for position in positions if reads_answer(position)]
+    named = set(positions) - set(of_answers) if any(model.activations is None for model in models) else set()
+    if unknown := sorted(name for name in named if not is_known_of_prompts(name)):
+        near = difflib.get_close_matches(unknown[0], OF_PROMPTS, n=1)
+        raise ValueError(
+            f"position {unknown[0]!r} is unknown; of prompts there are {', '.join(OF_PROMPTS)} and "
+            "template_<k> with k from 1" + (f"; did you mean {near[0]!r}?" if near else "")
+        )
     if not of_answers:
         return
     if unknown := [position for position in of_answers if not is_known_of_answers(position)]:

@@ -49,6 +49,7 @@ class CauseOutcome:
     tables: Sequence[Table]
     figures: Sequence[Path]
     not_drawn: Mapping[str, str]
+    report: Path
 
 
 def cause_verb(request: CauseRequest, *, progress: Progress) -> CauseOutcome:
@@ -90,6 +91,7 @@ def cause_verb(request: CauseRequest, *, progress: Progress) -> CauseOutcome:
         tables=[*effect_screens(made), *matrix_screens(made)],
         figures=drawn[0].paths,
         not_drawn=drawn[0].faults,
+        report=run / "report.html",
     )
 
 

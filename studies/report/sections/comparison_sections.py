@@ -82,6 +82,12 @@ class _Matrix:
     @property
     def trained(self) -> str:
         """What its rows are trained on, in a sentence."""
+        if self.kind == "source":
+            what = "harm" if self.target == "D" else self.target
+            return (
+                f"a logistic probe of {what} trained on the row's prompts; a source that lacks one class "
+                "takes it from all sources"
+            )
         if self.target == "D":
             return "a logistic probe of harm trained on the row's prompts against harmless ones"
         return f"a logistic probe of {self.target} trained on the row's prompts"

@@ -58,6 +58,13 @@ def test_a_class_counts_groups_and_not_rows():
     assert "privacy has; too few: fraud 1" in made.refusal_to_fit
 
 
+def test_where_every_row_is_of_one_class_the_reason_says_so_and_counts_nothing():
+    prompts = [PromptRecord(id=str(n), prompt=f"text {n}", harmful=True) for n in range(40)]
+    groups = np.arange(40).astype(str)
+    made = make_target("D", prompts, [None] * 40, groups=groups, min_groups=10)
+    assert "D needs two classes; every labelled row is harmful" in made.refusal_to_fit
+
+
 def test_rows_that_are_not_present_are_masked():
     present = np.ones(len(PROMPTS), dtype=bool)
     present[0] = False

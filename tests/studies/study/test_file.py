@@ -90,6 +90,12 @@ def test_a_list_of_one_entry_may_stand_without_brackets(tmp_path):
             "columns.harmful: .*both lists",
         ),
         ({"prompts": {"near_copies": {"treshold": 0.9}}}, "unknown key .*did you mean 'threshold'"),
+        (
+            {"positions": ["template_end", "templat_end"]},
+            "position 'templat_end' is unknown; of prompts there are .* did you mean 'template_end'",
+        ),
+        ({"positions": ["template_0"]}, "position 'template_0' is unknown"),
+        ({"targets": ["C"], "hold_out": ["source"]}, "hold_out scores D, .* targets are C; add D or drop"),
         ({"causal": {"layer": 3}}, "causal: layer and position name one site together; give both"),
         (
             {"layers": [2, 3], "causal": {"layer": 4, "position": "template_end"}},
