@@ -60,7 +60,8 @@ class PromptSize:
     n_characters : of all prompts together.
     n_text_tokens : the same in tokens; None where no tokenizer is at hand.
     n_template_tokens : what the chat template adds to each.
-    n_shared_tokens : of these, what stands before every prompt alike: read once for the answers.
+    n_shared_tokens : of these, what stands before every prompt alike: read once for the answers, and
+        under each change of a causal check.
     n_topics, n_sources : topics, or categories of harm, and sources that have as many prompts as the study
         asks for.
     """
@@ -78,6 +79,11 @@ class PromptSize:
         """Tokens of all prompts as the model reads them."""
         text = self.n_characters / _CHARACTERS_PER_TOKEN if self.n_text_tokens is None else self.n_text_tokens
         return text + self.n_prompts * self.n_template_tokens
+
+    @property
+    def n_tokens_apart(self) -> float:
+        """Tokens of all prompts, of which what they share counts once."""
+        return self.n_tokens - max(self.n_prompts - 1, 0) * self.n_shared_tokens
 
     def scaled_to(self, n_prompts: int) -> "PromptSize":
         """Return the size of so many prompts of the same mean length."""
@@ -100,8 +106,8 @@ def forecast(
 
     Reading counts two operations per block parameter and token, twice where the random-weight control is on;
     answering reads the prompts once more, but for what they share, computes every new token, and reads the
-    weights once per step of a batch; the rest is the processor's (`step_seconds`); a causal check is
-    read again under every change. Tuning is not counted.
+    weights once per step of a batch; the rest is the processor's (`step_seconds`); a causal check reads them
+    under every change, but for what they share. Tuning is not counted.
     """
     passes = 2 if study.controls.random_model else 1
     reading = 2 * shape.n_block_parameters * size.n_tokens / (_SHARE_OF_PRODUCT * device.flops)
@@ -121,7 +127,8 @@ def forecast(
         across_seconds=across_seconds(work, cpu),
         transfer_seconds=transfer_seconds(work, cpu),
         held_out_seconds=held_out_seconds(work, cpu),
-        causal_seconds=causal_passes(work) * (reading + cpu.pace * READING * size.n_prompts),
+        causal_seconds=causal_passes(work)
+        * (reading * size.n_tokens_apart / max(size.n_tokens, 1) + cpu.pace * READING * size.n_prompts),
         comparing_seconds=comparing_seconds(work, cpu),
     )
 
@@ -190,9 +197,8 @@ def _answering(
     if study.responses is None or study.responses.path or study.responses.endpoint:
         return 0.0
     n_new, n_answers = study.responses.max_new_tokens, size.n_prompts * study.responses.samples
-    prompts = size.n_tokens - max(size.n_prompts - 1, 0) * size.n_shared_tokens
     operations = (
-        2 * shape.n_block_parameters * prompts * study.responses.samples
+        2 * shape.n_block_parameters * size.n_tokens_apart * study.responses.samples
         + 2 * memory.n_parameters * n_answers * n_new
     )
     steps = -(-n_answers // _DECODE_ROWS) * n_new

@@ -113,6 +113,23 @@ def test_a_real_study_is_predicted_within_a_factor_of_three():
     assert faster.reading_seconds == result.reading_seconds
 
 
+def test_the_causal_check_of_a_real_study_is_predicted_within_a_factor_of_three():
+    """400 prompts of 107 tokens, 87 of them before every prompt: 328 s of the processor for D and R, with
+    what they share read once; 794 s before that.
+    """
+    study = load_study(demo_study_file(), overrides=["causal={}", "targets=[D, R]", "separation={pairs: []}"])
+    shape = shape_of(SMOL)
+    memory = MemoryEstimate(n_parameters=shape.n_parameters, weights=4 * shape.n_parameters, batch=0)
+    device = Device(name="cpu", flops=0.063e12, bytes_per_second=1e10)
+    size = PromptSize(
+        n_prompts=400, n_characters=0, n_text_tokens=400 * 15, n_template_tokens=92, n_shared_tokens=87
+    )
+    seconds = forecast(study, shape, memory, device=device, cpu=device, size=size).causal_seconds
+    assert 328 / 3 < seconds < 328 * 3
+    alone = replace(size, n_shared_tokens=0)
+    assert forecast(study, shape, memory, device=device, cpu=device, size=alone).causal_seconds > 2 * seconds
+
+
 def test_a_prompt_is_as_long_as_the_models_own_tokens_and_template_make_it():
     from unsinter.features.model.model import load_model
     from unsinter.features.rendering.rendering import render
