@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
@@ -85,8 +85,8 @@ class ChangedPasses:
         shared = replace(self, prefixes=prefixes)
         tried = sorted({0, len(self.changes) - 1})
         try:
-            pairs = zip(self._only(tried).log_probs(trial), shared._only(tried).log_probs(trial), strict=True)
-            if all(np.allclose(own, other, rtol=0, atol=SAME) for own, other in pairs):
+            own, other = self._only(tried).log_probs(trial), shared._only(tried).log_probs(trial)
+            if np.allclose(own, other, rtol=0, atol=SAME):
                 return shared
         except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
             logger.info("%s: no prefix is shared (%s)", self.model.name, error)
@@ -121,11 +121,13 @@ class ChangedPasses:
         prefixes = (self.prefixes[0], *(self.prefixes[1 + n] for n in places)) if self.prefixes else ()
         return replace(self, changes=[self.changes[n] for n in places], prefixes=prefixes)
 
-    def log_probs(self, rows: Sequence[RenderedPrompt]) -> Iterator[NDArray[np.float64]]:
-        """Yield log-probabilities (n_rows, n_spots) in nats, change after change.
+    def log_probs(self, rows: Sequence[RenderedPrompt]) -> NDArray[np.float64]:
+        """Return log-probabilities (n_changes, n_rows, n_spots) in nats.
 
-        Blocks below the first changed layer are computed once for all changes.
+        Blocks below the first changed layer are computed once for all changes. No generator: between two of
+        its values torch's inference mode would stay on, and two of them would leave it on for good.
         """
+        values = []
         kept: list[object] = []
         depth = max((min(change.layers) for change in self.changes if change is not None), default=0)
         prefixes: Sequence[SharedPrefix | None] = self.prefixes or [None] * (1 + len(self.changes))
@@ -143,13 +145,14 @@ class ChangedPasses:
                 kept = []
             for change, prefix in zip(self.changes, prefixes[1:], strict=True):
                 if change is None:
-                    yield self._picked(plain)
+                    values.append(self._picked(plain))
                     continue
                 first = 0 if prefix is None else len(prefix.token_ids)
                 skipped = skip_blocks(self.model.blocks, kept[: min(change.layers)])
                 with skipped, self._under(change, rows, first=first, past=len(rows[0].token_ids)):
                     logits = self._forward(rows, prefix)
-                yield self._picked(logits)
+                values.append(self._picked(logits))
+        return np.stack(values)
 
     def _under(
         self, change: StreamChange, rows: Sequence[RenderedPrompt], *, first: int = 0, past: int

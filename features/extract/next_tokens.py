@@ -52,8 +52,7 @@ class NextTokens:
             passes = passes.sharing_prefixes(rows, trial=[whole[place] for place in batches[0]])
         done = 0
         for places in batches:
-            for number, values in enumerate(passes.log_probs([whole[place] for place in places])):
-                out[number, places] = values
+            out[:, places] = passes.log_probs([whole[place] for place in places])
             done += len(places)
             if self.progress is not None:
                 self.progress(done, len(rows))

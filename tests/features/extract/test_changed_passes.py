@@ -117,6 +117,25 @@ def test_only_what_differs_between_prompts_is_read_under_each_change(zoo, monkey
     assert n_plain - n_shared > len(CHANGES) * n_prefix * len(rows) - most_checked
 
 
+@pytest.mark.parametrize("factor", [1.0, 1.1])
+def test_torch_still_follows_gradients_behind_passes_whether_a_prefix_is_shared_or_not(
+    zoo, monkeypatch, factor
+):
+    original = changed_passes.read_tokens
+
+    def scaled(model, ids):
+        prefix = original(model, ids)
+        layers = tuple((keys, factor * values) for keys, values in prefix.layers)
+        return SharedPrefix(token_ids=prefix.token_ids, layers=layers)
+
+    monkeypatch.setattr(changed_passes, "read_tokens", scaled)
+    read_both_ways(zoo("llama"), monkeypatch)
+    assert not torch.is_inference_mode_enabled()
+    weights = torch.ones(3, requires_grad=True)
+    (weights * 2).sum().backward()
+    assert weights.grad.tolist() == [2.0, 2.0, 2.0]
+
+
 def test_no_token_of_an_instruction_is_shared_though_all_begin_alike(zoo, monkeypatch):
     model = zoo("llama")
     rows = render(
