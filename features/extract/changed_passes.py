@@ -99,8 +99,10 @@ class ChangedPasses:
         plain = read_tokens(self.model, ids)
         if plain is None:
             return ()
-        n_bytes = sum(part.nbytes for layer in plain.layers for part in layer)
-        if n_bytes * (1 + len(self.changes)) > MOST_BYTES:
+        # Of a change only the layers that it reaches are kept; those below are the plain ones.
+        sizes = [sum(part.nbytes for part in layer) for layer in plain.layers]
+        depths = [0, *(min(change.layers) for change in self.changes if change is not None)]
+        if sum(sum(sizes[depth:]) for depth in depths) > MOST_BYTES:
             logger.info("%s: no prefix is shared: it takes too much memory", self.model.name)
             return ()
         prefixes = [plain]

@@ -167,6 +167,20 @@ def test_a_prefix_that_changes_log_probabilities_is_not_used(zoo, monkeypatch, c
     assert "no prefix is shared: log-probabilities with it are other ones" in caplog.text
 
 
+def test_only_the_layers_that_a_change_reaches_count_as_memory(zoo, monkeypatch):
+    model = zoo("llama")
+    rows = render(PROMPTS, model, beside=LONG)
+    ids = common_prefix(rows)[: min(row.instruction[0] for row in rows)]
+    of_layer = sum(part.nbytes for part in shared_prefix.read_tokens(model, ids).layers[0])
+    changes = [ByPlace(model.n_layers - 1)] * 3
+    passes = ChangedPasses(model=model, spots=SPOTS[:2], n_behind=0, changes=changes)
+    needed = of_layer * (model.n_layers + 3)
+    monkeypatch.setattr(changed_passes, "MOST_BYTES", needed)
+    assert passes.sharing_prefixes(rows, trial=rows[:2]).prefixes
+    monkeypatch.setattr(changed_passes, "MOST_BYTES", needed - 1)
+    assert not passes.sharing_prefixes(rows, trial=rows[:2]).prefixes
+
+
 def test_prefixes_that_take_too_much_memory_are_not_shared(zoo, monkeypatch, caplog):
     model = zoo("llama")
     monkeypatch.setattr(changed_passes, "MOST_BYTES", 100)

@@ -4,12 +4,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from unsinter.studies.causal import log_odds
 from unsinter.studies.causal.analysis import _directions
 from unsinter.studies.causal.directions import CausalContrast
 from unsinter.studies.causal.effect_rows import _tested_on
 from unsinter.studies.causal.places import Places
+from unsinter.studies.causal.stream_changes import Addition, ChangePlace, Removal
 
 ROW = SimpleNamespace(
     id="one", token_ids=(1, 2, 3, 4, 5, 6, 7, 8), instruction=(2, 5), prompt_end=7, merged=False, key="k"
@@ -39,6 +41,26 @@ def test_a_place_without_a_training_token_takes_the_mean_of_all_and_not_zero(mon
     reader = log_odds.OddsReader(inputs=inputs, openings=None)
     means = reader._means((2,), (), SimpleNamespace(index=None, n=3))
     assert means[2].tolist() == [[2.0, 3.0], [2.0, 3.0], [2.0, 3.0]]
+
+
+@pytest.mark.parametrize("position", [None, "template_end", "instruction_end", "instruction_mean"])
+@pytest.mark.parametrize("first", [0, 2, 4])
+def test_a_change_of_the_last_tokens_is_that_part_of_a_change_of_all(position, first):
+    """What stands before them may have been read for other rows too."""
+    rng = np.random.default_rng(5)
+    rows = [ROW, SimpleNamespace(**{**vars(ROW), "instruction": (4, 6)})]
+    where = ChangePlace(layers=(2,), position=position)
+    places = Places.of(rows, n_behind=1)
+    direction, stream = rng.normal(size=5), torch.tensor(rng.normal(size=(2, 8, 5)), dtype=torch.float32)
+    means = {2: rng.normal(size=(places.n, 5))}
+    for change in (
+        Removal(direction=direction, where=where, places=places, means=means),
+        Removal(direction=direction, where=where),
+        Addition(vector=direction, where=where),
+    ):
+        whole = change.change(2, stream, rows)
+        assert torch.allclose(change.change(2, stream[:, first:], rows, first=first), whole[:, first:])
+        assert torch.allclose(change.change(2, stream[:, :first], rows), whole[:, :first])
 
 
 @pytest.mark.parametrize(
