@@ -13,6 +13,7 @@ from unsinter.studies.figures.transfer_compact import transfer_heat
 from unsinter.studies.figures.tuning import tuning_history
 from unsinter.studies.figures.wordings import wording_bars
 from unsinter.studies.report.evidence.run_data import read_evidence
+from unsinter.studies.report.sections.comparison_sections import _Matrix
 from unsinter.studies.report.sections.figures import LEGIBLE, page_figure
 from unsinter.studies.report.sections.layer_sections import axis_points
 
@@ -136,3 +137,12 @@ def test_names_in_a_figure_stay_as_they_are_while_its_tags_are_changed():
     svg = page_figure(figure, name="one", alt="a").svg
     assert '>id="x" #0072b2 url(#y) $a_1$</text>' in svg
     assert "fill: var(--series-0)" in svg
+
+
+def test_a_matrix_of_sources_says_where_a_class_that_a_source_lacks_is_from():
+    """A source of harmless prompts alone is trained with the harmful ones of all."""
+    for target, what in (("D", "harm"), ("jailbreak", "jailbreak")):
+        words = _Matrix(model="m", target=target, kind="source").trained
+        assert f"probe of {what} trained" in words
+        assert "a source that lacks one class takes it from all sources" in words
+    assert "against harmless ones" in _Matrix(model="m", target="D", kind="category").trained
